@@ -1,0 +1,148 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+
+namespace dualagent {
+
+/// A fixed team of threads that runs one function on every worker at a time.
+///
+/// The caller is worker 0. Waiting threads spin for a bounded time and then sleep, so that short
+/// steps start at once and an idle or overloaded machine is left alone.
+/// Determinism: which worker runs which index is fixed (`run`) or irrelevant to the result
+/// (callers write to disjoint places); nothing is reduced in arrival order.
+/// Errors: an exception of any worker is rethrown in the caller, the lowest worker's first.
+/// Not reentrant: the function must not call the same pool.
+class ThreadPool {
+ public:
+  /// `threads` >= 1 workers, the caller included.
+  explicit ThreadPool(std::size_t threads = 1) {
+    if (threads == 0) throw Error("a thread pool needs at least one thread", "ThreadPool");
+    errors_.resize(threads);
+    team_.reserve(threads - 1);
+    for (std::size_t worker = 1; worker < threads; ++worker)
+      team_.emplace_back([this, worker] { serve(worker); });
+  }
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool() {
+    if (team_.empty()) return;
+    stop_ = true;
+    start_next_round();
+    for (std::thread& thread : team_) thread.join();
+  }
+
+  std::size_t size() const { return errors_.size(); }
+
+  /// Calls `body(worker)` once on each worker, worker = 0 .. size() - 1, and waits for all.
+  template <class Body>
+  void run(Body&& body) {
+    if (team_.empty()) {
+      body(std::size_t{0});
+      return;
+    }
+    using Callable = std::remove_reference_t<Body>;
+    context_ = const_cast<void*>(static_cast<const void*>(std::addressof(body)));
+    call_ = [](void* context, std::size_t worker) { (*static_cast<Callable*>(context))(worker); };
+    unfinished_.store(team_.size(), std::memory_order_relaxed);
+    start_next_round();
+    guarded_call(0);
+    await_team();
+    rethrow_first_error();
+  }
+
+  /// Calls `body(index)` for index = 0 .. count - 1; worker w takes w, w + size(), ...
+  template <class Body>
+  void for_each(std::size_t count, Body&& body) {
+    run([&](std::size_t worker) {
+      for (std::size_t index = worker; index < count; index += size()) body(index);
+    });
+  }
+
+ private:
+  static constexpr int kSpins = 4000;  // about 20-100 microseconds of pause instructions
+
+  static void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  void start_next_round() {
+    {
+      const std::lock_guard lock(mutex_);
+      round_.fetch_add(1, std::memory_order_release);
+    }
+    wake_team_.notify_all();
+  }
+
+  void serve(std::size_t worker) {
+    for (std::uint64_t seen = 0;; ++seen) {
+      await_round_after(seen);
+      if (stop_) return;
+      guarded_call(worker);
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        const std::lock_guard lock(mutex_);
+        wake_caller_.notify_one();
+      }
+    }
+  }
+
+  void await_round_after(std::uint64_t seen) {
+    for (int spin = 0; spin < kSpins; ++spin) {
+      if (round_.load(std::memory_order_acquire) != seen) return;
+      pause();
+    }
+    std::unique_lock lock(mutex_);
+    wake_team_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
+  }
+
+  void await_team() {
+    for (int spin = 0; spin < kSpins; ++spin) {
+      if (unfinished_.load(std::memory_order_acquire) == 0) return;
+      pause();
+    }
+    std::unique_lock lock(mutex_);
+    wake_caller_.wait(lock, [&] { return unfinished_.load(std::memory_order_acquire) == 0; });
+  }
+
+  void guarded_call(std::size_t worker) {
+    try {
+      call_(context_, worker);
+    } catch (...) {
+      errors_[worker] = std::current_exception();
+    }
+  }
+
+  void rethrow_first_error() {
+    std::exception_ptr first;
+    for (std::exception_ptr& error : errors_) {
+      if (error && !first) first = error;
+      error = nullptr;
+    }
+    if (first) std::rethrow_exception(first);
+  }
+
+  std::vector<std::thread> team_;
+  std::vector<std::exception_ptr> errors_;  // one per worker
+  void* context_ = nullptr;
+  void (*call_)(void*, std::size_t) = nullptr;
+  std::atomic<std::uint64_t> round_{0};
+  std::atomic<std::size_t> unfinished_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_team_;
+  std::condition_variable wake_caller_;
+};
+
+}  // namespace dualagent

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "dualagent/core/types.hpp"
+#include "dualagent/trace/packed_batch.hpp"
+#include "dualagent/trace/span.hpp"
+
+namespace dualagent {
+
+/// How tokens are drawn.
+struct SamplingOptions {
+  /// Logits are divided by it; 0 takes the most probable token (the lowest index wins ties) and
+  /// reports its log-probability at temperature 1.
+  float temperature = 1.0F;
+};
+
+/// When a generation ends, besides the limit of the model's context.
+///
+/// `stop_tokens` end it and are part of the result. `stop_early`, where set, sees the tokens of
+/// this generation after each one and ends it by returning true: a grammar that is already broken
+/// need not be sampled to its end.
+struct StopRule {
+  std::vector<Token> stop_tokens;
+  std::size_t max_new_tokens = 0;  ///< >= 1
+  bool (*stop_early)(std::span<const Token> generated) = nullptr;
+};
+
+enum class FinishReason : std::uint8_t {
+  stop,          ///< a stop token
+  early,         ///< stop_early
+  length,        ///< max_new_tokens
+  context_full,  ///< the model's context is full
+};
+
+/// Chosen by the caller; names a growing context whose keys and values a backend may keep.
+using SequenceId = std::uint64_t;
+
+/// One generation: continue `context` until `stop` says so.
+///
+/// `context` is the whole context and must stay valid and unchanged until the generation is
+/// finished. A backend may reuse what it computed for the same `sequence` before, or for another
+/// request's equal prefix; the result does not depend on it.
+/// Determinism: token i of the result depends only on weights, context, options and
+/// `random.uniform(i)`; never on other requests, threads or order.
+struct GenerationRequest {
+  SequenceId sequence = 0;
+  std::span<const Token> context;
+  AgentRole agent = AgentRole::answerer;
+  SamplingOptions sampling;
+  const StopRule* stop = nullptr;  ///< must outlive the generation
+  RandomStream random;
+};
+
+/// The result of one request.
+struct Generation {
+  SequenceId sequence = 0;
+  Sampled sampled;
+  FinishReason finish = FinishReason::stop;
+};
+
+/// Something that continues token contexts.
+///
+/// Syntactic requirements on a backend m:
+/// 1. `m.submit(request)` accepts a `GenerationRequest`; at most one per sequence at a time.
+/// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: one token
+///    for each) and calls `on_finished(Generation)` for every one that ended; returns the number
+///    still running. `on_finished` must not call the backend.
+/// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running.
+/// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.
+///
+/// Semantic requirements: results obey the determinism of `GenerationRequest`; log-probabilities
+/// are those of the distribution that was sampled from; a Sampled span carries the weight version
+/// in force when it was submitted.
+template <class M>
+concept ModelBackend =
+    requires(M& m, const GenerationRequest& request, SequenceId sequence) {
+      m.submit(request);
+      { m.advance([](Generation&&) {}) } -> std::convertible_to<std::size_t>;
+      m.release(sequence);
+      { m.vocab_size() } -> std::convertible_to<std::size_t>;
+      { m.max_context_tokens() } -> std::convertible_to<std::size_t>;
+      { m.weight_version() } -> std::convertible_to<WeightVersion>;
+    };
+
+/// Value of one token's loss and its partial derivatives; double so that gradients can be checked.
+struct TokenLossGradient {
+  double value = 0.0;
+  double d_log_prob = 0.0;
+  double d_entropy = 0.0;
+};
+
+/// A named tensor inside a model's flat buffers of parameters and gradients.
+struct TensorInfo {
+  std::string name;                // as in Hugging Face checkpoints
+  std::vector<std::size_t> shape;  // row-major
+  std::size_t offset = 0;          // of the first element in the flat buffer
+  std::size_t size = 0;            // number of elements
+};
+
+/// A backend whose weights can be trained in this process.
+///
+/// Beyond ModelBackend:
+/// 1. `m.backward(batch, loss, outputs)` adds d(sum_t loss_weight[t] * loss_t) / d(parameters) to
+///    the gradients, where `loss(t, log_prob, entropy)` returns a `TokenLossGradient`. It is called
+///    once per trained token, from several threads, and must be pure.
+/// 2. `m.score(batch, outputs)` computes log-probabilities and entropies only.
+/// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
+/// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
+///    version begins and cached keys and values are dropped.
+template <class M>
+concept TrainableBackend =
+    ModelBackend<M> && requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
+      m.backward(batch, [](std::size_t, double, double) { return TokenLossGradient{}; }, outputs);
+      m.score(batch, outputs);
+      m.parameters();
+      m.gradients();
+      { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;
+      m.zero_gradients();
+      m.weights_changed();
+    };
+
+}  // namespace dualagent

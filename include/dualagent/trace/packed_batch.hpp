@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/types.hpp"
+
+namespace dualagent {
+
+/// Ragged rows of tokens one after another, without padding: what a model is trained on.
+///
+/// T tokens in R rows; row r is [row_begin[r], row_begin[r + 1]). Token t is predicted from the
+/// tokens before it in its own row, so the first token of a row cannot be trained.
+/// Masking: `loss_weight[t] == 0` means that t is given or not in the training view; its
+/// log-probability is neither computed nor differentiated.
+struct PackedBatch {
+  std::vector<Token> tokens;             // [T]
+  std::vector<std::size_t> row_begin{0}; // [R + 1]
+  std::vector<float> loss_weight;        // [T] factor of the token's loss; 0 = masked
+  std::vector<float> old_log_prob;       // [T] at sampling, nats
+  std::vector<float> advantage;          // [T]
+  std::vector<std::uint32_t> rollout;    // [R] index of the row's rollout, for error messages
+  float temperature = 1.0F;              // of the trained distribution; > 0
+
+  std::size_t size() const { return tokens.size(); }
+  std::size_t rows() const { return row_begin.size() - 1; }
+  std::size_t row_size(std::size_t row) const { return row_begin[row + 1] - row_begin[row]; }
+
+  void clear() {
+    tokens.clear();
+    row_begin.assign(1, 0);
+    loss_weight.clear();
+    old_log_prob.clear();
+    advantage.clear();
+    rollout.clear();
+  }
+
+  /// Starts a row with masked tokens; the caller then sets weight, old log-probability and
+  /// advantage of the trained ones. Returns the index of the row's first token.
+  std::size_t append_row(std::span<const Token> row, std::uint32_t rollout_index = 0) {
+    if (row.empty()) throw Error("a training row is empty", "PackedBatch::append_row");
+    const std::size_t begin = tokens.size();
+    tokens.insert(tokens.end(), row.begin(), row.end());
+    loss_weight.resize(tokens.size(), 0.0F);
+    old_log_prob.resize(tokens.size(), 0.0F);
+    advantage.resize(tokens.size(), 0.0F);
+    row_begin.push_back(tokens.size());
+    rollout.push_back(rollout_index);
+    return begin;
+  }
+};
+
+/// What a forward pass found for each trained token; 0 at masked ones. [T] each.
+struct TokenOutputs {
+  std::vector<double> log_prob;  // nats, at the batch's temperature
+  std::vector<double> entropy;   // nats, of the distribution that the token was drawn from
+  std::vector<double> loss;      // value of the token's loss, before loss_weight
+
+  void resize(std::size_t tokens) {
+    log_prob.assign(tokens, 0.0);
+    entropy.assign(tokens, 0.0);
+    loss.assign(tokens, 0.0);
+  }
+};
+
+}  // namespace dualagent

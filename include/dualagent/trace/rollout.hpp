@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dualagent/trace/context.hpp"
+
+namespace dualagent {
+
+/// One context window of one model.
+///
+/// With shared weights the Summarizer may go on in the Answerer's window, which then holds spans
+/// of both agents; with separate weights a summary has a window of its own in which the history is
+/// given.
+struct Segment {
+  /// Whose model reads this window; its sampled spans are trained by that model.
+  AgentRole owner = AgentRole::answerer;
+  /// The segment whose history this one continues or summarizes; none for the first.
+  std::optional<std::size_t> parent;
+  Context context;
+};
+
+/// How a rollout ended. Truncated is not aborted: a truncated rollout has a reward and a place in
+/// its group's statistics; an aborted one (tool or engine broke) leaves both.
+enum class RolloutStatus : std::uint8_t { finished, truncated, aborted };
+
+inline constexpr std::string_view to_string(RolloutStatus status) {
+  switch (status) {
+    case RolloutStatus::finished: return "finished";
+    case RolloutStatus::truncated: return "truncated";
+    case RolloutStatus::aborted: return "aborted";
+  }
+  return "unknown";
+}
+
+/// One logical attempt at a task: all its segments, one reward.
+struct Rollout {
+  std::string task_id;
+  std::size_t group = 0;   ///< index of the task in the batch; rollouts of one group share it
+  std::size_t member = 0;  ///< index within the group
+  RolloutStatus status = RolloutStatus::finished;
+  std::string ending;      ///< why it ended: "answered", "malformed turn", "call limit", ...
+  std::optional<std::string> answer;  ///< what the Answerer answered, if it did
+  double reward = 0.0;     ///< one per rollout, never per segment
+  std::size_t turns = 0;   ///< Answerer turns over all segments
+  std::size_t calls = 0;   ///< tool calls over all segments
+  std::size_t summaries = 0;
+  std::vector<Segment> segments;  ///< in the order in which they were opened
+};
+
+/// Number of sampled tokens of a rollout, optionally of one agent only.
+inline std::size_t count_sampled(const Rollout& rollout, std::optional<AgentRole> agent = {}) {
+  std::size_t count = 0;
+  for (const Segment& segment : rollout.segments)
+    for (const Span& span : segment.context.spans())
+      if (span.is_sampled() && (!agent || span.agent == *agent)) count += span.size;
+  return count;
+}
+
+}  // namespace dualagent

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/types.hpp"
+
+namespace dualagent {
+
+/// Where the tokens of a span come from. Only `sampled` tokens are trained by reinforcement.
+enum class Provenance : std::uint8_t {
+  prompt,         ///< given: the task
+  observation,    ///< given: what a tool or the environment said
+  injected,       ///< given: text of the protocol itself, e.g. the request for a summary
+  summary,        ///< given: the copy of a summary that the Answerer reads
+  action,         ///< given: the copy of an earlier turn, kept verbatim by a rewriter
+  demonstration,  ///< given: a scripted agent's tokens, trained by the supervised warm start
+  sampled,        ///< made by a model: carries log-probabilities, weight version and agent
+};
+
+inline constexpr std::string_view to_string(Provenance provenance) {
+  switch (provenance) {
+    case Provenance::prompt: return "prompt";
+    case Provenance::observation: return "observation";
+    case Provenance::injected: return "injected";
+    case Provenance::summary: return "summary";
+    case Provenance::action: return "action";
+    case Provenance::demonstration: return "demonstration";
+    case Provenance::sampled: return "sampled";
+  }
+  return "unknown";
+}
+
+/// Tokens that no model sampled in this context. They are never trained by reinforcement.
+///
+/// `agent` says whose tokens a copied action, a summary or a demonstration are.
+struct Given {
+  Provenance provenance = Provenance::prompt;  ///< anything but `sampled`
+  std::vector<Token> tokens;
+  AgentRole agent = AgentRole::answerer;
+};
+
+/// Tokens that a model sampled, with one log-probability each (nats, at the sampling temperature).
+///
+/// There is no public way to make one: model backends go through `BackendAccess`. A trainer or a
+/// protocol therefore cannot turn text into trained tokens.
+class Sampled {
+ public:
+  std::span<const Token> tokens() const { return tokens_; }
+  std::span<const float> log_probs() const { return log_probs_; }  // [tokens]
+  AgentRole agent() const { return agent_; }
+  WeightVersion weight_version() const { return weight_version_; }
+
+ private:
+  friend struct BackendAccess;
+  Sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
+          std::vector<float> log_probs)
+      : agent_(agent),
+        weight_version_(version),
+        tokens_(std::move(tokens)),
+        log_probs_(std::move(log_probs)) {}
+
+  AgentRole agent_;
+  WeightVersion weight_version_;
+  std::vector<Token> tokens_;
+  std::vector<float> log_probs_;
+};
+
+/// The only maker of `Sampled` spans; for the authors of model backends.
+struct BackendAccess {
+  /// Errors: throws when lengths differ or a log-probability is not a finite number <= 0
+  /// (a little above 0 is rounding and accepted), naming the token's index.
+  static Sampled sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
+                         std::vector<float> log_probs) {
+    if (tokens.size() != log_probs.size())
+      throw Error("a sampled span has " + std::to_string(tokens.size()) + " tokens but " +
+                      std::to_string(log_probs.size()) + " log-probabilities",
+                  "BackendAccess::sampled", "A backend must report one log-probability per token");
+    for (std::size_t i = 0; i < log_probs.size(); ++i)
+      if (!std::isfinite(log_probs[i]) || log_probs[i] > 1e-3F)
+        throw Error("the log-probability of a sampled token is " + std::to_string(log_probs[i]),
+                    "token " + std::to_string(i) + " of the span",
+                    "Check the backend's logits for NaN or infinity");
+    return Sampled(agent, version, std::move(tokens), std::move(log_probs));
+  }
+};
+
+/// One run of tokens of equal provenance inside a `Context`.
+struct Span {
+  Provenance provenance = Provenance::prompt;
+  AgentRole agent = AgentRole::answerer;  ///< who made (or first made) the tokens
+  WeightVersion weight_version = 0;       ///< of the sampling model; 0 for given spans
+  std::size_t begin = 0;                  ///< first token in the context
+  std::size_t size = 0;                   ///< number of tokens
+
+  std::size_t end() const { return begin + size; }
+  bool is_sampled() const { return provenance == Provenance::sampled; }
+};
+
+/// Whether a turn of the Answerer begins with this span: its own sampling, or a kept copy of it.
+inline bool starts_turn(const Span& span) {
+  return span.agent == AgentRole::answerer &&
+         (span.provenance == Provenance::sampled || span.provenance == Provenance::action ||
+          span.provenance == Provenance::demonstration);
+}
+
+}  // namespace dualagent
