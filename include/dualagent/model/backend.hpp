@@ -9,6 +9,7 @@
 
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
+#include "dualagent/text/stop_rule.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/span.hpp"
 
@@ -19,17 +20,6 @@ struct SamplingOptions {
   /// Logits are divided by it; 0 takes the most probable token (the lowest index wins ties) and
   /// reports its log-probability at temperature 1.
   float temperature = 1.0F;
-};
-
-/// When a generation ends, besides the limit of the model's context.
-///
-/// `stop_tokens` end it and are part of the result. `stop_early`, where set, sees the tokens of
-/// this generation after each one and ends it by returning true: a grammar that is already broken
-/// need not be sampled to its end.
-struct StopRule {
-  std::vector<Token> stop_tokens;
-  std::size_t max_new_tokens = 0;  ///< >= 1
-  bool (*stop_early)(std::span<const Token> generated) = nullptr;
 };
 
 enum class FinishReason : std::uint8_t {

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dualagent/core/types.hpp"
+#include "dualagent/text/stop_rule.hpp"
+#include "dualagent/trace/task.hpp"
+
+namespace dualagent {
+
+/// A request of the model to run a tool.
+struct ToolCall {
+  std::string tool;       ///< name
+  std::string arguments;  ///< a JSON object as text
+};
+
+/// The model's final answer.
+struct Answer {
+  std::string text;
+};
+
+/// A turn that is neither calls nor an answer.
+struct MalformedTurn {
+  std::string reason;  ///< what is wrong, for people and for a corrective observation
+};
+
+/// What one turn of the Answerer says.
+using Turn = std::variant<std::vector<ToolCall>, Answer, MalformedTurn>;
+
+/// How tasks, turns, observations and summaries are written in tokens.
+///
+/// Syntactic requirements on a dialect d:
+/// 1. `d.prompt(task)` returns the tokens that open every context of the task.
+/// 2. `d.turn_stop()` and `d.summary_stop()` return the `StopRule` of one turn and of one summary,
+///    their token limits included.
+/// 3. `d.parse_turn(tokens)` reads one sampled turn and returns a `Turn`.
+/// 4. `d.observation(results)` renders the results of a turn's calls, in the order of the calls.
+/// 5. `d.correction(malformed)` renders what the model is told after a malformed turn, or nothing
+///    if such a turn ends the episode.
+/// 6. `d.summary_request()` returns the tokens that ask the Summarizer for a summary.
+/// 7. `d.check_summary(tokens)` returns why a sampled summary cannot be used, or nothing.
+/// 8. `d.present_summary(tokens)` renders a summary as the Answerer reads it.
+///
+/// Semantic requirements: all are pure; `parse_turn` accepts any tokens, however broken, and never
+/// throws on them; appending what 4 to 6 return to a context only ever appends.
+template <class D>
+concept ToolDialect =
+    requires(const D& d, const Task& task, std::span<const Token> tokens,
+             std::span<const std::string> results, const MalformedTurn& malformed) {
+      { d.prompt(task) } -> std::convertible_to<std::vector<Token>>;
+      { d.turn_stop() } -> std::convertible_to<StopRule>;
+      { d.summary_stop() } -> std::convertible_to<StopRule>;
+      { d.parse_turn(tokens) } -> std::convertible_to<Turn>;
+      { d.observation(results) } -> std::convertible_to<std::vector<Token>>;
+      { d.correction(malformed) } -> std::convertible_to<std::optional<std::vector<Token>>>;
+      { d.summary_request() } -> std::convertible_to<std::vector<Token>>;
+      { d.check_summary(tokens) } -> std::convertible_to<std::optional<std::string>>;
+      { d.present_summary(tokens) } -> std::convertible_to<std::vector<Token>>;
+    };
+
+}  // namespace dualagent

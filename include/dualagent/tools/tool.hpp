@@ -1,0 +1,97 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/trace/task.hpp"
+
+namespace dualagent {
+
+/// What a tool may know about the call it answers. A tool that draws random numbers derives them
+/// from these values only, so that an episode can be repeated.
+struct CallInfo {
+  const Task* task = nullptr;  ///< never null during a call
+  std::size_t call = 0;        ///< 0, 1, ... over all calls of the rollout
+};
+
+/// Where a tool runs: on a worker thread, or in the scheduler's thread for calls that take less
+/// than the few microseconds of handing them over.
+enum class Execution : std::uint8_t { worker, immediate };
+
+enum class ToolStatus : std::uint8_t { ok, unknown_tool, bad_arguments, failed };
+
+/// The answer to one call; `text` is shown to the model whatever the status.
+struct ToolResult {
+  ToolStatus status = ToolStatus::ok;
+  std::string text;
+};
+
+/// Thrown by a tool when the environment itself is broken (server gone, disk full): the rollout is
+/// aborted and leaves its group's statistics. Any other exception becomes a `failed` result that
+/// the model can read.
+class AbortRollout : public Error {
+ public:
+  using Error::Error;
+};
+
+namespace detail {
+template <class T>
+concept HasToolName = requires { { T::name } -> std::convertible_to<std::string_view>; };
+template <class T>
+concept HasToolArguments = requires { typename T::Arguments; } &&
+                           std::default_initializable<typename T::Arguments>;
+template <class T>
+concept HasToolCall = HasToolArguments<T> &&
+    requires(const T& tool, const typename T::Arguments& arguments, const CallInfo& info) {
+      { tool(arguments, info) } -> std::convertible_to<std::string>;
+    };
+}  // namespace detail
+
+/// Something the Answerer can call.
+///
+/// Syntactic requirements on a tool type T and a constant t of it:
+/// 1. `T::name` is a constant convertible to std::string_view.
+/// 2. `T::Arguments` is a default-constructible struct that nlohmann_json can read
+///    (`from_json(const nlohmann::json&, Arguments&)`).
+/// 3. `t(arguments, info)` returns the text of the result as std::string.
+/// 4. optional: `static constexpr Execution execution`; default `Execution::worker`.
+/// Semantic requirements: calls may run at the same time on several threads.
+///
+/// Example:
+///   struct Double {
+///     static constexpr std::string_view name = "double";
+///     struct Arguments { int x = 0; };
+///     std::string operator()(const Arguments& a, const dualagent::CallInfo&) const {
+///       return std::to_string(2 * a.x);
+///     }
+///   };
+///   void from_json(const nlohmann::json& j, Double::Arguments& a) { j.at("x").get_to(a.x); }
+template <class T>
+concept Tool = detail::HasToolName<T> && detail::HasToolCall<T>;
+
+/// One readable sentence for each part of `Tool` that T lacks.
+template <class T>
+consteval bool check_tool() {
+  static_assert(detail::HasToolName<T>,
+                "dualagent: a Tool needs 'static constexpr std::string_view name'; see "
+                "docs/policies.md#tools");
+  static_assert(detail::HasToolArguments<T>,
+                "dualagent: a Tool needs a default-constructible struct 'Arguments'; see "
+                "docs/policies.md#tools");
+  static_assert(detail::HasToolCall<T>,
+                "dualagent: a Tool needs 'std::string operator()(const Arguments&, const "
+                "CallInfo&) const'; see docs/policies.md#tools");
+  return true;
+}
+
+template <class T>
+inline constexpr Execution execution_of = Execution::worker;
+template <class T>
+  requires requires { { T::execution } -> std::convertible_to<Execution>; }
+inline constexpr Execution execution_of<T> = T::execution;
+
+}  // namespace dualagent

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "dualagent/text/dialect.hpp"
+#include "dualagent/tools/tool.hpp"
+
+namespace dualagent {
+
+/// The tools of an episode, by value. A call is looked up by name, its JSON arguments are read into
+/// the tool's own `Arguments`, and the tool receives a typed value.
+///
+/// Errors: an unknown name, unreadable or ill-typed arguments and a throwing tool all become a
+/// `ToolResult` that says what was wrong; only `AbortRollout` passes through.
+/// Example: ToolBox box{Calculator{}, LedgerLookup{...}};
+template <class... Tools>
+class ToolBox {
+  static_assert((check_tool<Tools>() && ...));
+
+ public:
+  ToolBox() = default;
+  explicit ToolBox(Tools... tools) requires(sizeof...(Tools) > 0) : tools_(std::move(tools)...) {}
+
+  /// Runs the call in the calling thread; safe from several threads at once.
+  ToolResult call(const ToolCall& call, const CallInfo& info) const {
+    ToolResult result{ToolStatus::unknown_tool,
+                      "unknown tool '" + call.tool + "'; the tools are: " + names()};
+    visit(call.tool, [&](const auto& tool) { result = run(tool, call, info); });
+    return result;
+  }
+
+  /// Where the named tool wants to run; unknown names are answered at once.
+  Execution execution(const ToolCall& call) const {
+    Execution execution = Execution::immediate;
+    visit(call.tool, [&]<class T>(const T&) { execution = execution_of<T>; });
+    return execution;
+  }
+
+ private:
+  template <class Visitor>
+  void visit(std::string_view name, Visitor&& visitor) const {
+    std::apply(
+        [&](const Tools&... tool) { ((Tools::name == name ? visitor(tool) : void()), ...); },
+        tools_);
+  }
+
+  template <class T>
+  static ToolResult run(const T& tool, const ToolCall& call, const CallInfo& info) {
+    typename T::Arguments arguments;
+    try {
+      nlohmann::json::parse(call.arguments).get_to(arguments);
+    } catch (const std::exception& error) {
+      return {ToolStatus::bad_arguments,
+              "bad arguments for '" + call.tool + "': " + error.what()};
+    }
+    try {
+      return {ToolStatus::ok, tool(arguments, info)};
+    } catch (const AbortRollout&) {
+      throw;
+    } catch (const std::exception& error) {
+      return {ToolStatus::failed, "'" + call.tool + "' failed: " + error.what()};
+    }
+  }
+
+  static std::string names() {
+    std::string list;
+    ((list += (list.empty() ? "" : ", ") + std::string(Tools::name)), ...);
+    return list.empty() ? "(none)" : list;
+  }
+
+  std::tuple<Tools...> tools_;
+};
+
+}  // namespace dualagent
