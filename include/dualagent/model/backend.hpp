@@ -62,7 +62,8 @@ struct Generation {
 /// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: one token
 ///    for each) and calls `on_finished(Generation)` for every one that ended; returns the number
 ///    still running. `on_finished` must not call the backend.
-/// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running.
+/// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
+///    are ignored); `m.reset()` forgets all sequences and abandons all running requests.
 /// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.
 ///
 /// Semantic requirements: results obey the determinism of `GenerationRequest`; log-probabilities
@@ -74,6 +75,7 @@ concept ModelBackend =
       m.submit(request);
       { m.advance([](Generation&&) {}) } -> std::convertible_to<std::size_t>;
       m.release(sequence);
+      m.reset();
       { m.vocab_size() } -> std::convertible_to<std::size_t>;
       { m.max_context_tokens() } -> std::convertible_to<std::size_t>;
       { m.weight_version() } -> std::convertible_to<WeightVersion>;

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dualagent/rollout/episode.hpp"
+#include "dualagent/rollout/protocol.hpp"
+
+namespace dualagent {
+
+namespace detail {
+
+inline bool was_cut(FinishReason finish) {
+  return finish == FinishReason::length || finish == FinishReason::context_full;
+}
+
+inline std::vector<std::string> texts_of(const std::vector<ToolResult>& results) {
+  std::vector<std::string> texts;
+  texts.reserve(results.size());
+  for (const ToolResult& result : results) texts.push_back(result.text);
+  return texts;
+}
+
+}  // namespace detail
+
+/// The dual-agent protocol: the Answerer takes turns; once its context is overlong, the Summarizer
+/// compresses it and the Answerer goes on from what the rewriter keeps.
+///
+/// `protocol`, and the task behind `desk`, must outlive the episode.
+template <class Protocol>
+Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
+  const auto& dialect = protocol.dialect;
+  const RolloutLimits& limits = protocol.limits;
+  const StopRule turn_stop = dialect.turn_stop();
+  const StopRule summary_stop = dialect.summary_stop();
+  const std::size_t max_calls =
+      std::min(limits.max_calls, desk.task().max_calls.value_or(limits.max_calls));
+
+  Context opening;
+  opening.append(Provenance::prompt, dialect.prompt(desk.task()));
+  desk.open(std::move(opening));
+
+  for (;;) {
+    if (desk.room() == 0) co_return desk.finish(RolloutStatus::truncated, "context limit");
+    if (desk.rollout().turns == limits.max_turns)
+      co_return desk.finish(RolloutStatus::truncated, "turn limit");
+    const Generation& turn = co_await desk.answer(turn_stop);
+    if (detail::was_cut(turn.finish))
+      co_return desk.finish(RolloutStatus::truncated,
+                            desk.room() == 0 ? "context limit" : "turn too long");
+
+    Turn parsed = dialect.parse_turn(turn.sampled.tokens());
+    if (const auto* answer = std::get_if<Answer>(&parsed))
+      co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
+    if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {
+      const std::optional<std::vector<Token>> correction = dialect.correction(*malformed);
+      if (!correction)
+        co_return desk.finish(RolloutStatus::finished, "malformed turn: " + malformed->reason);
+      desk.give(Provenance::observation, *correction);
+    } else {
+      auto& calls = std::get<std::vector<ToolCall>>(parsed);
+      if (desk.rollout().calls + calls.size() > max_calls)
+        co_return desk.finish(RolloutStatus::truncated, "call limit");
+      const std::vector<ToolResult>& results = co_await desk.call(std::move(calls));
+      desk.give(Provenance::observation, dialect.observation(detail::texts_of(results)));
+    }
+
+    const ContextStatus status{desk.context().size(), limits.max_context_tokens,
+                               count_turns(desk.context()), desk.rollout().summaries};
+    if (!protocol.trigger.should_summarize(status)) continue;
+
+    std::vector<Token> presented;
+    if constexpr (decltype(protocol.rewriter)::summary_use == SummaryUse::required) {
+      if (desk.rollout().summaries == limits.max_summaries)
+        co_return desk.finish(RolloutStatus::truncated, "summary limit");
+      const std::vector<Token> request = dialect.summary_request();
+      if (desk.room() <= request.size())
+        co_return desk.finish(RolloutStatus::truncated, "context limit");
+      const Generation& summary = co_await desk.summarize(request, summary_stop);
+      if (detail::was_cut(summary.finish))
+        co_return desk.finish(RolloutStatus::truncated, "summary too long");
+      if (const std::optional<std::string> defect = dialect.check_summary(summary.sampled.tokens()))
+        co_return desk.finish(RolloutStatus::finished, "malformed summary: " + *defect);
+      presented = dialect.present_summary(summary.sampled.tokens());
+    }
+    desk.open(protocol.rewriter.rewrite(desk.context(), presented));
+  }
+}
+
+}  // namespace dualagent

@@ -1,0 +1,218 @@
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "dualagent/model/backend.hpp"
+#include "dualagent/rollout/pairing.hpp"
+#include "dualagent/summary/rewriter.hpp"
+#include "dualagent/text/dialect.hpp"
+#include "dualagent/tools/tool.hpp"
+#include "dualagent/trace/rollout.hpp"
+
+namespace dualagent {
+
+/// A running episode: a coroutine that suspends whenever it waits for a model or a tool.
+class Episode {
+ public:
+  struct promise_type {
+    std::exception_ptr error;
+    Episode get_return_object() {
+      return Episode(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { error = std::current_exception(); }
+  };
+
+  Episode(Episode&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Episode& operator=(Episode&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Episode() {
+    if (handle_) handle_.destroy();
+  }
+
+  bool done() const { return handle_.done(); }
+
+  /// Runs to the next wait or to the end; rethrows what the episode throws.
+  void resume() {
+    handle_.resume();
+    if (handle_.done() && handle_.promise().error)
+      std::rethrow_exception(handle_.promise().error);
+  }
+
+ private:
+  explicit Episode(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+  std::coroutine_handle<promise_type> handle_;
+};
+
+/// The episode waits for its model to continue `segment`.
+struct WantsGeneration {
+  AgentRole agent = AgentRole::answerer;
+  std::size_t segment = 0;
+};
+/// The episode waits for the answers to `calls`.
+struct WantsTools {
+  std::vector<ToolCall> calls;
+};
+using Want = std::variant<std::monostate, WantsGeneration, WantsTools>;
+
+/// Where an episode and its scheduler meet: the episode asks here, the scheduler answers here.
+///
+/// It writes the rollout's segments itself, as spans arrive, so that an episode can neither forge
+/// nor reorder what a model sampled.
+class EpisodeDesk {
+ public:
+  EpisodeDesk(const Task& task, std::size_t group, std::size_t member, SummaryWindow window,
+              std::size_t max_context_tokens)
+      : task_(&task), window_(window), max_context_tokens_(max_context_tokens) {
+    rollout_.task_id = task.id;
+    rollout_.group = group;
+    rollout_.member = member;
+  }
+
+  // For the episode.
+
+  const Task& task() const { return *task_; }
+  const Rollout& rollout() const { return rollout_; }
+  /// The Answerer's current context.
+  const Context& context() const { return rollout_.segments[current_].context; }
+  /// Tokens that still fit into the current window.
+  std::size_t room() const {
+    const std::size_t used = context().size();
+    return used < max_context_tokens_ ? max_context_tokens_ - used : 0;
+  }
+
+  /// Opens the next context window of the Answerer.
+  void open(Context context) {
+    open_segment(AgentRole::answerer, std::move(context));
+    current_ = rollout_.segments.size() - 1;
+  }
+
+  /// Appends tokens that nobody sampled to the current window.
+  void give(Provenance provenance, std::span<const Token> tokens) {
+    rollout_.segments[current_].context.append(provenance, tokens);
+  }
+
+  /// `const Generation& g = co_await desk.answer(stop);`: one turn of the Answerer, appended.
+  auto answer(const StopRule& stop) {
+    ++rollout_.turns;
+    return generate({AgentRole::answerer, current_}, stop);
+  }
+
+  /// `const Generation& g = co_await desk.summarize(request, stop);`: a summary of the current
+  /// window, sampled after `request` in it or in a window of its own.
+  auto summarize(std::span<const Token> request, const StopRule& stop) {
+    ++rollout_.summaries;
+    std::size_t segment = current_;
+    if (window_ == SummaryWindow::separate) {
+      open_segment(AgentRole::summarizer, copy_as_given(context()));
+      segment = rollout_.segments.size() - 1;
+    }
+    rollout_.segments[segment].context.append(Provenance::injected, request);
+    return generate({AgentRole::summarizer, segment}, stop);
+  }
+
+  /// `const std::vector<ToolResult>& results = co_await desk.call(calls);`, in order of the calls.
+  auto call(std::vector<ToolCall> calls) {
+    struct Awaiter {
+      EpisodeDesk& desk;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<>) const noexcept {}
+      const std::vector<ToolResult>& await_resume() const { return desk.results_; }
+    };
+    want_ = WantsTools{std::move(calls)};
+    return Awaiter{*this};
+  }
+
+  /// Marks how the episode ended; the episode then returns.
+  void finish(RolloutStatus status, std::string ending, std::optional<std::string> answer = {}) {
+    rollout_.status = status;
+    rollout_.ending = std::move(ending);
+    rollout_.answer = std::move(answer);
+  }
+
+  // For the scheduler.
+
+  const Want& want() const { return want_; }
+  const StopRule& stop() const { return stop_; }
+  std::size_t generations() const { return generations_; }
+  std::size_t calls_before() const { return rollout_.calls; }
+
+  /// Answers a WantsGeneration: the sampled span is appended to the segment that asked.
+  void deliver(Generation&& generation) {
+    const auto& wanted = std::get<WantsGeneration>(want_);
+    rollout_.segments[wanted.segment].context.append(generation.sampled);
+    generation_.emplace(std::move(generation));
+    ++generations_;
+    want_ = {};
+  }
+
+  /// Answers a WantsTools.
+  void deliver(std::vector<ToolResult>&& results) {
+    rollout_.calls += results.size();
+    results_ = std::move(results);
+    want_ = {};
+  }
+
+  /// The environment broke: the rollout leaves its group's statistics.
+  void abort(const std::string& reason) {
+    finish(RolloutStatus::aborted, "aborted: " + reason);
+    want_ = {};
+  }
+
+  Rollout take_rollout() { return std::move(rollout_); }
+
+ private:
+  void open_segment(AgentRole owner, Context context) {
+    std::optional<std::size_t> parent;
+    if (!rollout_.segments.empty()) parent = current_;
+    rollout_.segments.push_back({owner, parent, std::move(context)});
+  }
+
+  static Context copy_as_given(const Context& source) {
+    Context copy;
+    for (const Span& span : source.spans()) append_copy(copy, source, span);
+    return copy;
+  }
+
+  auto generate(WantsGeneration wanted, const StopRule& stop) {
+    struct Awaiter {
+      EpisodeDesk& desk;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<>) const noexcept {}
+      const Generation& await_resume() const { return *desk.generation_; }
+    };
+    const std::size_t used = rollout_.segments[wanted.segment].context.size();
+    const std::size_t room = used < max_context_tokens_ ? max_context_tokens_ - used : 0;
+    if (room == 0)
+      throw Error("an episode asks for tokens in a full context window",
+                  "task '" + rollout_.task_id + "'", "Check room() before asking");
+    stop_ = stop;
+    if (stop_.max_new_tokens > room) stop_.max_new_tokens = room;
+    want_ = wanted;
+    return Awaiter{*this};
+  }
+
+  const Task* task_;
+  SummaryWindow window_;
+  std::size_t max_context_tokens_;
+  Rollout rollout_;
+  std::size_t current_ = 0;  // the Answerer's segment
+  std::size_t generations_ = 0;
+  Want want_;
+  StopRule stop_;
+  std::optional<Generation> generation_;
+  std::vector<ToolResult> results_;
+};
+
+}  // namespace dualagent
