@@ -71,6 +71,19 @@ using Want = std::variant<std::monostate, WantsGeneration, WantsTools>;
 /// It writes the rollout's segments itself, as spans arrive, so that an episode can neither forge
 /// nor reorder what a model sampled.
 class EpisodeDesk {
+  struct GenerationAwaiter {
+    EpisodeDesk& desk;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    const Generation& await_resume() const { return *desk.generation_; }
+  };
+  struct ToolsAwaiter {
+    EpisodeDesk& desk;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    const std::vector<ToolResult>& await_resume() const { return desk.results_; }
+  };
+
  public:
   EpisodeDesk(const Task& task, std::size_t group, std::size_t member, SummaryWindow window,
               std::size_t max_context_tokens)
@@ -104,14 +117,14 @@ class EpisodeDesk {
   }
 
   /// `const Generation& g = co_await desk.answer(stop);`: one turn of the Answerer, appended.
-  auto answer(const StopRule& stop) {
+  GenerationAwaiter answer(const StopRule& stop) {
     ++rollout_.turns;
     return generate({AgentRole::answerer, current_}, stop);
   }
 
   /// `const Generation& g = co_await desk.summarize(request, stop);`: a summary of the current
   /// window, sampled after `request` in it or in a window of its own.
-  auto summarize(std::span<const Token> request, const StopRule& stop) {
+  GenerationAwaiter summarize(std::span<const Token> request, const StopRule& stop) {
     ++rollout_.summaries;
     std::size_t segment = current_;
     if (window_ == SummaryWindow::separate) {
@@ -123,15 +136,9 @@ class EpisodeDesk {
   }
 
   /// `const std::vector<ToolResult>& results = co_await desk.call(calls);`, in order of the calls.
-  auto call(std::vector<ToolCall> calls) {
-    struct Awaiter {
-      EpisodeDesk& desk;
-      bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<>) const noexcept {}
-      const std::vector<ToolResult>& await_resume() const { return desk.results_; }
-    };
+  ToolsAwaiter call(std::vector<ToolCall> calls) {
     want_ = WantsTools{std::move(calls)};
-    return Awaiter{*this};
+    return {*this};
   }
 
   /// Marks how the episode ended; the episode then returns.
@@ -185,13 +192,7 @@ class EpisodeDesk {
     return copy;
   }
 
-  auto generate(WantsGeneration wanted, const StopRule& stop) {
-    struct Awaiter {
-      EpisodeDesk& desk;
-      bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<>) const noexcept {}
-      const Generation& await_resume() const { return *desk.generation_; }
-    };
+  GenerationAwaiter generate(WantsGeneration wanted, const StopRule& stop) {
     const std::size_t used = rollout_.segments[wanted.segment].context.size();
     const std::size_t room = used < max_context_tokens_ ? max_context_tokens_ - used : 0;
     if (room == 0)
@@ -200,7 +201,7 @@ class EpisodeDesk {
     stop_ = stop;
     if (stop_.max_new_tokens > room) stop_.max_new_tokens = room;
     want_ = wanted;
-    return Awaiter{*this};
+    return {*this};
   }
 
   const Task* task_;

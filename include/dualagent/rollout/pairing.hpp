@@ -1,6 +1,9 @@
 #pragma once
 
-#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <utility>
 
 #include "dualagent/core/types.hpp"
 #include "dualagent/model/backend.hpp"
@@ -19,13 +22,10 @@ struct SharedWeights {
   static constexpr SummaryWindow summary_window = SummaryWindow::shared;
   Model& model;
 
-  Model& of(AgentRole) const { return model; }
-
-  /// Calls `visit(model, trains)` once; `trains(role)` says whether the model is that role's.
-  template <class Visitor>
-  void for_each_model(Visitor&& visit) const {
-    visit(model, [](AgentRole) { return true; });
-  }
+  /// The models of the pair, each once.
+  std::tuple<Model&> models() const { return std::tie(model); }
+  /// Which of `models()` plays the role.
+  static constexpr std::size_t model_of(AgentRole) { return 0; }
 };
 template <class Model>
 SharedWeights(Model&) -> SharedWeights<Model>;
@@ -37,14 +37,24 @@ struct SeparateWeights {
   AnswererModel& answerer;
   SummarizerModel& summarizer;
 
-  /// Calls `visit(model, trains)` for each model, the Answerer's first.
-  template <class Visitor>
-  void for_each_model(Visitor&& visit) const {
-    visit(answerer, [](AgentRole role) { return role == AgentRole::answerer; });
-    visit(summarizer, [](AgentRole role) { return role == AgentRole::summarizer; });
+  std::tuple<AnswererModel&, SummarizerModel&> models() const {
+    return std::tie(answerer, summarizer);
+  }
+  static constexpr std::size_t model_of(AgentRole role) {
+    return role == AgentRole::answerer ? 0 : 1;
   }
 };
 template <class AnswererModel, class SummarizerModel>
 SeparateWeights(AnswererModel&, SummarizerModel&) -> SeparateWeights<AnswererModel, SummarizerModel>;
+
+/// Calls `visit(model, index)` for every model of the pair, where `index` is an
+/// std::integral_constant, so that it can also pick an element of a tuple.
+template <class Pairing, class Visitor>
+void for_each_model(const Pairing& pairing, Visitor&& visit) {
+  const auto models = pairing.models();
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (visit(std::get<I>(models), std::integral_constant<std::size_t, I>{}), ...);
+  }(std::make_index_sequence<std::tuple_size_v<decltype(pairing.models())>>{});
+}
 
 }  // namespace dualagent

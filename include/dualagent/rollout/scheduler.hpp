@@ -119,16 +119,10 @@ class RolloutScheduler {
         wanted.agent == AgentRole::answerer ? sampling.answerer : sampling.summarizer;
     request.stop = &player.desk.stop();
     request.random = player.random.child(player.desk.generations());
-    model_of(wanted, [&](auto& model) { model.submit(request); });
-    player.waiting = true;
-  }
-
-  /// A summary in the shared window is sampled by the window's model, whoever's role it plays.
-  template <class Visitor>
-  void model_of(const WantsGeneration& wanted, Visitor&& visit) {
-    pairing_.for_each_model([&](auto& model, auto trains) {
-      if (trains(wanted.agent)) visit(model);
+    for_each_model(pairing_, [&](auto& model, std::size_t index) {
+      if (index == Pairing::model_of(wanted.agent)) model.submit(request);
     });
+    player.waiting = true;
   }
 
   void run_tools(Player& player, const WantsTools& wanted) {
@@ -163,7 +157,7 @@ class RolloutScheduler {
   /// One step of every model, and whatever the tool workers have finished.
   void advance() {
     std::size_t running = 0;
-    pairing_.for_each_model([&](auto& model, auto) {
+    for_each_model(pairing_, [&](auto& model, auto) {
       running += model.advance([&](Generation&& generation) {
         Player& player = find(generation.sequence / kSegmentsPerRollout);
         player.desk.deliver(std::move(generation));
@@ -215,7 +209,7 @@ class RolloutScheduler {
     const std::size_t open = player.desk.rollout().segments.size();
     const std::size_t last = ended ? open : open - 1;
     for (; player.segments_released < last; ++player.segments_released)
-      pairing_.for_each_model([&](auto& model, auto) {
+      for_each_model(pairing_, [&](auto& model, auto) {
         model.release(player.index * kSegmentsPerRollout + player.segments_released);
       });
   }
@@ -224,7 +218,7 @@ class RolloutScheduler {
     workers_.reset();
     tools_running_ = 0;
     live_.clear();
-    pairing_.for_each_model([](auto& model, auto) { model.reset(); });
+    for_each_model(pairing_, [](auto& model, auto) { model.reset(); });
   }
 
   Pairing pairing_;

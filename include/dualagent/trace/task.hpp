@@ -13,7 +13,7 @@ struct Task {
   std::string prompt;     ///< what the dialect renders as the first tokens
   std::string answer;     ///< the reference answer, for rewards
   std::uint64_t seed = 0; ///< for environments that draw random numbers, e.g. noise in observations
-  std::optional<std::size_t> max_calls;  ///< tighter than the protocol's limit where set
+  std::optional<std::size_t> max_calls = {};  ///< tighter than the protocol's limit where set
 };
 
 }  // namespace dualagent
