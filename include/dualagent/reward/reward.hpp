@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <optional>
+#include <string>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/task.hpp"
 
@@ -26,6 +29,26 @@ consteval bool check_reward() {
                 "dualagent: a Reward needs 'std::optional<double> score(const Task&, const "
                 "Rollout&) const'; see docs/policies.md#rewards");
   return true;
+}
+
+/// Writes the rollout's reward; a rollout whose reward abstains becomes aborted, one that is aborted
+/// already is not scored.
+///
+/// Errors: throws on a reward that is not finite, naming task and rollout.
+template <Reward R>
+void score_rollout(const R& reward, const Task& task, Rollout& rollout) {
+  if (rollout.status == RolloutStatus::aborted) return;
+  const std::optional<double> score = reward.score(task, rollout);
+  if (!score) {
+    rollout.status = RolloutStatus::aborted;
+    rollout.ending = "aborted: the reward abstained";
+    return;
+  }
+  if (!std::isfinite(*score))
+    throw Error("a reward is " + std::to_string(*score),
+                "task '" + task.id + "', rollout " + std::to_string(rollout.member),
+                "Return a finite number, or nothing to abstain");
+  rollout.reward = *score;
 }
 
 /// `success` if the rollout's answer equals the task's to the letter, else `failure`.

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "dualagent/reward/reward.hpp"
+#include "dualagent/rollout/scheduler.hpp"
+
+namespace dualagent {
+
+/// One rollout of each task, scored; nothing is trained.
+struct Evaluation {
+  std::vector<Rollout> rollouts;  ///< in the order of the tasks
+  double reward_mean = 0;         ///< over rollouts that were not aborted
+  std::size_t aborted = 0;
+};
+
+/// Plays every task once. With `temperature` 0 the result is greedy and `random` is not used.
+///
+/// Determinism: depends on weights, tasks, sampling and `random` only.
+template <class Pairing, class Protocol, class Reward>
+Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler, std::span<const Task> tasks,
+                    const Reward& reward, const RolloutSampling& sampling,
+                    const RandomStream& random) {
+  Evaluation evaluation;
+  evaluation.rollouts = scheduler.run(tasks, 1, sampling, random);
+  double sum = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    Rollout& rollout = evaluation.rollouts[i];
+    score_rollout(reward, tasks[i], rollout);
+    evaluation.aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
+    sum += rollout.reward;
+  }
+  const std::size_t scored = tasks.size() - evaluation.aborted;
+  if (scored > 0) evaluation.reward_mean = sum / static_cast<double>(scored);
+  return evaluation;
+}
+
+}  // namespace dualagent

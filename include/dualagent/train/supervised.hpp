@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "dualagent/collective/local.hpp"
+#include "dualagent/train/training_rows.hpp"
+#include "dualagent/train/weight_updater.hpp"
+
+namespace dualagent {
+
+/// What one supervised step measured, over all ranks.
+struct SupervisedMetrics {
+  double loss = 0;            ///< mean cross-entropy over trained tokens, nats
+  double trained_tokens = 0;
+  double trained_positions = 0;  ///< tokens that went through forward and backward
+  double gradient_norm = 0;   ///< before clipping
+};
+
+/// Supervised warm start: cross-entropy on the spans of provenance `demonstration`.
+///
+/// Global-token mean: every trained token of the batch, on whatever rank, weighs the same.
+/// `trains_agent` limits it to one agent's tokens, for pairs with separate weights.
+/// Example:
+///   SupervisedTrainer warm_start{model, {.optimizer = {.learning_rate = 3e-3F}}};
+///   warm_start.step(demonstrations, schedule.at(step));
+template <TrainableBackend Model, class Collective = LocalCollective>
+class SupervisedTrainer {
+ public:
+  explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
+      : updater_(model, options), collective_(std::move(collective)) {}
+
+  /// One update on the given segments (this rank's share).
+  SupervisedMetrics step(std::span<const Segment> segments, double learning_rate_scale = 1.0) {
+    const auto trains = [](const Span& span) {
+      return span.provenance == Provenance::demonstration;
+    };
+    double counts[] = {0.0, 0.0, 0.0};  // trained tokens, positions, loss
+    for (const Segment& segment : segments)
+      counts[0] += static_cast<double>(count_trained(segment, trains));
+    const double local_tokens = counts[0];
+    collective_.all_reduce_sum(std::span<double>(counts, 1));
+    SupervisedMetrics metrics;
+    metrics.trained_tokens = counts[0];
+    if (counts[0] == 0.0) return metrics;
+
+    batch_.clear();
+    const auto weight = static_cast<float>(1.0 / counts[0]);
+    for (const Segment& segment : segments)
+      append_training_row(batch_, segment, trains, {.loss_weight = weight});
+    metrics.gradient_norm = updater_.update(batch_, cross_entropy, outputs_, collective_,
+                                            learning_rate_scale);
+    counts[0] = local_tokens;
+    counts[1] = static_cast<double>(batch_.size());
+    for (const double loss : outputs_.loss) counts[2] += loss;
+    collective_.all_reduce_sum(std::span<double>(counts, 3));
+    metrics.trained_positions = counts[1];
+    metrics.loss = counts[2] / counts[0];
+    return metrics;
+  }
+
+  WeightUpdater<Model>& updater() { return updater_; }
+
+ private:
+  static TokenLossGradient cross_entropy(std::size_t, double log_prob, double) {
+    return {-log_prob, -1.0, 0.0};
+  }
+
+  WeightUpdater<Model> updater_;
+  Collective collective_;
+  PackedBatch batch_;
+  TokenOutputs outputs_;
+};
+
+}  // namespace dualagent

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "dualagent/trace/packed_batch.hpp"
+#include "dualagent/trace/rollout.hpp"
+
+namespace dualagent {
+
+/// Number of tokens of a segment that `trains(span)` selects.
+template <class Trains>
+std::size_t count_trained(const Segment& segment, Trains&& trains) {
+  std::size_t count = 0;
+  for (const Span& span : segment.context.spans())
+    if (trains(span)) count += span.size;
+  return count;
+}
+
+/// What is the same for all trained tokens of one row.
+struct RowOptions {
+  float loss_weight = 1.0F;
+  float advantage = 0.0F;
+  std::uint32_t rollout = 0;  ///< index in the batch, for error messages
+};
+
+/// Appends one segment as a row of the batch; tokens of spans that `trains(span)` selects get the
+/// row's weight and advantage and their own log-probability at sampling, all others are masked.
+///
+/// Tokens after the last trained one are left out: they cannot influence it. A segment without
+/// trained tokens appends nothing. The mask comes from spans alone, never from token values.
+/// Errors: throws if the very first token of a segment is selected; nothing predicts it.
+template <class Trains>
+void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& trains,
+                         const RowOptions& options) {
+  const Context& context = segment.context;
+  std::size_t end = 0;
+  for (const Span& span : context.spans())
+    if (trains(span)) end = span.end();
+  if (end == 0) return;
+  const std::size_t row = batch.append_row(context.tokens().first(end), options.rollout);
+  for (const Span& span : context.spans()) {
+    if (!trains(span)) continue;
+    if (span.begin == 0)
+      throw Error("the first token of a context cannot be trained: nothing predicts it",
+                  "rollout " + std::to_string(options.rollout),
+                  "Let every context begin with given tokens, e.g. a start token");
+    for (std::size_t i = span.begin; i < span.end(); ++i) {
+      batch.loss_weight[row + i] = options.loss_weight;
+      batch.old_log_prob[row + i] = context.log_probs()[i];
+      batch.advantage[row + i] = options.advantage;
+    }
+  }
+}
+
+}  // namespace dualagent

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "dualagent/collective/bucketed_all_reduce.hpp"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/optim/adamw.hpp"
+#include "dualagent/optim/clip.hpp"
+
+namespace dualagent {
+
+/// How gradients become weights.
+struct UpdateOptions {
+  AdamW optimizer;
+  double max_gradient_norm = 1.0;  ///< global norm; larger gradients are scaled down to it
+};
+
+/// The optimizer of one model: options, moments and the sequence
+/// zero -> backward -> sum over ranks -> clip -> AdamW -> new weight version.
+///
+/// Holds a reference to the model. Determinism: the same batches give the same weights; ranks that
+/// start equal stay bit-identical if the collective's sums are.
+template <TrainableBackend Model>
+class WeightUpdater {
+ public:
+  using Scalar = typename decltype(std::declval<Model&>().parameters())::value_type;
+
+  WeightUpdater(Model& model, const UpdateOptions& options)
+      : model_(&model), options_(options), state_(model.parameters().size()) {}
+
+  /// One update from the sum over ranks of this batch's gradients; returns the gradient's norm
+  /// before clipping. A rank may bring an empty batch but must take part.
+  ///
+  /// Errors: a gradient that is not finite throws before any weight is touched.
+  template <class Loss, class Collective>
+  double update(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs,
+                Collective& collective, double learning_rate_scale = 1.0) {
+    model_->zero_gradients();
+    outputs.resize(batch.size());
+    if (batch.rows() > 0) model_->backward(batch, std::forward<Loss>(loss), outputs);
+    bucketed_all_reduce(collective, model_->gradients());
+    const double norm = clip_global_norm(model_->gradients(), options_.max_gradient_norm);
+    options_.optimizer.step(model_->parameters(), model_->gradients(), state_,
+                            learning_rate_scale);
+    model_->weights_changed();
+    return norm;
+  }
+
+  Model& model() { return *model_; }
+  const Model& model() const { return *model_; }
+  AdamWState<Scalar>& state() { return state_; }
+  const AdamWState<Scalar>& state() const { return state_; }
+
+ private:
+  Model* model_;
+  UpdateOptions options_;
+  AdamWState<Scalar> state_;
+};
+
+}  // namespace dualagent
