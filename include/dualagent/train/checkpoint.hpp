@@ -1,0 +1,384 @@
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/crc64.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/version.hpp"
+#include "dualagent/model/safetensors.hpp"
+
+namespace dualagent {
+
+/// Options that a resumed run must share with the run that wrote its checkpoint: name to value.
+///
+/// Put in what changes the numbers (seed, learning rate, task files...), leave out what may change
+/// (threads, number of steps, folders).
+using RunFingerprint = std::map<std::string, std::string>;
+
+/// State of a run to be written; arrays are not copied and must stay valid meanwhile.
+///
+/// Example: Checkpoint{.step = 7, .fingerprint = {{"seed", "3"}},
+///                     .texts = {{"data_position", "112"}},
+///                     .arrays = {{"weights", std::span<const float>(weights)}}}
+struct Checkpoint {
+  std::uint64_t step = 0;
+  RunFingerprint fingerprint = {};
+  std::map<std::string, std::string> texts = {};  ///< UTF-8, e.g. JSON; together below 100 MB
+  std::map<std::string, TensorValues> arrays = {};
+};
+
+struct CheckpointRetention {
+  /// Undamaged checkpoints to keep, the new one included; room for one more is needed on disk.
+  std::size_t keep_last = 2;
+};
+
+namespace detail {
+
+inline constexpr std::string_view kCheckpointFormat = "1";
+inline constexpr std::string_view kFormatKey = "dualagent.checkpoint_format";
+inline constexpr std::string_view kLibraryKey = "dualagent.version";
+inline constexpr std::string_view kStepKey = "dualagent.step";
+inline constexpr std::string_view kOptionPrefix = "option.";
+inline constexpr std::string_view kTextPrefix = "text.";
+inline constexpr std::string_view kCrcTensor = "dualagent.crc64";
+inline constexpr std::string_view kCheckpointStem = "checkpoint-";
+inline constexpr std::string_view kCheckpointSuffix = ".safetensors";
+
+inline std::optional<std::uint64_t> parse_u64(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// Hands bytes on to a file and sums them up.
+struct ChecksumSink {
+  AtomicFile& file;
+  Crc64 crc;
+  void write(std::span<const std::byte> bytes) {
+    crc.update(bytes);
+    file.write(bytes);
+  }
+};
+
+/// Why a file is not a whole checkpoint as it was written; nothing when its checksum is right.
+inline std::optional<std::string> find_damage(std::span<const std::byte> file) {
+  std::uint64_t stored = 0;
+  if (file.size() < 2 * sizeof stored)
+    return "it has only " + std::to_string(file.size()) + " bytes";
+  const std::span<const std::byte> tail = file.last(sizeof stored);
+  std::memcpy(&stored, tail.data(), sizeof stored);
+  if (crc64(file.first(file.size() - sizeof stored)) != stored)
+    return "its checksum does not fit its " + std::to_string(file.size()) +
+           " bytes: the file is truncated, changed or not a checkpoint";
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// "checkpoint-000000000042.safetensors": sorts by step (up to 10^12 steps).
+inline std::string checkpoint_file_name(std::uint64_t step) {
+  std::string digits = std::to_string(step);
+  digits.insert(0, 12 - std::min<std::size_t>(12, digits.size()), '0');
+  return std::string(detail::kCheckpointStem) + digits + std::string(detail::kCheckpointSuffix);
+}
+
+/// One checkpoint file, opened and verified.
+///
+/// Format: a safetensors file (any tool can open it) whose last tensor, `dualagent.crc64`, is the
+/// CRC-64/XZ of all bytes before it. `__metadata__` holds format, library version, step,
+/// `option.NAME` (the fingerprint) and `text.NAME`. Arrays are one-dimensional.
+class StoredCheckpoint {
+ public:
+  /// Errors: Error when the file cannot be read, is damaged, or has another format version.
+  static StoredCheckpoint open(const std::filesystem::path& path) {
+    MappedFile file(path);
+    require_undamaged(file.bytes(), path.string());
+    return StoredCheckpoint(SafeTensors::own(std::move(file), path.string()));
+  }
+
+  /// The same from memory that outlives the object; `where` names it in errors.
+  static StoredCheckpoint view(std::span<const std::byte> bytes, const std::string& where) {
+    require_undamaged(bytes, where);
+    return StoredCheckpoint(SafeTensors::view(bytes, where));
+  }
+
+  /// The same; for a damaged file nothing, with the reason in `damage`.
+  static std::optional<StoredCheckpoint> open_undamaged(const std::filesystem::path& path,
+                                                        std::string& damage) {
+    MappedFile file(path);
+    if (std::optional<std::string> found = detail::find_damage(file.bytes())) {
+      damage = *std::move(found);
+      return std::nullopt;
+    }
+    return StoredCheckpoint(SafeTensors::own(std::move(file), path.string()));
+  }
+
+  const std::string& where() const { return file_.where(); }
+  std::uint64_t step() const { return step_; }
+  const std::string& library_version() const { return library_version_; }
+  const RunFingerprint& fingerprint() const { return fingerprint_; }
+  const std::map<std::string, std::string>& texts() const { return texts_; }
+
+  /// Errors: Error when there is no such text.
+  const std::string& text(const std::string& name) const {
+    const auto found = texts_.find(name);
+    if (found == texts_.end()) missing("text", name);
+    return found->second;
+  }
+
+  bool has_array(std::string_view name) const { return file_.find(name) != nullptr; }
+
+  /// Copies an array, bit by bit. Errors: Error for no such array, another type or another size.
+  template <TensorScalar T>
+  void copy_to(std::string_view name, std::span<T> out) const {
+    check_type(name, dtype_of<T>());
+    file_.copy_to<T>(name, out);
+  }
+  template <TensorScalar T>
+  std::vector<T> values(std::string_view name) const {
+    check_type(name, dtype_of<T>());
+    return file_.values<T>(name);
+  }
+
+  /// Throws Error that names every option in which `current` differs from the run that wrote this.
+  void require_fingerprint(const RunFingerprint& current) const {
+    std::string differences;
+    const auto note = [&](const std::string& name, const std::string& was, const std::string& is) {
+      differences += (differences.empty() ? "" : ", ") + name + " was " + was + " and is " + is;
+    };
+    for (const auto& [name, was] : fingerprint_) {
+      const auto found = current.find(name);
+      if (found == current.end())
+        note(name, was, "not set");
+      else if (found->second != was)
+        note(name, was, found->second);
+    }
+    for (const auto& [name, is] : current)
+      if (fingerprint_.find(name) == fingerprint_.end()) note(name, "not set", is);
+    if (!differences.empty())
+      throw Error("the checkpoint was written with other options: " + differences, where(),
+                  "Resume with the same options, or start a new run in another folder");
+  }
+
+ private:
+  static void require_undamaged(std::span<const std::byte> bytes, const std::string& where) {
+    if (const std::optional<std::string> damage = detail::find_damage(bytes))
+      throw Error("checkpoint is damaged: " + *damage, where,
+                  "Remove it and resume from an earlier one");
+  }
+
+  explicit StoredCheckpoint(SafeTensors file) : file_(std::move(file)) {
+    for (const auto& [key, value] : file_.metadata()) {
+      if (key.rfind(detail::kOptionPrefix, 0) == 0)
+        fingerprint_.emplace(key.substr(detail::kOptionPrefix.size()), value);
+      if (key.rfind(detail::kTextPrefix, 0) == 0)
+        texts_.emplace(key.substr(detail::kTextPrefix.size()), value);
+    }
+    const std::string& format = metadata(detail::kFormatKey);
+    if (format != detail::kCheckpointFormat)
+      throw Error("checkpoint has format " + format + ", this library reads format " +
+                      std::string(detail::kCheckpointFormat),
+                  where(), "Use the library version that wrote it");
+    library_version_ = metadata(detail::kLibraryKey);
+    const std::optional<std::uint64_t> step = detail::parse_u64(metadata(detail::kStepKey));
+    if (!step)
+      throw Error("checkpoint has no valid step number", where(), "Resume from an earlier one");
+    step_ = *step;
+  }
+
+  const std::string& metadata(std::string_view key) const {
+    const auto found = file_.metadata().find(std::string(key));
+    if (found == file_.metadata().end()) missing("metadata", key);
+    return found->second;
+  }
+
+  void check_type(std::string_view name, DType expected) const {
+    const TensorView* tensor = file_.find(name);
+    if (tensor == nullptr) missing("array", name);
+    if (tensor->dtype != expected)
+      throw Error("array \"" + std::string(name) + "\" is of type " +
+                      std::string(to_string(tensor->dtype)) + ", expected " +
+                      std::string(to_string(expected)),
+                  where(), "The run that wrote it used another type or another library version");
+  }
+
+  [[noreturn]] void missing(const std::string& kind, std::string_view name) const {
+    throw Error("checkpoint has no " + kind + " \"" + std::string(name) + "\"", where(),
+                "The run that wrote it had other parts or another library version (" +
+                    library_version_ + ")");
+  }
+
+  SafeTensors file_;
+  std::uint64_t step_ = 0;
+  std::string library_version_;
+  RunFingerprint fingerprint_;
+  std::map<std::string, std::string> texts_;
+};
+
+namespace detail {
+
+struct CheckpointFile {
+  std::uint64_t step;
+  std::filesystem::path path;
+};
+
+/// Checkpoints of a folder by increasing step; none when there is no such folder.
+inline std::vector<CheckpointFile> list_checkpoints(const std::filesystem::path& directory) {
+  std::vector<CheckpointFile> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  if (error == std::errc::no_such_file_or_directory) return files;
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const std::size_t around = kCheckpointStem.size() + kCheckpointSuffix.size();
+    if (name.size() <= around) continue;
+    const std::optional<std::uint64_t> step =
+        parse_u64(std::string_view(name).substr(kCheckpointStem.size(), name.size() - around));
+    if (step && name == checkpoint_file_name(*step)) files.push_back({*step, entry->path()});
+  }
+  if (error) throw_file_error("list the folder", directory, error.value());
+  std::sort(files.begin(), files.end(),
+            [](const CheckpointFile& a, const CheckpointFile& b) { return a.step < b.step; });
+  return files;
+}
+
+inline bool is_damaged(const CheckpointFile& file) {
+  return find_damage(MappedFile(file.path).bytes()).has_value();
+}
+
+/// A folder belongs to one run, whose steps grow: a later good checkpoint is another run's work.
+inline void set_aside_later(const std::vector<CheckpointFile>& files, std::uint64_t step) {
+  for (const CheckpointFile& file : files) {
+    if (file.step <= step) continue;
+    if (!is_damaged(file))
+      throw Error("there is already a checkpoint of the later step " + std::to_string(file.step) +
+                      ", so step " + std::to_string(step) + " is not written",
+                  file.path.string(), "Resume that run, or use another folder for a new one");
+    std::error_code error;
+    std::filesystem::path aside = file.path;
+    aside += ".damaged";
+    std::filesystem::rename(file.path, aside, error);
+    if (error) throw_file_error("rename the damaged checkpoint", file.path, error.value());
+  }
+}
+
+/// Removes what is older than the newest `keep_last` undamaged checkpoints up to `step`.
+inline void prune_checkpoints(std::vector<CheckpointFile> files, std::uint64_t step,
+                              std::size_t keep_last) {
+  std::size_t good = 0;
+  for (auto file = files.rbegin(); file != files.rend(); ++file) {
+    if (good < keep_last) {
+      if (file->step == step || !is_damaged(*file)) ++good;
+      continue;
+    }
+    std::error_code error;
+    if (!std::filesystem::remove(file->path, error) && error)
+      throw_file_error("remove an old checkpoint", file->path, error.value());
+  }
+}
+
+inline void write_checkpoint_file(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+  SafeTensorsMetadata metadata{{std::string(kFormatKey), std::string(kCheckpointFormat)},
+                               {std::string(kLibraryKey), std::string(kVersion)},
+                               {std::string(kStepKey), std::to_string(checkpoint.step)}};
+  for (const auto& [name, value] : checkpoint.fingerprint)
+    metadata.emplace(std::string(kOptionPrefix) + name, value);
+  for (const auto& [name, value] : checkpoint.texts)
+    metadata.emplace(std::string(kTextPrefix) + name, value);
+  std::vector<TensorSource> arrays;
+  for (const auto& [name, values] : checkpoint.arrays)
+    arrays.push_back({name, {std::visit([](auto v) { return v.size(); }, values)}, values, {}});
+  sort_tensors(arrays);
+
+  std::uint64_t checksum = 0;
+  const std::span<const std::uint64_t> checksum_values(&checksum, 1);
+  arrays.push_back({std::string(kCrcTensor), {1}, checksum_values, {}});
+  AtomicFile file(path);
+  ChecksumSink sink{file, {}};
+  const std::string header = safetensors_header(arrays, metadata, path.string());
+  sink.write(std::as_bytes(std::span(header)));
+  arrays.pop_back();
+  for (const TensorSource& array : arrays)
+    std::visit([&](auto values) { stream_values(sink, array, values, path.string()); },
+               array.values);
+  checksum = sink.crc.value();
+  file.write(std::as_bytes(checksum_values));
+  file.commit();
+}
+
+}  // namespace detail
+
+/// Writes `directory`/checkpoint-STEP.safetensors atomically and prunes old ones; returns its path.
+///
+/// The folder is created if needed; only one process writes to it. Temporaries that a killed
+/// process left are removed. Older checkpoints go only when `keep_last` newer ones have right
+/// checksums (each kept file is read once for that). A damaged file of a later step is renamed to
+/// "NAME.damaged". Deterministic: equal checkpoints give equal bytes.
+/// Errors: Error when writing fails (all earlier checkpoints stay), when an undamaged checkpoint of
+/// a later step exists, or when pruning fails (the new checkpoint is in place).
+inline std::filesystem::path write_checkpoint(const std::filesystem::path& directory,
+                                              const Checkpoint& checkpoint,
+                                              CheckpointRetention retention = {}) {
+  if (retention.keep_last == 0)
+    throw Error("keep_last is 0", "CheckpointRetention", "Keep at least 1 checkpoint");
+  ensure_directory(directory);
+  remove_abandoned_temporaries(directory, detail::kCheckpointStem);
+  detail::set_aside_later(detail::list_checkpoints(directory), checkpoint.step);
+  const std::filesystem::path path = directory / checkpoint_file_name(checkpoint.step);
+  detail::write_checkpoint_file(path, checkpoint);
+  detail::prune_checkpoints(detail::list_checkpoints(directory), checkpoint.step,
+                            retention.keep_last);
+  return path;
+}
+
+/// What `latest_checkpoint` found.
+struct LatestCheckpoint {
+  /// Empty when the folder has none: start from the beginning.
+  std::optional<StoredCheckpoint> checkpoint;
+  /// One message per newer file that was damaged and therefore skipped; show them to the user.
+  std::vector<std::string> skipped;
+};
+
+/// Opens the newest undamaged checkpoint of a folder, for a run with these options.
+///
+/// Errors: Error when files exist but all are damaged, when the fingerprints differ (naming every
+/// option), when the format version is unknown, or when a file cannot be read.
+/// Example: if (auto latest = latest_checkpoint(directory, options); latest.checkpoint) ...
+inline LatestCheckpoint latest_checkpoint(const std::filesystem::path& directory,
+                                          const RunFingerprint& current) {
+  LatestCheckpoint result;
+  std::vector<detail::CheckpointFile> files = detail::list_checkpoints(directory);
+  for (auto file = files.rbegin(); file != files.rend(); ++file) {
+    std::string damage;
+    result.checkpoint = StoredCheckpoint::open_undamaged(file->path, damage);
+    if (!result.checkpoint) {
+      result.skipped.push_back("skipped " + file->path.string() + ": " + damage);
+      continue;
+    }
+    result.checkpoint->require_fingerprint(current);
+    return result;
+  }
+  if (result.skipped.empty()) return result;
+  std::string reasons;
+  for (const std::string& reason : result.skipped) reasons += "; " + reason;
+  throw Error("every checkpoint is damaged" + reasons, directory.string(),
+              "Restore one from a backup, or remove the folder to start again");
+}
+
+}  // namespace dualagent
