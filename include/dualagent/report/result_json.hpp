@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/report/result_row.hpp"
+#include "dualagent/report/wilson.hpp"
+
+namespace dualagent {
+
+/// What a run of a comparison found: the contents of result.json.
+struct RunResult {
+  std::uint64_t seed = 0;
+  double seconds = 0;  ///< of the whole run
+  std::vector<ResultRow> rows;
+  double max_abs_log_ratio = 0;  ///< nats; between sampling and training, fresh batches, all steps
+};
+
+namespace detail {
+
+[[noreturn]] inline void refuse_result(const std::string& what, const std::string& where) {
+  throw Error(what, where, "Give every row a name of its own and both evaluations, numbers finite");
+}
+
+inline nlohmann::ordered_json failures_json(std::span<const FailureCount> failures) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  for (const FailureCount& failure : failures)
+    object[failure.kind] = count_failures(failures, failure.kind);
+  return object;
+}
+
+inline nlohmann::ordered_json interval_json(const Proportion& proportion) {
+  const Interval interval = wilson_interval(proportion);
+  return {interval.low, interval.high};
+}
+
+inline nlohmann::ordered_json row_json(const ResultRow& row) {
+  nlohmann::ordered_json object{{"name", row.name},
+                                {"success_sampled", row.sampled.fraction()},
+                                {"success_greedy", row.greedy.fraction()},
+                                {"tasks", row.sampled.trials},
+                                {"solved_sampled", row.sampled.successes},
+                                {"solved_greedy", row.greedy.successes},
+                                {"interval_sampled", interval_json(row.sampled)},
+                                {"interval_greedy", interval_json(row.greedy)},
+                                {"failures_sampled", failures_json(row.failures_sampled)},
+                                {"failures_greedy", failures_json(row.failures_greedy)}};
+  if (row.tokens_per_task) object["tokens_per_task"] = *row.tokens_per_task;
+  if (row.seconds) object["seconds"] = *row.seconds;
+  if (!row.note.empty()) object["note"] = row.note;
+  return object;
+}
+
+inline void check_result(const RunResult& result) {
+  if (!std::isfinite(result.seconds) || !std::isfinite(result.max_abs_log_ratio))
+    refuse_result("seconds or max_abs_log_ratio is not finite", "result.json");
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    const ResultRow& row = result.rows[i];
+    const std::string where = "result.json, row '" + row.name + "'";
+    if (row.name.empty()) refuse_result("a row has no name", where);
+    for (std::size_t j = 0; j < i; ++j)
+      if (result.rows[j].name == row.name) refuse_result("two rows have one name", where);
+    if (!row.sampled.measured() || row.sampled.trials != row.greedy.trials)
+      refuse_result("sampled and greedy were not evaluated on the same number of tasks", where);
+    for (const auto& value : {row.tokens_per_task, row.seconds})
+      if (value && !std::isfinite(*value)) refuse_result("a number is not finite", where);
+  }
+}
+
+}  // namespace detail
+
+/// The text of result.json: {"seed", "seconds", "rows": [...], "max_abs_log_ratio"}.
+///
+/// A row has "name", "success_sampled" and "success_greedy" (fractions of 1) and "tasks"; beside
+/// them the counts "solved_sampled" and "solved_greedy", 95 % Wilson intervals [low, high] and
+/// failures by kind, and where known "tokens_per_task", "seconds" and "note".
+/// Errors: Error when a name is missing or used twice, when a row was not evaluated both ways on
+/// the same number of tasks, when a number is not finite or a text is not UTF-8.
+inline std::string result_json(const RunResult& result) {
+  detail::check_result(result);
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const ResultRow& row : result.rows) rows.push_back(detail::row_json(row));
+  const nlohmann::ordered_json object{{"seed", result.seed},
+                                      {"seconds", result.seconds},
+                                      {"rows", std::move(rows)},
+                                      {"max_abs_log_ratio", result.max_abs_log_ratio}};
+  try {
+    return object.dump(2) + '\n';
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(std::string("a text is not valid UTF-8: ") + error.what(), "result.json");
+  }
+}
+
+/// Writes result.json as a whole or not at all. Errors: as `result_json` and `AtomicFile`.
+inline void write_result(const std::filesystem::path& path, const RunResult& result) {
+  write_file_atomically(path, result_json(result));
+}
+
+/// Reads a result.json back: names, counts, tasks, seconds, the log ratio; for tools that gather
+/// several runs. Errors: Error with the path when a key is missing or has the wrong type.
+inline RunResult read_result(const std::filesystem::path& path) {
+  const nlohmann::json object = parse_json(read_file(path), path.string());
+  try {
+    RunResult result{.seed = object.at("seed").get<std::uint64_t>(),
+                     .seconds = object.at("seconds").get<double>(),
+                     .rows = {},
+                     .max_abs_log_ratio = object.at("max_abs_log_ratio").get<double>()};
+    for (const nlohmann::json& row : object.at("rows")) {
+      const auto tasks = row.at("tasks").get<std::size_t>();
+      result.rows.push_back({.name = row.at("name").get<std::string>(),
+                             .sampled = {row.at("solved_sampled").get<std::size_t>(), tasks},
+                             .greedy = {row.at("solved_greedy").get<std::size_t>(), tasks}});
+    }
+    return result;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(std::string("not a result: ") + error.what(), path.string(),
+                "Name a result.json that write_result wrote");
+  }
+}
+
+}  // namespace dualagent
