@@ -22,7 +22,7 @@ namespace dualagent {
 struct RunResult {
   std::uint64_t seed = 0;
   double seconds = 0;  ///< of the whole run
-  std::vector<ResultRow> rows;
+  std::vector<ResultRow> rows = {};
   double max_abs_log_ratio = 0;  ///< nats; between sampling and training, fresh batches, all steps
 };
 

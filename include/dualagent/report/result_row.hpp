@@ -13,13 +13,13 @@ namespace dualagent {
 
 /// How often attempts failed in one way.
 struct FailureCount {
-  std::string kind;  ///< e.g. "forgot the total"
+  std::string kind = {};  ///< e.g. "forgot the total"
   std::size_t count = 0;
 };
 
 /// One system of a comparison, evaluated on held-out tasks.
 struct ResultRow {
-  std::string name;         ///< stable, for files: "dual", "warm_start", ...
+  std::string name = {};    ///< stable, for files: "dual", "warm_start", ...
   std::string label = {};   ///< for people; empty: the name
   std::string note = {};    ///< a condition that the reader must know, e.g. "8 steps only"
   Proportion sampled = {};  ///< at temperature 1

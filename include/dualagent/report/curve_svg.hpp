@@ -1,0 +1,466 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/report/chart.hpp"
+#include "dualagent/report/markup.hpp"
+
+namespace dualagent {
+
+enum class SvgTheme : std::uint8_t { automatic, light, dark };  // automatic: as the reader prefers
+enum class SvgLegend : std::uint8_t { right, top, none };
+enum class SvgTitle : std::uint8_t { shown, hidden };    // hidden: the page around it has one
+enum class SvgUse : std::uint8_t { file, inline_html };  // inline: the page brings the dark colours
+
+struct SvgOptions {
+  double width = 820;  ///< px
+  double height = 400;
+  SvgTheme theme = SvgTheme::automatic;
+  SvgLegend legend = SvgLegend::right;
+  SvgTitle title = SvgTitle::shown;
+  SvgUse use = SvgUse::file;
+};
+
+namespace detail {
+
+inline constexpr std::size_t kSeriesColours = 8;
+
+struct SvgPalette {
+  std::string_view page, ink, muted, grid, axis;
+  std::array<std::string_view, kSeriesColours> series;
+};
+
+// Every series colour has a contrast of at least 3:1 to its page.
+inline constexpr SvgPalette kLightPalette{
+    "#ffffff",
+    "#1c2128",
+    "#5b6472",
+    "#e4e7ec",
+    "#aab2bd",
+    {"#1f5fd0", "#767f8c", "#c2570c", "#b0257f", "#0a7f66", "#6a4cc4", "#8a6a00", "#a8322b"}};
+inline constexpr SvgPalette kDarkPalette{
+    "#14171c",
+    "#e6e9ee",
+    "#a0a9b6",
+    "#2a303a",
+    "#555f6d",
+    {"#74a9ff", "#98a2b0", "#f29b52", "#ea7cc4", "#3fc4a3", "#ae9af8", "#d6b545", "#f0837b"}};
+
+/// CSS that colours the classes which `curve_svg` uses.
+inline std::string palette_css(const SvgPalette& palette) {
+  const auto rule = [](std::string_view name, std::string_view property, std::string_view value) {
+    return ".c-" + std::string(name) + "{" + std::string(property) + ":" + std::string(value) + "}";
+  };
+  std::string css = ":root{";
+  for (std::size_t i = 0; i < kSeriesColours; ++i)
+    css += "--series-" + std::to_string(i) + ":" + std::string(palette.series[i]) + ";";
+  css += "}" + rule("page", "fill", palette.page) + rule("ink", "fill", palette.ink) +
+         rule("muted", "fill", palette.muted) + rule("grid", "stroke", palette.grid) +
+         rule("axis", "stroke", palette.axis);
+  for (std::size_t i = 0; i < kSeriesColours; ++i) {
+    css += rule("line" + std::to_string(i), "stroke", palette.series[i]);
+    css += rule("fill" + std::to_string(i), "fill", palette.series[i]);
+  }
+  return css;
+}
+
+inline std::vector<double> multiples(double low, double high, double step) {
+  std::vector<double> values;
+  for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i)
+    values.push_back(i * step);
+  return values;
+}
+
+/// Numbers at which an axis is labelled: multiples of 1, 2 or 5 times a power of ten, or of 25 %.
+struct AxisTicks {
+  double step = 1;
+  std::vector<double> values;
+};
+
+inline AxisTicks axis_ticks(double low, double high, double most, double least_step,
+                            AxisUnit unit = AxisUnit::number) {
+  const double rough = std::max((high - low) / std::max(1.0, most), least_step);
+  const double power = std::pow(10.0, std::floor(std::log10(rough)));
+  double step = 10 * power;
+  for (const double factor : {5.0, 2.0, 1.0})
+    if (factor * power >= rough * (1 - 1e-9)) step = factor * power;
+  if (unit == AxisUnit::percent && rough <= 0.25 && rough > 0.2) step = 0.25;
+  return {.step = step, .values = multiples(low, high, step)};
+}
+
+inline std::string tick_text(double value, double step, AxisUnit unit) {
+  if (unit == AxisUnit::percent) {
+    value *= 100;
+    step *= 100;
+  }
+  const std::string suffix = unit == AxisUnit::percent ? " %" : "";
+  const auto decimals = static_cast<int>(std::max(0.0, -std::floor(std::log10(step) + 1e-9)));
+  if (value == 0) return "0" + suffix;
+  if (decimals > 4) return shortest_text(std::round(value / step) * step) + suffix;
+  if (step >= 1000) return trimmed_text(value / 1000, 3) + "k" + suffix;
+  return fixed_text(value, decimals) + suffix;
+}
+
+inline std::string value_text(double value, AxisUnit unit) {
+  if (unit == AxisUnit::percent) return percent_text(value, 1);
+  if (value == 0) return "0";
+  const double size = std::abs(value);
+  if (size < 1e-3 || size >= 1e7) {
+    char digits[32];
+    const auto end =
+        std::to_chars(digits, digits + sizeof(digits), value, std::chars_format::scientific, 2);
+    return {digits, end.ptr};
+  }
+  return trimmed_text(value, size < 1 ? 4 : size < 100 ? 3 : 1);
+}
+
+/// Least and greatest of what was added; NaN and infinities are ignored.
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  bool empty() const { return low > high; }
+};
+
+/// Draws one chart; made for one call of `curve_svg`.
+class CurveDrawing {
+ public:
+  CurveDrawing(const Chart& chart, const SvgOptions& options)
+      : chart_(chart),
+        options_(options),
+        palette_(options.theme == SvgTheme::dark ? kDarkPalette : kLightPalette) {
+    check();
+    find_ranges();
+    find_frame();
+  }
+
+  std::string draw() {
+    open();
+    draw_axes();
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) draw_band(i);
+    for (std::size_t i = chart_.series.size(); i-- > 0;) draw_line(i);  // the first lies on top
+    if (options_.legend == SvgLegend::right) draw_legend_right();
+    if (options_.legend == SvgLegend::top) draw_legend_top();
+    for (std::size_t i = chart_.series.size(); i-- > 0;) draw_tooltips(i);
+    return svg_ + "</svg>\n";
+  }
+
+ private:
+  static constexpr double kFont = 12;           // px
+  static constexpr double kMostTooltips = 120;  // per series
+
+  void check() const {
+    for (const Series& series : chart_.series)
+      if (series.x.size() != series.y.size() ||
+          (!series.interval.empty() && series.interval.size() != series.y.size()))
+        throw Error("a series has lists of different lengths",
+                    "chart '" + chart_.title + "', series '" + series.name + "'",
+                    "Give one y per x, and no intervals or one per y");
+  }
+
+  void find_ranges() {
+    Range x;
+    Range y;
+    for (const Series& series : chart_.series) {
+      for (std::size_t i = 0; i < series.x.size(); ++i) {
+        x.add(series.x[i]);
+        y.add(series.y[i]);
+        whole_x_ = whole_x_ && series.x[i] == std::floor(series.x[i]);
+      }
+      for (const Interval& interval : series.interval) {
+        y.add(interval.low);
+        y.add(interval.high);
+      }
+    }
+    if (x.empty()) x = {0, 1};
+    if (y.empty()) y = {0, 1};
+    if (x.low == x.high) x = {x.low - 1, x.high + 1};
+    if (y.low > 0 && y.low < 0.5 * y.high) y.low = 0;
+    if (chart_.y_min) y.low = *chart_.y_min;
+    if (chart_.y_max) y.high = *chart_.y_max;
+    const double margin = std::max(1e-9, 0.05 * std::abs(y.low));
+    if (!(y.high - y.low > 1e-12 * std::abs(y.high))) y = {y.low - margin, y.low + margin};
+    x_ = x;
+    y_ = y;
+  }
+
+  void find_frame() {
+    const double ticks = std::max(2.0, options_.height / 65);
+    y_ticks_ = axis_ticks(y_.low, y_.high, ticks, 0, chart_.unit);
+    if (!chart_.y_min && y_.low != y_ticks_.values.front())
+      y_.low = std::floor(y_.low / y_ticks_.step) * y_ticks_.step;
+    if (!chart_.y_max) y_.high = std::ceil(y_.high / y_ticks_.step - 1e-9) * y_ticks_.step;
+    y_ticks_.values = multiples(y_.low, y_.high, y_ticks_.step);
+    double label_width = 0;
+    for (const double value : y_ticks_.values)
+      label_width = std::max(label_width, text_width(y_text(value)));
+    left_ = padding() + label_width + 8;
+    right_ = options_.width - padding() - 10;
+    if (options_.legend == SvgLegend::right) right_ -= legend_width();
+    top_ = padding() + 10;
+    if (options_.title == SvgTitle::shown) top_ += 28;
+    if (options_.legend == SvgLegend::top) top_ += 18 * static_cast<double>(legend_lines());
+    if (!chart_.y_label.empty()) top_ += 20;
+    bottom_ = options_.height - padding() - (chart_.x_label.empty() ? 24 : 40);
+    x_ticks_ = axis_ticks(x_.low, x_.high, std::max(2.0, (right_ - left_) / 80), whole_x_ ? 1 : 0);
+  }
+
+  double padding() const { return options_.use == SvgUse::file ? 16 : 2; }
+  std::string y_text(double value) const { return tick_text(value, y_ticks_.step, chart_.unit); }
+  static double text_width(std::string_view text) {  // of a usual sans serif, estimated
+    return 0.58 * kFont * static_cast<double>(count_characters(text));
+  }
+  double x_of(double value) const {
+    return left_ + (value - x_.low) / (x_.high - x_.low) * (right_ - left_);
+  }
+  double y_of(double value) const {
+    const double inside = std::clamp(value, y_.low, y_.high);
+    return bottom_ - (inside - y_.low) / (y_.high - y_.low) * (bottom_ - top_);
+  }
+  static std::string px(double value) { return trimmed_text(value, 2); }
+  std::size_t colour_of(std::size_t series) const {
+    return chart_.series[series].colour.value_or(series) % kSeriesColours;
+  }
+  std::string stroke(std::size_t series) const {
+    const std::size_t c = colour_of(series);
+    return " class=\"c-line" + std::to_string(c) + "\" stroke=\"" +
+           std::string(palette_.series[c]) + "\"";
+  }
+  std::string fill(std::size_t series) const {
+    const std::size_t c = colour_of(series);
+    return " class=\"c-fill" + std::to_string(c) + "\" fill=\"" + std::string(palette_.series[c]) +
+           "\"";
+  }
+
+  void open() {
+    const std::string width = px(options_.width);
+    const std::string height = px(options_.height);
+    svg_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + width + " " + height +
+           "\" width=\"" + width + "\" height=\"" + height + "\" role=\"img\" aria-label=\"" +
+           escape_markup(spoken_summary()) +
+           "\" font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', "
+           "'Liberation Sans', sans-serif\" font-size=\"" +
+           px(kFont) + "\">\n";
+    if (options_.use == SvgUse::file) {
+      if (options_.theme == SvgTheme::automatic)
+        svg_ += "<style>@media (prefers-color-scheme:dark){" + palette_css(kDarkPalette) +
+                "}</style>\n";
+      svg_ += "<rect class=\"c-page\" fill=\"" + std::string(palette_.page) +
+              "\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n";
+    }
+    if (options_.title == SvgTitle::shown)
+      text(padding(), padding() + 14, chart_.title, "start", "ink",
+           " font-size=\"15\" font-weight=\"600\"");
+  }
+
+  std::string spoken_summary() const {
+    std::string summary = chart_.title.empty() ? "Chart" : chart_.title;
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      const double last = last_value(i);
+      if (!std::isfinite(last)) continue;
+      summary += i == 0 ? ". Last values: " : ", ";
+      summary += chart_.series[i].name + " " + value_text(last, chart_.unit);
+    }
+    return summary;
+  }
+
+  double last_value(std::size_t series) const {
+    const std::vector<double>& y = chart_.series[series].y;
+    const auto last = std::find_if(y.rbegin(), y.rend(), [](double v) { return std::isfinite(v); });
+    return last == y.rend() ? std::numeric_limits<double>::quiet_NaN() : *last;
+  }
+
+  void text(double x, double y, std::string_view words, std::string_view anchor,
+            std::string_view colour, std::string_view more = {}) {
+    const std::string_view value = colour == "ink" ? palette_.ink : palette_.muted;
+    svg_ += "<text x=\"" + px(x) + "\" y=\"" + px(y) + "\" text-anchor=\"" + std::string(anchor) +
+            "\" class=\"c-" + std::string(colour) + "\" fill=\"" + std::string(value) + "\"" +
+            std::string(more) + ">" + escape_markup(words) + "</text>\n";
+  }
+
+  void rule(double x1, double y1, double x2, double y2, std::string_view colour) {
+    const std::string_view value = colour == "grid" ? palette_.grid : palette_.axis;
+    svg_ += "<line x1=\"" + px(x1) + "\" y1=\"" + px(y1) + "\" x2=\"" + px(x2) + "\" y2=\"" +
+            px(y2) + "\" class=\"c-" + std::string(colour) + "\" stroke=\"" + std::string(value) +
+            "\"/>\n";
+  }
+
+  void draw_axes() {
+    for (const double value : y_ticks_.values) {
+      rule(left_, y_of(value), right_, y_of(value), "grid");
+      text(left_ - 8, y_of(value) + 4, y_text(value), "end", "muted");
+    }
+    rule(left_, bottom_, right_, bottom_, "axis");
+    for (const double value : x_ticks_.values) {
+      rule(x_of(value), bottom_, x_of(value), bottom_ + 4, "axis");
+      text(x_of(value), bottom_ + 18, tick_text(value, x_ticks_.step, AxisUnit::number), "middle",
+           "muted");
+    }
+    if (!chart_.y_label.empty()) text(padding(), top_ - 14, chart_.y_label, "start", "muted");
+    if (!chart_.x_label.empty()) text(right_, bottom_ + 36, chart_.x_label, "end", "muted");
+  }
+
+  void draw_band(std::size_t index) {
+    const Series& series = chart_.series[index];
+    std::string upper;
+    std::string lower;
+    const auto close = [&] {
+      if (!upper.empty())
+        svg_ += "<polygon" + fill(index) + " fill-opacity=\"0.14\" points=\"" + upper + lower +
+                "\"/>\n";
+      upper.clear();
+      lower.clear();
+    };
+    for (std::size_t i = 0; i < series.interval.size(); ++i) {
+      const Interval& interval = series.interval[i];
+      if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) {
+        close();
+        continue;
+      }
+      const std::string x = px(x_of(series.x[i])) + ",";
+      upper += x + px(y_of(interval.high)) + " ";
+      lower = x + px(y_of(interval.low)) + " " + lower;
+    }
+    close();
+  }
+
+  /// One path; a value that is not finite leaves a gap, a value between two gaps is a dot.
+  void draw_line(std::size_t index) {
+    const Series& series = chart_.series[index];
+    const auto drawn = [&](std::size_t i) {
+      return i < series.y.size() && std::isfinite(series.x[i]) && std::isfinite(series.y[i]);
+    };
+    std::string path;
+    for (std::size_t i = 0; i < series.y.size(); ++i) {
+      if (!drawn(i)) continue;
+      const bool goes_on = i > 0 && drawn(i - 1);
+      path += (goes_on ? "L" : "M") + px(x_of(series.x[i])) + " " + px(y_of(series.y[i]));
+      if (!goes_on && !drawn(i + 1)) path += "h0";  // round caps make a dot of it
+    }
+    if (path.empty()) return;
+    svg_ += "<path" + stroke(index) + " fill=\"none\" stroke-width=\"" +
+            (index == 0 ? "2.4" : "1.8") +
+            "\" stroke-linecap=\"round\" stroke-linejoin=\"round\" d=\"" + path + "\"/>\n";
+  }
+
+  void draw_tooltips(std::size_t index) {
+    const Series& series = chart_.series[index];
+    const auto points = static_cast<double>(series.y.size());
+    const auto stride = static_cast<std::size_t>(std::max(1.0, std::ceil(points / kMostTooltips)));
+    svg_ += "<g class=\"hits\">\n";
+    for (std::size_t i = 0; i < series.y.size(); i += stride) {
+      if (!std::isfinite(series.x[i]) || !std::isfinite(series.y[i])) continue;
+      svg_ += "<circle cx=\"" + px(x_of(series.x[i])) + "\" cy=\"" + px(y_of(series.y[i])) +
+              "\" r=\"6\"" + fill(index) + " fill-opacity=\"0\"><title>" +
+              escape_markup(tooltip(series, i)) + "</title></circle>\n";
+    }
+    svg_ += "</g>\n";
+  }
+
+  std::string tooltip(const Series& series, std::size_t i) const {
+    std::string words = series.name + ", " + (chart_.x_label.empty() ? "x" : chart_.x_label) + " " +
+                        trimmed_text(series.x[i], 3) + ": " + value_text(series.y[i], chart_.unit);
+    if (!series.interval.empty())
+      words += " (" + value_text(series.interval[i].low, chart_.unit) + " to " +
+               value_text(series.interval[i].high, chart_.unit) + ")";
+    return words;
+  }
+
+  double legend_width() const {
+    double width = 0;
+    for (const Series& series : chart_.series) width = std::max(width, text_width(series.name));
+    return chart_.series.empty() ? 0 : std::min(width + 40, 0.4 * options_.width);
+  }
+
+  void draw_key(double x, double y, std::size_t index) {
+    svg_ += "<line x1=\"" + px(x) + "\" y1=\"" + px(y - 4) + "\" x2=\"" + px(x + 16) + "\" y2=\"" +
+            px(y - 4) + "\"" + stroke(index) + " stroke-width=\"3\" stroke-linecap=\"round\"/>\n";
+    text(x + 24, y, chart_.series[index].name, "start", "ink");
+  }
+
+  /// Beside the plot, as near to the ends of the lines as 18 px between entries allow.
+  void draw_legend_right() {
+    constexpr double kLine = 18;
+    std::vector<std::pair<double, std::size_t>> entries;  // wanted height, series
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      const double last = last_value(i);
+      entries.emplace_back(std::isfinite(last) ? y_of(last) : bottom_, i);
+    }
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    double free = top_;
+    for (auto& [y, index] : entries) free = (y = std::max(y, free)) + kLine;
+    double limit = bottom_;
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry)
+      limit = (entry->first = std::min(entry->first, limit)) - kLine;
+    for (const auto& [y, index] : entries) draw_key(right_ + 14, y + 4, index);
+  }
+
+  /// Places the entries of a legend above the plot; calls `visit(series, x, line)`.
+  template <class Visitor>
+  void place_legend_top(Visitor&& visit) const {
+    double x = padding();
+    std::size_t line = 0;
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      const double width = 24 + text_width(chart_.series[i].name) + 18;
+      if (x > padding() && x + width - 18 > options_.width - padding()) {
+        x = padding();
+        ++line;
+      }
+      visit(i, x, line);
+      x += width;
+    }
+  }
+  std::size_t legend_lines() const {
+    std::size_t lines = 0;
+    place_legend_top([&](std::size_t, double, std::size_t line) { lines = line + 1; });
+    return lines;
+  }
+  void draw_legend_top() {
+    const double first = padding() + (options_.title == SvgTitle::shown ? 38 : 12);
+    place_legend_top([&](std::size_t series, double x, std::size_t line) {
+      draw_key(x, first + 18 * static_cast<double>(line), series);
+    });
+  }
+
+  const Chart& chart_;
+  const SvgOptions& options_;
+  const SvgPalette& palette_;
+  Range x_, y_;          // shown
+  bool whole_x_ = true;  // all x are whole numbers
+  AxisTicks x_ticks_, y_ticks_;
+  double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;  // of the plot, px
+  std::string svg_;
+};
+
+}  // namespace detail
+
+/// A chart as SVG: axes, one line per series with its band, a legend, and a tooltip (`<title>`) at
+/// up to 120 points per series.
+///
+/// With the defaults the result is a whole file without script, link or font: write it with
+/// `write_file_atomically` and show it in a README. Equal charts give equal bytes.
+/// Errors: Error when the lists of a series differ in length.
+/// Example: write_file_atomically("curve.svg", curve_svg(chart, {.theme = SvgTheme::light})).
+inline std::string curve_svg(const Chart& chart, const SvgOptions& options = {}) {
+  return detail::CurveDrawing(chart, options).draw();
+}
+
+}  // namespace dualagent

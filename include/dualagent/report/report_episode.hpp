@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/types.hpp"
+#include "dualagent/trace/render.hpp"
+#include "dualagent/trace/rollout.hpp"
+#include "dualagent/trace/span.hpp"
+
+namespace dualagent {
+
+/// A run of tokens as text, with what is known of their origin.
+struct ReportSpan {
+  Provenance provenance = Provenance::prompt;
+  AgentRole agent = AgentRole::answerer;
+  std::string text = {};
+  std::size_t tokens = 0;
+  bool trained = false;
+  WeightVersion weight_version = 0;          ///< of the sampling model
+  std::optional<double> mean_log_prob = {};  ///< nats per token, of sampled spans
+};
+
+/// One context window as text.
+struct ReportSegment {
+  AgentRole owner = AgentRole::answerer;
+  std::optional<std::size_t> parent = {};       ///< the segment that it continues or summarizes
+  std::optional<Replacement> replacement = {};  ///< what it no longer shows of its parent
+  std::vector<ReportSpan> spans = {};
+};
+
+/// A rollout as the episode viewer shows it.
+struct ReportEpisode {
+  std::string task = {};
+  std::string stage = {};  ///< e.g. "before training"; episodes of one task are linked
+  bool solved = false;
+  std::string ending = {};  ///< why it ended
+  std::string answer = {};
+  std::string expected = {};  ///< the reference answer; empty: not shown
+  double reward = 0;
+  std::vector<ReportSegment> segments = {};
+};
+
+/// What the viewer says about an episode beside what the rollout knows.
+struct EpisodeNotes {
+  std::string stage = {};
+  std::string expected = {};
+  bool solved = false;
+  std::string_view token_separator = " ";  ///< "" for tokenizers whose tokens carry their spaces
+};
+
+/// Turns a rollout into texts for the report. `token_text` and `trains` are those of `render`.
+///
+/// Example: make_report_episode(rollout, vocabulary_text,
+///              [&](std::size_t s, const Span& span) { return view.trains(rollout, s, span); },
+///              {.stage = "after training", .expected = task.answer, .solved = true}).
+template <class TokenText, class Trains>
+requires TokenPredicate<Trains> || SpanPredicate<Trains> ReportEpisode
+make_report_episode(const Rollout& rollout, TokenText&& token_text, const Trains& trains,
+                    const EpisodeNotes& notes) {
+  ReportEpisode episode{.task = rollout.task_id,
+                        .stage = notes.stage,
+                        .solved = notes.solved,
+                        .ending = rollout.ending,
+                        .answer = rollout.answer.value_or(""),
+                        .expected = notes.expected,
+                        .reward = rollout.reward};
+  for (std::size_t s = 0; s < rollout.segments.size(); ++s) {
+    const Context& context = rollout.segments[s].context;
+    ReportSegment segment{.owner = rollout.segments[s].owner,
+                          .parent = rollout.segments[s].parent,
+                          .replacement = find_replacement(rollout, s)};
+    for_each_run(context, s, trains, [&](const Span& run, bool trained) {
+      ReportSpan span{.provenance = run.provenance,
+                      .agent = run.agent,
+                      .text = span_text(context, run, token_text, notes.token_separator),
+                      .tokens = run.size,
+                      .trained = trained,
+                      .weight_version = run.weight_version};
+      if (run.is_sampled()) {
+        double sum = 0;
+        for (std::size_t t = run.begin; t < run.end(); ++t)
+          sum += static_cast<double>(context.log_probs()[t]);
+        span.mean_log_prob = sum / static_cast<double>(run.size);
+      }
+      segment.spans.push_back(std::move(span));
+    });
+    episode.segments.push_back(std::move(segment));
+  }
+  return episode;
+}
+
+}  // namespace dualagent
