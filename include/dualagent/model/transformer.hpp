@@ -1,0 +1,293 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/thread_pool.hpp"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/model/transformer_config.hpp"
+#include "dualagent/model/transformer_decode.hpp"
+#include "dualagent/model/transformer_layers.hpp"
+#include "dualagent/model/transformer_weights.hpp"
+
+namespace dualagent {
+
+struct TransformerOptions {
+  /// Threads to work with; several models may share one pool.
+  std::shared_ptr<ThreadPool> pool = {};
+  /// A batch's rows are cut into this many shards, each with gradients of its own that are summed
+  /// in order. More shards keep more threads busy and cost a copy of the gradients each. Results
+  /// depend on this number, never on the threads.
+  std::size_t gradient_shards = 2;
+  std::uint64_t seed = 0;  ///< of the initial weights
+};
+
+/// A Llama-family transformer on the CPU: samples and trains.
+///
+/// RMSNorm, rotary embeddings (half-split), grouped-query attention, SwiGLU, no biases.
+/// Scalar: float to work with; double so that gradients can be checked.
+///
+/// Determinism: forward kernels are batch invariant. The log-probability of a token has the same
+/// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
+/// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
+/// Memory: parameters, their transposed copies, 1 + gradient_shards gradients; activations of about
+/// 256 tokens (or of the longest row) per shard; keys and values of the live sequences.
+/// Not copyable; movable while no generation runs.
+template <class Scalar = float>
+class Transformer {
+ public:
+  explicit Transformer(const TransformerConfig& config, TransformerOptions options = {})
+      : core_(std::make_unique<Core>(config)),
+        pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)) {
+    if (options.gradient_shards == 0)
+      throw Error("gradient_shards must be at least 1", "TransformerOptions");
+    core_->weights.initialise(options.seed);
+    core_->weights.refresh();
+    gradients_.assign(parameters().size(), Scalar{0});
+    for (std::size_t s = 0; s < options.gradient_shards; ++s) shards_.emplace_back(*core_);
+  }
+
+  const TransformerConfig& config() const { return core_->weights.config(); }
+  std::size_t vocab_size() const { return config().vocab_size; }
+  std::size_t max_context_tokens() const { return config().max_position_embeddings; }
+  WeightVersion weight_version() const { return version_; }
+
+  // Sampling; see ModelBackend.
+
+  void submit(const GenerationRequest& request) { core_->decoder.submit(request, version_); }
+  template <class OnFinished>
+  std::size_t advance(OnFinished&& on_finished) {
+    return core_->decoder.advance(*pool_, std::forward<OnFinished>(on_finished));
+  }
+  void release(SequenceId sequence) { core_->decoder.release(sequence); }
+  void reset() { core_->decoder.reset(); }
+
+  // Training; see TrainableBackend.
+
+  template <class Loss>
+  void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
+    run_shards(batch, [&](Shard& shard) { shard.backward(*core_, batch, loss, outputs); });
+    pool_->run([&](std::size_t worker) {  // in the order of the shards, whoever adds
+      const std::size_t begin = gradients_.size() * worker / pool_->size();
+      const std::size_t end = gradients_.size() * (worker + 1) / pool_->size();
+      for (const Shard& shard : shards_)
+        for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients[i];
+    });
+  }
+
+  void score(const PackedBatch& batch, TokenOutputs& outputs) {
+    run_shards(batch, [&](Shard& shard) { shard.score(*core_, batch, outputs); });
+  }
+
+  std::span<Scalar> parameters() { return core_->weights.parameters(); }
+  std::span<const Scalar> parameters() const { return std::as_const(core_->weights).parameters(); }
+  std::span<Scalar> gradients() { return gradients_; }
+  std::span<const TensorInfo> tensors() const { return core_->weights.tensors(); }
+  void zero_gradients() { std::fill(gradients_.begin(), gradients_.end(), Scalar{0}); }
+  void weights_changed() {
+    ++version_;
+    core_->weights.refresh();
+    core_->decoder.forget_cached();
+  }
+
+ private:
+  struct Core {
+    explicit Core(const TransformerConfig& config)
+        : weights(config), rotary(config), decoder(weights, rotary) {}
+    TransformerWeights<Scalar> weights;
+    detail::RotaryTable<Scalar> rotary;
+    detail::Decoder<Scalar> decoder;
+  };
+
+  static constexpr std::size_t kChunkTokens = 256;
+
+  /// A fixed share of a batch's rows, worked on by one thread.
+  struct Shard {
+    explicit Shard(const Core& core)
+        : chunk(core.weights, core.rotary), gradients(core.weights.parameters().size()) {}
+
+    template <class Loss>
+    void backward(const Core& core, const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
+      std::fill(gradients.begin(), gradients.end(), Scalar{0});
+      for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
+        if (!head_forward(core, batch, begin, end)) return;
+        for (std::size_t s = 0; s < trained.size(); ++s)
+          differentiate(core, batch, s, loss, outputs);
+        head_backward(core);
+        chunk.backward(dx.data(), gradients.data());
+      });
+    }
+
+    void score(const Core& core, const PackedBatch& batch, TokenOutputs& outputs) {
+      for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
+        if (!head_forward(core, batch, begin, end)) return;
+        for (std::size_t s = 0; s < trained.size(); ++s) {
+          const detail::LogitsRow<Scalar> row = log_softmax(core, batch, s);
+          write(core, batch, s, row, outputs);
+        }
+      });
+    }
+
+    template <class Visitor>
+    void for_each_chunk(const PackedBatch& batch, Visitor&& visit) {
+      for (std::size_t row = first_row; row < end_row;) {
+        const std::size_t begin = row;
+        std::size_t tokens = 0;
+        chunk.clear();
+        do {
+          tokens += batch.row_size(row);
+          chunk.add(std::span(batch.tokens).subspan(batch.row_begin[row], batch.row_size(row)));
+          ++row;
+        } while (row < end_row && tokens + batch.row_size(row) <= kChunkTokens);
+        visit(batch.row_begin[begin], batch.row_begin[row]);
+      }
+    }
+
+    /// Forward through the layers and, for trained tokens only, through the head.
+    bool head_forward(const Core& core, const PackedBatch& batch, std::size_t begin,
+                      std::size_t end) {
+      first_token = begin;
+      trained.clear();
+      for (std::size_t t = begin; t < end; ++t)
+        if (batch.loss_weight[t] != 0.0F) trained.push_back(t);
+      if (trained.empty()) return false;
+      chunk.forward();
+      const TransformerWeights<Scalar>& weights = core.weights;
+      const std::size_t d = weights.config().hidden_size;
+      const std::size_t vocab = weights.vocab_padded();
+      using Buffers = detail::LayerActivations<Scalar>;
+      Buffers::grow(normed, trained.size() * d);
+      Buffers::grow(inverse, trained.size());
+      Buffers::grow(logits, trained.size() * vocab);
+      Buffers::grow(exps, vocab);
+      for (std::size_t s = 0; s < trained.size(); ++s)
+        inverse[s] = detail::rms_norm(d, chunk.output() + (trained[s] - 1 - begin) * d,
+                                      weights.at(weights.final_norm()),
+                                      static_cast<Scalar>(weights.config().rms_norm_eps),
+                                      normed.data() + s * d);
+      gemm(trained.size(), vocab, d, Strided<Scalar>{normed.data(), d}, weights.transposed_head(),
+           vocab, logits.data(), vocab);
+      return true;
+    }
+
+    detail::LogitsRow<Scalar> log_softmax(const Core& core, const PackedBatch& batch,
+                                          std::size_t s) {
+      return detail::log_softmax_row(core.weights.config().vocab_size,
+                                     Scalar{1} / static_cast<Scalar>(batch.temperature),
+                                     logits.data() + s * core.weights.vocab_padded(), exps.data());
+    }
+
+    double write(const Core& core, const PackedBatch& batch, std::size_t s,
+                 const detail::LogitsRow<Scalar>& row, TokenOutputs& outputs) const {
+      const std::size_t t = trained[s];
+      const auto target = static_cast<std::size_t>(batch.tokens[t]);
+      const Scalar log_prob =
+          logits[s * core.weights.vocab_padded() + target] - row.log_sum;
+      outputs.log_prob[t] = static_cast<double>(log_prob);
+      outputs.entropy[t] = static_cast<double>(row.entropy);
+      return outputs.log_prob[t];
+    }
+
+    /// Turns a row of logits into its gradient.
+    template <class Loss>
+    void differentiate(const Core& core, const PackedBatch& batch, std::size_t s, Loss&& loss,
+                       TokenOutputs& outputs) {
+      const std::size_t t = trained[s];
+      const std::size_t vocab = core.weights.vocab_padded();
+      const detail::LogitsRow<Scalar> row = log_softmax(core, batch, s);
+      const double log_prob = write(core, batch, s, row, outputs);
+      const TokenLossGradient gradient = loss(t, log_prob, outputs.entropy[t]);
+      outputs.loss[t] = gradient.value;
+      const Scalar weight =
+          static_cast<Scalar>(batch.loss_weight[t]) / static_cast<Scalar>(batch.temperature);
+      const Scalar d_log_prob = weight * static_cast<Scalar>(gradient.d_log_prob);
+      const Scalar d_entropy = weight * static_cast<Scalar>(gradient.d_entropy);
+      const Scalar inverse_sum = Scalar{1} / row.sum;
+      Scalar* z = logits.data() + s * vocab;
+      for (std::size_t v = 0; v < vocab; ++v) {
+        const Scalar p = exps[v] * inverse_sum;
+        z[v] = -p * (d_log_prob + d_entropy * (z[v] - row.log_sum + row.entropy));
+        if (p == Scalar{0}) z[v] = Scalar{0};  // 0 * -infinity
+      }
+      z[static_cast<std::size_t>(batch.tokens[t])] += d_log_prob;
+    }
+
+    /// From gradients of the logits to gradients of head, final norm and hidden states.
+    void head_backward(const Core& core) {
+      const TransformerWeights<Scalar>& weights = core.weights;
+      const std::size_t d = weights.config().hidden_size;
+      const std::size_t vocab = weights.vocab_padded();
+      const std::size_t count = trained.size();
+      using Buffers = detail::LayerActivations<Scalar>;
+      Buffers::grow(d_normed, count * d);
+      Buffers::grow(dx, chunk.rows() * d);
+      gemm<Store::accumulate>(weights.config().vocab_size, d, count,
+                              Strided<Scalar>{logits.data(), 1, vocab}, normed.data(), d,
+                              gradients.data() + weights.head(), d);
+      gemm(count, d, weights.config().vocab_size, Strided<Scalar>{logits.data(), vocab},
+           weights.at(weights.head()), d, d_normed.data(), d);
+      std::fill_n(dx.data(), chunk.rows() * d, Scalar{0});
+      for (std::size_t s = 0; s < count; ++s) {
+        const std::size_t row = trained[s] - 1 - first_token;
+        detail::rms_norm_backward(d, chunk.output() + row * d, weights.at(weights.final_norm()),
+                                  inverse[s], d_normed.data() + s * d, dx.data() + row * d,
+                                  gradients.data() + weights.final_norm());
+      }
+    }
+
+    detail::Chunk<Scalar> chunk;
+    std::vector<Scalar> gradients;  // [parameters]
+    std::size_t first_row = 0, end_row = 0;
+    std::size_t first_token = 0;            // of the chunk, in the batch
+    std::vector<std::size_t> trained;       // [S] tokens of the chunk, as indices into the batch
+    std::vector<Scalar> normed, inverse, logits, exps, d_normed, dx;
+  };
+
+  /// Cuts the rows into shards of about equal tokens and runs them on the pool.
+  template <class Body>
+  void run_shards(const PackedBatch& batch, Body&& body) {
+    check(batch);
+    std::size_t row = 0;
+    for (std::size_t s = 0; s < shards_.size(); ++s) {
+      shards_[s].first_row = row;
+      const std::size_t until = batch.size() * (s + 1) / shards_.size();
+      while (row < batch.rows() && (s + 1 == shards_.size() || batch.row_begin[row + 1] <= until))
+        ++row;
+      shards_[s].end_row = row;
+    }
+    pool_->for_each(shards_.size(), [&](std::size_t s) { body(shards_[s]); });
+  }
+
+  void check(const PackedBatch& batch) const {
+    for (std::size_t r = 0; r < batch.rows(); ++r) {
+      const std::string where = "row " + std::to_string(r) + " of the batch, rollout " +
+                                std::to_string(batch.rollout[r]);
+      if (batch.row_size(r) > max_context_tokens())
+        throw Error("a row of " + std::to_string(batch.row_size(r)) +
+                        " tokens is longer than the model's " +
+                        std::to_string(max_context_tokens()),
+                    where, "Summarize earlier, or raise max_position_embeddings");
+      if (batch.loss_weight[batch.row_begin[r]] != 0.0F)
+        throw Error("the first token of a row cannot be trained: nothing predicts it", where);
+    }
+    for (std::size_t t = 0; t < batch.size(); ++t)
+      if (batch.tokens[t] < 0 || static_cast<std::size_t>(batch.tokens[t]) >= vocab_size())
+        throw Error("token " + std::to_string(batch.tokens[t]) + " is not in the vocabulary of " +
+                        std::to_string(vocab_size()),
+                    "token " + std::to_string(t) + " of the batch");
+  }
+
+  std::unique_ptr<Core> core_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::vector<Scalar> gradients_;
+  std::vector<Shard> shards_;
+  WeightVersion version_ = 0;
+};
+
+}  // namespace dualagent

@@ -1,0 +1,395 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/thread_pool.hpp"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/model/transformer_layers.hpp"
+
+namespace dualagent::detail {
+
+/// Keys and values of one sequence for all layers, and the tokens they belong to.
+template <class T>
+class KeyValueCache {
+ public:
+  explicit KeyValueCache(const TransformerConfig& config)
+      : dim_(config.head_dim),
+        kv_heads_(config.num_key_value_heads),
+        capacity_(kernels::padded<T>(config.max_position_embeddings)),
+        keys_(config.num_hidden_layers * kv_heads_ * dim_ * capacity_),
+        values_(keys_.size()) {
+    tokens_.reserve(config.max_position_embeddings);
+  }
+
+  std::size_t capacity() const { return capacity_; }
+  T* keys(std::size_t layer, std::size_t head) {  // [head_dim, capacity]
+    return keys_.data() + (layer * kv_heads_ + head) * dim_ * capacity_;
+  }
+  T* values(std::size_t layer, std::size_t head) {  // [capacity, head_dim]
+    return values_.data() + (layer * kv_heads_ + head) * dim_ * capacity_;
+  }
+  std::vector<Token>& tokens() { return tokens_; }
+  const std::vector<Token>& tokens() const { return tokens_; }
+
+  /// Takes the first `count` positions of another cache.
+  void copy_prefix(const KeyValueCache& other, std::size_t count) {
+    tokens_.assign(other.tokens_.begin(), other.tokens_.begin() + static_cast<std::ptrdiff_t>(count));
+    for (std::size_t row = 0; row < keys_.size() / capacity_; ++row)
+      std::copy_n(other.keys_.data() + row * capacity_, count, keys_.data() + row * capacity_);
+    for (std::size_t head = 0; head < values_.size() / (capacity_ * dim_); ++head)
+      std::copy_n(other.values_.data() + head * capacity_ * dim_, count * dim_,
+                  values_.data() + head * capacity_ * dim_);
+  }
+
+ private:
+  std::size_t dim_, kv_heads_, capacity_;
+  std::vector<T> keys_, values_;
+  std::vector<Token> tokens_;  // whose keys and values are valid
+};
+
+/// Batched decoding: all running generations advance together, each worker of the pool takes a
+/// contiguous share of them through the whole model.
+template <class T>
+class Decoder {
+ public:
+  Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
+      : weights_(&weights), rotary_(&rotary) {}
+
+  void submit(const GenerationRequest& request, WeightVersion version) {
+    check(request);
+    Running running;
+    running.request = request;
+    running.version = version;
+    running.cache = cache_of(request.sequence, request.context);
+    const std::size_t most = std::min(
+        request.stop->max_new_tokens,
+        weights_->config().max_position_embeddings - request.context.size());
+    running.tokens.reserve(most);
+    running.log_probs.reserve(most);
+    running_.push_back(std::move(running));
+  }
+
+  template <class OnFinished>
+  std::size_t advance(ThreadPool& pool, OnFinished&& on_finished) {
+    share_prefixes();
+    deal_work(pool.size());
+    pool.run([&](std::size_t worker) { step(workers_[worker]); });
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < running_.size(); ++i) {
+      if (running_[i].finished) {
+        finished_.push_back(std::move(running_[i]));
+      } else if (kept++ != i) {
+        running_[kept - 1] = std::move(running_[i]);
+      }
+    }
+    running_.resize(kept);
+    for (Running& done : finished_)
+      on_finished(Generation{done.request.sequence,
+                             BackendAccess::sampled(done.request.agent, done.version,
+                                                    std::move(done.tokens),
+                                                    std::move(done.log_probs)),
+                             done.finish});
+    finished_.clear();
+    return running_.size();
+  }
+
+  void release(SequenceId sequence) {
+    const auto found = caches_.find(sequence);
+    if (found == caches_.end()) return;
+    free_.push_back(std::move(found->second));
+    caches_.erase(found);
+  }
+
+  void reset() {
+    running_.clear();
+    for (auto& [id, cache] : caches_) free_.push_back(std::move(cache));
+    caches_.clear();
+  }
+
+  /// Keys and values no longer belong to the weights.
+  void forget_cached() {
+    for (auto& [id, cache] : caches_) cache->tokens().clear();
+  }
+
+ private:
+  using Cache = KeyValueCache<T>;
+
+  struct Running {
+    GenerationRequest request;
+    WeightVersion version = 0;
+    Cache* cache = nullptr;
+    std::vector<Token> tokens;  // generated
+    std::vector<float> log_probs;
+    FinishReason finish = FinishReason::stop;
+    bool finished = false;
+    bool waiting = false;  // for another request to compute a common prefix
+
+    std::size_t length() const { return request.context.size() + tokens.size(); }
+    Token token(std::size_t i) const {
+      return i < request.context.size() ? request.context[i] : tokens[i - request.context.size()];
+    }
+    std::size_t pending() const { return length() - cache->tokens().size(); }
+  };
+
+  /// One worker's share of a step and its scratch memory.
+  struct Worker {
+    explicit Worker(std::size_t layers) : activations(layers) {}
+    std::size_t begin = 0, end = 0;        // running requests
+    std::vector<std::size_t> counts;       // [requests] rows of each
+    std::vector<std::size_t> positions;    // [rows]
+    std::vector<T> x;                      // [rows, hidden]
+    std::vector<LayerActivations<T>> activations;
+    std::vector<T> scores;
+    std::vector<std::size_t> sampling;     // [S] requests that sample in this step
+    std::vector<T> normed;                 // [S, hidden]
+    std::vector<T> logits;                 // [S, vocab_padded]
+    std::vector<T> exps;                   // [vocab_padded]
+  };
+
+  static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
+  static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
+
+  void check(const GenerationRequest& request) const {
+    const std::size_t most = weights_->config().max_position_embeddings;
+    const std::string where = "sequence " + std::to_string(request.sequence);
+    if (request.context.empty())
+      throw Error("a generation needs a context of at least one token", where,
+                  "Begin every context with a start token");
+    if (request.context.size() >= most)
+      throw Error("a context of " + std::to_string(request.context.size()) +
+                      " tokens leaves no room in a model of " + std::to_string(most),
+                  where, "Summarize earlier, or raise max_position_embeddings");
+    if (request.stop == nullptr || request.stop->max_new_tokens == 0)
+      throw Error("a generation needs a stop rule with max_new_tokens >= 1", where);
+    if (!(request.sampling.temperature >= 0.0F))
+      throw Error("the temperature is not a number >= 0", where);
+    for (const Token token : request.context)
+      if (token < 0 || static_cast<std::size_t>(token) >= weights_->config().vocab_size)
+        throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
+                        std::to_string(weights_->config().vocab_size),
+                    where);
+    for (const Running& running : running_)
+      if (running.request.sequence == request.sequence)
+        throw Error("the sequence has a running generation already", where);
+  }
+
+  /// The sequence's cache, cut to the prefix that it shares with the context; at least the last
+  /// token of the context is computed anew.
+  Cache* cache_of(SequenceId sequence, std::span<const Token> context) {
+    std::unique_ptr<Cache>& cache = caches_[sequence];
+    if (!cache) {
+      if (free_.empty()) {
+        cache = std::make_unique<Cache>(weights_->config());
+      } else {
+        cache = std::move(free_.back());
+        free_.pop_back();
+        cache->tokens().clear();
+      }
+    }
+    cache->tokens().resize(std::min(common_prefix(cache->tokens(), context), context.size() - 1));
+    return cache.get();
+  }
+
+  static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
+    const std::size_t most = std::min(a.size(), b.size());
+    std::size_t n = 0;
+    while (n < most && a[n] == b[n]) ++n;
+    return n;
+  }
+
+  /// A request that has computed nothing yet takes the longest prefix that another one has
+  /// computed, or waits for one that is about to.
+  void share_prefixes() {
+    for (std::size_t i = 0; i < running_.size(); ++i) {
+      Running& mine = running_[i];
+      mine.waiting = false;
+      if (!mine.cache->tokens().empty() || mine.request.context.size() <= kSharedPrefix) continue;
+      const std::span<const Token> wanted =
+          mine.request.context.first(mine.request.context.size() - 1);
+      std::size_t best = 0, promised = 0;
+      const Cache* donor = nullptr;
+      for (std::size_t j = 0; j < running_.size(); ++j) {
+        const Running& other = running_[j];
+        if (j == i) continue;
+        const std::size_t has = common_prefix(other.cache->tokens(), wanted);
+        if (has > best) best = has, donor = other.cache;
+        if (j < i && !other.waiting)
+          promised = std::max(promised, common_prefix(other.request.context, wanted));
+      }
+      if (promised >= kSharedPrefix && promised > best)
+        mine.waiting = true;
+      else if (best >= kSharedPrefix)
+        mine.cache->copy_prefix(*donor, best);
+    }
+  }
+
+  std::size_t rows_of(const Running& running) const {
+    return running.waiting ? 0 : std::min(running.pending(), kPrefillRows);
+  }
+
+  void deal_work(std::size_t workers) {
+    while (workers_.size() < workers) workers_.emplace_back(weights_->config().num_hidden_layers);
+    std::size_t rows = 0;
+    for (const Running& running : running_) rows += rows_of(running);
+    std::size_t next = 0, dealt = 0;
+    for (std::size_t w = 0; w < workers; ++w) {
+      workers_[w].begin = next;
+      while (next < running_.size() && (w + 1 == workers || dealt < rows * (w + 1) / workers))
+        dealt += rows_of(running_[next++]);
+      workers_[w].end = next;
+    }
+  }
+
+  void step(Worker& worker) {
+    gather(worker);
+    if (worker.positions.empty()) return;
+    for (std::size_t l = 0; l < worker.activations.size(); ++l)
+      forward_layer(*weights_, *rotary_, l, worker.positions, worker.x.data(),
+                    worker.activations[l],
+                    [&](const T* qkv, T* mixed) { attend(worker, l, qkv, mixed); });
+    sample_all(worker);
+  }
+
+  void gather(Worker& worker) {
+    const std::size_t d = weights_->config().hidden_size;
+    worker.counts.clear();
+    worker.positions.clear();
+    for (std::size_t r = worker.begin; r < worker.end; ++r) {
+      const Running& running = running_[r];
+      worker.counts.push_back(rows_of(running));
+      const std::size_t first = running.cache->tokens().size();
+      for (std::size_t i = 0; i < worker.counts.back(); ++i) worker.positions.push_back(first + i);
+    }
+    LayerActivations<T>::grow(worker.x, worker.positions.size() * d);
+    std::size_t row = 0;
+    for (std::size_t r = worker.begin; r < worker.end; ++r)
+      for (std::size_t i = 0; i < worker.counts[r - worker.begin]; ++i, ++row) {
+        const auto token = static_cast<std::size_t>(running_[r].token(worker.positions[row]));
+        std::copy_n(weights_->at(weights_->embedding()) + token * d, d, worker.x.data() + row * d);
+      }
+  }
+
+  void attend(Worker& worker, std::size_t layer, const T* qkv, T* mixed) {
+    const TransformerConfig& config = weights_->config();
+    const std::size_t dim = config.head_dim;
+    const std::size_t ld = weights_->qkv_size();
+    const std::size_t ld_out = weights_->heads_size();
+    const std::size_t share = config.num_attention_heads / config.num_key_value_heads;
+    std::size_t row = 0;
+    for (std::size_t r = worker.begin; r < worker.end; ++r) {
+      const std::size_t count = worker.counts[r - worker.begin];
+      if (count == 0) continue;
+      Cache& cache = *running_[r].cache;
+      const std::size_t first = worker.positions[row];
+      append(cache, layer, first, count, qkv + row * ld);
+      const std::size_t width = kernels::padded<T>(first + count);
+      LayerActivations<T>::grow(worker.scores, count * width);
+      for (std::size_t head = 0; head < config.num_attention_heads; ++head)
+        attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
+                    cache.keys(layer, head / share), cache.capacity(),
+                    cache.values(layer, head / share), dim, worker.scores.data(), width,
+                    mixed + row * ld_out + head * dim, ld_out);
+      row += count;
+    }
+  }
+
+  void append(Cache& cache, std::size_t layer, std::size_t first, std::size_t count,
+              const T* qkv) const {
+    const TransformerConfig& config = weights_->config();
+    const std::size_t dim = config.head_dim;
+    const std::size_t kv = config.num_key_value_heads;
+    for (std::size_t i = 0; i < count; ++i) {
+      const T* keys = qkv + i * weights_->qkv_size() + weights_->heads_size();
+      for (std::size_t head = 0; head < kv; ++head) {
+        T* to = cache.keys(layer, head) + first + i;
+        for (std::size_t c = 0; c < dim; ++c) to[c * cache.capacity()] = keys[head * dim + c];
+        std::copy_n(keys + (kv + head) * dim, dim,
+                    cache.values(layer, head) + (first + i) * dim);
+      }
+    }
+  }
+
+  void sample_all(Worker& worker) {
+    const std::size_t d = weights_->config().hidden_size;
+    const std::size_t vocab = weights_->vocab_padded();
+    worker.sampling.clear();
+    LayerActivations<T>::grow(worker.normed, (worker.end - worker.begin) * d);
+    std::size_t row = 0;
+    for (std::size_t r = worker.begin; r < worker.end; ++r) {
+      Running& running = running_[r];
+      const std::size_t count = worker.counts[r - worker.begin];
+      for (std::size_t i = 0; i < count; ++i)
+        running.cache->tokens().push_back(running.token(worker.positions[row + i]));
+      row += count;
+      if (count == 0 || running.pending() > 0) continue;
+      rms_norm(d, worker.x.data() + (row - 1) * d, weights_->at(weights_->final_norm()),
+               static_cast<T>(weights_->config().rms_norm_eps),
+               worker.normed.data() + worker.sampling.size() * d);
+      worker.sampling.push_back(r);
+    }
+    LayerActivations<T>::grow(worker.logits, worker.sampling.size() * vocab);
+    LayerActivations<T>::grow(worker.exps, vocab);
+    gemm(worker.sampling.size(), vocab, d, Strided<T>{worker.normed.data(), d},
+         weights_->transposed_head(), vocab, worker.logits.data(), vocab);
+    for (std::size_t i = 0; i < worker.sampling.size(); ++i)
+      sample(running_[worker.sampling[i]], worker.logits.data() + i * vocab, worker.exps.data());
+  }
+
+  void sample(Running& running, T* logits, T* exps) const {
+    const std::size_t vocab = weights_->config().vocab_size;
+    const bool greedy = running.request.sampling.temperature == 0.0F;
+    const T inverse_temperature =
+        greedy ? T{1} : T{1} / static_cast<T>(running.request.sampling.temperature);
+    const LogitsRow<T> row = log_softmax_row(vocab, inverse_temperature, logits, exps);
+    std::size_t drawn = 0;
+    if (greedy) {
+      drawn = static_cast<std::size_t>(std::max_element(logits, logits + vocab) - logits);
+    } else {
+      const double wanted =
+          running.request.random.uniform(running.tokens.size()) * static_cast<double>(row.sum);
+      double below = static_cast<double>(exps[0]);
+      std::size_t last_possible = 0;
+      while (below <= wanted && drawn + 1 < vocab) {
+        below += static_cast<double>(exps[++drawn]);
+        if (exps[drawn] > T{0}) last_possible = drawn;
+      }
+      if (exps[drawn] == T{0}) drawn = last_possible;
+    }
+    running.tokens.push_back(static_cast<Token>(drawn));
+    running.log_probs.push_back(static_cast<float>(logits[drawn] - row.log_sum));
+    running.finished = ended(running);
+  }
+
+  bool ended(Running& running) const {
+    const StopRule& stop = *running.request.stop;
+    const Token last = running.tokens.back();
+    const auto ends = [&](FinishReason reason) { return running.finish = reason, true; };
+    if (std::find(stop.stop_tokens.begin(), stop.stop_tokens.end(), last) !=
+        stop.stop_tokens.end())
+      return ends(FinishReason::stop);
+    if (stop.stop_early && stop.stop_early(running.tokens)) return ends(FinishReason::early);
+    if (running.tokens.size() >= stop.max_new_tokens) return ends(FinishReason::length);
+    if (running.length() >= weights_->config().max_position_embeddings)
+      return ends(FinishReason::context_full);
+    return false;
+  }
+
+  const TransformerWeights<T>* weights_;
+  const RotaryTable<T>* rotary_;
+  std::vector<Running> running_;
+  std::vector<Running> finished_;
+  std::vector<Worker> workers_;
+  std::unordered_map<SequenceId, std::unique_ptr<Cache>> caches_;
+  std::vector<std::unique_ptr<Cache>> free_;
+};
+
+}  // namespace dualagent::detail

@@ -1,0 +1,155 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "dualagent/kernels/simd.inl"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/model/transformer_config.hpp"
+
+namespace dualagent {
+
+/// Where the parts of one layer lie in the flat buffer of parameters, as element offsets.
+///
+/// Matrices are [out, in] row-major. q, k and v lie one after another, and so do gate and up, so
+/// that each group is one product.
+struct LayerOffsets {
+  std::size_t input_norm, qkv, output, post_norm, gate_up, down;
+};
+
+/// The flat parameter buffer of a transformer, the names of its parts, and what is derived from it.
+template <class T>
+class TransformerWeights {
+ public:
+  explicit TransformerWeights(const TransformerConfig& config) : config_(config) {
+    config.validate();
+    lay_out();
+    parameters_.assign(total_, T{0});
+  }
+
+  const TransformerConfig& config() const { return config_; }
+  std::span<T> parameters() { return parameters_; }
+  std::span<const T> parameters() const { return parameters_; }
+  std::span<const TensorInfo> tensors() const { return tensors_; }
+
+  std::size_t qkv_size() const {
+    return (config_.num_attention_heads + 2 * config_.num_key_value_heads) * config_.head_dim;
+  }
+  std::size_t heads_size() const { return config_.num_attention_heads * config_.head_dim; }
+  std::size_t vocab_padded() const { return kernels::padded<T>(config_.vocab_size); }
+
+  const LayerOffsets& layer(std::size_t index) const { return layers_[index]; }
+  std::size_t embedding() const { return embedding_; }
+  std::size_t final_norm() const { return final_norm_; }
+  std::size_t head() const { return head_; }
+  const T* at(std::size_t offset) const { return parameters_.data() + offset; }
+
+  /// [in, out] copies for forward products; valid after `refresh`.
+  struct Transposed {
+    std::vector<T> qkv, output, gate_up, down;
+  };
+  const Transposed& transposed(std::size_t layer) const { return transposed_[layer]; }
+  const T* transposed_head() const { return transposed_head_.data(); }  // [hidden, vocab_padded]
+
+  /// Rebuilds the copies from the parameters.
+  void refresh() {
+    const std::size_t d = config_.hidden_size;
+    const std::size_t f = config_.intermediate_size;
+    transposed_.resize(config_.num_hidden_layers);
+    for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
+      transpose(layers_[l].qkv, qkv_size(), d, qkv_size(), transposed_[l].qkv);
+      transpose(layers_[l].output, d, heads_size(), d, transposed_[l].output);
+      transpose(layers_[l].gate_up, 2 * f, d, 2 * f, transposed_[l].gate_up);
+      transpose(layers_[l].down, d, f, d, transposed_[l].down);
+    }
+    transpose(head_, config_.vocab_size, d, vocab_padded(), transposed_head_);
+  }
+
+  /// Normal numbers of the usual scales: embedding 0.1, projections in^-1/2, residual outputs
+  /// in^-1/2 / sqrt(2 layers), head in^-1/2 / 2; norms 1.
+  void initialise(std::uint64_t seed) {
+    const RandomStream random = RandomStream::from_seed(seed);
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const TensorInfo& tensor = tensors_[i];
+      const double scale = initial_scale(tensor);
+      const RandomStream stream = random.child(i);
+      for (std::size_t j = 0; j < tensor.size; ++j)
+        parameters_[tensor.offset + j] =
+            static_cast<T>(tensor.shape.size() == 1 ? 1.0 : scale * stream.normal(j));
+    }
+  }
+
+ private:
+  void lay_out() {
+    const std::size_t d = config_.hidden_size;
+    const std::size_t f = config_.intermediate_size;
+    const std::size_t q = heads_size();
+    const std::size_t kv = config_.num_key_value_heads * config_.head_dim;
+    embedding_ = add("model.embed_tokens.weight", {config_.vocab_size, d});
+    for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
+      const std::string prefix = "model.layers." + std::to_string(l) + ".";
+      LayerOffsets at{};
+      at.input_norm = add(prefix + "input_layernorm.weight", {d});
+      at.qkv = add(prefix + "self_attn.q_proj.weight", {q, d});
+      add(prefix + "self_attn.k_proj.weight", {kv, d});
+      add(prefix + "self_attn.v_proj.weight", {kv, d});
+      at.output = add(prefix + "self_attn.o_proj.weight", {d, q});
+      at.post_norm = add(prefix + "post_attention_layernorm.weight", {d});
+      at.gate_up = add(prefix + "mlp.gate_proj.weight", {f, d});
+      add(prefix + "mlp.up_proj.weight", {f, d});
+      at.down = add(prefix + "mlp.down_proj.weight", {d, f});
+      layers_.push_back(at);
+    }
+    final_norm_ = add("model.norm.weight", {d});
+    head_ = config_.tie_word_embeddings ? embedding_
+                                        : add("lm_head.weight", {config_.vocab_size, d});
+  }
+
+  std::size_t add(std::string name, std::vector<std::size_t> shape) {
+    std::size_t size = 1;
+    for (const std::size_t extent : shape) size *= extent;
+    tensors_.push_back({std::move(name), std::move(shape), total_, size});
+    total_ += size;
+    return total_ - size;
+  }
+
+  double initial_scale(const TensorInfo& tensor) const {
+    const auto ends_with = [&](std::string_view end) { return tensor.name.ends_with(end); };
+    if (ends_with("embed_tokens.weight")) return 0.1;
+    const double scale = 1.0 / std::sqrt(static_cast<double>(tensor.shape.back()));
+    if (ends_with("lm_head.weight")) return 0.5 * scale;
+    if (ends_with("o_proj.weight") || ends_with("down_proj.weight"))
+      return scale / std::sqrt(2.0 * static_cast<double>(config_.num_hidden_layers));
+    return scale;
+  }
+
+  /// [rows, columns] at `offset` -> [columns, leading], leading >= rows, zero padded.
+  void transpose(std::size_t offset, std::size_t rows, std::size_t columns, std::size_t leading,
+                 std::vector<T>& to) {
+    to.assign(columns * leading, T{0});
+    constexpr std::size_t kBlock = 16;
+    for (std::size_t r0 = 0; r0 < rows; r0 += kBlock)
+      for (std::size_t c = 0; c < columns; ++c)
+        for (std::size_t r = r0; r < rows && r < r0 + kBlock; ++r)
+          to[c * leading + r] = parameters_[offset + r * columns + c];
+  }
+
+  TransformerConfig config_;
+  std::vector<T> parameters_;
+  std::vector<TensorInfo> tensors_;
+  std::size_t total_ = 0;
+  std::size_t embedding_ = 0;
+  std::size_t final_norm_ = 0;
+  std::size_t head_ = 0;
+  std::vector<LayerOffsets> layers_;
+  std::vector<Transposed> transposed_;
+  std::vector<T> transposed_head_;
+};
+
+}  // namespace dualagent

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace dualagent::kernels {
+
+/// Bytes of the widest vector registers that the compiler may use.
+#if defined(__AVX512F__)
+inline constexpr std::size_t kVectorBytes = 64;
+#elif defined(__AVX__)
+inline constexpr std::size_t kVectorBytes = 32;
+#else
+inline constexpr std::size_t kVectorBytes = 16;
+#endif
+
+/// A vector register of T; arithmetic is lane by lane.
+template <class T>
+struct SimdOf {
+  typedef T Vec __attribute__((vector_size(kVectorBytes)));
+};
+template <class T>
+using Simd = typename SimdOf<T>::Vec;
+
+/// Lanes of a Simd<T>.
+template <class T>
+inline constexpr std::size_t kLanes = kVectorBytes / sizeof(T);
+
+/// Smallest multiple of the lanes that is >= n.
+template <class T>
+constexpr std::size_t padded(std::size_t n) {
+  return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+}
+
+template <class T>
+inline Simd<T> load(const T* from) {
+  Simd<T> v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class T>
+inline void store(T* to, Simd<T> v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+template <class T>
+inline Simd<T> broadcast(T value) {
+  return value - Simd<T>{};
+}
+
+/// a * b + c, rounded once where the machine can; written out, since compilers decide case by case
+/// whether to fuse a product and a sum, and equal sums must have equal bits.
+inline Simd<float> multiply_add(Simd<float> a, Simd<float> b, Simd<float> c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#elif defined(__ARM_NEON)
+  return vfmaq_f32(c, a, b);
+#else
+  return a * b + c;
+#endif
+}
+inline Simd<double> multiply_add(Simd<double> a, Simd<double> b, Simd<double> c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_pd(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_pd(a, b, c);
+#elif defined(__ARM_NEON)
+  return vfmaq_f64(c, a, b);
+#else
+  return a * b + c;
+#endif
+}
+template <class T>
+inline T multiply_add_scalar(T a, T b, T c) {
+#if defined(__FMA__) || defined(__ARM_NEON)
+  return std::fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// Sum of all lanes, always in the same order.
+template <class T>
+inline T sum_lanes(Simd<T> v) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  for (std::size_t width = kLanes<T> / 2; width > 0; width /= 2)
+    for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+/// exp(x), lane by lane; 0 below -87.
+///
+/// Float: range reduction by multiples of log 2 and a polynomial of degree 6 on [-log(2)/2,
+/// log(2)/2]; relative error below 2e-7 for x in [-87, 88]. Double: std::exp.
+inline Simd<float> exp(Simd<float> x) {
+  typedef std::int32_t Int __attribute__((vector_size(kVectorBytes)));
+  const Simd<float> clamped_low = x < -87.0F ? broadcast(-87.0F) : x;
+  const Simd<float> y = clamped_low > 88.0F ? broadcast(88.0F) : clamped_low;
+  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
+  const Simd<float> shifted = y * 1.44269504F + kRound;
+  const Simd<float> n = shifted - kRound;
+  const Simd<float> r = (y - n * 0.693359375F) - n * -2.12194440e-4F;
+  Simd<float> p = r * 1.3981999507e-3F + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * (r * r) + r + 1.0F;
+  Int bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  Int power = (bits << 23) + (127 << 23);  // 2^n: low bits of `shifted` hold n
+  Simd<float> scale;
+  std::memcpy(&scale, &power, sizeof scale);
+  return x < -87.0F ? Simd<float>{} : p * scale;
+}
+
+inline Simd<double> exp(Simd<double> x) {
+  for (std::size_t i = 0; i < kLanes<double>; ++i) x[i] = std::exp(x[i]);
+  return x;
+}
+
+}  // namespace dualagent::kernels
