@@ -52,7 +52,8 @@ thead th{border-top:0;color:var(--muted);font-size:.84rem;font-weight:550;paddin
 tbody th{font-weight:600}
 .note{display:block;color:var(--muted);font-weight:400;font-size:.86rem}
 .number{text-align:right;white-space:nowrap}
-.measure{min-width:190px;width:27%}
+.results tbody th{width:24%}
+.measure{min-width:190px;width:26%}
 .measure b{font-weight:650}
 .measure small,td small{color:var(--muted);font-size:.84rem}
 .scale{position:relative;height:14px;margin:7px 0 2px;border-radius:7px;background:
@@ -102,7 +103,7 @@ details td,details th{padding:5px 14px;font-size:.88rem}
 .episode>header h3{font-size:1.2rem;overflow-wrap:anywhere}
 .facts{margin:.3rem 0 0;color:var(--muted);font-size:.92rem}
 .windows{list-style:none;margin:0;padding:0}
-.window{display:grid;grid-template-columns:minmax(0,1fr) 250px;gap:0 22px}
+.window{display:grid;grid-template-columns:minmax(0,1fr) 290px;gap:0 22px}
 .window+.window{margin-top:16px}
 .context{padding:14px 16px 12px}
 .context h4,.beside h4{display:flex;justify-content:space-between;gap:1em;color:var(--muted);font-weight:600;margin-bottom:9px}
@@ -117,13 +118,15 @@ white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;padding:1px 8px
 .p-injected{--who:var(--inj);--tint:var(--inj-bg)}
 .p-sampled.a-answerer,.p-action,.p-demonstration.a-answerer{--who:var(--ans);--tint:var(--ans-bg)}
 .p-sampled.a-summarizer,.p-summary,.p-demonstration.a-summarizer{--who:var(--sum);--tint:var(--sum-bg)}
-.p-summary .text,.p-action .text,.legend .copy{background:repeating-linear-gradient(135deg,var(--tint) 0 7px,transparent 7px 10px),var(--card);box-shadow:inset 0 0 0 1px var(--tint)}
+.p-summary .text,.p-action .text,.legend .copy{background:repeating-linear-gradient(135deg,var(--tint) 0 9px,transparent 9px 11px),var(--card);box-shadow:inset 0 0 0 1px var(--tint)}
 .legend li:not(.trained-key){background:var(--tint);color:var(--who)}
 .trained-key b{display:inline-block;width:3px;height:1em;background:var(--ans);border-radius:2px;vertical-align:-.12em;margin-right:7px}
 .beside{position:relative;align-self:end;padding:14px 16px;border-radius:10px;background:var(--card);border:1px solid var(--line)}
 .beside::before{content:"";position:absolute;right:100%;top:26px;width:22px;border-top:1.5px solid var(--line)}
 .beside .span{display:block}
 .beside .who{display:none}
+.beside .text{display:block}
+.own .span{margin:6px 0}
 .beside p{margin:.5rem 0 0;font-size:.88rem;color:var(--muted)}
 .beside dl{display:grid;grid-template-columns:auto 1fr;gap:2px 14px;margin:0;font-size:.92rem}
 .beside dt{color:var(--muted)}
@@ -155,6 +158,7 @@ figure{padding:14px 14px 6px}
 .results thead{display:none}
 .results tr{display:block;padding:12px 16px;border-top:1px solid var(--line)}
 .results tr:first-child{border-top:0}
+.results tbody th{width:auto}
 .results th,.results td{display:block;border:0;padding:4px 0;width:auto;text-align:left}
 .results td::before{content:attr(data-label);display:block;color:var(--muted);font-size:.84rem}
 .results td.number{display:flex;gap:.6em}

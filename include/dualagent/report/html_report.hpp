@@ -104,9 +104,9 @@ class HtmlReport {
       const ResultRow& row = data_.rows[0];
       if (figure.empty()) figure = percent_text(row.greedy.fraction(), 1);
       if (sentence.empty())
-        sentence = "of " + std::to_string(row.greedy.trials) + " held-out tasks solved by " +
-                   row.title() + ", greedy (95 % interval " +
-                   percent_range(wilson_interval(row.greedy)) + ").";
+        sentence = "of " + std::to_string(row.greedy.trials) + " held-out tasks solved: " +
+                   row.title() + ", greedy, 95 % interval " +
+                   percent_range(wilson_interval(row.greedy)) + ".";
     }
     if (figure.empty() && sentence.empty()) return;
     out_ += "<div class=\"hero\">";
@@ -307,9 +307,8 @@ class HtmlReport {
   void episodes() {
     out_ +=
         "<section id=\"episodes\" aria-labelledby=\"episodes-title\">\n<h2 id=\"episodes-title\">"
-        "Episodes</h2>\n<p class=\"lead\">Every token by where it came from. On the left what "
-        "the Answerer had in its context window, beside it the summary that replaced it in the "
-        "next one.</p>\n";
+        "Episodes</h2>\n<p class=\"lead\">Every token by where it came from: each context window "
+            "of the Answerer, and beside it the summary that took its place in the next one.</p>\n";
     provenance_legend();
     out_ += "<div class=\"viewer\">\n<div class=\"picker\">\n";
     filter("outcome", "Outcome", {"solved", "failed"});
@@ -386,16 +385,18 @@ class HtmlReport {
 
   void facts(std::size_t index) {
     const ReportEpisode& episode = data_.episodes[index];
-    std::size_t tokens = 0, trained = 0, sampled = 0;
-    for (const ReportSegment& segment : episode.segments)
+    std::size_t windows = 0, tokens = 0, trained = 0, sampled = 0;
+    for (const ReportSegment& segment : episode.segments) {
+      windows += segment.owner == AgentRole::answerer ? 1 : 0;
       for (const ReportSpan& span : segment.spans) {
         tokens += span.tokens;
         trained += span.trained ? span.tokens : 0;
         sampled += span.provenance == Provenance::sampled ? span.tokens : 0;
       }
+    }
     out_ += "<p class=\"facts\">";
     if (!episode.stage.empty()) out_ += escape_markup(episode.stage) + " · ";
-    out_ += plural(episode.segments.size(), "context window") + " · " + plural(tokens, "token") +
+    out_ += plural(windows, "window") + " of the Answerer · " + plural(tokens, "token") +
             ", " + std::to_string(sampled) + " sampled, " + std::to_string(trained) + " trained on";
     for (std::size_t other = 0; other < data_.episodes.size(); ++other)
       if (other != index && data_.episodes[other].task == episode.task) {
