@@ -1,0 +1,162 @@
+#include "dualagent/model/gemm.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+/// [rows, columns] with `leading` >= columns; entries beyond the columns are a sentinel.
+template <class T>
+struct Matrix {
+  std::size_t rows, columns, leading;
+  std::vector<T> data;
+
+  Matrix(std::size_t r, std::size_t c, std::size_t slack)
+      : rows(r), columns(c), leading(c + slack), data(r * leading, T{1234}) {}
+  T& at(std::size_t i, std::size_t j) { return data[i * leading + j]; }
+  const T& at(std::size_t i, std::size_t j) const { return data[i * leading + j]; }
+};
+
+template <class T>
+Matrix<T> random_matrix(std::size_t rows, std::size_t columns, std::size_t slack,
+                        std::uint64_t seed, bool integers) {
+  Matrix<T> m(rows, columns, slack);
+  const RandomStream random = RandomStream::from_seed(seed);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) {
+      const std::uint64_t counter = i * columns + j;
+      m.at(i, j) = static_cast<T>(integers ? static_cast<double>(random.below(counter, 9)) - 4.0
+                                           : random.normal(counter));
+    }
+  return m;
+}
+
+/// c + sum_k a b, in double and plain loops.
+template <class T>
+double expected(const Matrix<T>& a, const Matrix<T>& b, double c, std::size_t i, std::size_t j) {
+  for (std::size_t k = 0; k < b.rows; ++k)
+    c += static_cast<double>(a.at(i, k)) * static_cast<double>(b.at(k, j));
+  return c;
+}
+
+const std::size_t kRows[] = {1, 2, 3, 5, 11, 12, 13, 26};
+const std::size_t kColumns[] = {1, 7, 8, 15, 16, 17, 33, 64, 100, 131};
+const std::size_t kDepths[] = {1, 2, 19, 64};
+
+/// Small integers make every sum exact, so that all elements must be equal, in whatever order.
+template <class T, Store mode>
+void check_exact(std::size_t rows, std::size_t columns, std::size_t depth, bool transposed) {
+  const auto a = random_matrix<T>(rows, depth, 3, 1, true);
+  const auto b = random_matrix<T>(depth, columns, 5, 2, true);
+  const auto before = random_matrix<T>(rows, columns, 2, 3, true);
+  auto c = before;
+  if (transposed) {
+    auto at = Matrix<T>(depth, rows, 3);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t k = 0; k < depth; ++k) at.at(k, i) = a.at(i, k);
+    gemm<mode>(rows, columns, depth, Strided<T>{at.data.data(), 1, at.leading}, b.data.data(),
+               b.leading, c.data.data(), c.leading);
+  } else {
+    gemm<mode>(rows, columns, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(),
+               b.leading, c.data.data(), c.leading);
+  }
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      const double start = mode == Store::accumulate ? static_cast<double>(before.at(i, j)) : 0.0;
+      if (static_cast<double>(c.at(i, j)) != expected(a, b, start, i, j)) ++wrong;
+    }
+    for (std::size_t j = columns; j < c.leading; ++j)
+      if (c.at(i, j) != T{1234}) ++wrong;  // beyond the row
+  }
+  INFO(rows << " x " << columns << " x " << depth << (transposed ? " transposed" : ""));
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("gemm equals the triple loop for odd shapes and strides", "[model][gemm]", float,
+                   double) {
+  for (const std::size_t rows : kRows)
+    for (const std::size_t columns : kColumns)
+      for (const std::size_t depth : kDepths)
+        for (const bool transposed : {false, true}) {
+          check_exact<TestType, Store::overwrite>(rows, columns, depth, transposed);
+          check_exact<TestType, Store::accumulate>(rows, columns, depth, transposed);
+        }
+}
+
+TEMPLATE_TEST_CASE("gemm is exact for shapes of several cache blocks", "[model][gemm]", float,
+                   double) {
+  check_exact<TestType, Store::overwrite>(70, 523, 300, false);
+  check_exact<TestType, Store::accumulate>(133, 259, 1025, true);
+}
+
+TEST_CASE("float gemm rounds like float arithmetic", "[model][gemm]") {
+  const auto a = random_matrix<float>(13, 200, 0, 5, false);
+  const auto b = random_matrix<float>(200, 37, 0, 6, false);
+  Matrix<float> c(13, 37, 0);
+  gemm(13, 37, 200, Strided<float>{a.data.data(), a.leading}, b.data.data(), b.leading,
+       c.data.data(), c.leading);
+  for (std::size_t i = 0; i < c.rows; ++i)
+    for (std::size_t j = 0; j < c.columns; ++j)
+      CHECK(static_cast<double>(c.at(i, j)) == Approx(expected(a, b, 0, i, j)).margin(2e-5));
+}
+
+TEMPLATE_TEST_CASE("an element's bits depend on its row and column alone", "[model][gemm]", float,
+                   double) {
+  using T = TestType;
+  for (const std::size_t depth : {std::size_t{67}, std::size_t{600}}) {
+    const auto a = random_matrix<T>(61, depth, 1, 7, false);
+    const auto b = random_matrix<T>(depth, 301, 3, 8, false);
+    Matrix<T> whole(61, 301, 0);
+    gemm(61, 301, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(), b.leading,
+         whole.data.data(), whole.leading);
+    std::size_t different = 0;
+    for (const std::size_t rows : {1, 2, 3, 7, 12, 13, 24})
+      for (const std::size_t columns : {1, 15, 16, 64, 100, 300})
+        for (std::size_t i = 0; i + rows <= a.rows; i += 9) {
+          const std::size_t first = (i * 5) % (b.columns - columns + 1);
+          Matrix<T> part(rows, columns, 0);
+          gemm(rows, columns, depth, Strided<T>{&a.at(i, 0), a.leading}, &b.at(0, first),
+               b.leading, part.data.data(), part.leading);
+          for (std::size_t r = 0; r < rows; ++r)
+            different += std::memcmp(&part.at(r, 0), &whole.at(i + r, first),
+                                     columns * sizeof(T)) != 0;
+        }
+    CHECK(different == 0);
+  }
+}
+
+TEMPLATE_TEST_CASE("accumulating adds the finished product to what was there", "[model][gemm]",
+                   float, double) {
+  using T = TestType;
+  const auto a = random_matrix<T>(14, 90, 0, 9, false);
+  const auto b = random_matrix<T>(90, 70, 0, 10, false);
+  const auto before = random_matrix<T>(14, 70, 0, 11, false);
+  Matrix<T> product(14, 70, 0);
+  auto sum = before;
+  const Strided<T> left{a.data.data(), a.leading};
+  gemm(14, 70, 90, left, b.data.data(), b.leading, product.data.data(), product.leading);
+  gemm<Store::accumulate>(14, 70, 90, left, b.data.data(), b.leading, sum.data.data(), sum.leading);
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < sum.data.size(); ++i)
+    different += sum.data[i] != before.data[i] + product.data[i];
+  CHECK(different == 0);
+}
+
+TEST_CASE("a depth of 0 gives 0 or leaves the sum alone", "[model][gemm]") {
+  const std::vector<float> a(4), b(40);
+  std::vector<float> c(40, 3.0F);
+  gemm<Store::accumulate>(2, 20, 0, Strided<float>{a.data(), 1}, b.data(), 20, c.data(), 20);
+  CHECK(c == std::vector<float>(40, 3.0F));
+  gemm(2, 20, 0, Strided<float>{a.data(), 1}, b.data(), 20, c.data(), 20);
+  CHECK(c == std::vector<float>(40, 0.0F));
+}
