@@ -185,11 +185,11 @@ TEST_CASE("temporaries of killed writers are removed, other files are not", "[co
 
 TEST_CASE("reading says what is wrong with the path", "[core][atomic_file]") {
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH(read_file(folder / "a"), Catch::Matchers::Contains("cannot open: No such"));
-  CHECK_THROWS_WITH(read_file(folder.path()), Catch::Matchers::Contains("cannot read"));
-  CHECK_THROWS_WITH(MappedFile(folder / "a"), Catch::Matchers::Contains("cannot open: No such"));
-  CHECK_THROWS_WITH(MappedFile(folder.path()), Catch::Matchers::Contains("name a file"));
-  CHECK_THROWS_WITH(MappedFile("/dev/null"), Catch::Matchers::Contains("not a regular file"));
+  CHECK_THROWS_WITH(read_file(folder / "a"), ContainsSubstring("cannot open: No such"));
+  CHECK_THROWS_WITH(read_file(folder.path()), ContainsSubstring("cannot read"));
+  CHECK_THROWS_WITH(MappedFile(folder / "a"), ContainsSubstring("cannot open: No such"));
+  CHECK_THROWS_WITH(MappedFile(folder.path()), ContainsSubstring("name a file"));
+  CHECK_THROWS_WITH(MappedFile("/dev/null"), ContainsSubstring("not a regular file"));
 }
 
 TEST_CASE("files whose size is not known in advance are read to their end", "[core][atomic_file]") {
@@ -210,7 +210,7 @@ TEST_CASE("folders are created with their parents, and a file in the way is an e
   write_file_atomically(folder / "file", "x");
   CHECK_THROWS_AS(ensure_directory(folder / "file"), Error);
   CHECK_THROWS_WITH(ensure_directory(folder / "file/b"),
-                    Catch::Matchers::Contains("is a file, not a folder"));
+                    ContainsSubstring("is a file, not a folder"));
 }
 
 TEST_CASE("a mapped file can be moved", "[core][atomic_file]") {

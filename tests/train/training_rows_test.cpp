@@ -59,5 +59,5 @@ TEST_CASE("a trained first token is refused", "[train]") {
   segment.context.append(BackendAccess::sampled(AgentRole::answerer, 0, {4}, {-0.5F}));
   PackedBatch batch;
   CHECK_THROWS_WITH(append_training_row(batch, segment, sampled, {.rollout = 3}),
-                    Catch::Contains("rollout 3") && Catch::Contains("start token"));
+                    ContainsSubstring("rollout 3") && ContainsSubstring("start token"));
 }

@@ -9,6 +9,7 @@
 
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
+#include "dualagent/kernels/token_loss.inl"
 #include "dualagent/text/stop_rule.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/span.hpp"
@@ -82,11 +83,7 @@ concept ModelBackend =
     };
 
 /// Value of one token's loss and its partial derivatives; double so that gradients can be checked.
-struct TokenLossGradient {
-  double value = 0.0;
-  double d_log_prob = 0.0;
-  double d_entropy = 0.0;
-};
+using TokenLossGradient = kernels::TokenGradient<double>;
 
 /// A named tensor inside a model's flat buffers of parameters and gradients.
 struct TensorInfo {
@@ -117,5 +114,17 @@ concept TrainableBackend =
       m.zero_gradients();
       m.weights_changed();
     };
+
+/// One readable sentence if M cannot be sampled from, or cannot be trained.
+template <class M>
+consteval bool check_trainable_backend() {
+  static_assert(ModelBackend<M>,
+                "dualagent: a ModelBackend needs submit, advance, release, reset, vocab_size, "
+                "max_context_tokens and weight_version; see docs/policies.md#model-backends");
+  static_assert(TrainableBackend<M>,
+                "dualagent: a TrainableBackend needs backward, score, parameters, gradients, tensors, "
+                "zero_gradients and weights_changed; see docs/policies.md#model-backends");
+  return true;
+}
 
 }  // namespace dualagent

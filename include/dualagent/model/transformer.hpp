@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dualagent/core/thread_pool.hpp"
+#include "dualagent/kernels/log_prob.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
@@ -210,12 +211,10 @@ class Transformer {
       const Scalar d_entropy = weight * static_cast<Scalar>(gradient.d_entropy);
       const Scalar inverse_sum = Scalar{1} / row.sum;
       Scalar* z = logits.data() + s * vocab;
-      for (std::size_t v = 0; v < vocab; ++v) {
-        const Scalar p = exps[v] * inverse_sum;
-        z[v] = -p * (d_log_prob + d_entropy * (z[v] - row.log_sum + row.entropy));
-        if (p == Scalar{0}) z[v] = Scalar{0};  // 0 * -infinity
-      }
-      z[static_cast<std::size_t>(batch.tokens[t])] += d_log_prob;
+      const auto target = static_cast<std::size_t>(batch.tokens[t]);
+      for (std::size_t v = 0; v < vocab; ++v)
+        z[v] = kernels::logit_gradient(exps[v] * inverse_sum, z[v] - row.log_sum, row.entropy,
+                                       v == target, d_log_prob, d_entropy);
     }
 
     /// From gradients of the logits to gradients of head, final norm and hidden states.

@@ -20,12 +20,14 @@ struct SupervisedMetrics {
 /// Supervised warm start: cross-entropy on the spans of provenance `demonstration`.
 ///
 /// Global-token mean: every trained token of the batch, on whatever rank, weighs the same.
-/// `trains_agent` limits it to one agent's tokens, for pairs with separate weights.
 /// Example:
-///   SupervisedTrainer warm_start{model, {.optimizer = {.learning_rate = 3e-3F}}};
+///   SupervisedTrainer warm_start{model, {.optimizer = {.learning_rate = 3e-3}}};
 ///   warm_start.step(demonstrations, schedule.at(step));
-template <TrainableBackend Model, class Collective = LocalCollective>
+template <class Model, class Collective = LocalCollective>
 class SupervisedTrainer {
+  static_assert(check_trainable_backend<Model>());
+  static_assert(check_collective<Collective>());
+
  public:
   explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
       : updater_(model, options), collective_(std::move(collective)) {}

@@ -66,6 +66,9 @@ template <class Pairing, class Protocol, class Reward, class Recipe,
           class Collective = LocalCollective>
 class Trainer {
   static_assert(check_reward<Reward>());
+  static_assert(check_objective<decltype(Recipe::objective)>());
+  static_assert(check_training_view<decltype(Recipe::view)>());
+  static_assert(check_collective<Collective>());
 
  public:
   Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe,
@@ -187,13 +190,13 @@ class Trainer {
     if (counts_.tokens == 0) return;
     d_log_prob_.assign(batch_.size(), 0.0);
     const auto loss = [&](std::size_t t, double log_prob, double entropy) {
-      const auto gradient = differentiate(
+      const TokenLossGradient gradient = differentiate(
           recipe_.objective.loss, TokenTerms<double>{.log_prob = log_prob,
                                                      .entropy = entropy,
                                                      .old_log_prob = batch_.old_log_prob[t],
                                                      .advantage = batch_.advantage[t]});
       d_log_prob_[t] = gradient.d_log_prob;
-      return TokenLossGradient{gradient.value, gradient.d_log_prob, gradient.d_entropy};
+      return gradient;
     };
     sums.gradient_norm += updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
     sums.updates += 1;

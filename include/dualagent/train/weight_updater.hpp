@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -22,8 +25,10 @@ struct UpdateOptions {
 ///
 /// Holds a reference to the model. Determinism: the same batches give the same weights; ranks that
 /// start equal stay bit-identical if the collective's sums are.
-template <TrainableBackend Model>
+template <class Model>
 class WeightUpdater {
+  static_assert(check_trainable_backend<Model>());
+
  public:
   using Scalar = typename decltype(std::declval<Model&>().parameters())::value_type;
 
@@ -41,7 +46,9 @@ class WeightUpdater {
     outputs.resize(batch.size());
     if (batch.rows() > 0) model_->backward(batch, std::forward<Loss>(loss), outputs);
     bucketed_all_reduce(collective, model_->gradients());
-    const double norm = clip_global_norm(model_->gradients(), options_.max_gradient_norm);
+    const double norm = global_norm(std::span<const Scalar>(model_->gradients()));
+    if (!std::isfinite(norm)) throw_not_finite();
+    clip_to_norm(model_->gradients(), norm, options_.max_gradient_norm);
     options_.optimizer.step(model_->parameters(), model_->gradients(), state_,
                             learning_rate_scale);
     model_->weights_changed();
@@ -54,6 +61,18 @@ class WeightUpdater {
   const AdamWState<Scalar>& state() const { return state_; }
 
  private:
+  [[noreturn]] void throw_not_finite() const {
+    const auto gradients = model_->gradients();
+    for (const TensorInfo& tensor : model_->tensors())
+      for (std::size_t i = 0; i < tensor.size; ++i)
+        if (!std::isfinite(gradients[tensor.offset + i]))
+          throw Error("a gradient is " + std::to_string(gradients[tensor.offset + i]),
+                      "element " + std::to_string(i) + " of " + tensor.name,
+                      "The weights are unchanged; check the rewards and the learning rate");
+    throw Error("the norm of the gradients is too large for a double", "WeightUpdater",
+                "The weights are unchanged; check the learning rate");
+  }
+
   Model* model_;
   UpdateOptions options_;
   AdamWState<Scalar> state_;

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <typeinfo>
+#include <vector>
+
+#include "dualagent/collective/collective.hpp"
+#include "dualagent/core/error.hpp"
+
+namespace dualagent {
+
+/// A rank among the threads of this process.
+///
+/// `ThreadCollective::group(n)` makes one handle per rank; `run_ranks` also starts the threads.
+/// Sums are added in rank order, each element by one rank, straight from the ranks' arrays.
+/// Errors: ranks that bring arrays of different sizes or types all get an Error; `abort` makes every
+/// present and later call of the group throw, so that a failed rank never leaves others waiting.
+/// Example: run_ranks(4, [&](ThreadCollective collective) { train(models[collective.rank()], collective); });
+class ThreadCollective {
+ public:
+  /// One handle per rank. Errors: throws for 0 ranks.
+  static std::vector<ThreadCollective> group(std::size_t ranks) {
+    if (ranks == 0) throw Error("a collective needs at least one rank", "ThreadCollective::group");
+    const auto shared = std::make_shared<Shared>(ranks);
+    std::vector<ThreadCollective> handles;
+    for (std::size_t rank = 0; rank < ranks; ++rank) handles.push_back({shared, rank});
+    return handles;
+  }
+
+  std::size_t rank() const { return rank_; }
+  std::size_t size() const { return shared_->ranks.size(); }
+
+  template <class T>
+  void all_reduce_sum(std::span<T> values) {
+    shared_->ranks[rank_] = {values.data(), values.size(), &typeid(T)};
+    meet();
+    require_equal_arrays();
+    const std::size_t begin = values.size() * rank_ / size();
+    const std::size_t end = values.size() * (rank_ + 1) / size();
+    for (std::size_t i = begin; i < end; ++i) {  // element i of all arrays belongs to this rank
+      T sum = array<T>(0)[i];
+      for (std::size_t rank = 1; rank < size(); ++rank) sum += array<T>(rank)[i];
+      for (std::size_t rank = 0; rank < size(); ++rank) array<T>(rank)[i] = sum;
+    }
+    meet();
+  }
+
+  /// Waits until every rank has arrived.
+  void barrier() { meet(); }
+
+  /// Lets all waiting and later calls of the group throw.
+  void abort(const std::string& reason) {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->failure.empty())
+      shared_->failure = "rank " + std::to_string(rank_) + " gave up: " + reason;
+    shared_->arrived_all.notify_all();
+  }
+
+ private:
+  struct Array {
+    void* data = nullptr;
+    std::size_t size = 0;
+    const std::type_info* type = nullptr;
+  };
+  struct Shared {
+    explicit Shared(std::size_t count) : ranks(count) {}
+    std::mutex mutex;
+    std::condition_variable arrived_all;
+    std::vector<Array> ranks;
+    std::size_t arrived = 0;
+    std::size_t round = 0;
+    std::string failure;
+  };
+
+  ThreadCollective(std::shared_ptr<Shared> shared, std::size_t rank)
+      : shared_(std::move(shared)), rank_(rank) {}
+
+  template <class T>
+  T* array(std::size_t rank) const {
+    return static_cast<T*>(shared_->ranks[rank].data);
+  }
+
+  void meet() {
+    std::unique_lock lock(shared_->mutex);
+    const std::size_t round = shared_->round;
+    if (++shared_->arrived == size()) {
+      shared_->arrived = 0;
+      ++shared_->round;
+      shared_->arrived_all.notify_all();
+    }
+    shared_->arrived_all.wait(
+        lock, [&] { return shared_->round != round || !shared_->failure.empty(); });
+    if (!shared_->failure.empty())
+      throw Error("the collective was aborted", shared_->failure, "See that rank's own error");
+  }
+
+  void require_equal_arrays() {
+    const Array& first = shared_->ranks[0];
+    for (std::size_t rank = 1; rank < size(); ++rank) {
+      const Array& other = shared_->ranks[rank];
+      if (other.size == first.size && *other.type == *first.type) continue;
+      throw Error("ranks bring different arrays to a sum: rank 0 has " +
+                      std::to_string(first.size) + " elements, rank " + std::to_string(rank) +
+                      " has " + std::to_string(other.size),
+                  "ThreadCollective", "All ranks must call the same operations in the same order");
+    }
+  }
+
+  std::shared_ptr<Shared> shared_;
+  std::size_t rank_;
+};
+static_assert(Collective<ThreadCollective>);
+
+/// Runs `body(collective)` once per rank, each on a thread of its own, and waits for all.
+///
+/// Errors: the first rank that fails aborts the group; its error is rethrown here.
+template <class Body>
+void run_ranks(std::size_t ranks, Body&& body) {
+  std::vector<ThreadCollective> handles = ThreadCollective::group(ranks);
+  std::mutex mutex;
+  std::exception_ptr first_error;
+  std::vector<std::thread> threads;
+  for (ThreadCollective& handle : handles)
+    threads.emplace_back([&, handle]() mutable {
+      const auto fail = [&](const std::string& reason) {
+        {
+          const std::lock_guard lock(mutex);
+          if (!first_error) first_error = std::current_exception();
+        }
+        handle.abort(reason);
+      };
+      try {
+        body(handle);
+      } catch (const std::exception& error) {
+        fail(error.what());
+      } catch (...) {
+        fail("unknown exception");
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  if (first_error) std::rethrow_exception(first_error);
+}
+
+}  // namespace dualagent

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cmath>
+
+#include "dualagent/kernels/host_device.inl"
+
+/// Associative operators for reductions: `identity()` and `operator()(a, b)`.
+///
+/// Associative up to rounding; loops that need equal bits keep a fixed order.
+namespace dualagent::kernels {
+
+template <class T>
+struct Sum {
+  DUALAGENT_HD static constexpr T identity() { return T{0}; }
+  DUALAGENT_HD constexpr T operator()(T a, T b) const { return a + b; }
+};
+
+/// NaN wins, so that a reduction never hides one.
+template <class T>
+struct Maximum {
+  DUALAGENT_HD static constexpr T identity() { return -static_cast<T>(HUGE_VAL); }
+  DUALAGENT_HD constexpr T operator()(T a, T b) const { return a != a || a > b ? a : b; }
+};
+
+/// log(sum exp(x)) without overflow: the greatest x and the sum of exp(x - greatest).
+template <class T>
+struct LogSumExpState {
+  T max;
+  T sum;
+  DUALAGENT_HD T value() const { return max + std::log(sum); }
+};
+
+/// Combines partial log-sum-exps.
+/// Source: Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018.
+template <class T>
+struct LogSumExp {
+  using State = LogSumExpState<T>;
+  DUALAGENT_HD static constexpr State identity() { return {-static_cast<T>(HUGE_VAL), T{0}}; }
+  DUALAGENT_HD static constexpr State of(T x) { return {x, T{1}}; }
+  DUALAGENT_HD State operator()(State a, State b) const {
+    if (a.sum == T{0}) return b;
+    if (b.sum == T{0}) return a;
+    return a.max >= b.max ? State{a.max, a.sum + b.sum * std::exp(b.max - a.max)}
+                          : State{b.max, b.sum + a.sum * std::exp(a.max - b.max)};
+  }
+};
+
+/// Count, mean and sum of squared deviations of a set of numbers.
+template <class T>
+struct MomentsState {
+  T count;
+  T mean;
+  T squares;  ///< sum of (x - mean)^2
+  /// Unbiased: divides by count - 1; 0 for fewer than two numbers.
+  DUALAGENT_HD constexpr T variance() const { return count > T{1} ? squares / (count - T{1}) : T{0}; }
+};
+
+/// Combines the moments of two disjoint sets.
+/// Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm", 1979.
+template <class T>
+struct Moments {
+  using State = MomentsState<T>;
+  DUALAGENT_HD static constexpr State identity() { return {T{0}, T{0}, T{0}}; }
+  DUALAGENT_HD static constexpr State of(T x) { return {T{1}, x, T{0}}; }
+  DUALAGENT_HD constexpr State operator()(State a, State b) const {
+    if (a.count == T{0}) return b;
+    if (b.count == T{0}) return a;
+    const T count = a.count + b.count;
+    const T delta = b.mean - a.mean;
+    return {count, a.mean + delta * (b.count / count),
+            a.squares + b.squares + delta * delta * (a.count * b.count / count)};
+  }
+};
+
+}  // namespace dualagent::kernels

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cmath>
+
+#include "dualagent/kernels/host_device.inl"
+
+namespace dualagent::kernels {
+
+/// A number and its partial derivatives with respect to N inputs (forward mode).
+///
+/// Kinks: `max(a, b)` and `min(a, b)` differentiate `a` where the values are equal; `clamp`
+/// differentiates x at its bounds; `abs` has derivative +1 at 0.
+/// Cost: no memory, everything inlines; N multiplications per operation.
+/// Example: Dual<double, 1> x = variable<double, 1>(2.0, 0); (x * x).d[0] == 4.0
+template <class T, int N>
+struct Dual {
+  T value{};
+  T d[N]{};
+
+  Dual() = default;
+  /// A constant.
+  DUALAGENT_HD constexpr Dual(T constant) : value(constant) {}  // implicit: 1.0 - x
+
+  /// value and derivative of f at this number: f(value), f'(value).
+  DUALAGENT_HD constexpr Dual chain(T f, T slope) const {
+    Dual result(f);
+    for (int i = 0; i < N; ++i) result.d[i] = slope * d[i];
+    return result;
+  }
+
+  DUALAGENT_HD friend constexpr Dual operator+(const Dual& a, const Dual& b) {
+    Dual result(a.value + b.value);
+    for (int i = 0; i < N; ++i) result.d[i] = a.d[i] + b.d[i];
+    return result;
+  }
+  DUALAGENT_HD friend constexpr Dual operator-(const Dual& a, const Dual& b) {
+    Dual result(a.value - b.value);
+    for (int i = 0; i < N; ++i) result.d[i] = a.d[i] - b.d[i];
+    return result;
+  }
+  DUALAGENT_HD friend constexpr Dual operator*(const Dual& a, const Dual& b) {
+    Dual result(a.value * b.value);
+    for (int i = 0; i < N; ++i) result.d[i] = a.d[i] * b.value + a.value * b.d[i];
+    return result;
+  }
+  DUALAGENT_HD friend constexpr Dual operator/(const Dual& a, const Dual& b) {
+    Dual result(a.value / b.value);
+    for (int i = 0; i < N; ++i) result.d[i] = (a.d[i] - result.value * b.d[i]) / b.value;
+    return result;
+  }
+  DUALAGENT_HD friend constexpr Dual operator-(const Dual& a) { return a.chain(-a.value, T{-1}); }
+
+  DUALAGENT_HD friend constexpr bool operator<(const Dual& a, const Dual& b) {
+    return a.value < b.value;
+  }
+  DUALAGENT_HD friend constexpr bool operator>(const Dual& a, const Dual& b) { return b < a; }
+  DUALAGENT_HD friend constexpr bool operator<=(const Dual& a, const Dual& b) {
+    return a.value <= b.value;
+  }
+  DUALAGENT_HD friend constexpr bool operator>=(const Dual& a, const Dual& b) { return b <= a; }
+
+  DUALAGENT_HD friend Dual exp(const Dual& a) {
+    const T f = std::exp(a.value);
+    return a.chain(f, f);
+  }
+  DUALAGENT_HD friend Dual log(const Dual& a) { return a.chain(std::log(a.value), T{1} / a.value); }
+  DUALAGENT_HD friend Dual sqrt(const Dual& a) {
+    const T f = std::sqrt(a.value);
+    return a.chain(f, T{0.5} / f);
+  }
+  DUALAGENT_HD friend constexpr Dual abs(const Dual& a) { return a.value < T{0} ? -a : a; }
+  DUALAGENT_HD friend constexpr Dual min(const Dual& a, const Dual& b) {
+    return b.value < a.value ? b : a;
+  }
+  DUALAGENT_HD friend constexpr Dual max(const Dual& a, const Dual& b) {
+    return a.value < b.value ? b : a;
+  }
+  /// x within [low, high]; the derivative is 0 outside.
+  DUALAGENT_HD friend constexpr Dual clamp(const Dual& x, const Dual& low, const Dual& high) {
+    return x.value < low.value ? low : high.value < x.value ? high : x;
+  }
+  /// The value as a constant: nothing is differentiated through it.
+  DUALAGENT_HD friend constexpr Dual stop_gradient(const Dual& a) { return Dual(a.value); }
+};
+
+/// Input number `index`: its derivative with respect to itself is 1.
+template <class T, int N>
+DUALAGENT_HD constexpr Dual<T, N> variable(T value, int index) {
+  Dual<T, N> result(value);
+  result.d[index] = T{1};
+  return result;
+}
+
+}  // namespace dualagent::kernels
