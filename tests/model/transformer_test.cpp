@@ -1,0 +1,375 @@
+#include "dualagent/model/transformer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/reference_transformer.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+/// Nothing is a multiple of anything else: tails of vectors and of row blocks are in use.
+TransformerConfig odd_shape(bool tied) {
+  return {.vocab_size = 29,
+          .hidden_size = 18,
+          .num_hidden_layers = 2,
+          .num_attention_heads = 6,
+          .num_key_value_heads = 2,
+          .head_dim = 6,
+          .intermediate_size = 21,
+          .max_position_embeddings = 64,
+          .rope_theta = 500.0,
+          .tie_word_embeddings = tied};
+}
+
+TransformerOptions with_threads(std::size_t threads, std::size_t shards, std::uint64_t seed = 3) {
+  return {.pool = std::make_shared<ThreadPool>(threads), .gradient_shards = shards, .seed = seed};
+}
+
+/// Rows of the given lengths with random tokens; about a third of the tokens is trained.
+PackedBatch ragged_batch(const std::vector<std::size_t>& lengths, float temperature,
+                         std::uint64_t seed = 1) {
+  const RandomStream random = RandomStream::from_seed(seed);
+  PackedBatch batch;
+  batch.temperature = temperature;
+  for (std::size_t r = 0; r < lengths.size(); ++r) {
+    const RandomStream stream = random.child(r);
+    std::vector<Token> row(lengths[r]);
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<Token>(stream.below(i, 29));
+    const std::size_t begin = batch.append_row(row, static_cast<std::uint32_t>(r));
+    for (std::size_t i = 1; i < row.size(); ++i)
+      if (stream.below(1000 + i, 3) == 0)
+        batch.loss_weight[begin + i] = static_cast<float>(stream.normal(2000 + i));
+  }
+  return batch;
+}
+
+/// A loss that bends in both arguments.
+TokenLossGradient curved_loss(std::size_t t, double log_prob, double entropy) {
+  const double a = 0.7 + 0.1 * static_cast<double>(t % 5);
+  return {a * log_prob + 0.3 * log_prob * log_prob - 0.5 * entropy + 0.2 * log_prob * entropy,
+          a + 0.6 * log_prob + 0.2 * entropy, -0.5 + 0.2 * log_prob};
+}
+
+double total_loss(Transformer<double>& model, const PackedBatch& batch) {
+  TokenOutputs outputs;
+  outputs.resize(batch.size());
+  model.score(batch, outputs);
+  double sum = 0;
+  for (std::size_t t = 0; t < batch.size(); ++t)
+    if (batch.loss_weight[t] != 0.0F)
+      sum += static_cast<double>(batch.loss_weight[t]) *
+             curved_loss(t, outputs.log_prob[t], outputs.entropy[t]).value;
+  return sum;
+}
+
+template <class Scalar>
+std::vector<Scalar> gradients_of(Transformer<Scalar>& model, const PackedBatch& batch) {
+  TokenOutputs outputs;
+  outputs.resize(batch.size());
+  model.zero_gradients();
+  model.backward(batch, curved_loss, outputs);
+  return {model.gradients().begin(), model.gradients().end()};
+}
+
+/// Largest |got - expected| over largest |expected|.
+template <class A, class B>
+double relative_error(const A& got, const B& expected) {
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference = std::max(difference, std::abs(static_cast<double>(got[i]) -
+                                               static_cast<double>(expected[i])));
+    size = std::max(size, std::abs(static_cast<double>(expected[i])));
+  }
+  return size > 0 ? difference / size : difference;
+}
+
+std::vector<double> central_differences(Transformer<double>& model, const PackedBatch& batch) {
+  std::vector<double> slopes;
+  constexpr double kStep = 1e-5;
+  for (double& parameter : model.parameters()) {
+    const double at = parameter;
+    parameter = at + kStep;
+    model.weights_changed();
+    const double above = total_loss(model, batch);
+    parameter = at - kStep;
+    model.weights_changed();
+    slopes.push_back((above - total_loss(model, batch)) / (2 * kStep));
+    parameter = at;
+  }
+  model.weights_changed();
+  return slopes;
+}
+
+void check_gradients(bool tied, float temperature) {
+  const PackedBatch batch = ragged_batch({5, 1, 17, 9, 2, 13}, temperature);
+  Transformer<double> oracle(odd_shape(tied), with_threads(1, 1));
+  const std::vector<double> expected = central_differences(oracle, batch);
+  for (const std::size_t shards : {1, 2, 3}) {
+    Transformer<double> model(odd_shape(tied), with_threads(1, shards));
+    const std::vector<double> got = gradients_of(model, batch);
+    for (const TensorInfo& tensor : model.tensors()) {
+      INFO(tensor.name << ", " << shards << " shards, temperature " << temperature);
+      const auto part = [&](const std::vector<double>& all) {
+        return std::span(all).subspan(tensor.offset, tensor.size);
+      };
+      CHECK(relative_error(part(got), part(expected)) < 1e-6);
+      CHECK(relative_error(std::vector<double>(tensor.size), part(expected)) == 1.0);  // not all 0
+    }
+  }
+}
+
+/// Largest difference from the reference over all tokens of all rows but the first ones.
+template <class Scalar>
+double error_against_reference(bool tied, float temperature) {
+  Transformer<Scalar> model(odd_shape(tied), with_threads(1, 2));
+  PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 64, 12, 64}, temperature);
+  for (std::size_t t = 0; t < batch.size(); ++t) batch.loss_weight[t] = 1.0F;
+  for (std::size_t r = 0; r < batch.rows(); ++r) batch.loss_weight[batch.row_begin[r]] = 0.0F;
+  TokenOutputs outputs;
+  outputs.resize(batch.size());
+  model.score(batch, outputs);
+  const ReferenceTransformer<Transformer<Scalar>> reference(odd_shape(tied), model);
+  double worst = 0;
+  for (std::size_t r = 0; r < batch.rows(); ++r) {
+    const auto logits = reference.logits(
+        std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r)));
+    for (std::size_t i = 1; i < batch.row_size(r); ++i) {
+      const std::size_t t = batch.row_begin[r] + i;
+      double sum = 0, entropy = 0;
+      for (const double z : logits[i - 1]) sum += std::exp(z / static_cast<double>(temperature));
+      for (const double z : logits[i - 1]) {
+        const double log_p = z / static_cast<double>(temperature) - std::log(sum);
+        entropy -= std::exp(log_p) * log_p;
+      }
+      const double log_prob = logits[i - 1][static_cast<std::size_t>(batch.tokens[t])] /
+                                  static_cast<double>(temperature) -
+                              std::log(sum);
+      worst = std::max({worst, std::abs(outputs.log_prob[t] - log_prob),
+                        std::abs(outputs.entropy[t] - entropy)});
+    }
+  }
+  return worst;
+}
+
+std::string error_of(const PackedBatch& batch) {
+  Transformer<float> model(odd_shape(true), with_threads(1, 2));
+  TokenOutputs outputs;
+  outputs.resize(batch.size());
+  std::string scored, trained;
+  try {
+    model.score(batch, outputs);
+  } catch (const Error& error) {
+    scored = error.what();
+  }
+  try {
+    model.backward(batch, curved_loss, outputs);
+  } catch (const Error& error) {
+    trained = error.what();
+  }
+  CHECK(scored == trained);
+  return scored;
+}
+
+}  // namespace
+
+TEST_CASE("the forward pass equals the slow obvious one", "[model][transformer]") {
+  for (const bool tied : {false, true})
+    for (const float temperature : {1.0F, 0.7F}) {
+      INFO((tied ? "tied" : "untied") << ", temperature " << temperature);
+      CHECK(error_against_reference<double>(tied, temperature) < 1e-12);
+      CHECK(error_against_reference<float>(tied, temperature) < 1e-5);
+    }
+}
+
+TEST_CASE("gradients equal central differences for every tensor", "[model][transformer]") {
+  check_gradients(false, 1.0F);
+  check_gradients(true, 0.7F);
+}
+
+TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][transformer]") {
+  std::vector<std::size_t> lengths;
+  for (std::size_t r = 0; r < 27; ++r) lengths.push_back(1 + (r * 29) % 64);
+  const PackedBatch batch = ragged_batch(lengths, 1.3F);
+  REQUIRE(batch.size() > 3 * 256);  // a shard holds several chunks
+  Transformer<double> model(odd_shape(false), with_threads(1, 1));
+  std::vector<double> expected(model.parameters().size(), 0.0);
+  for (std::size_t r = 0; r < batch.rows(); ++r) {
+    PackedBatch row;
+    row.temperature = batch.temperature;
+    row.append_row(std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r)));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      row.loss_weight[i] = batch.loss_weight[batch.row_begin[r] + i];
+    TokenOutputs outputs;
+    outputs.resize(row.size());
+    model.zero_gradients();
+    model.backward(
+        row,
+        [&](std::size_t t, double log_prob, double entropy) {
+          return curved_loss(batch.row_begin[r] + t, log_prob, entropy);
+        },
+        outputs);
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
+  }
+  for (const std::size_t shards : {1, 2, 3, 40}) {  // 40: most shards have no row
+    Transformer<double> sharded(odd_shape(false), with_threads(1, shards));
+    INFO(shards << " shards");
+    CHECK(relative_error(gradients_of(sharded, batch), expected) < 1e-12);
+  }
+}
+
+TEST_CASE("float gradients are close to double gradients", "[model][transformer]") {
+  const PackedBatch batch = ragged_batch({33, 64, 5, 20}, 1.0F);
+  Transformer<double> precise(odd_shape(true), with_threads(1, 2));
+  Transformer<float> model(odd_shape(true), with_threads(1, 2));
+  for (std::size_t i = 0; i < model.parameters().size(); ++i)
+    precise.parameters()[i] = static_cast<double>(model.parameters()[i]);
+  precise.weights_changed();
+  CHECK(relative_error(gradients_of(model, batch), gradients_of(precise, batch)) < 1e-5);
+}
+
+TEST_CASE("gradients have the same bits on any number of threads", "[model][transformer]") {
+  const PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 7, 22, 64, 64, 50}, 1.0F);
+  for (const std::size_t shards : {1, 2, 3}) {
+    Transformer<float> alone(odd_shape(true), with_threads(1, shards));
+    const std::vector<float> expected = gradients_of(alone, batch);
+    for (const std::size_t threads : {2, 3}) {
+      Transformer<float> model(odd_shape(true), with_threads(threads, shards));
+      INFO(threads << " threads, " << shards << " shards");
+      CHECK(gradients_of(model, batch) == expected);
+      CHECK(gradients_of(model, batch) == expected);  // buffers that were used before
+    }
+  }
+}
+
+TEST_CASE("log-probabilities have the same bits in any batch", "[model][transformer]") {
+  PackedBatch batch = ragged_batch({40, 3, 64, 2, 13, 64, 7, 22, 64, 64, 50}, 0.9F);
+  const auto outputs_of = [](const PackedBatch& some, std::size_t shards) {
+    Transformer<float> model(odd_shape(false), with_threads(1, shards));
+    TokenOutputs outputs;
+    outputs.resize(some.size());
+    model.score(some, outputs);
+    return outputs;
+  };
+  const TokenOutputs whole = outputs_of(batch, 2);
+  std::size_t trained = 0, different = 0;
+  for (std::size_t r = 0; r < batch.rows(); ++r) {
+    PackedBatch row;
+    row.temperature = batch.temperature;
+    row.append_row(std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r)));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      row.loss_weight[i] = batch.loss_weight[batch.row_begin[r] + i];
+    const TokenOutputs alone = outputs_of(row, 3);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      trained += row.loss_weight[i] != 0.0F;
+      different += alone.log_prob[i] != whole.log_prob[batch.row_begin[r] + i];
+      different += alone.entropy[i] != whole.entropy[batch.row_begin[r] + i];
+    }
+  }
+  CHECK(trained > 100);
+  CHECK(different == 0);
+}
+
+TEST_CASE("score and backward report the same numbers, the loss and nothing at masked tokens",
+          "[model][transformer]") {
+  const PackedBatch batch = ragged_batch({12, 30, 4}, 1.0F);
+  Transformer<float> model(odd_shape(true), with_threads(2, 2));
+  TokenOutputs scored, trained;
+  scored.resize(batch.size());
+  trained.resize(batch.size());
+  model.score(batch, scored);
+  model.backward(batch, curved_loss, trained);
+  CHECK(scored.log_prob == trained.log_prob);
+  CHECK(scored.entropy == trained.entropy);
+  for (std::size_t t = 0; t < batch.size(); ++t) {
+    if (batch.loss_weight[t] == 0.0F) {
+      CHECK(trained.log_prob[t] == 0.0);
+      CHECK(trained.entropy[t] == 0.0);
+      CHECK(trained.loss[t] == 0.0);
+    } else {
+      CHECK(trained.log_prob[t] < 0.0);
+      CHECK(trained.loss[t] == curved_loss(t, trained.log_prob[t], trained.entropy[t]).value);
+    }
+    CHECK(scored.loss[t] == 0.0);
+  }
+}
+
+TEST_CASE("a batch without trained tokens has no gradient", "[model][transformer]") {
+  Transformer<float> model(odd_shape(true), with_threads(2, 2));
+  PackedBatch batch;
+  CHECK(gradients_of(model, batch) == std::vector<float>(model.parameters().size(), 0.0F));
+  batch.append_row(std::vector<Token>{1, 2, 3});
+  batch.append_row(std::vector<Token>{4});
+  CHECK(gradients_of(model, batch) == std::vector<float>(model.parameters().size(), 0.0F));
+}
+
+TEST_CASE("gradients are added until they are zeroed", "[model][transformer]") {
+  const PackedBatch batch = ragged_batch({12, 30, 4}, 1.0F);
+  Transformer<double> model(odd_shape(true), with_threads(1, 1));
+  const std::vector<double> once = gradients_of(model, batch);
+  TokenOutputs outputs;
+  outputs.resize(batch.size());
+  model.backward(batch, curved_loss, outputs);
+  for (std::size_t i = 0; i < once.size(); ++i) CHECK(model.gradients()[i] == 2 * once[i]);
+  model.zero_gradients();
+  CHECK(std::all_of(model.gradients().begin(), model.gradients().end(),
+                    [](double g) { return g == 0.0; }));
+}
+
+TEST_CASE("new weights count after weights_changed", "[model][transformer]") {
+  const PackedBatch batch = ragged_batch({12, 30, 4}, 1.0F);
+  Transformer<double> model(odd_shape(false), with_threads(1, 2, 3));
+  Transformer<double> other(odd_shape(false), with_threads(1, 2, 4));
+  const double before = total_loss(model, batch);
+  CHECK(before != total_loss(other, batch));
+  CHECK(model.weight_version() == 0);
+  std::copy(other.parameters().begin(), other.parameters().end(), model.parameters().begin());
+  model.weights_changed();
+  CHECK(model.weight_version() == 1);
+  CHECK(total_loss(model, batch) == total_loss(other, batch));
+}
+
+TEST_CASE("a model can be moved", "[model][transformer]") {
+  const PackedBatch batch = ragged_batch({12, 30}, 1.0F);
+  Transformer<double> model(odd_shape(false), with_threads(1, 2));
+  const std::vector<double> expected = gradients_of(model, batch);
+  Transformer<double> moved = std::move(model);
+  CHECK(gradients_of(moved, batch) == expected);
+}
+
+TEST_CASE("a bad batch is refused with row, rollout or token", "[model][transformer]") {
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{1, 2}, 5);
+  const std::size_t begin = batch.append_row(std::vector<Token>{3, 4, 5}, 7);
+  CHECK(error_of(batch).empty());
+  for (const Token bad : {-1, 29}) {
+    PackedBatch wrong = batch;
+    wrong.tokens[begin + 1] = bad;
+    CHECK_THAT(error_of(wrong), ContainsSubstring("token " + std::to_string(bad)) &&
+                                    ContainsSubstring("vocabulary of 29") &&
+                                    ContainsSubstring("token 3 of the batch"));
+  }
+  PackedBatch first = batch;
+  first.loss_weight[begin] = 1.0F;
+  CHECK_THAT(error_of(first), ContainsSubstring("first token of a row") &&
+                                  ContainsSubstring("row 1") && ContainsSubstring("rollout 7"));
+  PackedBatch most = batch;
+  most.append_row(std::vector<Token>(64, 1), 9);
+  CHECK(error_of(most).empty());
+  most.append_row(std::vector<Token>(65, 1), 9);
+  CHECK_THAT(error_of(most), ContainsSubstring("65 tokens") && ContainsSubstring("64") &&
+                                 ContainsSubstring("row 3") && ContainsSubstring("rollout 9"));
+}
+
+TEST_CASE("impossible options and shapes are refused", "[model][transformer]") {
+  CHECK_THROWS_WITH(Transformer<float>(odd_shape(true), {.gradient_shards = 0}),
+                    ContainsSubstring("gradient_shards"));
+  TransformerConfig config = odd_shape(true);
+  config.num_key_value_heads = 4;
+  CHECK_THROWS_WITH(Transformer<float>(config), ContainsSubstring("num_key_value_heads"));
+}
