@@ -14,8 +14,8 @@
 #include "support/catch.hpp"
 
 /// What every model backend must obey, as checks that run on any of them; see `ModelBackend` and
-/// `TrainableBackend`. Each law makes models of its own with `make_model()`, which must return equal
-/// models every time. Call them from inside a Catch2 test case:
+/// `TrainableBackend`. Each law makes models of its own with `make_model()`, which must return
+/// equal models every time. Call them from inside a Catch2 test case:
 ///
 ///   TEST_CASE("my backend obeys the laws") {
 ///     dualagent::laws::check_backend_laws([] { return MyBackend{options}; });
@@ -198,8 +198,7 @@ void check_stop_rules(const MakeModel& make_model) {
     CHECK(std::ranges::equal(part.sampled.log_probs(), whole.sampled.log_probs().first(size)));
   };
   INFO("law: a stop rule cuts a generation and changes nothing before the cut");
-  check_prefix({.stop_tokens = {}, .max_new_tokens = 1, .stop_early = {}}, 1,
-               FinishReason::length);
+  check_prefix({.stop_tokens = {}, .max_new_tokens = 1, .stop_early = {}}, 1, FinishReason::length);
   check_prefix({.stop_tokens = {},
                 .max_new_tokens = 9,
                 .stop_early = [](std::span<const Token> said) { return said.size() == 4; }},
@@ -272,7 +271,8 @@ void check_backend_laws(const MakeModel& make_model) {
 }
 
 /// Sampled contexts as rows in which the sampled tokens are trained with weight 1.
-inline PackedBatch rows_of(std::span<const GenerationRequest> requests, const Generations& results) {
+inline PackedBatch rows_of(std::span<const GenerationRequest> requests,
+                           const Generations& results) {
   PackedBatch batch;
   batch.temperature = requests.front().sampling.temperature;
   for (const GenerationRequest& request : requests) {
@@ -302,8 +302,8 @@ double largest_log_ratio(Model& model, const PackedBatch& batch) {
   double worst = 0;
   for (std::size_t t = 0; t < batch.size(); ++t)
     if (batch.loss_weight[t] != 0.0F)
-      worst = std::max(worst, std::abs(outputs.log_prob[t] -
-                                       static_cast<double>(batch.old_log_prob[t])));
+      worst = std::max(worst,
+                       std::abs(outputs.log_prob[t] - static_cast<double>(batch.old_log_prob[t])));
   return worst;
 }
 
@@ -414,7 +414,11 @@ void check_gradient_sums(const MakeModel& make_model) {
   for (float& weight : batch.loss_weight) weight *= -0.5F;
   TokenOutputs outputs = outputs_for(batch);
   model.backward(
-      batch, [](std::size_t, double, double) { return TokenLossGradient{0.0, 0.0, 0.0}; }, outputs);
+      batch,
+      [](std::size_t, double, double) {
+        return TokenLossGradient{0.0, 0.0, 0.0};
+      },
+      outputs);
   std::vector<double> unchanged(model.gradients().begin(), model.gradients().end());
   CHECK(unchanged == scaled);
   for (std::size_t i = 0; i < once.size(); ++i)

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "dualagent/objective/objective.hpp"
+#include "support/catch.hpp"
+
+/// Laws of objectives; call them in a test of your own policy.
+namespace laws {
+
+/// Permuting a group permutes its advantages; groups do not influence each other.
+template <dualagent::AdvantageEstimator A>
+void check_advantage_laws(const A& estimator) {
+  const std::vector<double> rewards{0.5, 2.0, -1.0, 0.25, 3.0, 1.0};
+  const std::vector<std::size_t> begin{0, 4, 6};
+  std::vector<double> advantages(6);
+  estimator.estimate(rewards, begin, advantages);
+
+  const std::size_t order[] = {2, 0, 3, 1, 5, 4};
+  std::vector<double> permuted;
+  for (const std::size_t i : order) permuted.push_back(rewards[i]);
+  std::vector<double> result(6);
+  estimator.estimate(permuted, begin, result);
+  for (std::size_t i = 0; i < 6; ++i)
+    CHECK(result[i] == Approx(advantages[order[i]]).margin(1e-12));
+
+  std::vector<double> alone(2);
+  estimator.estimate(std::span(rewards).subspan(4), std::vector<std::size_t>{0, 2}, alone);
+  CHECK(alone[0] == Approx(advantages[4]));
+  CHECK(alone[1] == Approx(advantages[5]));
+}
+
+/// Dual-number derivatives equal central differences, away from kinks.
+template <dualagent::TokenLoss L>
+void check_token_loss_laws(const L& loss) {
+  using dualagent::TokenTerms;
+  const auto value = [&](double log_prob, double entropy, double old, double advantage) {
+    return dualagent::differentiate(loss, TokenTerms<double>{.log_prob = log_prob,
+                                                             .entropy = entropy,
+                                                             .old_log_prob = old,
+                                                             .reference_log_prob = old - 0.03,
+                                                             .advantage = advantage})
+        .value;
+  };
+  const double h = 1e-6;
+  for (const double log_ratio : {-0.7, -0.11, 0.04, 0.17, 0.9})
+    for (const double advantage : {-1.3, 0.6}) {
+      const double old = -1.7;
+      const double now = old + log_ratio;
+      const auto gradient =
+          dualagent::differentiate(loss, TokenTerms<double>{.log_prob = now,
+                                                            .entropy = 0.8,
+                                                            .old_log_prob = old,
+                                                            .reference_log_prob = old - 0.03,
+                                                            .advantage = advantage});
+      const double d_log_prob =
+          (value(now + h, 0.8, old, advantage) - value(now - h, 0.8, old, advantage)) / (2 * h);
+      const double d_entropy =
+          (value(now, 0.8 + h, old, advantage) - value(now, 0.8 - h, old, advantage)) / (2 * h);
+      CHECK(gradient.d_log_prob == Approx(d_log_prob).epsilon(1e-6).margin(1e-8));
+      CHECK(gradient.d_entropy == Approx(d_entropy).epsilon(1e-6).margin(1e-8));
+    }
+}
+
+/// The weights of all trained tokens of a minibatch sum to 1. Rollout 1 has segments of 3 and 5
+/// tokens, rollout 2 one of 4.
+template <dualagent::Aggregation A>
+void check_aggregation_laws(const A& aggregation) {
+  double total = 0;
+  const auto add = [&](double segment, double rollout) {
+    total += segment * aggregation.weight({.tokens = 12,
+                                           .rollouts = 2,
+                                           .segments = 3,
+                                           .rollout_tokens = rollout,
+                                           .segment_tokens = segment});
+  };
+  add(3, 8);
+  add(5, 8);
+  add(4, 4);
+  CHECK(total == Approx(1.0));
+}
+
+}  // namespace laws
