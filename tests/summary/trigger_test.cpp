@@ -1,0 +1,86 @@
+#include "dualagent/summary/trigger.hpp"
+
+#include "laws/trigger_laws.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+bool fires(const auto& trigger, ContextStatus status) { return trigger.should_summarize(status); }
+
+struct ThirdTurn {  // a user's own
+  bool should_summarize(const ContextStatus& status) const { return status.turns == 3; }
+};
+
+/// Breaks the law: it counts how often it was asked.
+struct Moody {
+  mutable int asked = 0;
+  bool should_summarize(const ContextStatus&) const { return ++asked % 5 == 0; }
+};
+
+struct NoTrigger {
+  int should_summarize(const ContextStatus&) const { return 1; }
+};
+static_assert(!SummaryTrigger<NoTrigger>);
+static_assert(!SummaryTrigger<int>);
+
+}  // namespace
+
+TEST_CASE("a token budget fires beyond its tokens, not at them", "[summary][trigger]") {
+  const TokenBudget trigger{.max_tokens = 80};
+  CHECK(!fires(trigger, {.tokens = 79}));
+  CHECK(!fires(trigger, {.tokens = 80}));
+  CHECK(fires(trigger, {.tokens = 81}));
+}
+
+TEST_CASE("a window fraction fires beyond its share of the window", "[summary][trigger]") {
+  const WindowFraction trigger{.fraction = 0.75};
+  CHECK(!fires(trigger, {.tokens = 96, .max_tokens = 128}));  // exactly three quarters
+  CHECK(fires(trigger, {.tokens = 97, .max_tokens = 128}));
+  CHECK(!fires(trigger, {.tokens = 97, .max_tokens = 256}));
+}
+
+TEST_CASE("a turn count fires from its turn on", "[summary][trigger]") {
+  const TurnCount trigger{.turns = 4};
+  CHECK(!fires(trigger, {.turns = 3}));
+  CHECK(fires(trigger, {.turns = 4}));
+  CHECK(fires(trigger, {.turns = 5}));
+}
+
+TEST_CASE("never means never", "[summary][trigger]") {
+  for (const ContextStatus& status : laws::many_statuses()) CHECK(!fires(Never{}, status));
+}
+
+TEST_CASE("triggers combine by or, and, not, users' own included", "[summary][trigger]") {
+  const auto either = TokenBudget{.max_tokens = 80} || ThirdTurn{};
+  const auto both = TokenBudget{.max_tokens = 80} && ThirdTurn{};
+  const auto neither = !either;
+  struct Case {
+    ContextStatus status;
+    bool long_context, third;
+  };
+  for (const Case& c : {Case{{.tokens = 80, .turns = 2}, false, false},
+                        Case{{.tokens = 81, .turns = 2}, true, false},
+                        Case{{.tokens = 80, .turns = 3}, false, true},
+                        Case{{.tokens = 81, .turns = 3}, true, true}}) {
+    CHECK(fires(either, c.status) == (c.long_context || c.third));
+    CHECK(fires(both, c.status) == (c.long_context && c.third));
+    CHECK(fires(neither, c.status) == !(c.long_context || c.third));
+  }
+  const auto nested = (TurnCount{.turns = 2} && !Never{}) || TokenBudget{.max_tokens = 1000};
+  CHECK(fires(nested, {.tokens = 5, .turns = 2}));
+  CHECK(fires(nested, {.tokens = 1001, .turns = 0}));
+  CHECK(!fires(nested, {.tokens = 1000, .turns = 1}));
+}
+
+TEST_CASE("all triggers are pure, and the law finds one that is not", "[summary][trigger][laws]") {
+  const laws::Violations none;
+  CHECK(laws::of_trigger(Never{}) == none);
+  CHECK(laws::of_trigger(TokenBudget{.max_tokens = 80}) == none);
+  CHECK(laws::of_trigger(WindowFraction{}) == none);
+  CHECK(laws::of_trigger(TurnCount{}) == none);
+  CHECK(laws::of_trigger(ThirdTurn{}) == none);
+  CHECK(laws::of_trigger(TokenBudget{} || (ThirdTurn{} && !TurnCount{})) == none);
+  CHECK(!laws::of_trigger(Moody{}).empty());
+}
