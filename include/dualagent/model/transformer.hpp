@@ -265,15 +265,17 @@ class Transformer {
 
   void check(const PackedBatch& batch) const {
     for (std::size_t r = 0; r < batch.rows(); ++r) {
-      const std::string where = "row " + std::to_string(r) + " of the batch, rollout " +
-                                std::to_string(batch.rollout[r]);
+      const auto where = [&] {
+        return "row " + std::to_string(r) + " of the batch, rollout " +
+               std::to_string(batch.rollout[r]);
+      };
       if (batch.row_size(r) > max_context_tokens())
         throw Error("a row of " + std::to_string(batch.row_size(r)) +
                         " tokens is longer than the model's " +
                         std::to_string(max_context_tokens()),
-                    where, "Summarize earlier, or raise max_position_embeddings");
+                    where(), "Summarize earlier, or raise max_position_embeddings");
       if (batch.loss_weight[batch.row_begin[r]] != 0.0F)
-        throw Error("the first token of a row cannot be trained: nothing predicts it", where);
+        throw Error("the first token of a row cannot be trained: nothing predicts it", where());
     }
     for (std::size_t t = 0; t < batch.size(); ++t)
       if (batch.tokens[t] < 0 || static_cast<std::size_t>(batch.tokens[t]) >= vocab_size())

@@ -292,7 +292,7 @@ class Decoder {
       const std::size_t first = worker.positions[row];
       append(cache, layer, first, count, qkv + row * ld);
       const std::size_t width = kernels::padded<T>(first + count);
-      LayerActivations<T>::grow(worker.scores, count * width);
+      LayerActivations<T>::grow(worker.scores, count * cache.capacity());
       for (std::size_t head = 0; head < config.num_attention_heads; ++head)
         attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
                     cache.keys(layer, head / share), cache.capacity(),
