@@ -9,10 +9,10 @@ namespace dualagent {
 
 /// One problem that the Answerer is asked to solve.
 struct Task {
-  std::string id = {};    ///< unique among the tasks of a file
-  std::string prompt = {};///< what the dialect renders as the first tokens
-  std::string answer = {};///< the reference answer, for rewards
-  std::uint64_t seed = 0; ///< for environments that draw random numbers, e.g. noise in observations
+  std::string id = {};      ///< unique among the tasks of a file
+  std::string prompt = {};  ///< what the dialect renders as the first tokens
+  std::string answer = {};  ///< the reference answer, for rewards
+  std::uint64_t seed = 0;   ///< of environments that draw random numbers, e.g. for noise
   std::optional<std::size_t> max_calls = {};  ///< tighter than the protocol's limit where set
 };
 

@@ -1,0 +1,106 @@
+#include "dualagent/core/thread_pool.hpp"
+
+#include <atomic>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("every worker runs once per round, the caller as worker 0", "[core][threads]") {
+  for (const std::size_t threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    CHECK(pool.size() == threads);
+    for (int round = 0; round < 50; ++round) {
+      std::vector<int> calls(threads, 0);
+      std::vector<std::thread::id> ids(threads);
+      pool.run([&](std::size_t worker) {
+        ++calls[worker];
+        ids[worker] = std::this_thread::get_id();
+      });
+      CHECK(calls == std::vector<int>(threads, 1));
+      CHECK(ids[0] == std::this_thread::get_id());
+      CHECK(std::set<std::thread::id>(ids.begin(), ids.end()).size() == threads);
+    }
+  }
+}
+
+TEST_CASE("workers of one round run at the same time", "[core][threads]") {
+  ThreadPool pool(3);
+  std::atomic<int> arrived{0};
+  pool.run([&](std::size_t) {  // ends only if all three are in it together
+    ++arrived;
+    while (arrived < 3) std::this_thread::yield();
+  });
+  CHECK(arrived == 3);
+}
+
+TEST_CASE("for_each visits every index once, worker w the indices w, w + size, ...",
+          "[core][threads]") {
+  ThreadPool pool(3);
+  for (const std::size_t count : {0, 1, 2, 3, 10, 1000}) {
+    std::vector<int> visits(count, 0);
+    std::vector<std::thread::id> by(count);
+    pool.for_each(count, [&](std::size_t index) {
+      ++visits[index];
+      by[index] = std::this_thread::get_id();
+    });
+    CHECK(visits == std::vector<int>(count, 1));
+    for (std::size_t i = 3; i < count; ++i) CHECK(by[i] == by[i - 3]);
+    if (count > 0) CHECK(by[0] == std::this_thread::get_id());
+  }
+}
+
+TEST_CASE("what workers wrote is there when the round ends", "[core][threads]") {
+  ThreadPool pool(4);
+  std::vector<std::size_t> values(4096, 0);
+  for (std::size_t round = 1; round <= 200; ++round) {
+    pool.for_each(values.size(), [&](std::size_t i) { values[i] += i * round; });
+    if (round % 50 != 0) continue;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (values[i] != i * round * (round + 1) / 2) FAIL("element " << i << " after " << round);
+  }
+  SUCCEED();
+}
+
+TEST_CASE("the exception of the lowest worker reaches the caller, and the pool lives on",
+          "[core][threads]") {
+  for (const std::size_t threads : {1, 4}) {
+    ThreadPool pool(threads);
+    std::atomic<int> finished{0};
+    CHECK_THROWS_WITH(pool.run([&](std::size_t worker) {
+      ++finished;
+      if (worker != 1 || threads == 1) throw std::runtime_error("worker " + std::to_string(worker));
+    }),
+                      "worker 0");
+    CHECK(finished == static_cast<int>(threads));  // nobody is left running
+    finished = 0;
+    CHECK_NOTHROW(pool.run([&](std::size_t) { ++finished; }));
+    CHECK(finished == static_cast<int>(threads));
+  }
+  ThreadPool pool(4);
+  CHECK_THROWS_WITH(pool.run([](std::size_t worker) {
+    if (worker >= 2) throw std::runtime_error("worker " + std::to_string(worker));
+  }),
+                    "worker 2");
+}
+
+TEST_CASE("a pool without threads is refused", "[core][threads]") {
+  CHECK_THROWS_WITH(ThreadPool(0), ContainsSubstring("at least one thread"));
+}
+
+TEST_CASE("a pool that never ran, or that slept, ends cleanly", "[core][threads]") {
+  for (int i = 0; i < 20; ++i) ThreadPool unused(3);
+  ThreadPool pool(2);
+  pool.run([](std::size_t) {});
+  // Longer than the bounded spin of a waiting worker, counted in work instead of in time.
+  std::atomic<std::size_t> work{0};
+  while (work < 2'000'000) ++work;
+  std::atomic<int> calls{0};
+  pool.run([&](std::size_t) { ++calls; });
+  CHECK(calls == 2);
+}
