@@ -1,0 +1,17 @@
+#include "dualagent/collective/local.hpp"
+
+#include "dualagent/collective/bucketed_all_reduce.hpp"
+#include "laws/collective_laws.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("a local collective is a group of one", "[collective][laws]") {
+  LocalCollective collective;
+  CHECK(collective.rank() == 0);
+  CHECK(collective.size() == 1);
+  CHECK(laws::sums_of_rank(collective) == laws::expected_sums(1));
+  std::vector<double> values{1.5, 2.5};
+  bucketed_all_reduce(collective, std::span<double>(values), 1);
+  CHECK(values == std::vector<double>{1.5, 2.5});
+}

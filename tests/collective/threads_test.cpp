@@ -1,0 +1,83 @@
+#include "dualagent/collective/threads.hpp"
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include "dualagent/collective/bucketed_all_reduce.hpp"
+#include "laws/collective_laws.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("every rank of a thread collective gets the sum", "[collective][laws]") {
+  for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
+    std::vector<std::vector<double>> results(ranks);
+    run_ranks(ranks, [&](ThreadCollective collective) {
+      results[collective.rank()] = laws::sums_of_rank(collective);
+    });
+    for (const std::vector<double>& result : results) CHECK(result == laws::expected_sums(ranks));
+  }
+}
+
+TEST_CASE("sums are added in the order of the ranks", "[collective]") {
+  // (1e8f + 1) + -1e8f is 0 in float, any other order of these three gives 1.
+  const float brought[] = {1e8F, 1.0F, -1e8F};
+  for (int repeat = 0; repeat < 20; ++repeat)
+    run_ranks(3, [&](ThreadCollective collective) {
+      std::vector<float> values{brought[collective.rank()]};
+      collective.all_reduce_sum(std::span<float>(values));
+      if (values[0] != 0.0F) throw std::runtime_error("wrong order");
+    });
+  SUCCEED("no rank saw another order");
+}
+
+TEST_CASE("buckets do not change the sum", "[collective]") {
+  for (const std::size_t bucket : {1, 7, 100, 1000}) {
+    std::vector<std::vector<float>> results(3);
+    run_ranks(3, [&](ThreadCollective collective) {
+      std::vector<float> values(100);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = 0.1F * static_cast<float>(i * (collective.rank() + 1));
+      bucketed_all_reduce(collective, std::span<float>(values), bucket);
+      results[collective.rank()] = values;
+    });
+    for (std::size_t i = 0; i < 100; ++i) {
+      const float expected = (0.1F * static_cast<float>(i) + 0.1F * static_cast<float>(2 * i)) +
+                             0.1F * static_cast<float>(3 * i);
+      for (const std::vector<float>& result : results) CHECK(result[i] == expected);
+    }
+  }
+}
+
+TEST_CASE("a failing rank frees the waiting ones and its error is rethrown", "[collective]") {
+  std::atomic<int> freed = 0;
+  CHECK_THROWS_WITH(
+      run_ranks(3,
+                [&](ThreadCollective collective) {
+                  if (collective.rank() == 1) throw std::runtime_error("the disk is full");
+                  std::vector<float> values(10);
+                  try {
+                    collective.all_reduce_sum(std::span<float>(values));
+                  } catch (const Error& error) {
+                    CHECK_THAT(error.what(), ContainsSubstring("rank 1 gave up: the disk is full"));
+                    ++freed;
+                  }
+                }),
+      ContainsSubstring("the disk is full"));
+  CHECK(freed == 2);
+}
+
+TEST_CASE("arrays of different sizes are refused on every rank", "[collective]") {
+  std::atomic<int> refused = 0;
+  run_ranks(2, [&](ThreadCollective collective) {
+    std::vector<float> values(10 + collective.rank());
+    try {
+      collective.all_reduce_sum(std::span<float>(values));
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("rank 1 has 11") != std::string::npos) ++refused;
+    }
+  });
+  CHECK(refused == 2);
+  CHECK_THROWS_WITH(ThreadCollective::group(0), ContainsSubstring("at least one rank"));
+}

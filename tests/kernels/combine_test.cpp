@@ -1,0 +1,47 @@
+#include "dualagent/kernels/combine.inl"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "dualagent/cpu/loops.inl"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("moments of two halves combine to those of the whole", "[kernels]") {
+  const std::vector<double> x{3, 1, 4, 1, 5, 9, 2, 6};  // mean 31/8, squares 173 - 961/8
+  using Moments = kernels::Moments<double>;
+  const auto of = [&](std::size_t begin, std::size_t end) {
+    return cpu::map_reduce(end - begin, Moments{},
+                           [&](std::size_t i) { return Moments::of(x[begin + i]); });
+  };
+  for (const std::size_t cut : {0, 1, 3, 8}) {
+    const auto whole = Moments{}(of(0, cut), of(cut, 8));
+    CHECK(whole.count == 8);
+    CHECK(whole.mean == Approx(31.0 / 8));
+    CHECK(whole.squares == Approx(173 - 961.0 / 8));
+    CHECK(whole.variance() == Approx((173 - 961.0 / 8) / 7));
+  }
+  CHECK(Moments::of(5.0).variance() == 0.0);
+}
+
+TEST_CASE("log-sum-exp combines without overflow", "[kernels]") {
+  using LogSumExp = kernels::LogSumExp<double>;
+  const std::vector<double> x{1000, 1001, -std::numeric_limits<double>::infinity(), 999};
+  const auto state = cpu::map_reduce(x.size(), LogSumExp{},
+                                     [&](std::size_t i) { return LogSumExp::of(x[i]); });
+  CHECK(state.value() == Approx(1001 + std::log(1 + std::exp(-1.0) + std::exp(-2.0))));
+  const auto swapped = LogSumExp{}(LogSumExp{}(LogSumExp::of(999), LogSumExp::of(1001)),
+                                   LogSumExp::of(1000));
+  CHECK(swapped.value() == Approx(state.value()));
+}
+
+TEST_CASE("a maximum never hides a NaN", "[kernels]") {
+  const kernels::Maximum<double> maximum;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(maximum(2.0, 3.0) == 3.0);
+  CHECK(maximum(maximum.identity(), -5.0) == -5.0);
+  CHECK(std::isnan(maximum(nan, 1.0)));
+  CHECK(std::isnan(maximum(1.0, nan)));
+}
