@@ -97,8 +97,8 @@ TEMPLATE_TEST_CASE("multiply_add rounds lanes and scalars alike", "[kernels][sim
   const T epsilon = std::numeric_limits<T>::epsilon();
   const T a = T{1} + epsilon;  // a * a - 1 - 2 epsilon is epsilon^2 if rounded once, else 0
   const T c = -T{1} - T{2} * epsilon;
-  const kernels::Simd<T> lanes = kernels::multiply_add(kernels::broadcast(a), kernels::broadcast(a),
-                                                       kernels::broadcast(c));
+  const kernels::Simd<T> lanes =
+      kernels::multiply_add(kernels::broadcast(a), kernels::broadcast(a), kernels::broadcast(c));
   const T scalar = kernels::multiply_add_scalar(a, a, c);
   for (std::size_t i = 0; i < kernels::kLanes<T>; ++i) CHECK(lanes[i] == scalar);
   CHECK((scalar == epsilon * epsilon || scalar == T{0}));

@@ -64,8 +64,8 @@ void check_exact(std::size_t rows, std::size_t columns, std::size_t depth, bool 
     gemm<mode>(rows, columns, depth, Strided<T>{at.data.data(), 1, at.leading}, b.data.data(),
                b.leading, c.data.data(), c.leading);
   } else {
-    gemm<mode>(rows, columns, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(),
-               b.leading, c.data.data(), c.leading);
+    gemm<mode>(rows, columns, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(), b.leading,
+               c.data.data(), c.leading);
   }
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < rows; ++i) {
@@ -113,23 +113,23 @@ TEST_CASE("float gemm rounds like float arithmetic", "[model][gemm]") {
 TEMPLATE_TEST_CASE("an element's bits depend on its row and column alone", "[model][gemm]", float,
                    double) {
   using T = TestType;
-  for (const std::size_t depth : {std::size_t{67}, std::size_t{600}}) {
+  for (const std::size_t depth : {67U, 600U}) {
     const auto a = random_matrix<T>(61, depth, 1, 7, false);
     const auto b = random_matrix<T>(depth, 301, 3, 8, false);
     Matrix<T> whole(61, 301, 0);
     gemm(61, 301, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(), b.leading,
          whole.data.data(), whole.leading);
     std::size_t different = 0;
-    for (const std::size_t rows : {1, 2, 3, 7, 12, 13, 24})
-      for (const std::size_t columns : {1, 15, 16, 64, 100, 300})
+    for (const std::size_t rows : {1U, 2U, 3U, 7U, 12U, 13U, 24U})
+      for (const std::size_t columns : {1U, 15U, 16U, 64U, 100U, 300U})
         for (std::size_t i = 0; i + rows <= a.rows; i += 9) {
           const std::size_t first = (i * 5) % (b.columns - columns + 1);
           Matrix<T> part(rows, columns, 0);
-          gemm(rows, columns, depth, Strided<T>{&a.at(i, 0), a.leading}, &b.at(0, first),
-               b.leading, part.data.data(), part.leading);
+          gemm(rows, columns, depth, Strided<T>{&a.at(i, 0), a.leading}, &b.at(0, first), b.leading,
+               part.data.data(), part.leading);
           for (std::size_t r = 0; r < rows; ++r)
-            different += std::memcmp(&part.at(r, 0), &whole.at(i + r, first),
-                                     columns * sizeof(T)) != 0;
+            different +=
+                std::memcmp(&part.at(r, 0), &whole.at(i + r, first), columns * sizeof(T)) != 0;
         }
     CHECK(different == 0);
   }

@@ -18,7 +18,8 @@ ScriptedModel::Script always(std::vector<Token> tokens) {
   return [tokens](std::span<const Token>, AgentRole, const RandomStream&) { return tokens; };
 }
 
-Generation run(ScriptedModel& model, const GenerationRequest& request, std::size_t* steps = nullptr) {
+Generation run(ScriptedModel& model, const GenerationRequest& request,
+               std::size_t* steps = nullptr) {
   std::vector<Generation> results;
   model.submit(request);
   std::size_t count = 1;
@@ -55,14 +56,14 @@ TEST_CASE("a script is said up to the stop token, one token per advance", "[mode
 TEST_CASE("the script sees context, agent and random stream", "[model][scripted]") {
   const RandomStream random = RandomStream::from_seed(4);
   std::size_t calls = 0;
-  ScriptedModel model(10, [&](std::span<const Token> context, AgentRole agent,
-                              const RandomStream& stream) {
-    ++calls;
-    CHECK(std::vector<Token>(context.begin(), context.end()) == std::vector<Token>{1, 2});
-    CHECK(agent == AgentRole::answerer);
-    CHECK(stream == random);
-    return std::vector<Token>{3};
-  });
+  ScriptedModel model(
+      10, [&](std::span<const Token> context, AgentRole agent, const RandomStream& stream) {
+        ++calls;
+        CHECK(std::vector<Token>(context.begin(), context.end()) == std::vector<Token>{1, 2});
+        CHECK(agent == AgentRole::answerer);
+        CHECK(stream == random);
+        return std::vector<Token>{3};
+      });
   const StopRule stop{.stop_tokens = {}, .max_new_tokens = 1, .stop_early = {}};
   const std::vector<Token> context{1, 2};
   const Generation result = run(model, {.sequence = 0,
@@ -85,15 +86,16 @@ TEST_CASE("limits and early stops end a script", "[model][scripted]") {
                        .stop = &stop,
                        .random = {}});
   };
-  const Generation length = result_with({.stop_tokens = {}, .max_new_tokens = 2, .stop_early = {}}, {1});
+  const Generation length =
+      result_with({.stop_tokens = {}, .max_new_tokens = 2, .stop_early = {}}, {1});
   CHECK(said(length) == std::vector<Token>{4, 5});
   CHECK(length.finish == FinishReason::length);
 
-  const Generation early = result_with(
-      {.stop_tokens = {},
-       .max_new_tokens = 9,
-       .stop_early = [](std::span<const Token> tokens) { return tokens.back() == 6; }},
-      {1});
+  const Generation early =
+      result_with({.stop_tokens = {},
+                   .max_new_tokens = 9,
+                   .stop_early = [](std::span<const Token> tokens) { return tokens.back() == 6; }},
+                  {1});
   CHECK(said(early) == std::vector<Token>{4, 5, 6});
   CHECK(early.finish == FinishReason::early);
 

@@ -20,19 +20,26 @@ using namespace dualagent;
 // Every allocation of this executable is counted.
 namespace {
 std::atomic<std::size_t> allocations{0};
-void* counted(std::size_t size) {
+void* counted(std::size_t size) noexcept {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  void* const memory = std::malloc(size > 0 ? size : 1);
+  return std::malloc(size > 0 ? size : 1);
+}
+void* counted_or_throw(std::size_t size) {
+  void* const memory = counted(size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 }  // namespace
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size) { return counted_or_throw(size); }
+void* operator new[](std::size_t size) { return counted_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace {
 
@@ -52,7 +59,8 @@ TransformerConfig shape(bool tied = true) {
 
 template <class Scalar = float>
 Transformer<Scalar> make_model(std::size_t threads = 1, std::uint64_t seed = 3) {
-  return Transformer<Scalar>(shape(), {.pool = std::make_shared<ThreadPool>(threads), .seed = seed});
+  return Transformer<Scalar>(shape(),
+                             {.pool = std::make_shared<ThreadPool>(threads), .seed = seed});
 }
 
 /// `groups` tasks with `members` sequences each; a group's members share a prompt of ragged length.
@@ -153,9 +161,9 @@ TEST_CASE("a longer conversation keeps the bits of a packed forward pass", "[mod
   std::vector<std::vector<Token>> contexts;
   std::vector<GenerationRequest> requests;
   for (const GenerationRequest& request : crowd.requests) {
-    contexts.emplace_back(request.context.begin(), request.context.begin() +
-                                                       std::min<std::ptrdiff_t>(
-                                                           30, std::ssize(request.context)));
+    contexts.emplace_back(
+        request.context.begin(),
+        request.context.begin() + std::min<std::ptrdiff_t>(30, std::ssize(request.context)));
     requests.push_back(request);
     requests.back().stop = &few;
   }
@@ -199,7 +207,7 @@ TEST_CASE("results do not depend on threads, order or neighbours", "[model][deco
   const Crowd crowd(9, 5, 1.0F);
   auto model = make_model();
   const laws::Generations expected = laws::generate(model, crowd.requests);
-  for (const std::size_t threads : {1, 2, 3}) {
+  for (const std::size_t threads : {1U, 2U, 3U}) {
     auto other = make_model(threads);
     INFO(threads << " threads");
     CHECK(differences(laws::generate(other, crowd.requests), expected) == 0);
@@ -302,7 +310,8 @@ TEST_CASE("greedy decoding takes the most probable token, the lowest among equal
   Transformer<float> flat(shape(false));  // no head: all logits are 0
   const TensorInfo& head = flat.tensors().back();
   REQUIRE(head.name == "lm_head.weight");
-  std::fill_n(flat.parameters().begin() + static_cast<std::ptrdiff_t>(head.offset), head.size, 0.0F);
+  std::fill_n(flat.parameters().begin() + static_cast<std::ptrdiff_t>(head.offset), head.size,
+              0.0F);
   flat.weights_changed();
   const Generation ties = laws::generate(flat, request_for(context, stop, 0.0F));
   for (std::size_t i = 0; i < 20; ++i) {
@@ -370,8 +379,9 @@ TEST_CASE("a generation ends for the reason that the rule gives", "[model][decod
   CHECK(length.finish == FinishReason::length);
   CHECK(std::ranges::equal(length.sampled.tokens(), full.sampled.tokens().first(3)));
   const Token fourth = full.sampled.tokens()[3];
-  const StopRule at_fourth{
-      .stop_tokens = {static_cast<Token>(kVocab + 5), fourth}, .max_new_tokens = 50, .stop_early = {}};
+  const StopRule at_fourth{.stop_tokens = {static_cast<Token>(kVocab + 5), fourth},
+                           .max_new_tokens = 50,
+                           .stop_early = {}};
   const Generation stopped = laws::generate(model, request_for(context, at_fourth));
   CHECK(stopped.finish == FinishReason::stop);
   CHECK(stopped.sampled.tokens().back() == fourth);
@@ -412,7 +422,7 @@ TEST_CASE("a bad request is refused with its sequence", "[model][decode]") {
 }
 
 TEST_CASE("decoding a token allocates nothing", "[model][decode]") {
-  for (const std::size_t threads : {1, 2}) {
+  for (const std::size_t threads : {1U, 2U}) {
     auto model = make_model(threads);
     const StopRule stop = tokens(100);
     const std::vector<Token> context{5, 1, 4, 1, 5, 9, 2, 6};
@@ -434,7 +444,7 @@ TEST_CASE("decoding a token allocates nothing", "[model][decode]") {
 
 TEST_CASE("training and scoring allocate nothing after the first batch of a size",
           "[model][transformer]") {
-  for (const std::size_t threads : {1, 2}) {
+  for (const std::size_t threads : {1U, 2U}) {
     auto model = make_model(threads);
     PackedBatch batch;
     for (std::size_t r = 0; r < 9; ++r) batch.append_row(std::vector<Token>(20 + 15 * r, 3));

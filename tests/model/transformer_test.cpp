@@ -82,8 +82,8 @@ template <class A, class B>
 double relative_error(const A& got, const B& expected) {
   double difference = 0, size = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    difference = std::max(difference, std::abs(static_cast<double>(got[i]) -
-                                               static_cast<double>(expected[i])));
+    difference = std::max(difference,
+                          std::abs(static_cast<double>(got[i]) - static_cast<double>(expected[i])));
     size = std::max(size, std::abs(static_cast<double>(expected[i])));
   }
   return size > 0 ? difference / size : difference;
@@ -110,7 +110,7 @@ void check_gradients(bool tied, float temperature) {
   const PackedBatch batch = ragged_batch({5, 1, 17, 9, 2, 13}, temperature);
   Transformer<double> oracle(odd_shape(tied), with_threads(1, 1));
   const std::vector<double> expected = central_differences(oracle, batch);
-  for (const std::size_t shards : {1, 2, 3}) {
+  for (const std::size_t shards : {1U, 2U, 3U}) {
     Transformer<double> model(odd_shape(tied), with_threads(1, shards));
     const std::vector<double> got = gradients_of(model, batch);
     for (const TensorInfo& tensor : model.tensors()) {
@@ -137,8 +137,8 @@ double error_against_reference(bool tied, float temperature) {
   const ReferenceTransformer<Transformer<Scalar>> reference(odd_shape(tied), model);
   double worst = 0;
   for (std::size_t r = 0; r < batch.rows(); ++r) {
-    const auto logits = reference.logits(
-        std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r)));
+    const auto logits =
+        reference.logits(std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r)));
     for (std::size_t i = 1; i < batch.row_size(r); ++i) {
       const std::size_t t = batch.row_begin[r] + i;
       double sum = 0, entropy = 0;
@@ -216,7 +216,7 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
         outputs);
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
   }
-  for (const std::size_t shards : {1, 2, 3, 40}) {  // 40: most shards have no row
+  for (const std::size_t shards : {1U, 2U, 3U, 40U}) {  // 40: most shards have no row
     Transformer<double> sharded(odd_shape(false), with_threads(1, shards));
     INFO(shards << " shards");
     CHECK(relative_error(gradients_of(sharded, batch), expected) < 1e-12);
@@ -235,10 +235,10 @@ TEST_CASE("float gradients are close to double gradients", "[model][transformer]
 
 TEST_CASE("gradients have the same bits on any number of threads", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 7, 22, 64, 64, 50}, 1.0F);
-  for (const std::size_t shards : {1, 2, 3}) {
+  for (const std::size_t shards : {1U, 2U, 3U}) {
     Transformer<float> alone(odd_shape(true), with_threads(1, shards));
     const std::vector<float> expected = gradients_of(alone, batch);
-    for (const std::size_t threads : {2, 3}) {
+    for (const std::size_t threads : {2U, 3U}) {
       Transformer<float> model(odd_shape(true), with_threads(threads, shards));
       INFO(threads << " threads, " << shards << " shards");
       CHECK(gradients_of(model, batch) == expected);

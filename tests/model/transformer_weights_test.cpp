@@ -134,9 +134,9 @@ TEST_CASE("initial weights are a function of the seed and have the usual scales"
   CHECK_FALSE(same(8));
   // in^-1/2; residual outputs are divided by sqrt(2 layers) = 2, the head by 2.
   const std::vector<std::pair<std::string, double>> scales{
-      {"embed_tokens", 0.1}, {"q_proj", 1.0 / 8}, {"k_proj", 1.0 / 8},   {"v_proj", 1.0 / 8},
-      {"o_proj", 1.0 / 16},  {"gate", 1.0 / 8},   {"up_proj", 1.0 / 8},  {"down_proj", 1.0 / 20},
-      {"lm_head", 1.0 / 16}};
+      {"embed_tokens", 0.1}, {"q_proj", 1.0 / 8},     {"k_proj", 1.0 / 8},
+      {"v_proj", 1.0 / 8},   {"o_proj", 1.0 / 16},    {"gate", 1.0 / 8},
+      {"up_proj", 1.0 / 8},  {"down_proj", 1.0 / 20}, {"lm_head", 1.0 / 16}};
   std::size_t matrices = 0;
   for (const TensorInfo& tensor : weights.tensors()) {
     const auto values = weights.parameters().subspan(tensor.offset, tensor.size);

@@ -7,15 +7,15 @@
 
 #include "dualagent/kernels/simd.inl"
 
-/// Row functions of the transformer. Those of the forward pass are not inlined: sampling and
-/// training run the very same instructions, and so get the same bits.
+/// Row functions of the transformer. Those of the forward pass are not inlined and spell out their
+/// multiply-adds: sampling and training run the very same instructions, and so get the same bits.
 namespace dualagent::detail {
 
 template <class T>
 using Vec = kernels::Simd<T>;
 
-/// Runs `body(index, load, store)` over 0 .. n - 1 a vector at a time; the last, partial vector goes
-/// through the same arithmetic, so that an element's bits do not depend on its place.
+/// Runs `body(index, load, store)` over 0 .. n - 1 a vector at a time; the last, partial vector
+/// goes through the same arithmetic, so that an element's bits do not depend on its place.
 template <class T, class Body>
 inline void for_each_vector(std::size_t n, Body&& body) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
@@ -37,11 +37,11 @@ inline void for_each_vector(std::size_t n, Body&& body) {
 /// y = x / rms(x) * weight; returns 1 / rms(x). Source: Zhang, Sennrich, "Root mean square layer
 /// normalization", 2019, eq. 4.
 template <class T>
-[[gnu::noinline, gnu::noclone]] T rms_norm(std::size_t n, const T* x, const T* weight, T epsilon, T* y) {
+[[gnu::noinline]] T rms_norm(std::size_t n, const T* x, const T* weight, T epsilon, T* y) {
   Vec<T> squares{};
-  for_each_vector<T>(n, [&](auto load, auto) { squares += load(x) * load(x); });
-  const T inverse =
-      T{1} / std::sqrt(kernels::sum_lanes<T>(squares) / static_cast<T>(n) + epsilon);
+  for_each_vector<T>(
+      n, [&](auto load, auto) { squares = kernels::multiply_add(load(x), load(x), squares); });
+  const T inverse = T{1} / std::sqrt(kernels::sum_lanes<T>(squares) / static_cast<T>(n) + epsilon);
   for_each_vector<T>(n, [&](auto load, auto store) { store(y, load(x) * inverse * load(weight)); });
   return inverse;
 }
@@ -64,7 +64,7 @@ void rms_norm_backward(std::size_t n, const T* x, const T* weight, T inverse, co
 
 /// act = silu(gate) * up.
 template <class T>
-[[gnu::noinline, gnu::noclone]] void swiglu(std::size_t n, const T* gate, const T* up, T* act) {
+[[gnu::noinline]] void swiglu(std::size_t n, const T* gate, const T* up, T* act) {
   for_each_vector<T>(n, [&](auto load, auto store) {
     const Vec<T> g = load(gate);
     store(act, g / (T{1} + kernels::exp(-g)) * load(up));
@@ -87,7 +87,7 @@ void swiglu_backward(std::size_t n, const T* gate, const T* up, const T* d_act, 
 /// p = softmax(scale * s) over the first n entries; entries n .. width - 1 become exactly 0.
 /// `width` is a multiple of the lanes.
 template <class T>
-[[gnu::noinline, gnu::noclone]] void softmax_row(std::size_t n, std::size_t width, T scale, T* s) {
+[[gnu::noinline]] void softmax_row(std::size_t n, std::size_t width, T scale, T* s) {
   T top = s[0];
   for (std::size_t i = 1; i < n; ++i) top = s[i] > top ? s[i] : top;
   const std::size_t used = kernels::padded<T>(n);
@@ -107,16 +107,17 @@ template <class T>
 /// What is known of one row of logits after log-softmax.
 template <class T>
 struct LogitsRow {
-  T top;       // largest logit
-  T sum;       // of exp((logit - top) / temperature)
-  T log_sum;   // log(sum)
-  T entropy;   // nats
+  T top;      // largest logit
+  T sum;      // of exp((logit - top) / temperature)
+  T log_sum;  // log(sum)
+  T entropy;  // nats
 };
 
 /// Replaces a row of logits by z = (logit - top) / temperature and writes exp(z) to `e`.
 /// [width] both, width = padded(n); entries from n on are exp = 0.
 template <class T>
-[[gnu::noinline, gnu::noclone]] LogitsRow<T> log_softmax_row(std::size_t n, T inverse_temperature, T* logits, T* e) {
+[[gnu::noinline]] LogitsRow<T> log_softmax_row(std::size_t n, T inverse_temperature, T* logits,
+                                               T* e) {
   T top = logits[0];
   for (std::size_t i = 1; i < n; ++i) top = logits[i] > top ? logits[i] : top;
   const std::size_t width = kernels::padded<T>(n);
@@ -127,7 +128,7 @@ template <class T>
     const Vec<T> z = (kernels::load<T>(logits + i) - top) * inverse_temperature;
     const Vec<T> exp_z = kernels::exp(z);
     sum += exp_z;
-    weighted += exp_z * z;
+    weighted = kernels::multiply_add(exp_z, z, weighted);
     kernels::store<T>(logits + i, z);
     kernels::store<T>(e + i, exp_z);
   }
@@ -140,14 +141,15 @@ template <class T>
 /// Rotary position embedding of one head: pairs (i, i + half) turn by position * theta^(-i / half).
 /// `sign` -1 turns back. Source: Su et al., "RoFormer", 2021, eq. 34, in Hugging Face's half-split.
 template <class T>
-[[gnu::noinline, gnu::noclone]] void rotate(std::size_t head_dim, const T* cosine, const T* sine, T sign, T* x) {
+[[gnu::noinline]] void rotate(std::size_t head_dim, const T* cosine, const T* sine, T sign, T* x) {
   const std::size_t half = head_dim / 2;
-  for (std::size_t i = 0; i < half; ++i) {
-    const T a = x[i];
-    const T b = x[i + half];
-    x[i] = a * cosine[i] - b * (sign * sine[i]);
-    x[i + half] = b * cosine[i] + a * (sign * sine[i]);
-  }
+  for_each_vector<T>(half, [&](auto load, auto store) {
+    const Vec<T> a = load(x);
+    const Vec<T> b = load(x + half);
+    const Vec<T> s = load(sine) * sign;
+    store(x, kernels::multiply_add(a, load(cosine), -(b * s)));
+    store(x + half, kernels::multiply_add(b, load(cosine), a * s));
+  });
 }
 
 }  // namespace dualagent::detail
