@@ -1,0 +1,176 @@
+#include "dualagent/rollout/dual_agent.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/toy_protocol.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+using Tokens = std::vector<Token>;
+
+/// What a model says and how its generation ended.
+struct Line {
+  Tokens tokens;
+  FinishReason finish = FinishReason::stop;
+};
+
+/// Plays an episode by hand: models say the lines in order, tools answer with one digit each.
+template <class Protocol>
+Rollout play(const Protocol& protocol, const std::vector<Line>& lines, Task task = {.prompt = "1"},
+             SummaryWindow window = SummaryWindow::shared) {
+  EpisodeDesk desk(task, 0, 0, window, protocol.limits.max_context_tokens);
+  Episode episode = play_dual_agent(protocol, desk);
+  std::size_t next = 0;
+  for (episode.resume(); !episode.done(); episode.resume()) {
+    if (const auto* tools = std::get_if<WantsTools>(&desk.want())) {
+      desk.deliver(std::vector<ToolResult>(tools->calls.size(), {ToolStatus::ok, "2"}));
+      continue;
+    }
+    REQUIRE(next < lines.size());
+    const Line& line = lines[next++];
+    const AgentRole agent = std::get<WantsGeneration>(desk.want()).agent;
+    std::vector<float> log_probs(line.tokens.size(), -1.0F);
+    desk.deliver(Generation{0, BackendAccess::sampled(agent, 0, line.tokens, std::move(log_probs)),
+                            line.finish});
+  }
+  CHECK(next == lines.size());
+  return desk.take_rollout();
+}
+
+Tokens tokens_of(const Segment& segment) {
+  return {segment.context.tokens().begin(), segment.context.tokens().end()};
+}
+
+const Line kCall{{toy::call, toy::digit(1), toy::end}};
+const Line kAnswer{{toy::answer, toy::digit(5), toy::end}};
+const Line kSummary{{toy::summary, toy::digit(3), toy::end}};
+
+template <class Trigger = Never, class Rewriter = ReplaceBySummary, class Dialect = toy::Dialect>
+auto protocol(Trigger trigger = {}, RolloutLimits limits = {}, Rewriter rewriter = {},
+              Dialect dialect = {}) {
+  return Protocol{dialect, toy::Tools{toy::Successor<>{}}, trigger, rewriter, limits};
+}
+
+/// Calls the tool once for each digit of a turn.
+struct ParallelCalls : toy::Dialect {
+  Turn parse_turn(std::span<const Token> tokens) const {
+    if (tokens[0] != toy::call) return toy::Dialect::parse_turn(tokens);
+    std::vector<ToolCall> calls;
+    for (const Token token : tokens)
+      if (token >= toy::digit(0)) calls.push_back({"successor", "{\"x\":1}"});
+    return calls;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an answer ends the episode", "[rollout]") {
+  const Rollout rollout = play(protocol(), {kCall, kAnswer});
+  CHECK(rollout.status == RolloutStatus::finished);
+  CHECK(rollout.ending == "answered");
+  CHECK(rollout.answer == "5");
+  CHECK(rollout.turns == 2);
+  CHECK(rollout.calls == 1);
+}
+
+TEST_CASE("the calls of one turn are answered in one observation and counted each", "[rollout]") {
+  const Line two{{toy::call, toy::digit(1), toy::digit(2), toy::end}};
+  const Rollout rollout = play(
+      protocol(Never{}, {.max_calls = 2}, ReplaceBySummary{}, ParallelCalls{}), {two, kAnswer});
+  CHECK(rollout.calls == 2);
+  CHECK(rollout.ending == "answered");
+  const auto spans = rollout.segments[0].context.spans();
+  REQUIRE(spans.size() == 4);
+  CHECK(spans[2].provenance == Provenance::observation);
+  CHECK(spans[2].size == 3);
+  // Three calls at once are one too many: none is made.
+  const Line three{{toy::call, toy::digit(1), toy::digit(2), toy::digit(3), toy::end}};
+  const Rollout cut =
+      play(protocol(Never{}, {.max_calls = 2}, ReplaceBySummary{}, ParallelCalls{}), {three});
+  CHECK(cut.status == RolloutStatus::truncated);
+  CHECK(cut.ending == "call limit");
+  CHECK(cut.calls == 0);
+}
+
+TEST_CASE("the tighter of the task's and the protocol's call limits holds", "[rollout]") {
+  const auto calls_made = [](std::size_t protocol_limit, std::optional<std::size_t> task_limit) {
+    Task task{.prompt = "1"};
+    task.max_calls = task_limit;
+    const std::size_t most = std::min(protocol_limit, task_limit.value_or(protocol_limit));
+    return play(protocol(Never{}, {.max_calls = protocol_limit}),
+                std::vector<Line>(most + 1, kCall), task)
+        .calls;
+  };
+  CHECK(calls_made(3, std::nullopt) == 3);
+  CHECK(calls_made(3, 1) == 1);
+  CHECK(calls_made(2, 5) == 2);
+  CHECK(calls_made(2, 0) == 0);
+}
+
+TEST_CASE("a turn or a summary that was cut truncates the rollout and says which limit it met",
+          "[rollout]") {
+  const Line long_turn{Tokens(8, toy::digit(1)), FinishReason::length};
+  CHECK(play(protocol(), {long_turn}).ending == "turn too long");
+  const Line full{{toy::call}, FinishReason::context_full};
+  CHECK(play(protocol(Never{}, {.max_context_tokens = 3}), {full}).ending == "context limit");
+  const Line long_summary{Tokens(6, toy::digit(1)), FinishReason::length};
+  const Rollout cut = play(protocol(TurnCount{.turns = 1}), {kCall, long_summary});
+  CHECK(cut.ending == "summary too long");
+  CHECK(cut.status == RolloutStatus::truncated);
+  CHECK(cut.segments.size() == 1);
+}
+
+TEST_CASE("a summary that cannot be used ends the episode as the model's own failure",
+          "[rollout]") {
+  const Rollout rollout = play(protocol(TurnCount{.turns = 1}), {kCall, {{toy::answer, toy::end}}});
+  CHECK(rollout.status == RolloutStatus::finished);
+  CHECK(rollout.ending == "malformed summary: does not begin with <summary>");
+  CHECK(!rollout.answer);
+  CHECK(count_sampled(rollout, AgentRole::summarizer) == 2);  // it can be trained on
+}
+
+TEST_CASE("a summary needs room for its request and a token", "[rollout]") {
+  // bos, digit, call, digit, end, observation, digit are 7 tokens; the request is one more.
+  const auto ending = [&](std::size_t max_tokens, const std::vector<Line>& lines) {
+    return play(protocol(TurnCount{.turns = 1}, {.max_context_tokens = max_tokens}), lines).ending;
+  };
+  CHECK(ending(8, {kCall}) == "context limit");
+  CHECK(ending(9, {kCall, {{toy::summary}, FinishReason::length}}) == "summary too long");
+}
+
+TEST_CASE("rewriters without summaries go on without asking for one", "[rollout]") {
+  const Rollout rollout = play(protocol(TurnCount{.turns = 2}, {}, SlidingWindow{.max_tokens = 7}),
+                               {kCall, kCall, kAnswer});
+  CHECK(rollout.summaries == 0);
+  REQUIRE(rollout.segments.size() == 2);
+  CHECK(tokens_of(rollout.segments[1]) == Tokens{toy::bos, toy::digit(1), toy::call, toy::digit(1),
+                                                 toy::end, toy::observation, toy::digit(2),
+                                                 toy::answer, toy::digit(5), toy::end});
+}
+
+TEST_CASE("the Answerer goes on from prompt, summary and kept turns; the trigger counts those",
+          "[rollout]") {
+  const Rollout rollout = play(protocol(TurnCount{.turns = 2}, {}, KeepLastTurns{.turns = 1}),
+                               {kCall, kCall, kSummary, kCall, kSummary, kAnswer});
+  CHECK(rollout.summaries == 2);
+  REQUIRE(rollout.segments.size() == 3);
+  CHECK(tokens_of(rollout.segments[2]) == Tokens{toy::bos, toy::digit(1), toy::summary,
+                                                 toy::digit(3), toy::end, toy::call, toy::digit(1),
+                                                 toy::end, toy::observation, toy::digit(2),
+                                                 toy::answer, toy::digit(5), toy::end});
+}
+
+TEST_CASE("a corrected turn goes on, and counts against the turn limit", "[rollout]") {
+  const Line broken{{toy::end}};
+  const auto corrects =
+      protocol(Never{}, {.max_turns = 2}, ReplaceBySummary{}, toy::Dialect{.corrects = true});
+  CHECK(play(corrects, {broken, kAnswer}).answer == "5");
+  const Rollout cut = play(corrects, {broken, broken});
+  CHECK(cut.ending == "turn limit");
+  CHECK(cut.turns == 2);
+}
