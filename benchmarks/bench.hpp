@@ -1,0 +1,97 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dualagent/model/transformer.hpp"
+
+/// Shapes, options and timing that the benchmarks share; bench.py holds the same shapes for torch.
+namespace bench {
+
+/// `--name value` pairs of the command line; exits with a sentence on anything else.
+class Options {
+ public:
+  Options(int argc, char** argv) : arguments_(argv + 1, argv + argc) {
+    if (arguments_.size() % 2 != 0) {
+      std::fprintf(stderr, "%s: options are --name value pairs\n", argv[0]);
+      std::exit(2);
+    }
+  }
+  std::string text(std::string_view name, std::string fallback) const {
+    for (std::size_t i = 0; i + 1 < arguments_.size(); i += 2)
+      if (arguments_[i] == name) return arguments_[i + 1];
+    return fallback;
+  }
+  std::size_t number(std::string_view name, std::size_t fallback) const {
+    return static_cast<std::size_t>(std::stoul(text(name, std::to_string(fallback))));
+  }
+
+ private:
+  std::vector<std::string> arguments_;
+};
+
+struct Shape {
+  dualagent::TransformerConfig model;
+  std::vector<std::size_t> row_sizes;  // of one training batch
+};
+
+/// "tiny": 4 layers, width 128, 4 rows of 256 tokens. "quickstart": 3 layers, width 64, 32 ragged
+/// rows of 80 to 111 tokens.
+inline Shape shape_of(const std::string& name) {
+  Shape shape;
+  shape.model.max_position_embeddings = 256;
+  shape.model.num_attention_heads = shape.model.num_key_value_heads = 4;
+  if (name == "tiny") {
+    shape.model.vocab_size = 512;
+    shape.model.hidden_size = 128;
+    shape.model.num_hidden_layers = 4;
+    shape.model.head_dim = 32;
+    shape.model.intermediate_size = 352;
+    shape.row_sizes.assign(4, 256);
+  } else if (name == "quickstart") {
+    shape.model.vocab_size = 79;
+    shape.model.hidden_size = 64;
+    shape.model.num_hidden_layers = 3;
+    shape.model.head_dim = 16;
+    shape.model.intermediate_size = 160;
+    for (std::size_t row = 0; row < 32; ++row) shape.row_sizes.push_back(80 + row * 7 % 32);
+  } else {
+    std::fprintf(stderr, "--shape is tiny or quickstart, not %s\n", name.c_str());
+    std::exit(2);
+  }
+  return shape;
+}
+
+/// Seconds of one call: the median of `repeats` calls after `warm_up` unmeasured ones.
+inline double median_seconds(std::size_t warm_up, std::size_t repeats,
+                             const std::function<void()>& body) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds;
+  for (std::size_t i = 0; i < warm_up + repeats; ++i) {
+    const auto begin = Clock::now();
+    body();
+    if (i >= warm_up)
+      seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+/// One JSON line in the form that run.sh reads.
+inline void report(const std::string& benchmark, std::size_t threads, double value,
+                   const char* unit) {
+  std::printf(
+      "{\"benchmark\": \"%s\", \"side\": \"ours\", \"threads\": %zu, \"value\": %.1f, "
+      "\"unit\": \"%s\"}\n",
+      benchmark.c_str(), threads, value, unit);
+}
+
+}  // namespace bench

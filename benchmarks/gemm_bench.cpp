@@ -1,0 +1,48 @@
+// Products of the shapes that the transformer makes, one thread, float; prints GFLOP/s each.
+// Options: --repeats N.
+
+#include "bench.hpp"
+#include "dualagent/model/gemm.hpp"
+
+namespace da = dualagent;
+
+namespace {
+
+struct Product {
+  const char* name;
+  std::size_t rows, columns, depth;
+  bool transposed_left;  // as for gradients of weights
+};
+
+void measure(const Product& p, std::size_t repeats) {
+  std::vector<float> a(p.rows * p.depth, 0.5F), b(p.depth * p.columns, 0.25F);
+  std::vector<float> c(p.rows * p.columns, 0.0F);
+  const da::Strided<float> left = p.transposed_left ? da::Strided<float>{a.data(), 1, p.rows}
+                                                    : da::Strided<float>{a.data(), p.depth};
+  const double seconds = bench::median_seconds(3, repeats, [&] {
+    if (p.transposed_left)
+      da::gemm<da::Store::accumulate>(p.rows, p.columns, p.depth, left, b.data(), p.columns,
+                                      c.data(), p.columns);
+    else
+      da::gemm(p.rows, p.columns, p.depth, left, b.data(), p.columns, c.data(), p.columns);
+  });
+  const double flops = 2.0 * static_cast<double>(p.rows * p.columns * p.depth);
+  bench::report(std::string("gemm_") + p.name, 1, flops / seconds * 1e-9, "GFLOP/s");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bench::Options options(argc, argv);
+  const Product products[] = {
+      {"tiny_qkv", 256, 384, 128, false},       {"tiny_gate_up", 256, 704, 128, false},
+      {"tiny_down", 256, 128, 352, false},      {"tiny_head", 256, 512, 128, false},
+      {"tiny_d_gate_up", 704, 128, 256, true},  {"tiny_d_qkv", 384, 128, 256, true},
+      {"tiny_d_down", 128, 352, 256, true},     {"scores", 12, 256, 32, false},
+      {"mix", 12, 32, 256, false},              {"decode_gate_up_1", 1, 704, 128, false},
+      {"decode_gate_up_64", 64, 704, 128, false}, {"decode_down_64", 64, 128, 352, false},
+      {"quick_gate_up", 256, 320, 64, false},   {"quick_d_gate_up", 320, 64, 256, true},
+      {"large", 512, 768, 768, false},
+  };
+  for (const Product& product : products) measure(product, options.number("--repeats", 200));
+}

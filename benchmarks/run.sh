@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Measures training steps and decoding, ours and torch's alternately, and prints medians and ratios.
+#
+#   bash benchmarks/run.sh [ROUNDS]      (default 5)
+#   PYTHON=/path/to/python  the interpreter with torch; without torch only ours is measured
+#   BUILD=/path             build folder (default build/benchmarks)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rounds=${1:-5}
+python=${PYTHON:-python3}
+build=${BUILD:-build/benchmarks}
+threads="1 2"
+[ "$(nproc)" -ge 2 ] || threads="1"
+
+cmake -S benchmarks -B "$build" -DCMAKE_BUILD_TYPE=Release >/dev/null
+cmake --build "$build" >/dev/null
+lines="$build/lines.jsonl"
+: >"$lines"
+
+have_torch=yes
+"$python" -c 'import torch' 2>/dev/null || have_torch=no
+[ "$have_torch" = yes ] || echo "torch not installed: ours only"
+
+torch_side() {
+  [ "$have_torch" = no ] || "$python" "benchmarks/$1.py" "${@:2}" >>"$lines"
+}
+for round in $(seq "$rounds"); do
+  for t in $threads; do
+    echo "round $round of $rounds, $t thread(s)" >&2
+    for shape in tiny quickstart; do
+      "$build/train_step_bench" --shape "$shape" --threads "$t" >>"$lines"
+      torch_side torch_train_step --shape "$shape" --threads "$t"
+    done
+    for arguments in "tiny 1" "tiny 64" "quickstart 64"; do
+      read -r shape sequences <<<"$arguments"
+      "$build/decode_bench" --shape "$shape" --threads "$t" --sequences "$sequences" >>"$lines"
+      torch_side torch_decode --shape "$shape" --threads "$t" --sequences "$sequences"
+    done
+  done
+done
+
+# Medians per benchmark, side and number of threads, then ratios.
+grep -m1 'model name' /proc/cpuinfo || true
+sed -E 's/.*"benchmark": "([^"]*)", "side": "([^"]*)", "threads": ([0-9]+), "value": ([0-9.]+).*/\1 \2 \3 \4/' \
+  "$lines" | sort -k1,1 -k2,2 -k3,3n -k4,4g | awk '
+  { key = $1 " " $2 " " $3; values[key, ++count[key]] = $4; names[$1] = 1 }
+  function median(name, side, t,   key, n) {
+    key = name " " side " " t; n = count[key]
+    if (n == 0) return 0
+    return n % 2 ? values[key, (n + 1) / 2] : (values[key, n / 2] + values[key, n / 2 + 1]) / 2
+  }
+  function ratio(a, b) { return a > 0 && b > 0 ? sprintf("%.2f", a / b) : "-" }
+  END {
+    printf "%-22s %10s %10s %6s %10s %10s %6s %8s\n", "tokens/s", "ours 1T", "torch 1T", "ratio",
+           "ours 2T", "torch 2T", "ratio", "ours 2/1"
+    for (name in names) {
+      a = median(name, "ours", 1); b = median(name, "torch", 1)
+      c = median(name, "ours", 2); d = median(name, "torch", 2)
+      printf "%-22s %10.0f %10.0f %6s %10.0f %10.0f %6s %8s\n", name, a, b, ratio(a, b), c, d,
+             ratio(c, d), ratio(c, a)
+    }
+  }'

@@ -1,0 +1,51 @@
+// One supervised training step (forward, backward, AdamW) in float; prints tokens per second.
+// Options: --shape tiny|quickstart, --threads N, --repeats N.
+
+#include <numeric>
+
+#include "bench.hpp"
+#include "dualagent/optim/adamw.hpp"
+
+namespace da = dualagent;
+
+namespace {
+
+da::PackedBatch random_batch(const bench::Shape& shape) {
+  const da::RandomStream random = da::RandomStream::from_seed(1);
+  da::PackedBatch batch;
+  for (std::size_t r = 0; r < shape.row_sizes.size(); ++r) {
+    std::vector<da::Token> row(shape.row_sizes[r]);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      row[i] = static_cast<da::Token>(random.child(r).below(i, shape.model.vocab_size));
+    const std::size_t begin = batch.append_row(row);
+    for (std::size_t i = 1; i < row.size(); ++i) batch.loss_weight[begin + i] = 1e-3F;
+  }
+  return batch;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bench::Options options(argc, argv);
+  const std::string name = options.text("--shape", "tiny");
+  const std::size_t threads = options.number("--threads", 1);
+  const bench::Shape shape = bench::shape_of(name);
+  da::Transformer<float> model(
+      shape.model,
+      {.pool = std::make_shared<da::ThreadPool>(threads), .gradient_shards = 2, .seed = 1});
+  const da::PackedBatch batch = random_batch(shape);
+  const da::AdamW optimizer{.learning_rate = 1e-4};
+  da::AdamWState<float> moments(model.parameters().size());
+  da::TokenOutputs outputs;
+  outputs.resize(batch.size());
+  const auto cross_entropy = [](std::size_t, double log_prob, double) {
+    return da::TokenLossGradient{-log_prob, -1.0, 0.0};
+  };
+  const double seconds = bench::median_seconds(3, options.number("--repeats", 30), [&] {
+    model.zero_gradients();
+    model.backward(batch, cross_entropy, outputs);
+    optimizer.step(model.parameters(), model.gradients(), moments);
+    model.weights_changed();
+  });
+  bench::report("train_" + name, threads, static_cast<double>(batch.size()) / seconds, "tokens/s");
+}
