@@ -39,9 +39,11 @@ consteval bool check_context_rewriter() {
   return true;
 }
 
-/// A copy of a span in which nothing is trained: sampled tokens become a given action.
+/// A copy of a span in which nothing is trained: sampled and demonstrated tokens become a given
+/// action.
 inline void append_copy(Context& target, const Context& source, const Span& span) {
-  const Provenance provenance = span.is_sampled() ? Provenance::action : span.provenance;
+  const bool trained = span.is_sampled() || span.provenance == Provenance::demonstration;
+  const Provenance provenance = trained ? Provenance::action : span.provenance;
   target.append(provenance, source.tokens(span), span.agent);
 }
 

@@ -142,6 +142,15 @@ class StoredCheckpoint {
     return found->second;
   }
 
+  /// A text that holds a whole number. Errors: Error when there is none.
+  std::uint64_t number(const std::string& name) const {
+    const std::optional<std::uint64_t> value = detail::parse_u64(text(name));
+    if (!value)
+      throw Error("the checkpoint's \"" + name + "\" is not a whole number", where(),
+                  "Resume from an earlier one");
+    return *value;
+  }
+
   bool has_array(std::string_view name) const { return file_.find(name) != nullptr; }
 
   /// Copies an array, bit by bit. Errors: Error for no such array, another type or another size.

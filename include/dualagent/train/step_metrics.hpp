@@ -40,6 +40,15 @@ struct StepMetrics {
   double rollout_seconds = 0;
   double update_seconds = 0;
 
+  /// Sampled tokens per second of the rollout phase; positions per second of the updates.
+  double rollout_tokens_per_second() const {
+    const double each = answerer_tokens + summarizer_tokens * summaries;
+    return rollout_seconds > 0 ? each * (rollouts - aborted) / rollout_seconds : 0;
+  }
+  double update_tokens_per_second() const {
+    return update_seconds > 0 ? trained_positions / update_seconds : 0;
+  }
+
   /// Calls `visit(name, value)` for every measurement, in the order above.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
@@ -64,6 +73,8 @@ struct StepMetrics {
     visit("max_abs_log_ratio", max_abs_log_ratio);
     visit("rollout_seconds", rollout_seconds);
     visit("update_seconds", update_seconds);
+    visit("rollout_tokens_per_second", rollout_tokens_per_second());
+    visit("update_tokens_per_second", update_tokens_per_second());
   }
 };
 

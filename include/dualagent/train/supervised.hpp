@@ -61,7 +61,9 @@ class SupervisedTrainer {
     return metrics;
   }
 
-  WeightUpdater<Model>& updater() { return updater_; }
+  /// Adds weights and moments; see WeightUpdater::save.
+  void save(Checkpoint& checkpoint) const { updater_.save(checkpoint, "model0"); }
+  void load(const StoredCheckpoint& checkpoint) { updater_.load(checkpoint, "model0"); }
 
  private:
   static TokenLossGradient cross_entropy(std::size_t, double log_prob, double) {

@@ -118,9 +118,23 @@ class Trainer {
   /// Plays tasks with the trainer's pair and protocol, e.g. for evaluation.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
-  /// What must be saved besides the models' weights: moments and the number of steps done.
-  auto& updaters() { return updaters_; }
-  void set_steps_done(std::size_t steps) { step_ = steps; }
+  /// Adds all that a run needs to go on: every model's weights and moments, and the number of steps
+  /// done, from which all random streams follow. Nothing else outlives a step.
+  void save(Checkpoint& checkpoint) const {
+    for_each_model(pairing_, [&](auto&, auto index) {
+      std::get<index>(updaters_).save(checkpoint, "model" + std::to_string(index));
+    });
+    checkpoint.texts["trainer.steps"] = std::to_string(step_);
+  }
+
+  /// Goes on where `save` was called: the following steps have the same bits as without a break.
+  /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape.
+  void load(const StoredCheckpoint& checkpoint) {
+    for_each_model(pairing_, [&](auto&, auto index) {
+      std::get<index>(updaters_).load(checkpoint, "model" + std::to_string(index));
+    });
+    step_ = checkpoint.number("trainer.steps");
+  }
 
  private:
   /// Sums over trained tokens, minibatches and models of one step, on this rank.

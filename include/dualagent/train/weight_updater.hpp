@@ -11,6 +11,7 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
+#include "dualagent/train/checkpoint.hpp"
 
 namespace dualagent {
 
@@ -53,6 +54,25 @@ class WeightUpdater {
                             learning_rate_scale);
     model_->weights_changed();
     return norm;
+  }
+
+  /// Adds weights, moments and the optimizer's step count under names that begin with `name`. The
+  /// model must outlive the checkpoint and stay unchanged until it is written.
+  void save(Checkpoint& checkpoint, const std::string& name) const {
+    checkpoint.arrays[name + ".weights"] = std::span<const Scalar>(model_->parameters());
+    checkpoint.arrays[name + ".first_moment"] = std::span<const Scalar>(state_.first);
+    checkpoint.arrays[name + ".second_moment"] = std::span<const Scalar>(state_.second);
+    checkpoint.texts[name + ".updates"] = std::to_string(state_.steps);
+  }
+
+  /// Brings back what `save` wrote, bit by bit.
+  /// Errors: Error when an array is missing or of another type or size.
+  void load(const StoredCheckpoint& checkpoint, const std::string& name) {
+    checkpoint.copy_to(name + ".weights", model_->parameters());
+    checkpoint.copy_to(name + ".first_moment", std::span<Scalar>(state_.first));
+    checkpoint.copy_to(name + ".second_moment", std::span<Scalar>(state_.second));
+    state_.steps = checkpoint.number(name + ".updates");
+    model_->weights_changed();
   }
 
   Model& model() { return *model_; }

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "dualagent/summary/rewriter.hpp"
+#include "dualagent/summary/trigger.hpp"
+#include "dualagent/trace/rollout.hpp"
+#include "ledger_dialect.hpp"
+#include "trail.hpp"
+
+/// Scripted agents for the supervised warm start. They are sloppy on purpose, so that there is
+/// something left to learn from rewards.
+namespace quickstart {
+
+struct Sloppiness {
+  double forgets = 0.45;      ///< a later summary starts again from the opening balance
+  double stops_early = 0.15;  ///< only a part of the trail is read
+};
+
+/// What decides which history the Answerer sees.
+enum class Memory {
+  summaries,  ///< the dual agent
+  window,     ///< the newest whole turns
+  all,        ///< no context limit
+};
+
+/// Plays one trail with the protocol's own dialect, noise and rewriters; returns its segments, the
+/// agents' tokens as demonstrations.
+class Demonstration {
+ public:
+  Demonstration(Memory memory, const Difficulty& difficulty, const Sloppiness& sloppiness,
+                const RandomStream& random)
+      : memory_(memory),
+        difficulty_(difficulty),
+        sloppiness_(sloppiness),
+        random_(random),
+        trail_(make_trail(difficulty, random.child(0))),
+        task_(make_task(trail_, "demonstration", random.bits(0))) {}
+
+  std::vector<dualagent::Segment> play() {
+    open(prompt());
+    carried_ = trail_.opening;
+    const std::size_t pages = pages_to_read();
+    for (read_ = 0; read_ < pages;) {
+      look_up(trail_.entries[read_]);
+      ++read_;
+      if (overlong()) compress();
+    }
+    say(dualagent::AgentRole::answerer,
+        wrap(vocabulary::answer_begin, statement(), vocabulary::answer_end));
+    return std::move(segments_);
+  }
+
+ private:
+  using Tokens = std::vector<dualagent::Token>;
+
+  static Tokens wrap(dualagent::Token begin, Tokens inside, dualagent::Token end) {
+    inside.insert(inside.begin(), begin);
+    inside.push_back(end);
+    return inside;
+  }
+
+  dualagent::Context& context() { return segments_.back().context; }
+  void open(dualagent::Context context) {
+    segments_.push_back({dualagent::AgentRole::answerer, {}, std::move(context)});
+  }
+  dualagent::Context prompt() const {
+    dualagent::Context context;
+    context.append(dualagent::Provenance::prompt, dialect_.prompt(task_));
+    return context;
+  }
+  void say(dualagent::AgentRole agent, const Tokens& tokens) {
+    context().append(dualagent::Provenance::demonstration, tokens, agent);
+  }
+
+  std::size_t pages_to_read() const {
+    const std::size_t pages = trail_.entries.size();
+    if (random_.uniform(1) >= sloppiness_.stops_early) return pages;
+    return Range{std::max<std::size_t>(1, pages / 2), pages - 1}.draw(random_, 2);
+  }
+
+  void look_up(const Entry& entry) {
+    say(dualagent::AgentRole::answerer, {vocabulary::call_begin, vocabulary::token(entry.page),
+                                         vocabulary::call_end});
+    const std::string text = page_text(entry, difficulty_.noise, task_.seed, read_);
+    context().append(dualagent::Provenance::observation,
+                     dialect_.observation(std::span(&text, 1)));
+  }
+
+  bool overlong() const {
+    return memory_ != Memory::all &&
+           dualagent::TokenBudget{.max_tokens = difficulty_.budget}.should_summarize(
+               {.tokens = segments_.back().context.size()});
+  }
+
+  void compress() {
+    if (memory_ == Memory::window) {
+      open(dualagent::SlidingWindow{.max_tokens = difficulty_.budget}.rewrite(context(), {}));
+      carried_ = trail_.opening;
+      for (std::size_t i = 0; i < first_visible(); ++i) carried_ += trail_.entries[i].amount;
+      return;
+    }
+    if (summaries_ > 0 && random_.uniform(10 + summaries_) < sloppiness_.forgets)
+      carried_ = trail_.opening;
+    ++summaries_;
+    Tokens inside = statement();
+    inside.push_back(vocabulary::token('>'));
+    inside.push_back(vocabulary::token(trail_.entries[read_ - 1].next));
+    const Tokens summary =
+        wrap(vocabulary::summary_begin, std::move(inside), vocabulary::summary_end);
+    context().append(dualagent::Provenance::injected, dialect_.summary_request());
+    say(dualagent::AgentRole::summarizer, summary);
+    for (std::size_t i = first_visible(); i < read_; ++i) carried_ += trail_.entries[i].amount;
+    open(dualagent::ReplaceBySummary{}.rewrite(context(), summary));
+  }
+
+  /// Pages whose turns are in the context are first_visible() .. read_ - 1.
+  std::size_t first_visible() const {
+    return read_ - dualagent::count_turns(segments_.back().context);
+  }
+
+  /// The total carried in, then page, amount and running total of every visible page.
+  Tokens statement() const {
+    Tokens tokens;
+    int total = carried_;
+    vocabulary::append(tokens, two_digits(total));
+    for (std::size_t i = first_visible(); i < read_; ++i) {
+      const Entry& entry = trail_.entries[i];
+      total += entry.amount;
+      tokens.push_back(vocabulary::token(entry.page));
+      vocabulary::append(tokens, std::to_string(entry.amount));
+      vocabulary::append(tokens, two_digits(total));
+    }
+    return tokens;
+  }
+
+  Memory memory_;
+  Difficulty difficulty_;
+  Sloppiness sloppiness_;
+  RandomStream random_;
+  Trail trail_;
+  dualagent::Task task_;
+  LedgerDialect dialect_;
+  std::vector<dualagent::Segment> segments_;
+  int carried_ = 0;  // total before the first visible page, as the agent believes
+  std::size_t read_ = 0;
+  std::size_t summaries_ = 0;
+};
+
+/// Short and easy problems first: without them copying does not form (see docs/quickstart.md).
+struct Stage {
+  double until;  ///< share of the warm start's steps at which the stage ends
+  Difficulty difficulty;
+};
+
+inline std::vector<Stage> curriculum(Memory memory) {
+  std::vector<Stage> stages{
+      {175.0 / 1300, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
+      {350.0 / 1300, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
+      {500.0 / 1300, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}},
+      {1.0, {}}};
+  if (memory == Memory::window)  // the window is what a summarizing agent reaches, not its trigger
+    for (Stage& stage : stages) stage.difficulty.budget = stage.difficulty.budget * 5 / 4;
+  return stages;
+}
+
+/// Demonstrations for a step of the warm start; a pure function of the step's number.
+class DemonstrationStream {
+ public:
+  DemonstrationStream(Memory memory, std::size_t steps, std::size_t batch_segments,
+                      const RandomStream& random)
+      : memory_(memory),
+        steps_(steps),
+        batch_(batch_segments),
+        random_(random),
+        stages_(curriculum(memory)) {}
+
+  /// `batch_segments` segments, drawn from a shuffled pool of 16 steps' worth of whole episodes.
+  std::span<const dualagent::Segment> at(std::size_t step) {
+    std::size_t begin = 0;
+    std::size_t stage = 0;
+    for (; step >= end_of(stage); ++stage) begin = end_of(stage);
+    const std::size_t block = (step - begin) / kBlockSteps;
+    if (pool_.empty() || stage != stage_ || block != block_) fill(stage, block);
+    return std::span(pool_).subspan((step - begin) % kBlockSteps * batch_, batch_);
+  }
+
+ private:
+  static constexpr std::size_t kBlockSteps = 16;
+
+  std::size_t end_of(std::size_t stage) const {
+    if (stage + 1 == stages_.size()) return SIZE_MAX;
+    return static_cast<std::size_t>(stages_[stage].until * static_cast<double>(steps_) + 0.5);
+  }
+
+  void fill(std::size_t stage, std::size_t block) {
+    stage_ = stage;
+    block_ = block;
+    pool_.clear();
+    const RandomStream random = random_.child(stage).child(block);
+    Sloppiness sloppiness;
+    if (memory_ != Memory::summaries) sloppiness.forgets = 0;
+    for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i)
+      for (dualagent::Segment& segment :
+           Demonstration(memory_, stages_[stage].difficulty, sloppiness, random.child(i)).play())
+        pool_.push_back(std::move(segment));
+    dualagent::shuffle(std::span<dualagent::Segment>(pool_), random.child(0));
+  }
+
+  Memory memory_;
+  std::size_t steps_;
+  std::size_t batch_;
+  RandomStream random_;
+  std::vector<Stage> stages_;
+  std::vector<dualagent::Segment> pool_;
+  std::size_t stage_ = 0;
+  std::size_t block_ = 0;
+};
+
+}  // namespace quickstart

@@ -1,0 +1,330 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data.hpp"
+#include "demonstrator.hpp"
+#include "dualagent/model/model_files.hpp"
+#include "dualagent/model/transformer.hpp"
+#include "dualagent/optim/schedule.hpp"
+#include "dualagent/report/memory.hpp"
+#include "dualagent/report/report_episode.hpp"
+#include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/supervised.hpp"
+#include "dualagent/train/trainer.hpp"
+#include "failures.hpp"
+#include "ledger_dialect.hpp"
+#include "phase.hpp"
+
+namespace quickstart {
+
+using Model = dualagent::Transformer<float>;
+
+inline constexpr std::size_t kWindow = 136;           // tokens; an episode that reaches it fails
+inline constexpr std::size_t kUnlimitedWindow = 400;  // holds every whole history (at most 357)
+
+inline std::size_t window_of(Memory memory) {
+  return memory == Memory::all ? kUnlimitedWindow : kWindow;
+}
+
+/// 151,872 parameters.
+inline dualagent::TransformerConfig model_config(Memory memory) {
+  return {.vocab_size = vocabulary::kSize,
+          .hidden_size = 64,
+          .num_hidden_layers = 3,
+          .num_attention_heads = 4,
+          .num_key_value_heads = 4,
+          .head_dim = 16,
+          .intermediate_size = 160,
+          .max_position_embeddings = window_of(memory),
+          .rope_theta = 1000.0,
+          .rms_norm_eps = 1e-5,
+          .tie_word_embeddings = false};
+}
+
+/// How the episodes of a row are played.
+template <class Trigger, class Rewriter>
+auto make_protocol(const Data& data, Memory memory, Trigger trigger, Rewriter rewriter) {
+  return dualagent::Protocol{LedgerDialect{},
+                             dualagent::ToolBox{LedgerLookup{.ledger = data.ledger}}, trigger,
+                             rewriter,
+                             dualagent::RolloutLimits{.max_context_tokens = window_of(memory)}};
+}
+
+/// Everything the rows of the table share.
+class Run {
+ public:
+  Run(const Options& options, const Data& data)
+      : options_(options),
+        data_(data),
+        pool_(std::make_shared<dualagent::ThreadPool>(options.threads)) {}
+
+  const Options& options() const { return options_; }
+  const Data& data() const { return data_; }
+  const std::vector<dualagent::ReportEpisode>& episodes() const { return episodes_; }
+  double max_abs_log_ratio() const { return max_abs_log_ratio_; }
+
+  Model make_model(Memory memory) const {
+    return Model(model_config(memory),
+                 {.pool = pool_, .seed = stream_for(options_, Use::initial_weights).bits(0)});
+  }
+
+  /// A model after the supervised warm start for this kind of history.
+  Model warm_start(Memory memory, const std::string& name) {
+    Model model = make_model(memory);
+    WarmStart work(*this, memory, model);
+    Phase phase = make_phase("warm_start_" + name, "warm start (" + name + ")",
+                             options_.warm_start_steps, 50);
+    phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
+    seconds_ = run_phase(phase, work);
+    return model;
+  }
+
+  /// Trains a pair by reinforcement and evaluates it.
+  template <class Pairing, class Protocol, class View>
+  dualagent::ResultRow train(dualagent::ResultRow row, Pairing pairing, Protocol protocol,
+                             View view) {
+    Reinforcement<Pairing, Protocol, View> work(*this, row.name, pairing, protocol, view);
+    Phase phase = make_phase(row.name, row.label, options_.steps, 1);
+    phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
+    phase.fingerprint["data"] = data_.fingerprint;
+    const double warm_start_seconds = seconds_;
+    row.seconds = warm_start_seconds + run_phase(phase, work);
+    for (const auto& record : dualagent::read_metrics(phase.metrics_path()))
+      max_abs_log_ratio_ =
+          std::max(max_abs_log_ratio_, record.number("max_abs_log_ratio").value_or(0));
+    dualagent::for_each_model(pairing, [&](auto& model, std::size_t index) {
+      const char* const role = index == 1 ? "summarizer" : "answerer";
+      dualagent::save_model(options_.out / "models" / row.name / role, model);
+    });
+    return evaluate(std::move(row), pairing, protocol, view);
+  }
+
+  /// Plays the held-out tasks, sampled and greedy.
+  template <class Pairing, class Protocol, class View>
+  dualagent::ResultRow evaluate(dualagent::ResultRow row, Pairing pairing, Protocol protocol,
+                                View view) {
+    if (!row.seconds) row.seconds = seconds_;
+    dualagent::RolloutScheduler scheduler(pairing, protocol, kScheduler);
+    const auto play = [&](float temperature) {
+      return dualagent::evaluate(scheduler, std::span<const dualagent::Task>(data_.held_out),
+                                 dualagent::ExactMatch{}, {{temperature}, {temperature}},
+                                 stream_for(options_, Use::evaluation));
+    };
+    const auto score = [&](const dualagent::Evaluation& evaluation,
+                           dualagent::Proportion& proportion, auto& failures) {
+      for (const dualagent::Rollout& rollout : evaluation.rollouts)
+        proportion.successes += rollout.reward > 0.5 ? 1 : 0;
+      proportion.trials = evaluation.rollouts.size();
+      failures = count_failure_kinds(evaluation.rollouts, data_.held_out_trails);
+    };
+    score(play(0.0F), row.greedy, row.failures_greedy);
+    const dualagent::Evaluation sampled = play(1.0F);
+    score(sampled, row.sampled, row.failures_sampled);
+    double tokens = 0;
+    for (const dualagent::Rollout& rollout : sampled.rollouts)
+      tokens += static_cast<double>(dualagent::count_sampled(rollout));
+    row.tokens_per_task = tokens / static_cast<double>(sampled.rollouts.size());
+    keep_episodes(row, sampled, view);
+    return row;
+  }
+
+ private:
+  static constexpr std::size_t kTasksPerStep = 16;
+  static constexpr std::size_t kGroupSize = 8;
+  static constexpr std::size_t kEpisodesShown = 4;
+  static constexpr dualagent::SchedulerOptions kScheduler{.max_live_episodes = 64};
+
+  /// Cross-entropy on scripted demonstrations.
+  class WarmStart {
+   public:
+    WarmStart(Run& run, Memory memory, Model& model)
+        : steps_(run.options_.warm_start_steps),
+          demonstrations_(memory, steps_, memory == Memory::all ? 12 : 32,
+                          stream_for(run.options_, Use::demonstrations)
+                              .child(static_cast<std::uint64_t>(memory))),
+          trainer_(model, {.optimizer = {.learning_rate = 3e-3,
+                                         .beta1 = 0.9,
+                                         .beta2 = 0.98,
+                                         .weight_decay = 0.01},
+                           .max_gradient_norm = 1.0}) {}
+
+    void load(const dualagent::StoredCheckpoint& checkpoint) { trainer_.load(checkpoint); }
+    void save(dualagent::Checkpoint& checkpoint) const { trainer_.save(checkpoint); }
+
+    std::string step(std::size_t step, dualagent::MetricsWriter& metrics) {
+      const dualagent::WarmupCosine schedule{.warmup_steps = std::min<std::size_t>(50, steps_),
+                                             .total_steps = steps_,
+                                             .final_fraction = 0.1};
+      const auto start = std::chrono::steady_clock::now();
+      const dualagent::SupervisedMetrics result =
+          trainer_.step(demonstrations_.at(step), schedule.at(step));
+      const double seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      metrics.write(step, {{"loss", result.loss},
+                           {"trained_tokens", result.trained_tokens},
+                           {"gradient_norm", result.gradient_norm},
+                           {"learning_rate_scale", schedule.at(step)},
+                           {"tokens_per_second", result.trained_positions / seconds},
+                           {"peak_memory_bytes", dualagent::peak_memory_bytes().value_or(0)}});
+      return "loss " + dualagent::fixed_text(result.loss, 3);
+    }
+
+   private:
+    std::size_t steps_;
+    DemonstrationStream demonstrations_;
+    dualagent::SupervisedTrainer<Model> trainer_;
+  };
+
+  /// Group-relative policy optimisation of a pair.
+  template <class Pairing, class Protocol, class View>
+  class Reinforcement {
+   public:
+    Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol, View view)
+        : run_(run),
+          random_(stream_for(run.options_, Use::order)),
+          trainer_(pairing, protocol, dualagent::ExactMatch{},
+                   dualagent::Recipe{dualagent::Grpo{.advantage = {.epsilon = 1e-4},
+                                                     .loss = {.clip_low = 0.2, .clip_high = 0.28}},
+                                     view},
+                   dualagent::LocalCollective{},
+                   {.group_size = kGroupSize,
+                    .minibatches = 2,
+                    .update = {.optimizer = {.learning_rate = 1.5e-4, .beta1 = 0.9, .beta2 = 0.95},
+                               .max_gradient_norm = 1.0},
+                    .scheduler = kScheduler,
+                    .seed = stream_for(run.options_, Use::rollouts).bits(row_number(row))}) {}
+
+    void load(const dualagent::StoredCheckpoint& checkpoint) { trainer_.load(checkpoint); }
+    void save(dualagent::Checkpoint& checkpoint) const { trainer_.save(checkpoint); }
+
+    std::string step(std::size_t step, dualagent::MetricsWriter& metrics) {
+      const std::vector<dualagent::Task> tasks =
+          tasks_of_step(run_.data_.training, step, kTasksPerStep, random_);
+      const dualagent::StepMetrics result = trainer_.step(tasks);
+      metrics.write(result, {{"peak_memory_bytes", dualagent::peak_memory_bytes().value_or(0)}});
+      return "success " + dualagent::percent_text(result.reward_mean, 0) + ", max |log ratio| " +
+             dualagent::shortest_text(result.max_abs_log_ratio);
+    }
+
+   private:
+    static std::size_t row_number(const std::string& row) {
+      return static_cast<std::size_t>(std::find(kRowNames.begin(), kRowNames.end(), row) -
+                                      kRowNames.begin());
+    }
+
+    Run& run_;
+    RandomStream random_;
+    dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch,
+                       dualagent::Recipe<dualagent::Grpo, View>>
+        trainer_;
+  };
+
+  Phase make_phase(std::string name, std::string label, std::size_t steps,
+                   std::size_t checkpoint_every) const {
+    return {.name = std::move(name),
+            .label = std::move(label),
+            .steps = steps,
+            .checkpoint_every = checkpoint_every,
+            .out = options_.out,
+            .resume = options_.resume,
+            .fingerprint = {{"seed", std::to_string(options_.seed)}}};
+  }
+
+  template <class View>
+  void keep_episodes(const dualagent::ResultRow& row, const dualagent::Evaluation& evaluation,
+                     const View& view) {
+    const std::size_t count = std::min(kEpisodesShown, evaluation.rollouts.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      const dualagent::Rollout& rollout = evaluation.rollouts[i];
+      episodes_.push_back(dualagent::make_report_episode(
+          rollout, vocabulary::text,
+          [&](std::size_t segment, const dualagent::Span& span) {
+            return view.trains(rollout, segment, span);
+          },
+          {.stage = row.title(),
+           .expected = data_.held_out[i].answer,
+           .solved = rollout.reward > 0.5}));
+    }
+  }
+
+  const Options& options_;
+  const Data& data_;
+  std::shared_ptr<dualagent::ThreadPool> pool_;
+  std::vector<dualagent::ReportEpisode> episodes_;
+  double max_abs_log_ratio_ = 0;
+  double seconds_ = 0;  // of the last warm start
+};
+
+inline void copy_weights(const Model& from, Model& to) {
+  std::copy(from.parameters().begin(), from.parameters().end(), to.parameters().begin());
+  to.weights_changed();
+}
+
+/// The rows whose agents summarize: they start from one warm start.
+inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
+  using namespace dualagent;
+  std::vector<ResultRow> rows;
+  const Options& options = run.options();
+  if (!options.wants("dual") && !options.wants("warm_start") && !options.wants("frozen_summarizer"))
+    return rows;
+  const auto protocol = make_protocol(run.data(), Memory::summaries,
+                                      TokenBudget{.max_tokens = Difficulty{}.budget},
+                                      ReplaceBySummary{});
+  Model warm = run.warm_start(Memory::summaries, "dual");
+  if (options.wants("dual")) {
+    Model model = run.make_model(Memory::summaries);
+    copy_weights(warm, model);
+    rows.push_back(run.train({.name = "dual", .label = "dual-agent, both trained"},
+                             SharedWeights{model}, protocol, AllSegments{}));
+  }
+  if (options.wants("warm_start"))
+    rows.push_back(run.evaluate({.name = "warm_start", .label = "warm start only"},
+                                SharedWeights{warm}, protocol, AllSegments{}));
+  if (options.wants("frozen_summarizer")) {
+    Model answerer = run.make_model(Memory::summaries);
+    copy_weights(warm, answerer);
+    rows.push_back(
+        run.train({.name = "frozen_summarizer", .label = "Answerer trained, Summarizer frozen"},
+                  SeparateWeights{answerer, warm}, protocol, AnswererOnly{}));
+  }
+  return rows;
+}
+
+/// A row without summaries: a warm start of its own in the best format for it, then training.
+template <class Trigger, class Rewriter>
+dualagent::ResultRow run_plain_row(Run& run, dualagent::ResultRow row, Memory memory,
+                                   Trigger trigger, Rewriter rewriter) {
+  Model model = run.warm_start(memory, row.name);
+  return run.train(std::move(row), dualagent::SharedWeights{model},
+                   make_protocol(run.data(), memory, trigger, rewriter),
+                   dualagent::AllSegments{});
+}
+
+/// All rows that the options want, the main one first.
+inline std::vector<dualagent::ResultRow> run_rows(Run& run) {
+  using namespace dualagent;
+  constexpr std::size_t kSlidingWindow = 100;  // + a turn of at most 31 and the answer: kWindow
+  std::vector<ResultRow> rows = run_summarizing_rows(run);
+  if (run.options().wants("sliding_window"))
+    rows.push_back(run_plain_row(run,
+                                 {.name = "sliding_window", .label = "sliding window, same limit"},
+                                 Memory::window, TokenBudget{.max_tokens = kSlidingWindow},
+                                 SlidingWindow{.max_tokens = kSlidingWindow}));
+  if (run.options().wants("no_limit"))
+    rows.push_back(run_plain_row(run,
+                                 {.name = "no_limit",
+                                  .label = "no context limit",
+                                  .note = "window of 400 tokens instead of 136"},
+                                 Memory::all, Never{}, ReplaceBySummary{}));
+  return rows;
+}
+
+}  // namespace quickstart
