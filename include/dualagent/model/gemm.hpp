@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "dualagent/kernels/simd.inl"
@@ -14,50 +15,129 @@ struct Strided {
   std::size_t column = 1;
 };
 
+/// A right operand that is kept as panels of one vector of columns, so that a product reads memory
+/// in order; element (k, j) is data[j / lanes * panel + k * lanes + j % lanes], panel >= depth * lanes.
+/// The last panel is as wide as the others, whatever it holds beyond the last column.
+template <class T>
+struct Panels {
+  const T* data;
+  std::size_t panel;
+};
+
+/// Where element (k, j) of a matrix lies in panels of `depth` rows.
+template <class T>
+constexpr std::size_t panel_index(std::size_t depth, std::size_t k, std::size_t j) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  return j / kLanes * depth * kLanes + k * kLanes + j % kLanes;
+}
+
 enum class Store { overwrite, accumulate };
 
 namespace detail {
 
+/// Either form of a right operand: element (k, j) is data[k * row + j / lanes * vector + j % lanes].
+template <class T>
+struct RightOperand {
+  const T* data;
+  std::size_t row;
+  std::size_t vector;
+
+  RightOperand from_vector(std::size_t v) const { return {data + v * vector, row, vector}; }
+};
+
 template <class T, Store mode, int kRows, int kVectors>
-inline void gemm_tile(std::size_t depth, Strided<T> a, const T* b, std::size_t ldb, T* c,
-                      std::size_t ldc) {
+inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, std::size_t ldc) {
   using Vec = kernels::Simd<T>;
   constexpr std::size_t kLanes = kernels::kLanes<T>;
+  const auto at = [&](int i, int j) {
+    return c + static_cast<std::size_t>(i) * ldc + static_cast<std::size_t>(j) * kLanes;
+  };
   Vec sum[kRows][kVectors] = {};
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, 0), 1);
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, kVectors - 1), 1);
   for (std::size_t k = 0; k < depth; ++k) {
     Vec right[kVectors];
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j)
-      right[j] = kernels::load<T>(b + k * ldb + static_cast<std::size_t>(j) * kLanes);
+      right[j] = kernels::load<T>(b.data + k * b.row + static_cast<std::size_t>(j) * b.vector);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       const Vec left =
           kernels::broadcast(a.data[static_cast<std::size_t>(i) * a.row + k * a.column]);
 #pragma GCC unroll 16
-      for (int j = 0; j < kVectors; ++j) sum[i][j] = kernels::multiply_add(left, right[j], sum[i][j]);
+      for (int j = 0; j < kVectors; ++j)
+        sum[i][j] = kernels::multiply_add(left, right[j], sum[i][j]);
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < kVectors; ++j) {
-      T* to = c + static_cast<std::size_t>(i) * ldc + static_cast<std::size_t>(j) * kLanes;
-      kernels::store<T>(to, mode == Store::accumulate ? kernels::load<T>(to) + sum[i][j] : sum[i][j]);
+    for (int j = 0; j < kVectors; ++j)
+      kernels::store<T>(at(i, j), mode == Store::accumulate ? kernels::load<T>(at(i, j)) + sum[i][j]
+                                                            : sum[i][j]);
+}
+
+/// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end.
+template <class T, Store mode, int kRows>
+inline void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a, RightOperand<T> b,
+                      bool padded, T* c, std::size_t ldc) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  constexpr int kWide = kRows <= 2 ? 4 : 2;  // vectors; few rows need more sums in flight
+  const std::size_t vectors = columns / kLanes;
+  std::size_t v = 0;
+  for (; v + kWide <= vectors; v += kWide)
+    gemm_tile<T, mode, kRows, kWide>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
+  for (; v < vectors; ++v)
+    gemm_tile<T, mode, kRows, 1>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
+  if (v * kLanes == columns) return;
+  T last[kRows * kLanes];
+  if (padded) {
+    gemm_tile<T, Store::overwrite, kRows, 1>(depth, a, b.from_vector(v), last, kLanes);
+  } else {
+    for (std::size_t i = 0; i < kRows; ++i)
+      for (std::size_t j = 0; j < columns % kLanes; ++j) {
+        T sum{0};
+        for (std::size_t k = 0; k < depth; ++k)
+          sum = kernels::multiply_add_scalar(a.data[i * a.row + k * a.column],
+                                             b.data[v * b.vector + k * b.row + j], sum);
+        last[i * kLanes + j] = sum;
+      }
+  }
+  for (std::size_t i = 0; i < kRows; ++i)
+    for (std::size_t j = 0; j < columns % kLanes; ++j) {
+      T& to = c[i * ldc + v * kLanes + j];
+      to = mode == Store::accumulate ? to + last[i * kLanes + j] : last[i * kLanes + j];
     }
 }
 
-template <class T, Store mode, int kVectors>
-inline void gemm_panel(std::size_t rows, std::size_t depth, Strided<T> a, const T* b,
-                       std::size_t ldb, T* c, std::size_t ldc) {
+/// Takes as many columns at a time as keep their part of b in the second-level cache.
+template <class T, Store mode>
+void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a,
+                 RightOperand<T> b, bool padded, T* c, std::size_t ldc) {
   constexpr int kRows = kernels::kVectorBytes == 64 ? 12 : kernels::kVectorBytes == 32 ? 6 : 4;
-  std::size_t i = 0;
-  const auto at = [&](std::size_t row) { return Strided<T>{a.data + row * a.row, a.row, a.column}; };
-  for (; i + kRows <= rows; i += kRows)
-    gemm_tile<T, mode, kRows, kVectors>(depth, at(i), b, ldb, c + i * ldc, ldc);
-  for (; i + 2 <= rows; i += 2)
-    gemm_tile<T, mode, 2, kVectors>(depth, at(i), b, ldb, c + i * ldc, ldc);
-  for (; i < rows; ++i)
-    gemm_tile<T, mode, 1, kVectors>(depth, at(i), b, ldb, c + i * ldc, ldc);
+  constexpr std::size_t kCacheBytes = 1U << 19U;
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  const std::size_t block = std::max<std::size_t>(
+      4, kCacheBytes / (sizeof(T) * kLanes * std::max<std::size_t>(depth, 1)) / 4 * 4);  // vectors
+  for (std::size_t v = 0; v * kLanes < columns; v += block) {
+    const std::size_t width = std::min(block * kLanes, columns - v * kLanes);
+    const RightOperand<T> right = b.from_vector(v);
+    T* const to = c + v * kLanes;
+    const auto at = [&](std::size_t i) {
+      return Strided<T>{a.data + i * a.row, a.row, a.column};
+    };
+    std::size_t i = 0;
+    for (; i + kRows <= rows; i += kRows)
+      gemm_rows<T, mode, kRows>(width, depth, at(i), right, padded, to + i * ldc, ldc);
+    for (; i + 4 <= rows; i += 4)
+      gemm_rows<T, mode, 4>(width, depth, at(i), right, padded, to + i * ldc, ldc);
+    for (; i + 2 <= rows; i += 2)
+      gemm_rows<T, mode, 2>(width, depth, at(i), right, padded, to + i * ldc, ldc);
+    for (; i < rows; ++i)
+      gemm_rows<T, mode, 1>(width, depth, at(i), right, padded, to + i * ldc, ldc);
+  }
 }
 
 }  // namespace detail
@@ -65,28 +145,21 @@ inline void gemm_panel(std::size_t rows, std::size_t depth, Strided<T> a, const 
 /// C[rows, columns] = A[rows, depth] B[depth, columns], or += with Store::accumulate.
 ///
 /// Batch invariance: element (i, j) is one chain of multiply-adds over k = 0 .. depth - 1 that
-/// starts at 0, then added to C's value if asked; its bits depend on row i of A and column j of B only, not on
-/// `rows`. B and C are row-major. One thread.
+/// starts at 0, then added to C's value if asked; its bits depend on row i of A and column j of B
+/// only, not on `rows`, nor on how B is stored. B and C are row-major. One thread.
 template <Store mode = Store::overwrite, class T>
 void gemm(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a, const T* b,
           std::size_t ldb, T* c, std::size_t ldc) {
-  constexpr std::size_t kLanes = kernels::kLanes<T>;
-  std::size_t j = 0;
-  if (rows <= 2) {
-    for (; j + 4 * kLanes <= columns; j += 4 * kLanes)
-      detail::gemm_panel<T, mode, 4>(rows, depth, a, b + j, ldb, c + j, ldc);
-  }
-  for (; j + 2 * kLanes <= columns; j += 2 * kLanes)
-    detail::gemm_panel<T, mode, 2>(rows, depth, a, b + j, ldb, c + j, ldc);
-  for (; j + kLanes <= columns; j += kLanes)
-    detail::gemm_panel<T, mode, 1>(rows, depth, a, b + j, ldb, c + j, ldc);
-  for (; j < columns; ++j)
-    for (std::size_t i = 0; i < rows; ++i) {
-      T sum{0};
-      for (std::size_t k = 0; k < depth; ++k)
-        sum = kernels::multiply_add_scalar(a.data[i * a.row + k * a.column], b[k * ldb + j], sum);
-      c[i * ldc + j] = mode == Store::accumulate ? c[i * ldc + j] + sum : sum;
-    }
+  detail::gemm_blocks<T, mode>(rows, columns, depth, a, {b, ldb, kernels::kLanes<T>}, false, c,
+                               ldc);
+}
+
+/// The same with B in panels.
+template <Store mode = Store::overwrite, class T>
+void gemm(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a, Panels<T> b, T* c,
+          std::size_t ldc) {
+  detail::gemm_blocks<T, mode>(rows, columns, depth, a, {b.data, kernels::kLanes<T>, b.panel}, true,
+                               c, ldc);
 }
 
 }  // namespace dualagent
