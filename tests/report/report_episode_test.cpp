@@ -1,0 +1,84 @@
+#include "dualagent/report/report_episode.hpp"
+
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+using Tokens = std::vector<Token>;
+
+Rollout example() {
+  Rollout rollout;
+  rollout.task_id = "t1";
+  rollout.ending = "answered";
+  rollout.answer = "42";
+  rollout.reward = 1.0;
+  Segment first;
+  first.context.append(Provenance::prompt, Tokens{1});
+  first.context.append(
+      BackendAccess::sampled(AgentRole::answerer, 6, {2, 3, 4}, {-1.0F, -2.0F, -6.0F}));
+  Segment second{AgentRole::answerer, 0, {}};
+  second.context.append(Provenance::prompt, Tokens{1});
+  second.context.append(Provenance::summary, Tokens{9}, AgentRole::summarizer);
+  rollout.segments = {first, second};
+  return rollout;
+}
+
+std::string number(Token token) { return std::to_string(token); }
+
+}  // namespace
+
+TEST_CASE("a rollout becomes texts with what is known of their origin", "[report]") {
+  const ReportEpisode episode = make_report_episode(
+      example(), number, [](std::size_t, const Span& span) { return span.is_sampled(); },
+      {.stage = "after training", .expected = "43", .solved = false});
+  CHECK(episode.task == "t1");
+  CHECK(episode.stage == "after training");
+  CHECK(!episode.solved);
+  CHECK(episode.ending == "answered");
+  CHECK(episode.answer == "42");
+  CHECK(episode.expected == "43");
+  CHECK(episode.reward == 1.0);
+  REQUIRE(episode.segments.size() == 2);
+  REQUIRE(episode.segments[0].spans.size() == 2);
+  const ReportSpan& prompt = episode.segments[0].spans[0];
+  CHECK(prompt.text == "1");
+  CHECK(!prompt.trained);
+  CHECK(!prompt.mean_log_prob);
+  const ReportSpan& turn = episode.segments[0].spans[1];
+  CHECK(turn.provenance == Provenance::sampled);
+  CHECK(turn.text == "2 3 4");
+  CHECK(turn.tokens == 3);
+  CHECK(turn.trained);
+  CHECK(turn.weight_version == 6);
+  CHECK(turn.mean_log_prob == -3.0);
+  CHECK(!episode.segments[0].replacement);
+  REQUIRE(episode.segments[1].replacement);
+  CHECK(episode.segments[1].replacement->dropped_tokens == 3);
+  CHECK(episode.segments[1].replacement->summary_tokens == 1);
+  CHECK(episode.segments[1].spans[1].agent == AgentRole::summarizer);
+}
+
+TEST_CASE("a span that is trained in part is shown in parts, each with its own mean", "[report]") {
+  const ReportEpisode episode = make_report_episode(
+      example(), number, [](std::size_t s, std::size_t token) { return s == 0 && token >= 2; },
+      {.token_separator = "+"});
+  REQUIRE(episode.segments[0].spans.size() == 3);
+  CHECK(episode.segments[0].spans[1].text == "2");
+  CHECK(!episode.segments[0].spans[1].trained);
+  CHECK(episode.segments[0].spans[1].mean_log_prob == -1.0);
+  CHECK(episode.segments[0].spans[2].text == "3+4");
+  CHECK(episode.segments[0].spans[2].trained);
+  CHECK(episode.segments[0].spans[2].mean_log_prob == -4.0);
+}
+
+TEST_CASE("a rollout without an answer shows none", "[report]") {
+  Rollout rollout = example();
+  rollout.answer.reset();
+  CHECK(make_report_episode(rollout, number, [](std::size_t, const Span&) { return false; }, {})
+            .answer.empty());
+}
