@@ -38,6 +38,17 @@ Matrix<T> random_matrix(std::size_t rows, std::size_t columns, std::size_t slack
   return m;
 }
 
+/// b in panels of one vector of columns; the last one is filled up with junk.
+template <class T>
+std::vector<T> in_panels(const Matrix<T>& b) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  std::vector<T> panels(kernels::padded<T>(b.columns) * b.rows, T{77});
+  for (std::size_t k = 0; k < b.rows; ++k)
+    for (std::size_t j = 0; j < b.columns; ++j)
+      panels[j / kLanes * b.rows * kLanes + k * kLanes + j % kLanes] = b.at(k, j);
+  return panels;
+}
+
 /// c + sum_k a b, in double and plain loops.
 template <class T>
 double expected(const Matrix<T>& a, const Matrix<T>& b, double c, std::size_t i, std::size_t j) {
@@ -67,7 +78,14 @@ void check_exact(std::size_t rows, std::size_t columns, std::size_t depth, bool 
     gemm<mode>(rows, columns, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(), b.leading,
                c.data.data(), c.leading);
   }
-  std::size_t wrong = 0;
+  Matrix<T> from_panels = before;
+  if (!transposed) {
+    const std::vector<T> panels = in_panels(b);
+    gemm<mode>(rows, columns, depth, Strided<T>{a.data.data(), a.leading},
+               Panels<T>{panels.data(), depth * kernels::kLanes<T>}, from_panels.data.data(),
+               from_panels.leading);
+  }
+  std::size_t wrong = !transposed && from_panels.data != c.data;
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 0; j < columns; ++j) {
       const double start = mode == Store::accumulate ? static_cast<double>(before.at(i, j)) : 0.0;
@@ -120,6 +138,12 @@ TEMPLATE_TEST_CASE("an element's bits depend on its row and column alone", "[mod
     gemm(61, 301, depth, Strided<T>{a.data.data(), a.leading}, b.data.data(), b.leading,
          whole.data.data(), whole.leading);
     std::size_t different = 0;
+    Matrix<T> from_panels(61, 301, 0);
+    const std::vector<T> panels = in_panels(b);
+    gemm(61, 301, depth, Strided<T>{a.data.data(), a.leading},
+         Panels<T>{panels.data(), depth * kernels::kLanes<T>}, from_panels.data.data(),
+         from_panels.leading);
+    different += from_panels.data != whole.data;
     for (const std::size_t rows : {1U, 2U, 3U, 7U, 12U, 13U, 24U})
       for (const std::size_t columns : {1U, 15U, 16U, 64U, 100U, 300U})
         for (std::size_t i = 0; i + rows <= a.rows; i += 9) {
@@ -150,6 +174,14 @@ TEMPLATE_TEST_CASE("accumulating adds the finished product to what was there", "
   for (std::size_t i = 0; i < sum.data.size(); ++i)
     different += sum.data[i] != before.data[i] + product.data[i];
   CHECK(different == 0);
+}
+
+TEMPLATE_TEST_CASE("panel_index follows the panels", "[model][gemm]", float, double) {
+  constexpr std::size_t lanes = kernels::kLanes<TestType>;
+  CHECK(panel_index<TestType>(5, 0, 0) == 0);
+  CHECK(panel_index<TestType>(5, 0, lanes - 1) == lanes - 1);
+  CHECK(panel_index<TestType>(5, 3, 1) == 3 * lanes + 1);
+  CHECK(panel_index<TestType>(5, 3, lanes) == 8 * lanes);
 }
 
 TEST_CASE("a depth of 0 gives 0 or leaves the sum alone", "[model][gemm]") {

@@ -85,34 +85,33 @@ TEST_CASE("a tied head is the embedding and takes no room", "[model][weights]") 
   CHECK(untied.head() != untied.embedding());
 }
 
-TEMPLATE_TEST_CASE("refresh transposes every matrix and pads the head with zeros",
+TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padded with zeros",
                    "[model][weights]", float, double) {
   using T = TestType;
   TransformerWeights<T> weights(shape(false));
   for (std::size_t i = 0; i < weights.parameters().size(); ++i)
     weights.parameters()[i] = static_cast<T>(i + 1);
   weights.refresh();
-  const auto is_transposed = [&](std::size_t offset, std::size_t rows, std::size_t columns,
-                                 const T* to, std::size_t leading) {
-    std::size_t wrong = 0;
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t c = 0; c < columns; ++c)
-        wrong += to[c * leading + r] != static_cast<T>(offset + r * columns + c + 1);
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  const auto is_transposed = [&](std::size_t offset, std::size_t out, std::size_t in,
+                                 const Panels<T>& panels) {
+    std::size_t wrong = panels.panel != in * kLanes;
+    for (std::size_t c = 0; c < in; ++c)
+      for (std::size_t r = 0; r < kernels::padded<T>(out); ++r)
+        wrong += panels.data[r / kLanes * in * kLanes + c * kLanes + r % kLanes] !=
+                 (r < out ? static_cast<T>(offset + r * in + c + 1) : T{0});
     return wrong == 0;
   };
   for (std::size_t l = 0; l < 2; ++l) {
     const LayerOffsets& at = weights.layer(l);
     const auto& transposed = weights.transposed(l);
-    CHECK(is_transposed(at.qkv, 16, 6, transposed.qkv.data(), 16));
-    CHECK(is_transposed(at.output, 6, 8, transposed.output.data(), 6));
-    CHECK(is_transposed(at.gate_up, 10, 6, transposed.gate_up.data(), 10));
-    CHECK(is_transposed(at.down, 6, 5, transposed.down.data(), 6));
+    CHECK(is_transposed(at.qkv, 16, 6, transposed.qkv));
+    CHECK(is_transposed(at.output, 6, 8, transposed.output));
+    CHECK(is_transposed(at.gate_up, 10, 6, transposed.gate_up));
+    CHECK(is_transposed(at.down, 6, 5, transposed.down));
   }
   CHECK(weights.vocab_padded() == kernels::padded<T>(11));
-  CHECK(is_transposed(weights.head(), 11, 6, weights.transposed_head(), weights.vocab_padded()));
-  for (std::size_t c = 0; c < 6; ++c)
-    for (std::size_t v = 11; v < weights.vocab_padded(); ++v)
-      CHECK(weights.transposed_head()[c * weights.vocab_padded() + v] == T{0});
+  CHECK(is_transposed(weights.head(), 11, 6, weights.transposed_head()));
 }
 
 TEST_CASE("initial weights are a function of the seed and have the usual scales",

@@ -16,8 +16,8 @@ struct Strided {
 };
 
 /// A right operand that is kept as panels of one vector of columns, so that a product reads memory
-/// in order; element (k, j) is data[j / lanes * panel + k * lanes + j % lanes], panel >= depth * lanes.
-/// The last panel is as wide as the others, whatever it holds beyond the last column.
+/// in order; element (k, j) is data[j / lanes * panel + k * lanes + j % lanes], panel >= depth *
+/// lanes. The last panel is as wide as the others, whatever it holds beyond the last column.
 template <class T>
 struct Panels {
   const T* data;
@@ -35,7 +35,8 @@ enum class Store { overwrite, accumulate };
 
 namespace detail {
 
-/// Either form of a right operand: element (k, j) is data[k * row + j / lanes * vector + j % lanes].
+/// Either form of a right operand: element (k, j) is data[k * row + j / lanes * vector + j %
+/// lanes].
 template <class T>
 struct RightOperand {
   const T* data;
@@ -75,8 +76,8 @@ inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, 
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j)
-      kernels::store<T>(at(i, j), mode == Store::accumulate ? kernels::load<T>(at(i, j)) + sum[i][j]
-                                                            : sum[i][j]);
+      kernels::store<T>(
+          at(i, j), mode == Store::accumulate ? kernels::load<T>(at(i, j)) + sum[i][j] : sum[i][j]);
 }
 
 /// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end.
@@ -125,9 +126,7 @@ void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, Strid
     const std::size_t width = std::min(block * kLanes, columns - v * kLanes);
     const RightOperand<T> right = b.from_vector(v);
     T* const to = c + v * kLanes;
-    const auto at = [&](std::size_t i) {
-      return Strided<T>{a.data + i * a.row, a.row, a.column};
-    };
+    const auto at = [&](std::size_t i) { return Strided<T>{a.data + i * a.row, a.row, a.column}; };
     std::size_t i = 0;
     for (; i + kRows <= rows; i += kRows)
       gemm_rows<T, mode, kRows>(width, depth, at(i), right, padded, to + i * ldc, ldc);

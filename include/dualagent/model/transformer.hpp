@@ -93,7 +93,8 @@ class Transformer {
   void zero_gradients() { std::fill(gradients_.begin(), gradients_.end(), Scalar{0}); }
   void weights_changed() {
     ++version_;
-    core_->weights.refresh();
+    pool_->for_each(core_->weights.refresh_parts(),
+                    [&](std::size_t part) { core_->weights.refresh(part); });
     core_->decoder.forget_cached();
   }
 
@@ -168,12 +169,11 @@ class Transformer {
       Buffers::grow(logits, trained.size() * vocab);
       Buffers::grow(exps, vocab);
       for (std::size_t s = 0; s < trained.size(); ++s)
-        inverse[s] = detail::rms_norm(d, chunk.output() + (trained[s] - 1 - begin) * d,
-                                      weights.at(weights.final_norm()),
-                                      static_cast<Scalar>(weights.config().rms_norm_eps),
-                                      normed.data() + s * d);
-      gemm(trained.size(), vocab, d, Strided<Scalar>{normed.data(), d}, weights.transposed_head(),
-           vocab, logits.data(), vocab);
+        inverse[s] = detail::rms_norm(
+            d, chunk.output() + (trained[s] - 1 - begin) * d, weights.at(weights.final_norm()),
+            static_cast<Scalar>(weights.config().rms_norm_eps), normed.data() + s * d);
+      gemm(trained.size(), vocab, d, Strided<Scalar>{normed.data(), d},
+           Panels<Scalar>(weights.transposed_head()), logits.data(), vocab);
       return true;
     }
 
@@ -188,8 +188,7 @@ class Transformer {
                  const detail::LogitsRow<Scalar>& row, TokenOutputs& outputs) const {
       const std::size_t t = trained[s];
       const auto target = static_cast<std::size_t>(batch.tokens[t]);
-      const Scalar log_prob =
-          logits[s * core.weights.vocab_padded() + target] - row.log_sum;
+      const Scalar log_prob = logits[s * core.weights.vocab_padded() + target] - row.log_sum;
       outputs.log_prob[t] = static_cast<double>(log_prob);
       outputs.entropy[t] = static_cast<double>(row.entropy);
       return outputs.log_prob[t];
@@ -243,8 +242,8 @@ class Transformer {
     detail::Chunk<Scalar> chunk;
     std::vector<Scalar> gradients;  // [parameters]
     std::size_t first_row = 0, end_row = 0;
-    std::size_t first_token = 0;            // of the chunk, in the batch
-    std::vector<std::size_t> trained;       // [S] tokens of the chunk, as indices into the batch
+    std::size_t first_token = 0;       // of the chunk, in the batch
+    std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
     std::vector<Scalar> normed, inverse, logits, exps, d_normed, dx;
   };
 

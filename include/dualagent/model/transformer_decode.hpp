@@ -31,7 +31,7 @@ class KeyValueCache {
   }
 
   std::size_t capacity() const { return capacity_; }
-  T* keys(std::size_t layer, std::size_t head) {  // [head_dim, capacity]
+  T* keys(std::size_t layer, std::size_t head) {  // [head_dim, capacity] in panels
     return keys_.data() + (layer * kv_heads_ + head) * dim_ * capacity_;
   }
   T* values(std::size_t layer, std::size_t head) {  // [capacity, head_dim]
@@ -42,12 +42,12 @@ class KeyValueCache {
 
   /// Takes the first `count` positions of another cache.
   void copy_prefix(const KeyValueCache& other, std::size_t count) {
-    tokens_.assign(other.tokens_.begin(), other.tokens_.begin() + static_cast<std::ptrdiff_t>(count));
-    for (std::size_t row = 0; row < keys_.size() / capacity_; ++row)
-      std::copy_n(other.keys_.data() + row * capacity_, count, keys_.data() + row * capacity_);
-    for (std::size_t head = 0; head < values_.size() / (capacity_ * dim_); ++head)
-      std::copy_n(other.values_.data() + head * capacity_ * dim_, count * dim_,
-                  values_.data() + head * capacity_ * dim_);
+    tokens_.assign(other.tokens_.begin(),
+                   other.tokens_.begin() + static_cast<std::ptrdiff_t>(count));
+    for (std::size_t at = 0; at < keys_.size(); at += capacity_ * dim_) {  // layers and heads
+      std::copy_n(other.keys_.data() + at, kernels::padded<T>(count) * dim_, keys_.data() + at);
+      std::copy_n(other.values_.data() + at, count * dim_, values_.data() + at);
+    }
   }
 
  private:
@@ -70,9 +70,9 @@ class Decoder {
     running.request = request;
     running.version = version;
     running.cache = cache_of(request.sequence, request.context);
-    const std::size_t most = std::min(
-        request.stop->max_new_tokens,
-        weights_->config().max_position_embeddings - request.context.size());
+    const std::size_t most =
+        std::min(request.stop->max_new_tokens,
+                 weights_->config().max_position_embeddings - request.context.size());
     running.tokens.reserve(most);
     running.log_probs.reserve(most);
     running_.push_back(std::move(running));
@@ -93,11 +93,11 @@ class Decoder {
     }
     running_.resize(kept);
     for (Running& done : finished_)
-      on_finished(Generation{done.request.sequence,
-                             BackendAccess::sampled(done.request.agent, done.version,
-                                                    std::move(done.tokens),
-                                                    std::move(done.log_probs)),
-                             done.finish});
+      on_finished(
+          Generation{done.request.sequence,
+                     BackendAccess::sampled(done.request.agent, done.version,
+                                            std::move(done.tokens), std::move(done.log_probs)),
+                     done.finish});
     finished_.clear();
     return running_.size();
   }
@@ -143,16 +143,16 @@ class Decoder {
   /// One worker's share of a step and its scratch memory.
   struct Worker {
     explicit Worker(std::size_t layers) : activations(layers) {}
-    std::size_t begin = 0, end = 0;        // running requests
-    std::vector<std::size_t> counts;       // [requests] rows of each
-    std::vector<std::size_t> positions;    // [rows]
-    std::vector<T> x;                      // [rows, hidden]
+    std::size_t begin = 0, end = 0;      // running requests
+    std::vector<std::size_t> counts;     // [requests] rows of each
+    std::vector<std::size_t> positions;  // [rows]
+    std::vector<T> x;                    // [rows, hidden]
     std::vector<LayerActivations<T>> activations;
     std::vector<T> scores;
-    std::vector<std::size_t> sampling;     // [S] requests that sample in this step
-    std::vector<T> normed;                 // [S, hidden]
-    std::vector<T> logits;                 // [S, vocab_padded]
-    std::vector<T> exps;                   // [vocab_padded]
+    std::vector<std::size_t> sampling;  // [S] requests that sample in this step
+    std::vector<T> normed;              // [S, hidden]
+    std::vector<T> logits;              // [S, vocab_padded]
+    std::vector<T> exps;                // [vocab_padded]
   };
 
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
@@ -295,7 +295,7 @@ class Decoder {
       LayerActivations<T>::grow(worker.scores, count * cache.capacity());
       for (std::size_t head = 0; head < config.num_attention_heads; ++head)
         attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
-                    cache.keys(layer, head / share), cache.capacity(),
+                    Panels<T>{cache.keys(layer, head / share), dim * kernels::kLanes<T>},
                     cache.values(layer, head / share), dim, worker.scores.data(), width,
                     mixed + row * ld_out + head * dim, ld_out);
       row += count;
@@ -310,10 +310,9 @@ class Decoder {
     for (std::size_t i = 0; i < count; ++i) {
       const T* keys = qkv + i * weights_->qkv_size() + weights_->heads_size();
       for (std::size_t head = 0; head < kv; ++head) {
-        T* to = cache.keys(layer, head) + first + i;
-        for (std::size_t c = 0; c < dim; ++c) to[c * cache.capacity()] = keys[head * dim + c];
-        std::copy_n(keys + (kv + head) * dim, dim,
-                    cache.values(layer, head) + (first + i) * dim);
+        T* to = cache.keys(layer, head) + panel_index<T>(dim, 0, first + i);
+        for (std::size_t c = 0; c < dim; ++c) to[c * kernels::kLanes<T>] = keys[head * dim + c];
+        std::copy_n(keys + (kv + head) * dim, dim, cache.values(layer, head) + (first + i) * dim);
       }
     }
   }
@@ -339,7 +338,7 @@ class Decoder {
     LayerActivations<T>::grow(worker.logits, worker.sampling.size() * vocab);
     LayerActivations<T>::grow(worker.exps, vocab);
     gemm(worker.sampling.size(), vocab, d, Strided<T>{worker.normed.data(), d},
-         weights_->transposed_head(), vocab, worker.logits.data(), vocab);
+         Panels<T>(weights_->transposed_head()), worker.logits.data(), vocab);
     for (std::size_t i = 0; i < worker.sampling.size(); ++i)
       sample(running_[worker.sampling[i]], worker.logits.data() + i * vocab, worker.exps.data());
   }
@@ -373,8 +372,7 @@ class Decoder {
     const StopRule& stop = *running.request.stop;
     const Token last = running.tokens.back();
     const auto ends = [&](FinishReason reason) { return running.finish = reason, true; };
-    if (std::find(stop.stop_tokens.begin(), stop.stop_tokens.end(), last) !=
-        stop.stop_tokens.end())
+    if (std::find(stop.stop_tokens.begin(), stop.stop_tokens.end(), last) != stop.stop_tokens.end())
       return ends(FinishReason::stop);
     if (stop.stop_early && stop.stop_early(running.tokens)) return ends(FinishReason::early);
     if (running.tokens.size() >= stop.max_new_tokens) return ends(FinishReason::length);

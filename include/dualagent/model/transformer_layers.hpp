@@ -32,16 +32,16 @@ struct RotaryTable {
 /// What one layer computes for M rows and what its backward pass needs again.
 template <class T>
 struct LayerActivations {
-  std::vector<T> x_in;       // [M, hidden] residual stream before the layer
-  std::vector<T> normed_in;  // [M, hidden]
-  std::vector<T> qkv;        // [M, q + k + v], rotated
-  std::vector<T> mixed;      // [M, heads * head_dim] attention output
-  std::vector<T> x_mid;      // [M, hidden] residual stream after attention
-  std::vector<T> normed_mid; // [M, hidden]
-  std::vector<T> gate_up;    // [M, 2 * intermediate]
-  std::vector<T> act;        // [M, intermediate]
+  std::vector<T> x_in;                     // [M, hidden] residual stream before the layer
+  std::vector<T> normed_in;                // [M, hidden]
+  std::vector<T> qkv;                      // [M, q + k + v], rotated
+  std::vector<T> mixed;                    // [M, heads * head_dim] attention output
+  std::vector<T> x_mid;                    // [M, hidden] residual stream after attention
+  std::vector<T> normed_mid;               // [M, hidden]
+  std::vector<T> gate_up;                  // [M, 2 * intermediate]
+  std::vector<T> act;                      // [M, intermediate]
   std::vector<T> inverse_in, inverse_mid;  // [M] 1 / rms
-  std::vector<T> attention;  // probabilities; training only, see ChunkAttention
+  std::vector<T> attention;                // probabilities; training only, see ChunkAttention
 
   void resize(const TransformerWeights<T>& weights, std::size_t rows) {
     const std::size_t d = weights.config().hidden_size;
@@ -85,29 +85,29 @@ void forward_layer(const TransformerWeights<T>& weights, const RotaryTable<T>& r
 
   std::copy(x, x + rows * d, act.x_in.data());
   for (std::size_t i = 0; i < rows; ++i)
-    act.inverse_in[i] = rms_norm(d, x + i * d, weights.at(at.input_norm), epsilon,
-                                 act.normed_in.data() + i * d);
-  gemm(rows, qkv, d, Strided<T>{act.normed_in.data(), d}, transposed.qkv.data(), qkv,
-       act.qkv.data(), qkv);
+    act.inverse_in[i] =
+        rms_norm(d, x + i * d, weights.at(at.input_norm), epsilon, act.normed_in.data() + i * d);
+  gemm(rows, qkv, d, Strided<T>{act.normed_in.data(), d}, Panels<T>(transposed.qkv), act.qkv.data(),
+       qkv);
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t head = 0; head < rotated_heads; ++head)
       rotate(config.head_dim, rotary.cosine.data() + positions[i] * rotary.half,
              rotary.sine.data() + positions[i] * rotary.half, T{1},
              act.qkv.data() + i * qkv + head * config.head_dim);
   attend(act.qkv.data(), act.mixed.data());
-  gemm<Store::accumulate>(rows, d, q, Strided<T>{act.mixed.data(), q}, transposed.output.data(), d,
+  gemm<Store::accumulate>(rows, d, q, Strided<T>{act.mixed.data(), q}, Panels<T>(transposed.output),
                           x, d);
 
   std::copy(x, x + rows * d, act.x_mid.data());
   for (std::size_t i = 0; i < rows; ++i)
-    act.inverse_mid[i] = rms_norm(d, x + i * d, weights.at(at.post_norm), epsilon,
-                                  act.normed_mid.data() + i * d);
-  gemm(rows, 2 * f, d, Strided<T>{act.normed_mid.data(), d}, transposed.gate_up.data(), 2 * f,
+    act.inverse_mid[i] =
+        rms_norm(d, x + i * d, weights.at(at.post_norm), epsilon, act.normed_mid.data() + i * d);
+  gemm(rows, 2 * f, d, Strided<T>{act.normed_mid.data(), d}, Panels<T>(transposed.gate_up),
        act.gate_up.data(), 2 * f);
   for (std::size_t i = 0; i < rows; ++i)
     swiglu(f, act.gate_up.data() + i * 2 * f, act.gate_up.data() + i * 2 * f + f,
            act.act.data() + i * f);
-  gemm<Store::accumulate>(rows, d, f, Strided<T>{act.act.data(), f}, transposed.down.data(), d, x,
+  gemm<Store::accumulate>(rows, d, f, Strided<T>{act.act.data(), f}, Panels<T>(transposed.down), x,
                           d);
 }
 
@@ -117,19 +117,19 @@ inline constexpr std::size_t kQueryBlock = 12;
 
 /// Attention of `rows` consecutive queries, the first at position `first`, of one head.
 ///
-/// keys [head_dim, ld_keys] transposed; values [.., ld_values]; scores is scratch of
+/// keys [head_dim, positions] in panels; values [.., ld_values]; scores is scratch of
 /// [rows, width], width >= padded(first + rows).
 template <class T>
 void attend_head(std::size_t rows, std::size_t first, std::size_t head_dim, Strided<T> queries,
-                 const T* keys, std::size_t ld_keys, const T* values, std::size_t ld_values,
-                 T* scores, std::size_t width, T* out, std::size_t ld_out) {
+                 Panels<T> keys, const T* values, std::size_t ld_values, T* scores,
+                 std::size_t width, T* out, std::size_t ld_out) {
   const T scale = T{1} / std::sqrt(static_cast<T>(head_dim));
   for (std::size_t begin = 0; begin < rows; begin += kQueryBlock) {
     const std::size_t count = std::min(kQueryBlock, rows - begin);
     const std::size_t seen = first + begin + count;  // keys that the last row of the block sees
     T* block = scores + begin * width;
     gemm(count, kernels::padded<T>(seen), head_dim,
-         Strided<T>{queries.data + begin * queries.row, queries.row}, keys, ld_keys, block, width);
+         Strided<T>{queries.data + begin * queries.row, queries.row}, keys, block, width);
     for (std::size_t i = 0; i < count; ++i)
       softmax_row(first + begin + i + 1, width, scale, block + i * width);
     gemm(count, head_dim, seen, Strided<T>{block, width}, values, ld_values, out + begin * ld_out,
@@ -209,15 +209,20 @@ class Chunk {
     return size;
   }
 
-  /// [rows, columns] with leading `ld` -> [columns, padded(rows)], zero padded, in scratch.
-  static void transpose(std::size_t rows, std::size_t columns, const T* from, std::size_t ld,
-                        std::vector<T>& to) {
-    const std::size_t width = padded(rows);
-    LayerActivations<T>::grow(to, columns * width);
-    for (std::size_t c = 0; c < columns; ++c) {
-      for (std::size_t r = 0; r < rows; ++r) to[c * width + r] = from[r * ld + c];
-      for (std::size_t r = rows; r < width; ++r) to[c * width + r] = T{0};
+  /// Panels of the transpose [columns, rows], zero padded, of [rows, columns] with leading `ld`.
+  static Panels<T> transpose(std::size_t rows, std::size_t columns, const T* from, std::size_t ld,
+                             std::vector<T>& to) {
+    constexpr std::size_t kLanes = kernels::kLanes<T>;
+    LayerActivations<T>::grow(to, columns * padded(rows));
+    for (std::size_t first = 0; first < rows; first += kLanes) {
+      T* const panel = to.data() + first * columns;
+      const std::size_t filled = std::min(kLanes, rows - first);
+      if (filled < kLanes) std::fill_n(panel, columns * kLanes, T{0});
+      for (std::size_t r = 0; r < filled; ++r)
+        for (std::size_t c = 0; c < columns; ++c)
+          panel[c * kLanes + r] = from[(first + r) * ld + c];
     }
+    return {to.data(), columns * kLanes};
   }
 
   const T* keys_of(const T* qkv, std::size_t kv_head) const {
@@ -236,9 +241,9 @@ class Chunk {
     for_each_head([&](std::size_t first, std::size_t length, std::size_t head, std::size_t kv_head,
                       std::size_t offset) {
       const T* rows = qkv + first * ld;
-      transpose(length, dim, keys_of(rows, kv_head), ld, keys_);
-      attend_head(length, 0, dim, Strided<T>{rows + head * dim, ld}, keys_.data(), padded(length),
-                  values_of(rows, kv_head), ld, act.attention.data() + offset, padded(length),
+      const Panels<T> keys = transpose(length, dim, keys_of(rows, kv_head), ld, keys_);
+      attend_head(length, 0, dim, Strided<T>{rows + head * dim, ld}, keys, values_of(rows, kv_head),
+                  ld, act.attention.data() + offset, padded(length),
                   mixed + first * ld_out + head * dim, ld_out);
     });
   }
@@ -268,7 +273,8 @@ class Chunk {
     LayerActivations<T>::grow(d_wide_, rows() * std::max(2 * f, weights_->qkv_size()));
     LayerActivations<T>::grow(d_inner_, rows() * std::max(f, weights_->heads_size()));
     LayerActivations<T>::grow(d_normed_, rows() * d);
-    backward_linear<Store::overwrite>(d, f, dx, act.act.data(), at.down, d_inner_.data(), gradients);
+    backward_linear<Store::overwrite>(d, f, dx, act.act.data(), at.down, d_inner_.data(),
+                                      gradients);
     for (std::size_t i = 0; i < rows(); ++i) {
       const T* gate = act.gate_up.data() + i * 2 * f;
       T* d_gate = d_wide_.data() + i * 2 * f;
@@ -288,18 +294,17 @@ class Chunk {
     backward_linear<Store::overwrite>(config.hidden_size, weights_->heads_size(), dx,
                                       act.mixed.data(), at.output, d_inner_.data(), gradients);
     std::fill_n(d_wide_.data(), rows() * qkv, T{0});
-    for_each_head([&](std::size_t first, std::size_t length, std::size_t head, std::size_t kv_head,
-                      std::size_t offset) {
-      backward_head(act, first, length, head, kv_head, offset);
-    });
+    for_each_head(
+        [&](std::size_t first, std::size_t length, std::size_t head, std::size_t kv_head,
+            std::size_t offset) { backward_head(act, first, length, head, kv_head, offset); });
     const std::size_t rotated = config.num_attention_heads + config.num_key_value_heads;
     for (std::size_t i = 0; i < rows(); ++i)
       for (std::size_t head = 0; head < rotated; ++head)
         rotate(config.head_dim, rotary_->cosine.data() + positions_[i] * rotary_->half,
                rotary_->sine.data() + positions_[i] * rotary_->half, T{-1},
                d_wide_.data() + i * qkv + head * config.head_dim);
-    backward_linear<Store::overwrite>(qkv, config.hidden_size, d_wide_.data(),
-                                      act.normed_in.data(), at.qkv, d_normed_.data(), gradients);
+    backward_linear<Store::overwrite>(qkv, config.hidden_size, d_wide_.data(), act.normed_in.data(),
+                                      at.qkv, d_normed_.data(), gradients);
     backward_norm(act.x_in.data(), act.inverse_in.data(), at.input_norm, d_normed_.data(), dx,
                   gradients);
   }
@@ -318,24 +323,23 @@ class Chunk {
     T* d_rows = d_wide_.data() + first * ld;
     T* d_keys = const_cast<T*>(keys_of(d_rows, kv_head));
     T* d_values = const_cast<T*>(values_of(d_rows, kv_head));
-    transpose(length, dim, values_of(rows, kv_head), ld, keys_);
+    const Panels<T> values = transpose(length, dim, values_of(rows, kv_head), ld, keys_);
     LayerActivations<T>::grow(d_scores_, length * width);
     for (std::size_t begin = 0; begin < length; begin += kQueryBlock) {
       const std::size_t count = std::min(kQueryBlock, length - begin);
       const std::size_t seen = begin + count;
       T* d_scores = d_scores_.data() + begin * width;
-      gemm(count, padded(seen), dim, Strided<T>{d_out + begin * ld_out, ld_out}, keys_.data(),
-           width, d_scores, width);
+      gemm(count, padded(seen), dim, Strided<T>{d_out + begin * ld_out, ld_out}, values, d_scores,
+           width);
       for (std::size_t i = 0; i < count; ++i)
         softmax_backward(padded(seen), scale, p + (begin + i) * width, d_scores + i * width);
-      gemm<Store::accumulate>(count, dim, seen, Strided<T>{d_scores, width},
-                              keys_of(rows, kv_head), ld, d_rows + begin * ld + head * dim, ld);
+      gemm<Store::accumulate>(count, dim, seen, Strided<T>{d_scores, width}, keys_of(rows, kv_head),
+                              ld, d_rows + begin * ld + head * dim, ld);
     }
     for (std::size_t begin = 0; begin < length; begin += kQueryBlock) {  // rows of keys
       const std::size_t count = std::min(kQueryBlock, length - begin);
       const std::size_t seeing = length - begin;  // queries from `begin` on see these keys
-      gemm<Store::accumulate>(count, dim, seeing,
-                              Strided<T>{p + begin * width + begin, 1, width},
+      gemm<Store::accumulate>(count, dim, seeing, Strided<T>{p + begin * width + begin, 1, width},
                               d_out + begin * ld_out, ld_out, d_values + begin * ld, ld);
       gemm<Store::accumulate>(count, dim, seeing,
                               Strided<T>{d_scores_.data() + begin * width + begin, 1, width},
@@ -349,8 +353,7 @@ class Chunk {
       dot += kernels::load<T>(p + i) * kernels::load<T>(d + i);
     const T sum = kernels::sum_lanes<T>(dot);
     for (std::size_t i = 0; i < width; i += kernels::kLanes<T>)
-      kernels::store<T>(d + i,
-                        kernels::load<T>(p + i) * (kernels::load<T>(d + i) - sum) * scale);
+      kernels::store<T>(d + i, kernels::load<T>(p + i) * (kernels::load<T>(d + i) - sum) * scale);
   }
 
   const TransformerWeights<T>* weights_;
@@ -360,7 +363,7 @@ class Chunk {
   std::vector<Token> tokens_;           // [rows]
   std::vector<T> x_;
   std::vector<LayerActivations<T>> layers_;
-  std::vector<T> keys_;                            // scratch [head_dim, padded(length)]
+  std::vector<T> keys_;                                    // scratch [head_dim, length] in panels
   std::vector<T> d_wide_, d_inner_, d_normed_, d_scores_;  // scratch
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "dualagent/core/random.hpp"
 #include "dualagent/kernels/simd.inl"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/gemm.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
 namespace dualagent {
@@ -30,6 +32,7 @@ class TransformerWeights {
   explicit TransformerWeights(const TransformerConfig& config) : config_(config) {
     config.validate();
     lay_out();
+    transposed_.resize(config.num_hidden_layers);
     parameters_.assign(total_, T{0});
   }
 
@@ -50,25 +53,35 @@ class TransformerWeights {
   std::size_t head() const { return head_; }
   const T* at(std::size_t offset) const { return parameters_.data() + offset; }
 
-  /// [in, out] copies for forward products; valid after `refresh`.
+  /// W^T in panels, for the forward products x W^T; valid after `refresh`.
   struct Transposed {
-    std::vector<T> qkv, output, gate_up, down;
+    std::vector<T> data;
+    std::size_t panel = 0;
+    operator Panels<T>() const { return {data.data(), panel}; }
   };
-  const Transposed& transposed(std::size_t layer) const { return transposed_[layer]; }
-  const T* transposed_head() const { return transposed_head_.data(); }  // [hidden, vocab_padded]
+  struct TransposedLayer {
+    Transposed qkv, output, gate_up, down;
+  };
+  const TransposedLayer& transposed(std::size_t layer) const { return transposed_[layer]; }
+  const Transposed& transposed_head() const { return transposed_head_; }
 
-  /// Rebuilds the copies from the parameters.
+  /// Rebuilds the transposed copies from the parameters.
   void refresh() {
+    for (std::size_t part = 0; part < refresh_parts(); ++part) refresh(part);
+  }
+  /// Parts of `refresh` that may be done at the same time: the layers and the head.
+  std::size_t refresh_parts() const { return layers_.size() + 1; }
+  void refresh(std::size_t part) {
     const std::size_t d = config_.hidden_size;
     const std::size_t f = config_.intermediate_size;
-    transposed_.resize(config_.num_hidden_layers);
-    for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
-      transpose(layers_[l].qkv, qkv_size(), d, qkv_size(), transposed_[l].qkv);
-      transpose(layers_[l].output, d, heads_size(), d, transposed_[l].output);
-      transpose(layers_[l].gate_up, 2 * f, d, 2 * f, transposed_[l].gate_up);
-      transpose(layers_[l].down, d, f, d, transposed_[l].down);
+    if (part == layers_.size()) {
+      transpose(head_, config_.vocab_size, d, transposed_head_);
+      return;
     }
-    transpose(head_, config_.vocab_size, d, vocab_padded(), transposed_head_);
+    transpose(layers_[part].qkv, qkv_size(), d, transposed_[part].qkv);
+    transpose(layers_[part].output, d, heads_size(), transposed_[part].output);
+    transpose(layers_[part].gate_up, 2 * f, d, transposed_[part].gate_up);
+    transpose(layers_[part].down, d, f, transposed_[part].down);
   }
 
   /// Normal numbers of the usual scales: embedding 0.1, projections in^-1/2, residual outputs
@@ -107,8 +120,8 @@ class TransformerWeights {
       layers_.push_back(at);
     }
     final_norm_ = add("model.norm.weight", {d});
-    head_ = config_.tie_word_embeddings ? embedding_
-                                        : add("lm_head.weight", {config_.vocab_size, d});
+    head_ =
+        config_.tie_word_embeddings ? embedding_ : add("lm_head.weight", {config_.vocab_size, d});
   }
 
   std::size_t add(std::string name, std::vector<std::size_t> shape) {
@@ -129,15 +142,18 @@ class TransformerWeights {
     return scale;
   }
 
-  /// [rows, columns] at `offset` -> [columns, leading], leading >= rows, zero padded.
-  void transpose(std::size_t offset, std::size_t rows, std::size_t columns, std::size_t leading,
-                 std::vector<T>& to) {
-    to.assign(columns * leading, T{0});
-    constexpr std::size_t kBlock = 16;
-    for (std::size_t r0 = 0; r0 < rows; r0 += kBlock)
+  /// [rows, columns] at `offset` -> panels of its transpose [columns, rows], zero padded.
+  void transpose(std::size_t offset, std::size_t rows, std::size_t columns, Transposed& to) const {
+    constexpr std::size_t kLanes = kernels::kLanes<T>;
+    to.panel = columns * kLanes;
+    to.data.resize(kernels::padded<T>(rows) * columns);
+    for (std::size_t first = 0; first < rows; first += kLanes) {
+      T* const panel = to.data.data() + first * columns;
+      const std::size_t filled = std::min(kLanes, rows - first);
       for (std::size_t c = 0; c < columns; ++c)
-        for (std::size_t r = r0; r < rows && r < r0 + kBlock; ++r)
-          to[c * leading + r] = parameters_[offset + r * columns + c];
+        for (std::size_t r = 0; r < filled; ++r)
+          panel[c * kLanes + r] = parameters_[offset + (first + r) * columns + c];
+    }
   }
 
   TransformerConfig config_;
@@ -148,8 +164,8 @@ class TransformerWeights {
   std::size_t final_norm_ = 0;
   std::size_t head_ = 0;
   std::vector<LayerOffsets> layers_;
-  std::vector<Transposed> transposed_;
-  std::vector<T> transposed_head_;
+  std::vector<TransposedLayer> transposed_;
+  Transposed transposed_head_;
 };
 
 }  // namespace dualagent
