@@ -3,17 +3,17 @@
 #
 #   bash benchmarks/run.sh [ROUNDS]      (default 5)
 #   PYTHON=/path/to/python  the interpreter with torch; without torch only ours is measured
-#   BUILD=/path             build folder (default build/benchmarks)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
 python=${PYTHON:-python3}
-build=${BUILD:-build/benchmarks}
+build=build/release/benchmarks
 threads="1 2"
 [ "$(nproc)" -ge 2 ] || threads="1"
 
-cmake -S benchmarks -B "$build" -DCMAKE_BUILD_TYPE=Release >/dev/null
-cmake --build "$build" >/dev/null
+bash cmake/install-deps.sh build
+cmake --preset release -DDUALAGENT_BUILD_TESTS=OFF >/dev/null
+cmake --build --preset release --target train_step_bench decode_bench >/dev/null
 lines="$build/lines.jsonl"
 : >"$lines"
 

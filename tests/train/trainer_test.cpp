@@ -4,53 +4,19 @@
 #include <string>
 #include <vector>
 
-#include "dualagent/train/supervised.hpp"
+#include "dualagent/collective/threads.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
-#include "support/toy_protocol.hpp"
+#include "support/guessing_pair.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace dualagent;
 
-namespace {
-
-/// Whatever the prompt says, the answer is 5: a task that a bigram model can learn.
-std::vector<Task> five_tasks(std::size_t count) {
-  std::vector<Task> tasks;
-  for (std::size_t i = 0; i < count; ++i)
-    tasks.push_back({.id = "five" + std::to_string(i),
-                     .prompt = std::to_string(i % 3),
-                     .answer = "5"});
-  return tasks;
-}
-
-/// A model that knows the format and guesses the digit.
-BigramModel guessing_model() {
-  BigramModel model(toy::vocab);
-  const auto prefer = [&](Token after, Token next, double logit) {
-    model.parameters()[static_cast<std::size_t>(after) * toy::vocab +
-                       static_cast<std::size_t>(next)] = logit;
-  };
-  for (int d = 0; d < 10; ++d) {
-    prefer(toy::digit(d), toy::answer, 4.0);
-    prefer(toy::digit(d), toy::call, 4.0);
-    prefer(toy::digit(d), toy::end, 6.0);
-    prefer(toy::answer, toy::digit(d), 4.0);
-    prefer(toy::call, toy::digit(d), 4.0);
-    prefer(toy::summary, toy::digit(d), 4.0);
-  }
-  prefer(toy::request, toy::summary, 6.0);
-  return model;
-}
-
-auto protocol() {
-  return Protocol{toy::Dialect{.max_turn_tokens = 4}, toy::Tools{toy::Successor<>{}},
-                  TurnCount{.turns = 2}, ReplaceBySummary{}, RolloutLimits{.max_turns = 6}};
-}
-
-}  // namespace
+using guessing::five_tasks;
+using guessing::protocol;
 
 TEST_CASE("a pair with shared weights learns a task from its reward alone", "[train]") {
-  BigramModel model = guessing_model();
+  BigramModel model = guessing::model();
   Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
                   LocalCollective{},
                   {.group_size = 8,
@@ -71,7 +37,7 @@ TEST_CASE("a pair with shared weights learns a task from its reward alone", "[tr
 }
 
 TEST_CASE("a step moves weights along the policy gradient of the advantage", "[train]") {
-  BigramModel model = guessing_model();
+  BigramModel model = guessing::model();
   const std::vector<double> before(model.parameters().begin(), model.parameters().end());
   Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
                   LocalCollective{},
@@ -124,8 +90,8 @@ TEST_CASE("a step moves weights along the policy gradient of the advantage", "[t
 }
 
 TEST_CASE("a view that trains the Answerer leaves a separate Summarizer untouched", "[train]") {
-  BigramModel answerer = guessing_model();
-  BigramModel summarizer = guessing_model();
+  BigramModel answerer = guessing::model();
+  BigramModel summarizer = guessing::model();
   const std::vector<double> answerer_before(answerer.parameters().begin(),
                                             answerer.parameters().end());
   const std::vector<double> summarizer_before(summarizer.parameters().begin(),
@@ -148,7 +114,7 @@ TEST_CASE("a view that trains the Answerer leaves a separate Summarizer untouche
 
 TEST_CASE("the same seed gives the same weights, another seed others", "[train]") {
   const auto train = [](std::uint64_t seed) {
-    BigramModel model = guessing_model();
+    BigramModel model = guessing::model();
     Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
                     LocalCollective{}, {.group_size = 4, .seed = seed}};
     for (int step = 0; step < 3; ++step) trainer.step(five_tasks(6));
@@ -158,17 +124,87 @@ TEST_CASE("the same seed gives the same weights, another seed others", "[train]"
   CHECK(train(5) != train(6));
 }
 
-TEST_CASE("supervised steps make demonstrations likely", "[train]") {
-  BigramModel model(toy::vocab);
-  Segment demonstration;
-  demonstration.context.append(Provenance::prompt, std::vector<Token>{toy::bos, toy::digit(1)});
-  demonstration.context.append(Provenance::demonstration,
-                               std::vector<Token>{toy::answer, toy::digit(5), toy::end});
-  SupervisedTrainer trainer{model, {.optimizer = {.learning_rate = 0.2F}}};
-  const SupervisedMetrics first = trainer.step(std::span(&demonstration, 1));
-  CHECK(first.trained_tokens == 3);
-  CHECK(first.loss == Approx(std::log(20.0)));  // uniform over 20 tokens
-  SupervisedMetrics last;
-  for (int step = 0; step < 50; ++step) last = trainer.step(std::span(&demonstration, 1));
-  CHECK(last.loss < 0.05);
+TEST_CASE("several ranks take the steps of one, whatever their number", "[train][collective]") {
+  const auto train = [](std::size_t ranks) {
+    std::vector<BigramModel> models;
+    for (std::size_t rank = 0; rank < ranks; ++rank) models.push_back(guessing::model());
+    std::vector<StepMetrics> metrics(ranks);
+    run_ranks(ranks, [&](ThreadCollective collective) {
+      Trainer trainer{SharedWeights{models[collective.rank()]}, protocol(), ExactMatch{},
+                      Recipe{Grpo{}}, collective, {.group_size = 4, .seed = 8}};
+      for (int step = 0; step < 4; ++step)
+        metrics[collective.rank()] = trainer.step(five_tasks(50));
+    });
+    std::vector<std::vector<double>> weights;
+    for (BigramModel& model : models) weights.push_back(guessing::weights(model));
+    for (std::size_t rank = 1; rank < ranks; ++rank) {
+      CHECK(weights[rank] == weights[0]);  // bit for bit
+      CHECK(metrics[rank].reward_mean == metrics[0].reward_mean);
+      CHECK(metrics[rank].gradient_norm == metrics[0].gradient_norm);
+    }
+    CHECK(metrics[0].rollouts == 200);
+    return weights[0];
+  };
+  BigramModel model = guessing::model();
+  Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
+                  LocalCollective{}, {.group_size = 4, .seed = 8}};
+  for (int step = 0; step < 4; ++step) trainer.step(five_tasks(50));
+  const std::vector<double> alone = guessing::weights(model);
+  REQUIRE(alone != [] { auto m = guessing::model(); return guessing::weights(m); }());
+  for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
+    const std::vector<double> together = train(ranks);
+    CHECK(together == train(ranks));
+    for (std::size_t i = 0; i < alone.size(); ++i)
+      CHECK(together[i] == Approx(alone[i]).margin(1e-6));
+  }
+}
+
+TEST_CASE("a rank without groups takes part", "[train][collective]") {
+  std::vector<BigramModel> models{guessing::model(), guessing::model(), guessing::model()};
+  run_ranks(3, [&](ThreadCollective collective) {
+    Trainer trainer{SharedWeights{models[collective.rank()]}, protocol(), ExactMatch{},
+                    Recipe{Grpo{}}, collective, {.group_size = 64, .seed = 8}};
+    trainer.step(five_tasks(2));
+  });
+  CHECK(guessing::weights(models[0]) == guessing::weights(models[2]));
+}
+
+TEST_CASE("a saved trainer goes on bit for bit", "[train]") {
+  const TrainerOptions options{.group_size = 8, .seed = 3};
+  const auto make = [&](BigramModel& answerer, BigramModel& summarizer) {
+    return Trainer{SeparateWeights{answerer, summarizer}, protocol(), ExactMatch{},
+                   Recipe{Grpo{}}, LocalCollective{}, options};
+  };
+  BigramModel answerer = guessing::model();
+  BigramModel summarizer = guessing::model();
+  auto straight = make(answerer, summarizer);
+  TemporaryFolder folder;
+  for (int step = 0; step < 5; ++step) {
+    straight.step(five_tasks(60));
+    if (step != 2) continue;
+    Checkpoint checkpoint{.step = 3};
+    straight.save(checkpoint);
+    write_checkpoint(folder.path(), checkpoint);
+  }
+  BigramModel answerer_again(toy::vocab);
+  BigramModel summarizer_again(toy::vocab);
+  auto resumed = make(answerer_again, summarizer_again);
+  resumed.load(*latest_checkpoint(folder.path(), {}).checkpoint);
+  CHECK(resumed.steps_done() == 3);
+  for (int step = 3; step < 5; ++step) resumed.step(five_tasks(60));
+  CHECK(guessing::weights(answerer_again) == guessing::weights(answerer));
+  CHECK(guessing::weights(summarizer_again) == guessing::weights(summarizer));
+
+  BigramModel shared = guessing::model();
+  BigramModel small(4);
+  Trainer other{SharedWeights{small}, protocol(), ExactMatch{}, Recipe{Grpo{}}};
+  CHECK_THROWS_WITH(other.load(*latest_checkpoint(folder.path(), {}).checkpoint),
+                    ContainsSubstring("model0.weights"));
+}
+
+TEST_CASE("impossible trainer options are refused", "[train]") {
+  BigramModel model = guessing::model();
+  CHECK_THROWS_WITH((Trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
+                             LocalCollective{}, {.group_size = 0}}),
+                    ContainsSubstring("at least 1"));
 }

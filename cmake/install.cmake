@@ -1,0 +1,15 @@
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(dualagent_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/dualagent)
+install(TARGETS dualagent EXPORT dualagent FILE_SET HEADERS)
+install(EXPORT dualagent NAMESPACE dualagent:: FILE dualagent-targets.cmake
+        DESTINATION ${dualagent_package_dir})
+configure_package_config_file(cmake/dualagent-config.cmake.in
+  ${CMAKE_CURRENT_BINARY_DIR}/dualagent-config.cmake
+  INSTALL_DESTINATION ${dualagent_package_dir})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/dualagent-config-version.cmake
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dualagent-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/dualagent-config-version.cmake
+        DESTINATION ${dualagent_package_dir})

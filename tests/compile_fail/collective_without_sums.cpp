@@ -1,0 +1,14 @@
+// expect: a Collective needs rank
+#include "dualagent/train/trainer.hpp"
+#include "support/bigram_model.hpp"
+#include "support/toy_protocol.hpp"
+
+using namespace dualagent;
+
+struct Alone {};
+
+int main() {
+  BigramModel model(toy::vocab);
+  Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Grpo{}}, Alone{}};
+}

@@ -1,0 +1,16 @@
+# cmake -DCOMPILER=g++ -DCASE=x.cpp -DROOT=PROJECT -P run_case.cmake
+file(STRINGS ${CASE} first_line LIMIT_COUNT 1)
+string(REGEX REPLACE "^// expect: (.*)$" "\\1" expected "${first_line}")
+if(expected STREQUAL first_line)
+  message(FATAL_ERROR "${CASE} does not begin with '// expect: REGEX'")
+endif()
+execute_process(
+  COMMAND ${COMPILER} -std=c++20 -fsyntax-only -I${ROOT}/include -I${ROOT}/kernels_inl -I${ROOT}/tests ${CASE}
+  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
+if(code EQUAL 0)
+  message(FATAL_ERROR "${CASE} compiles, but must not")
+endif()
+string(REGEX MATCH "[^\n]*error[^\n]*" first_error "${text}")
+if(NOT first_error MATCHES "${expected}")
+  message(FATAL_ERROR "the first error of ${CASE} is not our sentence:\n${text}")
+endif()

@@ -1,0 +1,16 @@
+// expect: a TrainingView needs 'bool trains
+#include "dualagent/train/trainer.hpp"
+#include "support/bigram_model.hpp"
+#include "support/toy_protocol.hpp"
+
+using namespace dualagent;
+
+struct Everything {
+  bool trains(const Rollout&, const Span&) const { return true; }
+};
+
+int main() {
+  BigramModel model(toy::vocab);
+  Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Grpo{}, Everything{}}, LocalCollective{}};
+}

@@ -1,0 +1,25 @@
+# The floor check must refuse an upward include, an unknown folder and a header that the umbrella
+# misses, and accept a good tree.
+function(expect name content umbrella wanted)
+  set(root ${WORK}/${name})
+  file(REMOVE_RECURSE ${root})
+  file(WRITE ${root}/include/dualagent/dualagent.hpp "${umbrella}")
+  file(WRITE ${root}/include/dualagent/train/b.hpp "#pragma once\n")
+  file(WRITE ${root}/include/dualagent/core/a.hpp "${content}")
+  if(name STREQUAL "folder")
+    file(WRITE ${root}/include/dualagent/attic/c.hpp "#pragma once\n")
+  endif()
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${root} -P ${CMAKE_CURRENT_LIST_DIR}/check_floors.cmake
+                  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
+  if(wanted STREQUAL "" AND NOT code EQUAL 0)
+    message(FATAL_ERROR "${name}: a good tree was refused: ${text}")
+  elseif(NOT wanted STREQUAL "" AND (code EQUAL 0 OR NOT text MATCHES "${wanted}"))
+    message(FATAL_ERROR "${name}: expected '${wanted}', got: ${text}")
+  endif()
+endfunction()
+
+set(both "#include \"dualagent/core/a.hpp\"\n#include \"dualagent/train/b.hpp\"\n")
+expect(good "#pragma once\n" "${both}" "")
+expect(upward "#include \"dualagent/train/b.hpp\"\n" "${both}" "includes dualagent/train/b.hpp")
+expect(umbrella "#pragma once\n" "#include \"dualagent/train/b.hpp\"\n" "a.hpp is missing")
+expect(folder "#pragma once\n" "${both}" "no.*floor")

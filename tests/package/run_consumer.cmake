@@ -1,0 +1,21 @@
+# Configures, builds and runs the consumer that uses the library in this WAY.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(NOT code EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command} failed:\n${text}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+set(extra "")
+if(WAY STREQUAL "find_package")
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  set(extra -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+else()
+  set(extra -DDUALAGENT_SOURCE=${ROOT})
+endif()
+run(${CMAKE_COMMAND} -S ${ROOT}/tests/package/${WAY} -B ${WORK}/build -DCMAKE_CXX_COMPILER=${CXX}
+    -DCMAKE_BUILD_TYPE=Release ${extra})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/consumer)

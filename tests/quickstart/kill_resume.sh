@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# kill -9 at random moments, then --resume: the final weights must equal, byte for byte, those of a
+# run that nobody disturbed.
+#   bash tests/quickstart/kill_resume.sh [KILLS] [quickstart options]
+# Default: 5 kills of a short run. The whole run: kill_resume.sh 20 --only dual
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+kills=${1:-5}
+shift || true
+options=("$@")
+[ ${#options[@]} -gt 0 ] ||
+  options=(--only frozen_summarizer --warm-start-steps 300 --steps 4 --eval-tasks 10)
+work=$root/build/kill_resume
+rm -rf "$work"
+bash "$root/examples/quickstart/run.sh" --help >/dev/null  # builds
+program=$root/build/quickstart/examples/quickstart
+
+start=$(date +%s%N)
+"$program" "${options[@]}" --out "$work/undisturbed" >"$work.log" 2>&1 ||
+  { tail -n 20 "$work.log" >&2; exit 1; }
+span_ms=$((($(date +%s%N) - start) / 1000000))
+
+done_kills=0
+resume=()
+while [ "$done_kills" -lt "$kills" ]; do
+  # A share of the undisturbed run's time, so that the kills spread over all phases.
+  wait_ms=$(((RANDOM * 32768 + RANDOM) % (2 * span_ms / kills + 100) + 20))
+  "$program" "${options[@]}" --out "$work/killed" "${resume[@]}" >>"$work.log" 2>&1 &
+  pid=$!
+  sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
+  if kill -9 "$pid" 2>/dev/null; then
+    done_kills=$((done_kills + 1))
+    echo "kill $done_kills after $wait_ms ms: $(find "$work/killed/checkpoints" -name '*.safetensors' 2>/dev/null | sort | tail -n 1 | sed "s|$work/killed/||")"
+  else
+    echo "the run ended before $wait_ms ms; it goes on from its last checkpoints again"
+    find "$work/killed/checkpoints" -name '*.safetensors' | sort | tail -n 1 | xargs rm -f
+  fi
+  wait "$pid" 2>/dev/null || true
+  resume=()
+  [ -d "$work/killed/checkpoints" ] && resume=(--resume)
+done
+"$program" "${options[@]}" --out "$work/killed" "${resume[@]}" >>"$work.log" 2>&1 ||
+  { tail -n 20 "$work.log" >&2; exit 1; }
+
+compared=0
+while read -r file; do
+  cmp "$work/undisturbed/$file" "$work/killed/$file"
+  compared=$((compared + 1))
+done < <(cd "$work/undisturbed" && find models -type f | sort)
+[ "$compared" -gt 0 ] || { echo "there are no models to compare" >&2; exit 1; }
+echo "$compared files are equal byte for byte after $done_kills kills"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds the tests and runs them.
+#   bash tests/run.sh [ctest options]      e.g.  bash tests/run.sh -R model
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash cmake/install-deps.sh test
+echo "== configure"
+mkdir -p build
+cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+echo "== build"
+cmake --build --preset release -j "$(nproc)"
+echo "== test"
+ctest --preset release "$@"
+if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then
+  echo "CUDA tests: none yet"
+else
+  echo "CUDA tests: no device"
+fi

@@ -1,0 +1,54 @@
+#include "dualagent/trace/task_file.hpp"
+
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("tasks are read back as they were written", "[trace]") {
+  TemporaryFolder folder;
+  const std::vector<Task> tasks{
+      {.id = "a", .prompt = "1 + 1?", .answer = "2", .seed = 18446744073709551615U},
+      {.id = "b\"\n", .prompt = "\xC3\xA4", .answer = "", .seed = 0, .max_calls = 7}};
+  write_tasks(folder / "t.jsonl", tasks);
+  const std::vector<Task> read = read_tasks(folder / "t.jsonl");
+  REQUIRE(read.size() == 2);
+  CHECK(read[0].seed == 18446744073709551615U);
+  CHECK(!read[0].max_calls);
+  CHECK(read[1].id == "b\"\n");
+  CHECK(read[1].prompt == "\xC3\xA4");
+  CHECK(read[1].max_calls == 7);
+}
+
+TEST_CASE("a bad task is refused with file and line", "[trace]") {
+  TemporaryFolder folder;
+  const std::string good = R"({"id":"a","prompt":"p","answer":"x"})";
+  const auto refused = [&](const std::string& row, const std::string& why) {
+    write_file_atomically(folder / "t.jsonl", good + "\n \n" + row + "\n");
+    CHECK_THROWS_WITH(read_tasks(folder / "t.jsonl"),
+                      ContainsSubstring("t.jsonl:3") && ContainsSubstring(why));
+  };
+  refused("[1]", "not a JSON object");
+  refused(R"({"id":"b","prompt":"p"})", "no \"answer\"");
+  refused(R"({"id":"b","prompt":"p","answer":3})", "\"answer\" is not a text");
+  refused(R"({"id":"b","prompt":"p","answer":"x","seed":-1})", "\"seed\" is not a whole number");
+  refused(R"({"id":"b","prompt":"p","answer":"x","sed":1})", "unknown key \"sed\"");
+  refused(R"({"id":"","prompt":"p","answer":"x"})", "empty");
+  refused(R"({"id":"b","prompt":"p","answer":"x",)", "not valid JSON");
+  refused(good, "occurs twice");
+}
+
+TEST_CASE("a task file without tasks is refused, a check can refuse a row", "[trace]") {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "empty.jsonl", "\n\n");
+  CHECK_THROWS_WITH(read_tasks(folder / "empty.jsonl"), ContainsSubstring("no tasks"));
+  write_file_atomically(folder / "one.jsonl", R"({"id":"a","prompt":"p","answer":"x"})");
+  CHECK_THROWS_WITH(read_tasks(folder / "one.jsonl",
+                               [](Task& task, const std::string& where) {
+                                 throw Error("no " + task.prompt, where);
+                               }),
+                    ContainsSubstring("no p") && ContainsSubstring("one.jsonl:1"));
+}

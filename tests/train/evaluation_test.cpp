@@ -1,0 +1,42 @@
+#include "dualagent/train/evaluation.hpp"
+
+#include "support/catch.hpp"
+#include "support/guessing_pair.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("an evaluation plays each task once and trains nothing", "[train]") {
+  BigramModel model = guessing::model();
+  const std::vector<double> before = guessing::weights(model);
+  RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
+  const std::vector<Task> tasks = guessing::five_tasks(300);
+  const RandomStream random = RandomStream::from_seed(5);
+  const Evaluation first = evaluate(scheduler, tasks, ExactMatch{}, {}, random);
+  REQUIRE(first.rollouts.size() == 300);
+  CHECK(guessing::weights(model) == before);
+  double sum = 0;
+  std::size_t aborted = 0;
+  for (std::size_t i = 0; i < 300; ++i) {
+    CHECK(first.rollouts[i].task_id == tasks[i].id);
+    if (first.rollouts[i].status == RolloutStatus::aborted) ++aborted;
+    else if (first.rollouts[i].answer == "5") sum += 1;
+  }
+  REQUIRE(sum > 0);
+  CHECK(first.aborted == aborted);
+  CHECK(first.reward_mean == Approx(sum / static_cast<double>(300 - aborted)));
+  CHECK(evaluate(scheduler, tasks, ExactMatch{}, {}, random).reward_mean == first.reward_mean);
+}
+
+TEST_CASE("a greedy evaluation does not depend on the random stream", "[train]") {
+  BigramModel model = guessing::model();
+  RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
+  const auto answers = [&](std::uint64_t seed) {
+    std::string all;
+    for (const Rollout& rollout :
+         evaluate(scheduler, guessing::five_tasks(9), ExactMatch{}, {{0.0F}, {0.0F}},
+                  RandomStream::from_seed(seed)).rollouts)
+      all += rollout.ending + rollout.answer.value_or("-") + ";";
+    return all;
+  };
+  CHECK(answers(1) == answers(2));
+}

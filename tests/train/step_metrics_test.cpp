@@ -1,0 +1,71 @@
+#include "dualagent/train/step_metrics.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+Sampled sampled(AgentRole agent, std::size_t tokens) {
+  return BackendAccess::sampled(agent, 0, std::vector<Token>(tokens, 1),
+                                std::vector<float>(tokens, -0.5F));
+}
+
+}  // namespace
+
+TEST_CASE("lengths and compression are those of the sampled spans", "[train]") {
+  Rollout rollout;
+  rollout.reward = 0.5;
+  rollout.turns = 2;
+  rollout.segments.resize(2);
+  Context& first = rollout.segments[0].context;
+  first.append(Provenance::prompt, std::vector<Token>(10, 0));
+  first.append(sampled(AgentRole::answerer, 6));
+  first.append(sampled(AgentRole::summarizer, 4));  // replaces 16 tokens by 4
+  Context& second = rollout.segments[1].context;
+  second.append(Provenance::summary, std::vector<Token>(4, 1), AgentRole::summarizer);
+  second.append(sampled(AgentRole::answerer, 3));
+  RolloutSums sums;
+  sums.add(rollout);
+  CHECK(sums.answerer_tokens == 9);
+  CHECK(sums.summarizer_tokens == 4);
+  CHECK(sums.summaries == 1);
+  CHECK(sums.compression == 4.0);
+  CHECK(sums.reward == 0.5);
+
+  rollout.status = RolloutStatus::aborted;
+  sums.add(rollout);
+  CHECK(sums.rollouts == 2);
+  CHECK(sums.counted() == 1);
+  CHECK(sums.reward == 0.5);
+}
+
+TEST_CASE("rates are tokens over seconds, and 0 where nothing was timed", "[train]") {
+  StepMetrics metrics;
+  CHECK(metrics.rollout_tokens_per_second() == 0);
+  metrics.rollouts = 11;
+  metrics.aborted = 1;
+  metrics.answerer_tokens = 20;
+  metrics.summaries = 2;
+  metrics.summarizer_tokens = 5;
+  metrics.rollout_seconds = 0.5;
+  metrics.trained_positions = 90;
+  metrics.update_seconds = 3;
+  CHECK(metrics.rollout_tokens_per_second() == Approx(10 * 30 / 0.5));
+  CHECK(metrics.update_tokens_per_second() == Approx(30));
+}
+
+TEST_CASE("every measurement is visited under a name of its own", "[train]") {
+  std::set<std::string> names;
+  std::size_t visits = 0;
+  StepMetrics{}.for_each([&](const char* name, double) {
+    names.insert(name);
+    ++visits;
+  });
+  CHECK(names.size() == visits);
+  CHECK(visits == 23);
+}
