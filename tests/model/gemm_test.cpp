@@ -176,6 +176,44 @@ TEMPLATE_TEST_CASE("accumulating adds the finished product to what was there", "
   CHECK(different == 0);
 }
 
+TEMPLATE_TEST_CASE("gemv multiplies every row by a matrix of its own with the bits of gemm",
+                   "[model][gemm]", float, double) {
+  using T = TestType;
+  constexpr std::size_t depth = 45;
+  for (const std::size_t heads : {1U, 2U, 3U, 4U, 7U, 8U})
+    for (const std::size_t columns : {6U, 16U, 32U, 48U, 83U}) {
+      const auto a = random_matrix<T>(heads, depth, 2, 12, false);
+      const auto all = random_matrix<T>(heads * depth, columns, 1, 13, false);
+      const std::size_t next = depth * all.leading;
+      Matrix<T> c(heads, columns, 3), expected(heads, columns, 3);
+      gemv(heads, columns, depth, a.data.data(), a.leading, all.data.data(), all.leading, next,
+           c.data.data(), c.leading);
+      for (std::size_t h = 0; h < heads; ++h)
+        gemm(1, columns, depth, Strided<T>{&a.at(h, 0), a.leading}, &all.at(h * depth, 0),
+             all.leading, &expected.at(h, 0), expected.leading);
+      INFO(heads << " heads, " << columns << " columns");
+      CHECK(c.data == expected.data);
+
+      const std::size_t padded = kernels::padded<T>(columns);
+      std::vector<T> panels;
+      for (std::size_t h = 0; h < heads; ++h) {
+        Matrix<T> one(depth, columns, 0);
+        for (std::size_t k = 0; k < depth; ++k)
+          for (std::size_t j = 0; j < columns; ++j) one.at(k, j) = all.at(h * depth + k, j);
+        const std::vector<T> part = in_panels(one);
+        panels.insert(panels.end(), part.begin(), part.end());
+      }
+      Matrix<T> wide(heads, padded, 0);
+      gemv(heads, padded, depth, a.data.data(), a.leading,
+           Panels<T>{panels.data(), depth * kernels::kLanes<T>}, depth * padded, wide.data.data(),
+           wide.leading);
+      std::size_t different = 0;
+      for (std::size_t h = 0; h < heads; ++h)
+        for (std::size_t j = 0; j < columns; ++j) different += wide.at(h, j) != expected.at(h, j);
+      CHECK(different == 0);
+    }
+}
+
 TEMPLATE_TEST_CASE("panel_index follows the panels", "[model][gemm]", float, double) {
   constexpr std::size_t lanes = kernels::kLanes<TestType>;
   CHECK(panel_index<TestType>(5, 0, 0) == 0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "dualagent/kernels/simd.inl"
 
@@ -85,11 +86,13 @@ template <class T, Store mode, int kRows>
 inline void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a, RightOperand<T> b,
                       bool padded, T* c, std::size_t ldc) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
-  constexpr int kWide = kRows <= 2 ? 4 : 2;  // vectors; few rows need more sums in flight
   const std::size_t vectors = columns / kLanes;
   std::size_t v = 0;
-  for (; v + kWide <= vectors; v += kWide)
-    gemm_tile<T, mode, kRows, kWide>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
+  if constexpr (kRows <= 2)  // few rows need more columns to keep the adders busy
+    for (; v + 4 <= vectors; v += 4)
+      gemm_tile<T, mode, kRows, 4>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
+  for (; v + 2 <= vectors; v += 2)
+    gemm_tile<T, mode, kRows, 2>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
   for (; v < vectors; ++v)
     gemm_tile<T, mode, kRows, 1>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
   if (v * kLanes == columns) return;
@@ -139,6 +142,62 @@ void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, Strid
   }
 }
 
+/// kHeads products of one row each, every one with a right operand of its own.
+template <class T, int kHeads, int kVectors>
+inline void gemv_tile(std::size_t depth, const T* a, std::size_t lda, RightOperand<T> b,
+                      std::size_t next_b, T* c, std::size_t ldc) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  kernels::Simd<T> sum[kHeads][kVectors] = {};
+  for (std::size_t k = 0; k < depth; ++k)
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < kHeads; ++i) {
+      const auto left = kernels::broadcast(a[i * lda + k]);
+#pragma GCC unroll 16
+      for (std::size_t j = 0; j < kVectors; ++j)
+        sum[i][j] = kernels::multiply_add(
+            left, kernels::load<T>(b.data + i * next_b + k * b.row + j * b.vector), sum[i][j]);
+    }
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < kHeads; ++i)
+#pragma GCC unroll 16
+    for (std::size_t j = 0; j < kVectors; ++j)
+      kernels::store<T>(c + i * ldc + j * kLanes, sum[i][j]);
+}
+
+template <class T, int kHeads>
+inline void gemv_heads(std::size_t columns, std::size_t depth, const T* a, std::size_t lda,
+                       RightOperand<T> b, std::size_t next_b, T* c, std::size_t ldc) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  const std::size_t vectors = columns / kLanes;
+  std::size_t v = 0;
+  for (; v + 2 <= vectors; v += 2)
+    gemv_tile<T, kHeads, 2>(depth, a, lda, b.from_vector(v), next_b, c + v * kLanes, ldc);
+  if (v < vectors)
+    gemv_tile<T, kHeads, 1>(depth, a, lda, b.from_vector(v), next_b, c + v * kLanes, ldc);
+  for (std::size_t i = 0; i < kHeads; ++i)
+    for (std::size_t j = vectors * kLanes; j < columns; ++j) {
+      T sum{0};
+      for (std::size_t k = 0; k < depth; ++k)
+        sum = kernels::multiply_add_scalar(
+            a[i * lda + k], b.data[i * next_b + k * b.row + vectors * b.vector + j % kLanes], sum);
+      c[i * ldc + j] = sum;
+    }
+}
+
+template <class T>
+void gemv_all(std::size_t heads, std::size_t columns, std::size_t depth, const T* a,
+              std::size_t lda, RightOperand<T> b, std::size_t next_b, T* c, std::size_t ldc) {
+  std::size_t i = 0;
+  const auto take = [&]<int kHeads>(std::integral_constant<int, kHeads>) {
+    for (; i + kHeads <= heads; i += kHeads)
+      gemv_heads<T, kHeads>(columns, depth, a + i * lda, lda,
+                            {b.data + i * next_b, b.row, b.vector}, next_b, c + i * ldc, ldc);
+  };
+  take(std::integral_constant<int, 4>{});
+  take(std::integral_constant<int, 2>{});
+  take(std::integral_constant<int, 1>{});
+}
+
 }  // namespace detail
 
 /// C[rows, columns] = A[rows, depth] B[depth, columns], or += with Store::accumulate.
@@ -159,6 +218,23 @@ void gemm(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a
           std::size_t ldc) {
   detail::gemm_blocks<T, mode>(rows, columns, depth, a, {b.data, kernels::kLanes<T>, b.panel}, true,
                                c, ldc);
+}
+
+/// Row i of C[heads, columns] = row i of A[heads, depth] times B_i [depth, columns], a right
+/// operand that begins `next_b` elements after the one before it. Element by element the bits of
+/// `gemm`.
+template <class T>
+void gemv(std::size_t heads, std::size_t columns, std::size_t depth, const T* a, std::size_t lda,
+          const T* b, std::size_t ldb, std::size_t next_b, T* c, std::size_t ldc) {
+  detail::gemv_all<T>(heads, columns, depth, a, lda, {b, ldb, kernels::kLanes<T>}, next_b, c, ldc);
+}
+
+/// The same with every B_i in panels; `columns` is a multiple of the lanes.
+template <class T>
+void gemv(std::size_t heads, std::size_t columns, std::size_t depth, const T* a, std::size_t lda,
+          Panels<T> b, std::size_t next_b, T* c, std::size_t ldc) {
+  detail::gemv_all<T>(heads, columns, depth, a, lda, {b.data, kernels::kLanes<T>, b.panel}, next_b,
+                      c, ldc);
 }
 
 }  // namespace dualagent

@@ -31,7 +31,8 @@ class KeyValueCache {
   }
 
   std::size_t capacity() const { return capacity_; }
-  T* keys(std::size_t layer, std::size_t head) {  // [head_dim, capacity] in panels
+  std::size_t next_head() const { return dim_ * capacity_; }  // elements from a head to the next
+  T* keys(std::size_t layer, std::size_t head) {              // [head_dim, capacity] in panels
     return keys_.data() + (layer * kv_heads_ + head) * dim_ * capacity_;
   }
   T* values(std::size_t layer, std::size_t head) {  // [capacity, head_dim]
@@ -142,12 +143,11 @@ class Decoder {
 
   /// One worker's share of a step and its scratch memory.
   struct Worker {
-    explicit Worker(std::size_t layers) : activations(layers) {}
     std::size_t begin = 0, end = 0;      // running requests
     std::vector<std::size_t> counts;     // [requests] rows of each
     std::vector<std::size_t> positions;  // [rows]
     std::vector<T> x;                    // [rows, hidden]
-    std::vector<LayerActivations<T>> activations;
+    LayerActivations<T> activations;     // of the layer at work
     std::vector<T> scores;
     std::vector<std::size_t> sampling;  // [S] requests that sample in this step
     std::vector<T> normed;              // [S, hidden]
@@ -237,7 +237,7 @@ class Decoder {
   }
 
   void deal_work(std::size_t workers) {
-    while (workers_.size() < workers) workers_.emplace_back(weights_->config().num_hidden_layers);
+    while (workers_.size() < workers) workers_.emplace_back();
     std::size_t rows = 0;
     for (const Running& running : running_) rows += rows_of(running);
     std::size_t next = 0, dealt = 0;
@@ -252,9 +252,8 @@ class Decoder {
   void step(Worker& worker) {
     gather(worker);
     if (worker.positions.empty()) return;
-    for (std::size_t l = 0; l < worker.activations.size(); ++l)
-      forward_layer(*weights_, *rotary_, l, worker.positions, worker.x.data(),
-                    worker.activations[l],
+    for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
+      forward_layer(*weights_, *rotary_, l, worker.positions, worker.x.data(), worker.activations,
                     [&](const T* qkv, T* mixed) { attend(worker, l, qkv, mixed); });
     sample_all(worker);
   }
@@ -283,7 +282,8 @@ class Decoder {
     const std::size_t dim = config.head_dim;
     const std::size_t ld = weights_->qkv_size();
     const std::size_t ld_out = weights_->heads_size();
-    const std::size_t share = config.num_attention_heads / config.num_key_value_heads;
+    const std::size_t kv_heads = config.num_key_value_heads;
+    const std::size_t share = config.num_attention_heads / kv_heads;
     std::size_t row = 0;
     for (std::size_t r = worker.begin; r < worker.end; ++r) {
       const std::size_t count = worker.counts[r - worker.begin];
@@ -292,12 +292,17 @@ class Decoder {
       const std::size_t first = worker.positions[row];
       append(cache, layer, first, count, qkv + row * ld);
       const std::size_t width = kernels::padded<T>(first + count);
-      LayerActivations<T>::grow(worker.scores, count * cache.capacity());
-      for (std::size_t head = 0; head < config.num_attention_heads; ++head)
-        attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
-                    Panels<T>{cache.keys(layer, head / share), dim * kernels::kLanes<T>},
-                    cache.values(layer, head / share), dim, worker.scores.data(), width,
-                    mixed + row * ld_out + head * dim, ld_out);
+      LayerActivations<T>::grow(worker.scores, std::max(count, kv_heads) * cache.capacity());
+      if (count == 1)
+        attend_position(config, first + 1, qkv + row * ld, cache.keys(layer, 0),
+                        cache.values(layer, 0), cache.next_head(), worker.scores.data(),
+                        mixed + row * ld_out);
+      else
+        for (std::size_t head = 0; head < config.num_attention_heads; ++head)
+          attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
+                      Panels<T>{cache.keys(layer, head / share), dim * kernels::kLanes<T>},
+                      cache.values(layer, head / share), dim, worker.scores.data(), width,
+                      mixed + row * ld_out + head * dim, ld_out);
       row += count;
     }
   }

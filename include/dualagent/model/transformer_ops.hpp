@@ -84,14 +84,27 @@ void swiglu_backward(std::size_t n, const T* gate, const T* up, const T* d_act, 
   });
 }
 
+/// Largest of n numbers; n is a multiple of the lanes.
+template <class T>
+inline T largest(std::size_t n, const T* x) {
+  Vec<T> top = kernels::load<T>(x);
+  for (std::size_t i = kernels::kLanes<T>; i < n; i += kernels::kLanes<T>) {
+    const Vec<T> next = kernels::load<T>(x + i);
+    top = next > top ? next : top;
+  }
+  T result = top[0];
+  for (std::size_t lane = 1; lane < kernels::kLanes<T>; ++lane)
+    result = top[lane] > result ? top[lane] : result;
+  return result;
+}
+
 /// p = softmax(scale * s) over the first n entries; entries n .. width - 1 become exactly 0.
 /// `width` is a multiple of the lanes.
 template <class T>
 [[gnu::noinline]] void softmax_row(std::size_t n, std::size_t width, T scale, T* s) {
-  T top = s[0];
-  for (std::size_t i = 1; i < n; ++i) top = s[i] > top ? s[i] : top;
   const std::size_t used = kernels::padded<T>(n);
   for (std::size_t i = n; i < used; ++i) s[i] = T{-1e30F};
+  const T top = largest(used, s);
   Vec<T> sum{};
   for (std::size_t i = 0; i < used; i += kernels::kLanes<T>) {
     const Vec<T> e = kernels::exp((kernels::load<T>(s + i) - top) * scale);
@@ -118,10 +131,9 @@ struct LogitsRow {
 template <class T>
 [[gnu::noinline]] LogitsRow<T> log_softmax_row(std::size_t n, T inverse_temperature, T* logits,
                                                T* e) {
-  T top = logits[0];
-  for (std::size_t i = 1; i < n; ++i) top = logits[i] > top ? logits[i] : top;
   const std::size_t width = kernels::padded<T>(n);
   for (std::size_t i = n; i < width; ++i) logits[i] = T{-1e30F};
+  const T top = largest(width, logits);
   Vec<T> sum{};
   Vec<T> weighted{};
   for (std::size_t i = 0; i < width; i += kernels::kLanes<T>) {
