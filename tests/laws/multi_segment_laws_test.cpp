@@ -23,10 +23,14 @@ Tokens speak(std::span<const Token>, AgentRole agent, const RandomStream& random
   const Token drawn = toy::digit(static_cast<int>(random.below(0, 7)));
   if (agent == AgentRole::summarizer) return {toy::summary, drawn, toy::end};
   switch (random.below(1, 24)) {
-    case 0: return {toy::call, toy::digit(7), toy::end};  // breaks the environment
-    case 1: return {toy::end};                            // malformed
-    case 2: return {toy::answer, drawn, toy::end};
-    default: return {toy::call, drawn, toy::end};
+    case 0:
+      return {toy::call, toy::digit(7), toy::end};  // breaks the environment
+    case 1:
+      return {toy::end};  // malformed
+    case 2:
+      return {toy::answer, drawn, toy::end};
+    default:
+      return {toy::call, drawn, toy::end};
   }
 }
 

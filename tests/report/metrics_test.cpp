@@ -69,6 +69,31 @@ TEST_CASE("records are lines of JSON, numbers with the digits that read back",
   CHECK(records[3].step == ~std::uint64_t{0});
 }
 
+TEST_CASE("numbers read back exactly, the sign of zero included", "[report][metrics]") {
+  const TemporaryFolder folder;
+  MetricsWriter writer(folder / "m");
+  const std::vector<double> values{0.0,
+                                   -0.0,
+                                   0.1,
+                                   1.0 / 3,
+                                   -1e-300,
+                                   5e-324,
+                                   1.7e308,
+                                   1e15,
+                                   1e16,
+                                   1e22,
+                                   9007199254740993.0,
+                                   1.8446744073709552e19,
+                                   -9.3e18};
+  for (std::size_t i = 0; i < values.size(); ++i) writer.write(i, {{"x", values[i]}});
+  const auto records = read_metrics(folder / "m");
+  REQUIRE(records.size() == values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    CHECK(records[i].number("x") == values[i]);
+    CHECK(std::signbit(*records[i].number("x")) == std::signbit(values[i]));
+  }
+}
+
 TEST_CASE("each record is on disk before write returns", "[report][metrics]") {
   const TemporaryFolder folder;
   MetricsWriter writer(folder / "m");

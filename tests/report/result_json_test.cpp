@@ -129,3 +129,22 @@ TEST_CASE("what is no result is refused with its path", "[report][result]") {
     CHECK_THROWS_WITH(read_result(folder / "r.json"), ContainsSubstring("r.json"));
   }
 }
+
+TEST_CASE("counts that are no whole numbers are refused, not cast", "[report][result]") {
+  const TemporaryFolder folder;
+  const auto reason = [&](const std::string& seed, const std::string& tasks) {
+    std::ofstream(folder / "r.json")
+        << "{\"seed\":" << seed << ",\"seconds\":1,\"max_abs_log_ratio\":0,\"rows\":[{"
+        << "\"name\":\"a\",\"tasks\":" << tasks << ",\"solved_sampled\":1,\"solved_greedy\":2}]}";
+    try {
+      return std::to_string(read_result(folder / "r.json").rows.at(0).sampled.trials);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  CHECK(reason("1", "2") == "2");
+  for (const char* bad : {"-1", "1.5", "184467440737095516150", "1e30", "true", "\"1\""}) {
+    CHECK_THAT(reason(bad, "2"), ContainsSubstring("not a whole number"));
+    CHECK_THAT(reason("1", bad), ContainsSubstring("not a whole number"));
+  }
+}

@@ -42,6 +42,7 @@ class Metric {
     } else {
       const auto number = static_cast<double>(value);
       json_ = std::isfinite(number) ? shortest_text(number) : "null";
+      if (json_ == "-0") json_ = "-0.0";  // which JSON would read as the whole number 0
     }
   }
   /// Errors: throws when the text is not valid UTF-8.

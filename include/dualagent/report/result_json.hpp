@@ -110,16 +110,20 @@ inline void write_result(const std::filesystem::path& path, const RunResult& res
 /// several runs. Errors: Error with the path when a key is missing or has the wrong type.
 inline RunResult read_result(const std::filesystem::path& path) {
   const nlohmann::json object = parse_json(read_file(path), path.string());
+  const auto whole = [&](const nlohmann::json& value) {  // get() of 1e30 would be undefined
+    if (!value.is_number_unsigned()) detail::refuse_result("not a whole number", path.string());
+    return value.get<std::uint64_t>();
+  };
   try {
-    RunResult result{.seed = object.at("seed").get<std::uint64_t>(),
+    RunResult result{.seed = whole(object.at("seed")),
                      .seconds = object.at("seconds").get<double>(),
                      .rows = {},
                      .max_abs_log_ratio = object.at("max_abs_log_ratio").get<double>()};
     for (const nlohmann::json& row : object.at("rows")) {
-      const auto tasks = row.at("tasks").get<std::size_t>();
+      const std::size_t tasks = whole(row.at("tasks"));
       result.rows.push_back({.name = row.at("name").get<std::string>(),
-                             .sampled = {row.at("solved_sampled").get<std::size_t>(), tasks},
-                             .greedy = {row.at("solved_greedy").get<std::size_t>(), tasks}});
+                             .sampled = {whole(row.at("solved_sampled")), tasks},
+                             .greedy = {whole(row.at("solved_greedy")), tasks}});
     }
     return result;
   } catch (const nlohmann::json::exception& error) {

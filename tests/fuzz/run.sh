@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Fuzzes every parser of outside bytes, each target for SECONDS, two at a time.
+#   bash tests/fuzz/run.sh [SECONDS] [TARGET...]      e.g.  bash tests/fuzz/run.sh 60 safetensors
+# Needs clang++ with libFuzzer. Everything made lies in build/fuzz; tests/fuzz/corpus is only read.
+# A finding is printed with the command that repeats it, and makes the exit status 1.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=${1:-60}
+shift || true
+if ! command -v clang++ >/dev/null 2>&1; then
+  echo "fuzz: clang++ is not installed (Debian: apt-get install clang)" >&2
+  exit 1
+fi
+out=build/fuzz
+mkdir -p "$out"
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then
+  for source in tests/fuzz/*_fuzz.cpp; do targets+=("$(basename "$source" _fuzz.cpp)"); done
+fi
+
+two_at_a_time() { # FUNCTION: for each target; fails if any call failed
+  local failed=0 target
+  for target in "${targets[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || failed=1; done
+    "$1" "$target" &
+  done
+  while [ "$(jobs -p | wc -l)" -gt 0 ]; do wait -n || failed=1; done
+  return "$failed"
+}
+
+build() { # TARGET
+  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+    -I include -I kernels_inl -I examples -I examples/quickstart \
+    "tests/fuzz/$1_fuzz.cpp" -o "$out/$1"
+}
+
+fuzz() { # TARGET
+  local target=$1 log=$out/$1.log status=0
+  mkdir -p "$out/corpus/$target"
+  "$out/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+    -dict=tests/fuzz/json.dict -print_final_stats=1 -artifact_prefix="$out/$target-finding-" \
+    "$out/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1 || status=$?
+  printf '%-16s %10s executions\n' "$target" \
+    "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+  [ "$status" -eq 0 ] && return
+  tail -n 40 "$log" >&2
+  echo "fuzz: $target has a finding; repeat it with $out/$target $out/$target-finding-*" >&2
+  return 1
+}
+
+two_at_a_time build
+two_at_a_time fuzz
