@@ -165,6 +165,26 @@ TEST_CASE("the Answerer goes on from prompt, summary and kept turns; the trigger
                                                  toy::answer, toy::digit(5), toy::end});
 }
 
+TEST_CASE("a trigger sees tokens, window, turns of the context and summaries of the rollout",
+          "[rollout]") {
+  struct FirstTurnOnly {
+    std::vector<ContextStatus>* seen;
+    bool should_summarize(const ContextStatus& status) const {
+      seen->push_back(status);
+      return status.summaries == 0;
+    }
+  };
+  std::vector<ContextStatus> seen;
+  play(protocol(FirstTurnOnly{&seen}, {.max_context_tokens = 50}),
+       {kCall, kSummary, kCall, kCall, kAnswer});
+  std::vector<std::vector<std::size_t>> statuses;
+  for (const ContextStatus& s : seen)
+    statuses.push_back({s.tokens, s.max_tokens, s.turns, s.summaries});
+  // Prompt 2, turn 3, observation 2; then prompt 2, summary 3, and again 5 per turn.
+  CHECK(statuses ==
+        std::vector<std::vector<std::size_t>>{{7, 50, 1, 0}, {10, 50, 1, 1}, {15, 50, 2, 1}});
+}
+
 TEST_CASE("a corrected turn goes on, and counts against the turn limit", "[rollout]") {
   const Line broken{{toy::end}};
   const auto corrects =
