@@ -96,7 +96,7 @@ inline void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a, Righ
   for (; v < vectors; ++v)
     gemm_tile<T, mode, kRows, 1>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
   if (v * kLanes == columns) return;
-  T last[kRows * kLanes];
+  T last[kRows * kLanes] = {};
   if (padded) {
     gemm_tile<T, Store::overwrite, kRows, 1>(depth, a, b.from_vector(v), last, kLanes);
   } else {

@@ -74,10 +74,8 @@ class Transformer {
   template <class Loss>
   void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
     run_shards(batch, [&](Shard& shard) { shard.backward(*core_, batch, loss, outputs); });
-    pool_->run([&](std::size_t worker) {  // in the order of the shards, whoever adds
-      const std::size_t begin = gradients_.size() * worker / pool_->size();
-      const std::size_t end = gradients_.size() * (worker + 1) / pool_->size();
-      for (const Shard& shard : shards_)
+    for_each_share([&](std::size_t begin, std::size_t end) {
+      for (const Shard& shard : shards_)  // in their order, whoever adds
         for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients[i];
     });
   }
@@ -90,7 +88,11 @@ class Transformer {
   std::span<const Scalar> parameters() const { return std::as_const(core_->weights).parameters(); }
   std::span<Scalar> gradients() { return gradients_; }
   std::span<const TensorInfo> tensors() const { return core_->weights.tensors(); }
-  void zero_gradients() { std::fill(gradients_.begin(), gradients_.end(), Scalar{0}); }
+  void zero_gradients() {
+    for_each_share([&](std::size_t begin, std::size_t end) {
+      std::fill(gradients_.data() + begin, gradients_.data() + end, Scalar{0});
+    });
+  }
   void weights_changed() {
     ++version_;
     pool_->for_each(core_->weights.refresh_parts(),
@@ -246,6 +248,18 @@ class Transformer {
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
     std::vector<Scalar> normed, inverse, logits, exps, d_normed, dx;
   };
+
+  /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for
+  /// the first-level cache, each worker its own share of them.
+  template <class Body>
+  void for_each_share(Body&& body) {
+    constexpr std::size_t kPart = 2048;
+    pool_->run([&](std::size_t worker) {
+      const std::size_t end = gradients_.size() * (worker + 1) / pool_->size();
+      for (std::size_t i = gradients_.size() * worker / pool_->size(); i < end; i += kPart)
+        body(i, std::min(i + kPart, end));
+    });
+  }
 
   /// Cuts the rows into shards of about equal tokens and runs them on the pool.
   template <class Body>
