@@ -120,9 +120,15 @@ TEST_CASE("a separate window shows the Summarizer the history as given", "[rollo
   CHECK(tokens_of(rollout.segments[0].context) == Tokens{1, 2, 3, 4, 7});
   CHECK(rollout.segments[1].owner == AgentRole::summarizer);
   CHECK(tokens_of(rollout.segments[1].context) == Tokens{1, 2, 3, 4, 7, 8, 5});
-  std::size_t sampled = 0;
-  for (const Span& span : rollout.segments[1].context.spans()) sampled += span.is_sampled();
-  CHECK(sampled == 1);
+  std::vector<std::pair<Provenance, AgentRole>> origins;
+  for (const Span& span : rollout.segments[1].context.spans())
+    origins.emplace_back(span.provenance, span.agent);
+  CHECK(origins == std::vector<std::pair<Provenance, AgentRole>>{
+                       {Provenance::prompt, AgentRole::answerer},
+                       {Provenance::action, AgentRole::answerer},  // the turn, as given
+                       {Provenance::observation, AgentRole::answerer},
+                       {Provenance::injected, AgentRole::answerer},
+                       {Provenance::sampled, AgentRole::summarizer}});
   CHECK(rollout.segments[2].owner == AgentRole::answerer);
   CHECK(rollout.segments[2].parent == 0U);  // it continues the Answerer's window
 }
