@@ -2,7 +2,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(dualagent_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/dualagent)
-install(TARGETS dualagent EXPORT dualagent FILE_SET HEADERS)
+install(TARGETS dualagent EXPORT dualagent FILE_SET HEADERS FILE_SET cuda)
 install(EXPORT dualagent NAMESPACE dualagent:: FILE dualagent-targets.cmake
         DESTINATION ${dualagent_package_dir})
 configure_package_config_file(cmake/dualagent-config.cmake.in

@@ -1,9 +1,17 @@
 # The installed package and the embedded source tree, each used by a project of its own.
 set(consumer_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
+# The consumers find nlohmann_json where this build found it.
+if(nlohmann_json_DIR)
+  set(consumer_json -Dnlohmann_json_DIR=${nlohmann_json_DIR})
+else()
+  set(consumer_json -DDUALAGENT_FETCH_DEPENDENCIES=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
+                    -DFETCHCONTENT_SOURCE_DIR_NLOHMANN_JSON=${nlohmann_json_SOURCE_DIR})
+endif()
 foreach(way find_package add_subdirectory)
   add_test(NAME package/${way}
     COMMAND ${CMAKE_COMMAND} -DWAY=${way} -DROOT=${PROJECT_SOURCE_DIR} -DBUILD=${PROJECT_BINARY_DIR}
             -DWORK=${consumer_dir}/${way} -DCXX=${CMAKE_CXX_COMPILER}
+            -DGENERATOR=${CMAKE_GENERATOR} "-DJSON=${consumer_json}"
             -P ${CMAKE_CURRENT_LIST_DIR}/run_consumer.cmake)
   set_tests_properties(package/${way} PROPERTIES TIMEOUT 600)
 endforeach()

@@ -8,14 +8,15 @@ function(run)
 endfunction()
 
 file(REMOVE_RECURSE ${WORK})
-set(extra "")
 if(WAY STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  # A fetched nlohmann_json is installed in the same prefix.
+  list(FILTER JSON INCLUDE REGEX "nlohmann_json_DIR")
   set(extra -DCMAKE_PREFIX_PATH=${WORK}/prefix)
 else()
   set(extra -DDUALAGENT_SOURCE=${ROOT})
 endif()
-run(${CMAKE_COMMAND} -S ${ROOT}/tests/package/${WAY} -B ${WORK}/build -DCMAKE_CXX_COMPILER=${CXX}
-    -DCMAKE_BUILD_TYPE=Release ${extra})
+run(${CMAKE_COMMAND} -S ${ROOT}/tests/package/${WAY} -B ${WORK}/build -G ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release ${extra} ${JSON})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)
