@@ -5,61 +5,77 @@
 # the exact command and fails.
 set -euo pipefail
 
+set_name=${1:-build}
+case $set_name in build | test | ci) ;; *)
+  echo "usage: install-deps.sh build | test | ci" >&2
+  exit 2
+  ;;
+esac
+
 have() { command -v "$1" >/dev/null 2>&1; }
 have_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
-gxx_is_new_enough() {
-  have g++ && [ "$(g++ -dumpversion | cut -d. -f1)" -ge 12 ]
+at_least() { # WANTED VERSION
+  [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+gxx_is_new_enough() { have g++ && at_least 12 "$(g++ -dumpfullversion)"; }
+cmake_is_new_enough() {
+  have cmake && at_least 3.24 "$(cmake --version | sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p')"
 }
 
-set_name=${1:-build}
-missing=()
-need() { missing+=("$@"); }
-
-if ! gxx_is_new_enough; then need g++; fi
-have make || need make
-have cmake || need cmake
-have ccache || need ccache
-have_header nlohmann/json.hpp || need nlohmann-json3-dev
-if [ "$set_name" != build ]; then
-  have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || need catch2
-fi
-if [ "$set_name" = ci ]; then
-  have clang++ || need clang
-  have clang-format || need clang-format
+find_missing() {
+  missing=()
+  gxx_is_new_enough || missing+=(g++)
+  have make || missing+=(make)
+  cmake_is_new_enough || missing+=(cmake)
+  have ccache || missing+=(ccache)
+  have_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
+  [ "$set_name" != build ] || return 0
+  have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
+  [ "$set_name" = ci ] || return 0
+  have git || missing+=(git)
+  have clang++ || missing+=(clang)
+  have clang-format || missing+=(clang-format)
+  # Sanitizers and libFuzzer of that clang; its version is known once clang is there.
   if have clang++ && [ ! -d "$(clang++ -print-resource-dir)/lib/linux" ]; then
-    need "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
-  elif ! have clang++; then
-    need libclang-rt-14-dev
+    missing+=("libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev")
   fi
-fi
-[ ${#missing[@]} -eq 0 ] && exit 0
+}
 
-command="apt-get install -y --no-install-recommends ${missing[*]}"
-if ! have apt-get; then
-  echo "These packages are missing: ${missing[*]}" >&2
-  echo "Install them with your system's package manager and run the command again." >&2
-  exit 2
-fi
-if [ "$(id -u)" -eq 0 ]; then
-  sudo=()
-elif have sudo && sudo -n true 2>/dev/null; then
-  sudo=(sudo)
-else
-  echo "These packages are missing: ${missing[*]}" >&2
-  echo "Install them and run the command again:" >&2
-  echo "  sudo apt-get update && sudo $command" >&2
-  exit 2
-fi
-echo "Installing ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp)
-if ! { "${sudo[@]}" apt-get update -q && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive $command; } >"$log" 2>&1; then
-  tail -n 20 "$log" >&2
-  echo "The installation failed; the command was: $command" >&2
-  exit 2
-fi
-rm -f "$log"
-if ! gxx_is_new_enough; then
-  echo "g++ is $(g++ -dumpversion), but C++20 coroutines need g++ 12 or newer." >&2
-  exit 2
-fi
+install_missing() {
+  local install="apt-get install -y --no-install-recommends ${missing[*]}" sudo=() log
+  if ! have apt-get; then
+    echo "These packages are missing: ${missing[*]}" >&2
+    echo "Install them with your system's package manager and run the command again." >&2
+    exit 2
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! have sudo || ! sudo -n true 2>/dev/null; then
+      echo "These packages are missing: ${missing[*]}" >&2
+      echo "Install them and run the command again:" >&2
+      echo "  sudo apt-get update && sudo $install" >&2
+      exit 2
+    fi
+    sudo=(sudo)
+  fi
+  echo "Installing ${missing[*]}"
+  log=$(mktemp)
+  if ! { "${sudo[@]}" apt-get update -q &&
+         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive $install; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "The installation failed; the command was: $install" >&2
+    exit 2
+  fi
+  rm -f "$log"
+}
+
+find_missing
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+install_missing
+find_missing  # e.g. the runtime of a clang that was not there before
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+install_missing
+find_missing
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+echo "Still missing or too old after the installation: ${missing[*]}" >&2
+echo "dualagent needs g++ 12 and cmake 3.24 or newer." >&2
+exit 2
