@@ -63,8 +63,7 @@ inline dualagent::ReportData report_data(const Run& run,
       .command = std::move(command),
       .rows = {rows.begin(), rows.end()},
       .rows_note = "Sliding window and no limit have a warm start of their own, in the best format "
-                   "for them. No context limit is not an upper bound: the same number of tokens in "
-                   "the warm start means fewer, longer sequences.",
+                   "for them.",
       .main_curve = chart("Success during training",
                           "share of the step's 128 sampled rollouts, mean of 5 steps",
                           "reward_mean", AxisUnit::percent, 5),

@@ -139,6 +139,7 @@ class Run {
  private:
   static constexpr std::size_t kTasksPerStep = 16;
   static constexpr std::size_t kGroupSize = 8;
+  static constexpr std::size_t kWarmStartSegments = 32;
   static constexpr std::size_t kEpisodesShown = 4;
   static constexpr dualagent::SchedulerOptions kScheduler{.max_live_episodes = 64};
 
@@ -147,7 +148,7 @@ class Run {
    public:
     WarmStart(Run& run, Memory memory, Model& model)
         : steps_(run.options_.warm_start_steps),
-          demonstrations_(memory, steps_, memory == Memory::all ? 12 : 32,
+          demonstrations_(memory, steps_, kWarmStartSegments,
                           stream_for(run.options_, Use::demonstrations)
                               .child(static_cast<std::uint64_t>(memory))),
           trainer_(model, {.optimizer = {.learning_rate = 3e-3,
