@@ -1,5 +1,5 @@
-// Greedy decoding in float: prompts of 16 tokens, 128 new tokens each; prints new tokens per second.
-// Options: --shape tiny|quickstart, --sequences N, --threads N, --repeats N.
+// Greedy decoding in float: prompts of 16 tokens, 128 new tokens each; prints new tokens per
+// second. Options: --shape tiny|quickstart, --sequences N, --threads N, --repeats N.
 
 #include "bench.hpp"
 

@@ -35,13 +35,20 @@ void measure(const Product& p, std::size_t repeats) {
 int main(int argc, char** argv) {
   const bench::Options options(argc, argv);
   const Product products[] = {
-      {"tiny_qkv", 256, 384, 128, false},       {"tiny_gate_up", 256, 704, 128, false},
-      {"tiny_down", 256, 128, 352, false},      {"tiny_head", 256, 512, 128, false},
-      {"tiny_d_gate_up", 704, 128, 256, true},  {"tiny_d_qkv", 384, 128, 256, true},
-      {"tiny_d_down", 128, 352, 256, true},     {"scores", 12, 256, 32, false},
-      {"mix", 12, 32, 256, false},              {"decode_gate_up_1", 1, 704, 128, false},
-      {"decode_gate_up_64", 64, 704, 128, false}, {"decode_down_64", 64, 128, 352, false},
-      {"quick_gate_up", 256, 320, 64, false},   {"quick_d_gate_up", 320, 64, 256, true},
+      {"tiny_qkv", 256, 384, 128, false},
+      {"tiny_gate_up", 256, 704, 128, false},
+      {"tiny_down", 256, 128, 352, false},
+      {"tiny_head", 256, 512, 128, false},
+      {"tiny_d_gate_up", 704, 128, 256, true},
+      {"tiny_d_qkv", 384, 128, 256, true},
+      {"tiny_d_down", 128, 352, 256, true},
+      {"scores", 12, 256, 32, false},
+      {"mix", 12, 32, 256, false},
+      {"decode_gate_up_1", 1, 704, 128, false},
+      {"decode_gate_up_64", 64, 704, 128, false},
+      {"decode_down_64", 64, 128, 352, false},
+      {"quick_gate_up", 256, 320, 64, false},
+      {"quick_d_gate_up", 320, 64, 256, true},
       {"large", 512, 768, 768, false},
   };
   for (const Product& product : products) measure(product, options.number("--repeats", 200));

@@ -57,8 +57,7 @@ bool check_bars(const std::vector<RunResult>& results) {
     }
     most_gain = std::max({most_gain, frozen.sampled.fraction() - warm.sampled.fraction(),
                           frozen.greedy.fraction() - warm.greedy.fraction()});
-    most_window =
-        std::max({most_window, window.sampled.fraction(), window.greedy.fraction()});
+    most_window = std::max({most_window, window.sampled.fraction(), window.greedy.fraction()});
     log_ratio = std::max(log_ratio, result.max_abs_log_ratio);
   }
   Bars bars;
@@ -68,8 +67,8 @@ bool check_bars(const std::vector<RunResult>& results) {
   bars.check(least_warm >= 0.1 && most_warm <= 0.7, "warm start between 10 % and 70 %");
   bars.check(most_gain <= 0.15, "frozen Summarizer at most 15 points above its warm start");
   bars.check(most_window <= 0.15, "sliding window <= 15 %");
-  bars.check(log_ratio <= 1e-5, "max |log ratio| <= 1e-5, measured " +
-                                    dualagent::shortest_text(log_ratio));
+  bars.check(log_ratio <= 1e-5,
+             "max |log ratio| <= 1e-5, measured " + dualagent::shortest_text(log_ratio));
   return bars.all_met();
 }
 
@@ -80,12 +79,13 @@ int main(int argc, char** argv) {
     std::vector<RunResult> results;
     for (int i = 1; i < argc; ++i) results.push_back(dualagent::read_result(argv[i]));
     if (results.empty()) throw dualagent::Error("name at least one result.json");
-    std::printf("| seed | dual-agent | warm start | Summarizer frozen | sliding window | no limit | "
-                "seconds |\n|---|---|---|---|---|---|---|\n");
+    std::printf(
+        "| seed | dual-agent | warm start | Summarizer frozen | sliding window | no limit | "
+        "seconds |\n|---|---|---|---|---|---|---|\n");
     for (const RunResult& result : results)
       std::printf("| %llu | %s | %s | %s | %s | %s | %.0f |\n",
-                  static_cast<unsigned long long>(result.seed), cell(row_of(result, "dual")).c_str(),
-                  cell(row_of(result, "warm_start")).c_str(),
+                  static_cast<unsigned long long>(result.seed),
+                  cell(row_of(result, "dual")).c_str(), cell(row_of(result, "warm_start")).c_str(),
                   cell(row_of(result, "frozen_summarizer")).c_str(),
                   cell(row_of(result, "sliding_window")).c_str(),
                   cell(row_of(result, "no_limit")).c_str(), result.seconds);

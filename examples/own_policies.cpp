@@ -49,14 +49,16 @@ int main(int argc, char** argv) try {
   da::load_weights(run + "/models/dual/answerer", model);
   const auto ledger =
       std::make_shared<quickstart::Ledger>(quickstart::Ledger::read(run + "/ledger.csv"));
-  da::Protocol protocol{quickstart::LedgerDialect{},
-                        da::ToolBox{QuietLookup{{.ledger = ledger}}},
+  da::Protocol protocol{quickstart::LedgerDialect{}, da::ToolBox{QuietLookup{{.ledger = ledger}}},
                         EveryThirdTurn{} || da::TokenBudget{.max_tokens = 100},
                         da::ReplaceBySummary{}, da::RolloutLimits{.max_context_tokens = 136}};
   da::Trainer trainer{
-      da::SharedWeights{model}, protocol, FrugalMatch{},
+      da::SharedWeights{model},
+      protocol,
+      FrugalMatch{},
       da::Recipe{da::Objective{da::GroupNormalized{}, PolicyGradient{}, da::RolloutMean{}}},
-      da::LocalCollective{}, {.group_size = 8, .seed = 7}};
+      da::LocalCollective{},
+      {.group_size = 8, .seed = 7}};
   std::vector<da::Task> tasks = da::read_tasks(run + "/tasks.jsonl");
   tasks.resize(16);
   for (int step = 0; step < 3; ++step) {

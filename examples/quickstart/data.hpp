@@ -19,8 +19,15 @@
 namespace quickstart {
 
 /// Independent random streams of one run.
-enum class Use : std::uint64_t { training_tasks, held_out_tasks, initial_weights, demonstrations,
-                                 order, rollouts, evaluation };
+enum class Use : std::uint64_t {
+  training_tasks,
+  held_out_tasks,
+  initial_weights,
+  demonstrations,
+  order,
+  rollouts,
+  evaluation
+};
 
 inline RandomStream stream_for(const Options& options, Use use) {
   return RandomStream::from_seed(options.seed).child(static_cast<std::uint64_t>(use));
@@ -70,18 +77,18 @@ inline Data load_data(Options options) {
   const auto ledger = std::make_shared<Ledger>(Ledger::read(options.ledger));
   data.ledger = ledger;
   std::set<std::string> training_ids;
-  data.training = dualagent::read_tasks(options.tasks, [&](dualagent::Task& task,
-                                                           const std::string& where) {
-    check_task(*ledger, task, where);
-    training_ids.insert(task.id);
-  });
-  data.held_out = dualagent::read_tasks(options.held_out, [&](dualagent::Task& task,
-                                                              const std::string& where) {
-    data.held_out_trails.push_back(check_task(*ledger, task, where));
-    if (training_ids.contains(task.id))
-      throw dualagent::Error("the task \"" + task.id + "\" is also a training task", where,
-                             "Held-out tasks must not be trained on");
-  });
+  data.training =
+      dualagent::read_tasks(options.tasks, [&](dualagent::Task& task, const std::string& where) {
+        check_task(*ledger, task, where);
+        training_ids.insert(task.id);
+      });
+  data.held_out =
+      dualagent::read_tasks(options.held_out, [&](dualagent::Task& task, const std::string& where) {
+        data.held_out_trails.push_back(check_task(*ledger, task, where));
+        if (training_ids.contains(task.id))
+          throw dualagent::Error("the task \"" + task.id + "\" is also a training task", where,
+                                 "Held-out tasks must not be trained on");
+      });
   for (const auto& path : {options.tasks, options.ledger}) {
     const std::string bytes = dualagent::read_file(path);
     data.fingerprint += std::to_string(dualagent::crc64(std::as_bytes(std::span(bytes)))) + " ";

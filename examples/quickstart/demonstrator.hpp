@@ -19,7 +19,7 @@
 namespace quickstart {
 
 struct Sloppiness {
-  double forgets = 0.45;      ///< a later summary starts again from the opening balance
+  double forgets = 0.50;      ///< a later summary starts again from the opening balance
   double stops_early = 0.15;  ///< only a part of the trail is read
 };
 
@@ -86,11 +86,10 @@ class Demonstration {
   }
 
   void look_up(const Entry& entry) {
-    say(dualagent::AgentRole::answerer, {vocabulary::call_begin, vocabulary::token(entry.page),
-                                         vocabulary::call_end});
+    say(dualagent::AgentRole::answerer,
+        {vocabulary::call_begin, vocabulary::token(entry.page), vocabulary::call_end});
     const std::string text = page_text(entry, difficulty_.noise, task_.seed, read_);
-    context().append(dualagent::Provenance::observation,
-                     dialect_.observation(std::span(&text, 1)));
+    context().append(dualagent::Provenance::observation, dialect_.observation(std::span(&text, 1)));
   }
 
   bool overlong() const {

@@ -40,8 +40,8 @@ inline std::optional<int> closing_number(std::span<const dualagent::Token> summa
 
 /// What the rollout shows of how the trail was followed.
 struct Conduct {
-  std::set<char> pages;   ///< that were looked up
-  bool forgot = false;    ///< a statement did not begin with the total of the summary before it
+  std::set<char> pages;  ///< that were looked up
+  bool forgot = false;   ///< a statement did not begin with the total of the summary before it
 };
 
 inline Conduct observe(const dualagent::Rollout& rollout) {

@@ -52,7 +52,8 @@ class Ledger {
   /// Errors: Error when the task already has such a page.
   void add(const std::string& task, const Entry& entry, const std::string& where) {
     if (!pages_.emplace(std::pair(task, entry.page), entry).second)
-      refuse("task \"" + dualagent::printable(task) + "\" has page " + entry.page + " twice", where);
+      refuse("task \"" + dualagent::printable(task) + "\" has page " + entry.page + " twice",
+             where);
   }
 
   const Entry* find(const std::string& task, char page) const {
@@ -142,11 +143,13 @@ struct LedgerLookup {
 /// opening balance plus the trail's amounts.
 inline Trail check_task(const Ledger& ledger, dualagent::Task& task, const std::string& where) {
   const std::string& p = task.prompt;
-  const auto is = [&](std::size_t i, char first, char last) { return p[i] >= first && p[i] <= last; };
+  const auto is = [&](std::size_t i, char first, char last) {
+    return p[i] >= first && p[i] <= last;
+  };
   if (p.size() != 9 || !p.starts_with("sum:") || !is(4, 'A', 'Z') || p[5] != '+' ||
       !is(6, '0', '9') || !is(7, '0', '9') || p[8] != '?')
-    throw dualagent::Error("the prompt \"" + dualagent::printable(p) + "\" is not understood", where,
-                           "Write sum:X+DD? with a page X and an opening balance DD");
+    throw dualagent::Error("the prompt \"" + dualagent::printable(p) + "\" is not understood",
+                           where, "Write sum:X+DD? with a page X and an opening balance DD");
   Trail trail{.opening = 10 * (p[6] - '0') + (p[7] - '0'),
               .entries = ledger.follow(task.id, p[4], where)};
   if (trail.total() > 99)

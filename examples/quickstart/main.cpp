@@ -47,12 +47,13 @@ void run(const quickstart::Options& options, const std::string& command) {
   dualagent::write_html_report(options.out / "report.html", report);
   dualagent::write_file_atomically(options.out / "success.svg",
                                    dualagent::curve_svg(report.main_curve));
-  std::printf("\nSolved held-out tasks, seed %llu:\n\n%s\nSampled at temperature 1, %s\n"
-              "max |log ratio| between sampling and training: %s\n\nDone in %.0f s: %s and %s\n",
-              static_cast<unsigned long long>(options.seed), dualagent::text_table(rows).c_str(),
-              dualagent::failure_table(rows).c_str(),
-              dualagent::shortest_text(run.max_abs_log_ratio()).c_str(), seconds,
-              (options.out / "report.html").c_str(), (options.out / "result.json").c_str());
+  std::printf(
+      "\nSolved held-out tasks, seed %llu:\n\n%s\nSampled at temperature 1, %s\n"
+      "max |log ratio| between sampling and training: %s\n\nDone in %.0f s: %s and %s\n",
+      static_cast<unsigned long long>(options.seed), dualagent::text_table(rows).c_str(),
+      dualagent::failure_table(rows).c_str(),
+      dualagent::shortest_text(run.max_abs_log_ratio()).c_str(), seconds,
+      (options.out / "report.html").c_str(), (options.out / "result.json").c_str());
 }
 
 }  // namespace

@@ -66,9 +66,9 @@ inline std::uint64_t whole_number(std::string_view flag, std::string_view text,
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < least)
-    throw dualagent::Error("\"" + std::string(text) + "\" is not a whole number from " +
-                               std::to_string(least),
-                           std::string(flag), "See --help");
+    throw dualagent::Error(
+        "\"" + std::string(text) + "\" is not a whole number from " + std::to_string(least),
+        std::string(flag), "See --help");
   return value;
 }
 
@@ -97,18 +97,30 @@ inline Options parse_options(std::span<const char* const> arguments) {
     const auto number = [&](std::uint64_t least) {
       return detail::whole_number(flag, value(), least);
     };
-    if (flag == "--help" || flag == "-h") options.help = true;
-    else if (flag == "--resume") options.resume = true;
-    else if (flag == "--only") options.only = detail::row_name(value());
-    else if (flag == "--seed") options.seed = number(0);
-    else if (flag == "--steps") options.steps = number(1);
-    else if (flag == "--warm-start-steps") options.warm_start_steps = number(1);
-    else if (flag == "--eval-tasks") options.eval_tasks = number(1);
-    else if (flag == "--threads") options.threads = number(1);
-    else if (flag == "--tasks") options.tasks = value();
-    else if (flag == "--held-out") options.held_out = value();
-    else if (flag == "--ledger") options.ledger = value();
-    else if (flag == "--out") options.out = value();
+    if (flag == "--help" || flag == "-h")
+      options.help = true;
+    else if (flag == "--resume")
+      options.resume = true;
+    else if (flag == "--only")
+      options.only = detail::row_name(value());
+    else if (flag == "--seed")
+      options.seed = number(0);
+    else if (flag == "--steps")
+      options.steps = number(1);
+    else if (flag == "--warm-start-steps")
+      options.warm_start_steps = number(1);
+    else if (flag == "--eval-tasks")
+      options.eval_tasks = number(1);
+    else if (flag == "--threads")
+      options.threads = number(1);
+    else if (flag == "--tasks")
+      options.tasks = value();
+    else if (flag == "--held-out")
+      options.held_out = value();
+    else if (flag == "--ledger")
+      options.ledger = value();
+    else if (flag == "--out")
+      options.out = value();
     else
       throw dualagent::Error("there is no option \"" + std::string(flag) + "\"", "command line",
                              "See --help");

@@ -34,8 +34,9 @@ struct Phase {
 };
 
 /// Runs the steps of a phase that are not done yet. `Work` has
-///   void load(const StoredCheckpoint&), void save(Checkpoint&) const: everything that a step needs;
-///   std::string step(std::size_t step, MetricsWriter&): does one step, returns the bar's note.
+///   void load(const StoredCheckpoint&), void save(Checkpoint&) const: everything that a step
+///   needs; std::string step(std::size_t step, MetricsWriter&): does one step, returns the bar's
+///   note.
 /// Metrics of a step are written before its checkpoint, so a resumed run has each step once.
 /// Returns the seconds that all steps took, those of earlier runs included.
 /// Errors: Error of files and checkpoints; Interrupted after Ctrl-C, once all is saved.

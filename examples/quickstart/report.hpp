@@ -45,8 +45,7 @@ inline dualagent::Chart warm_start_chart(const std::filesystem::path& out) {
   return chart;
 }
 
-inline dualagent::ReportData report_data(const Run& run,
-                                         std::span<const dualagent::ResultRow> rows,
+inline dualagent::ReportData report_data(const Run& run, std::span<const dualagent::ResultRow> rows,
                                          std::string command) {
   using dualagent::AxisUnit;
   const Options& options = run.options();
@@ -58,12 +57,14 @@ inline dualagent::ReportData report_data(const Run& run,
   };
   dualagent::ReportData data{
       .title = "Ledger trail: an Answerer and a Summarizer trained together",
-      .subtitle = "A trail of 7 to 10 ledger pages takes 216 to 357 tokens; the context window has "
-                  "136. Every row is evaluated on the same held-out tasks.",
+      .subtitle =
+          "A trail of 7 to 10 ledger pages takes 216 to 357 tokens; the context window has "
+          "136. Every row is evaluated on the same held-out tasks.",
       .command = std::move(command),
       .rows = {rows.begin(), rows.end()},
-      .rows_note = "Sliding window and no limit have a warm start of their own, in the best format "
-                   "for them.",
+      .rows_note =
+          "Sliding window and no limit have a warm start of their own, in the best format "
+          "for them.",
       .main_curve = chart("Success during training",
                           "share of the step's 128 sampled rollouts, mean of 5 steps",
                           "reward_mean", AxisUnit::percent, 5),

@@ -52,10 +52,9 @@ inline dualagent::TransformerConfig model_config(Memory memory) {
 /// How the episodes of a row are played.
 template <class Trigger, class Rewriter>
 auto make_protocol(const Data& data, Memory memory, Trigger trigger, Rewriter rewriter) {
-  return dualagent::Protocol{LedgerDialect{},
-                             dualagent::ToolBox{LedgerLookup{.ledger = data.ledger}}, trigger,
-                             rewriter,
-                             dualagent::RolloutLimits{.max_context_tokens = window_of(memory)}};
+  return dualagent::Protocol{
+      LedgerDialect{}, dualagent::ToolBox{LedgerLookup{.ledger = data.ledger}}, trigger, rewriter,
+      dualagent::RolloutLimits{.max_context_tokens = window_of(memory)}};
 }
 
 /// Everything the rows of the table share.
@@ -245,14 +244,14 @@ class Run {
     const std::size_t count = std::min(kEpisodesShown, evaluation.rollouts.size());
     for (std::size_t i = 0; i < count; ++i) {
       const dualagent::Rollout& rollout = evaluation.rollouts[i];
-      episodes_.push_back(dualagent::make_report_episode(
-          rollout, vocabulary::text,
-          [&](std::size_t segment, const dualagent::Span& span) {
-            return view.trains(rollout, segment, span);
-          },
-          {.stage = row.title(),
-           .expected = data_.held_out[i].answer,
-           .solved = rollout.reward > 0.5}));
+      episodes_.push_back(
+          dualagent::make_report_episode(rollout, vocabulary::text,
+                                         [&](std::size_t segment, const dualagent::Span& span) {
+                                           return view.trains(rollout, segment, span);
+                                         },
+                                         {.stage = row.title(),
+                                          .expected = data_.held_out[i].answer,
+                                          .solved = rollout.reward > 0.5}));
     }
   }
 
@@ -276,9 +275,9 @@ inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
   const Options& options = run.options();
   if (!options.wants("dual") && !options.wants("warm_start") && !options.wants("frozen_summarizer"))
     return rows;
-  const auto protocol = make_protocol(run.data(), Memory::summaries,
-                                      TokenBudget{.max_tokens = Difficulty{}.budget},
-                                      ReplaceBySummary{});
+  const auto protocol =
+      make_protocol(run.data(), Memory::summaries, TokenBudget{.max_tokens = Difficulty{}.budget},
+                    ReplaceBySummary{});
   Model warm = run.warm_start(Memory::summaries, "dual");
   if (options.wants("dual")) {
     Model model = run.make_model(Memory::summaries);
@@ -305,8 +304,7 @@ dualagent::ResultRow run_plain_row(Run& run, dualagent::ResultRow row, Memory me
                                    Trigger trigger, Rewriter rewriter) {
   Model model = run.warm_start(memory, row.name);
   return run.train(std::move(row), dualagent::SharedWeights{model},
-                   make_protocol(run.data(), memory, trigger, rewriter),
-                   dualagent::AllSegments{});
+                   make_protocol(run.data(), memory, trigger, rewriter), dualagent::AllSegments{});
 }
 
 /// All rows that the options want, the main one first.
@@ -315,10 +313,9 @@ inline std::vector<dualagent::ResultRow> run_rows(Run& run) {
   constexpr std::size_t kSlidingWindow = 100;  // + a turn of at most 31 and the answer: kWindow
   std::vector<ResultRow> rows = run_summarizing_rows(run);
   if (run.options().wants("sliding_window"))
-    rows.push_back(run_plain_row(run,
-                                 {.name = "sliding_window", .label = "sliding window, same limit"},
-                                 Memory::window, TokenBudget{.max_tokens = kSlidingWindow},
-                                 SlidingWindow{.max_tokens = kSlidingWindow}));
+    rows.push_back(run_plain_row(
+        run, {.name = "sliding_window", .label = "sliding window, same limit"}, Memory::window,
+        TokenBudget{.max_tokens = kSlidingWindow}, SlidingWindow{.max_tokens = kSlidingWindow}));
   if (run.options().wants("no_limit"))
     rows.push_back(run_plain_row(run,
                                  {.name = "no_limit",

@@ -26,16 +26,16 @@ struct Range {
 
 /// How hard the problems are.
 struct Difficulty {
-  Range pages{7, 10};        ///< on a trail
-  Range noise{14, 22};       ///< letters before the entry of a page
-  std::size_t budget = 80;   ///< tokens of context after which a summary is due
-  bool short_sums = true;    ///< opening balance 10..49; otherwise any that keeps two digits
+  Range pages{7, 10};       ///< on a trail
+  Range noise{14, 22};      ///< letters before the entry of a page
+  std::size_t budget = 80;  ///< tokens of context after which a summary is due
+  bool short_sums = true;   ///< opening balance 10..49; otherwise any that keeps two digits
 };
 
 struct Entry {
   char page = 'A';
-  int amount = 0;     ///< 1..9
-  char next = '.';    ///< the next page; '.' after the last
+  int amount = 0;   ///< 1..9
+  char next = '.';  ///< the next page; '.' after the last
 };
 
 struct Trail {
@@ -88,8 +88,7 @@ inline std::string page_text(const Entry& entry, const Range& noise, std::uint64
       RandomStream::from_seed(task_seed).child(static_cast<std::uint64_t>(entry.page)).child(call);
   const std::size_t length = noise.draw(random, 0);
   std::string text;
-  for (std::size_t i = 0; i < length; ++i)
-    text += static_cast<char>('a' + random.below(3 + i, 26));
+  for (std::size_t i = 0; i < length; ++i) text += static_cast<char>('a' + random.below(3 + i, 26));
   if (length >= 4) {
     const std::size_t at = Range{1, length - 3}.draw(random, 1);
     text[at] = '=';

@@ -51,19 +51,20 @@ TEST_CASE("buckets do not change the sum", "[collective]") {
 
 TEST_CASE("a failing rank frees the waiting ones and its error is rethrown", "[collective]") {
   std::atomic<int> freed = 0;
-  CHECK_THROWS_WITH(
-      run_ranks(3,
-                [&](ThreadCollective collective) {
-                  if (collective.rank() == 1) throw std::runtime_error("the disk is full");
-                  std::vector<float> values(10);
-                  try {
-                    collective.all_reduce_sum(std::span<float>(values));
-                  } catch (const Error& error) {
-                    CHECK_THAT(error.what(), ContainsSubstring("rank 1 gave up: the disk is full"));
-                    ++freed;
-                  }
-                }),
-      ContainsSubstring("the disk is full"));
+  CHECK_THROWS_WITH(run_ranks(3,
+                              [&](ThreadCollective collective) {
+                                if (collective.rank() == 1)
+                                  throw std::runtime_error("the disk is full");
+                                std::vector<float> values(10);
+                                try {
+                                  collective.all_reduce_sum(std::span<float>(values));
+                                } catch (const Error& error) {
+                                  CHECK_THAT(error.what(),
+                                             ContainsSubstring("rank 1 gave up: the disk is full"));
+                                  ++freed;
+                                }
+                              }),
+                    ContainsSubstring("the disk is full"));
   CHECK(freed == 2);
 }
 

@@ -12,5 +12,6 @@ struct BatchMean {
 int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Objective{BatchMean{}, ClipLoss{}, RolloutMean{}}}, LocalCollective{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{},
+                  Recipe{Objective{BatchMean{}, ClipLoss{}, RolloutMean{}}}, LocalCollective{}};
 }

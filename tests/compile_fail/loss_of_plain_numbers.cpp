@@ -12,5 +12,7 @@ struct PolicyGradient {
 int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Objective{GroupNormalized{}, PolicyGradient{}, RolloutMean{}}}, LocalCollective{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{},
+                  Recipe{Objective{GroupNormalized{}, PolicyGradient{}, RolloutMean{}}},
+                  LocalCollective{}};
 }

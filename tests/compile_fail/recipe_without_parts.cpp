@@ -10,5 +10,6 @@ struct Nothing {};
 int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Nothing{}}, LocalCollective{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Nothing{}},
+                  LocalCollective{}};
 }

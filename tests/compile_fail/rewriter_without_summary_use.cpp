@@ -3,8 +3,7 @@
 #include "support/toy_protocol.hpp"
 
 struct Forget {
-  dualagent::Context rewrite(const dualagent::Context&,
-                             std::span<const dualagent::Token>) const {
+  dualagent::Context rewrite(const dualagent::Context&, std::span<const dualagent::Token>) const {
     return {};
   }
 };

@@ -30,7 +30,8 @@ TEST_CASE("a duplicate key is refused in every object, but not across objects", 
 
 TEST_CASE("nesting beyond the limit is refused before it costs memory", "[core][json]") {
   CHECK_NOTHROW(parse_json("[[1]]", "t", {.max_depth = 2}));
-  CHECK_THROWS_WITH(parse_json("[[[1]]]", "t", {.max_depth = 2}), ContainsSubstring("deeper than 2"));
+  CHECK_THROWS_WITH(parse_json("[[[1]]]", "t", {.max_depth = 2}),
+                    ContainsSubstring("deeper than 2"));
   CHECK_THROWS_AS(parse_json(std::string(1'000'000, '['), "t"), Error);
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";

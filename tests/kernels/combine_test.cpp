@@ -29,11 +29,11 @@ TEST_CASE("moments of two halves combine to those of the whole", "[kernels]") {
 TEST_CASE("log-sum-exp combines without overflow", "[kernels]") {
   using LogSumExp = kernels::LogSumExp<double>;
   const std::vector<double> x{1000, 1001, -std::numeric_limits<double>::infinity(), 999};
-  const auto state = cpu::map_reduce(x.size(), LogSumExp{},
-                                     [&](std::size_t i) { return LogSumExp::of(x[i]); });
+  const auto state =
+      cpu::map_reduce(x.size(), LogSumExp{}, [&](std::size_t i) { return LogSumExp::of(x[i]); });
   CHECK(state.value() == Approx(1001 + std::log(1 + std::exp(-1.0) + std::exp(-2.0))));
-  const auto swapped = LogSumExp{}(LogSumExp{}(LogSumExp::of(999), LogSumExp::of(1001)),
-                                   LogSumExp::of(1000));
+  const auto swapped =
+      LogSumExp{}(LogSumExp{}(LogSumExp::of(999), LogSumExp::of(1001)), LogSumExp::of(1000));
   CHECK(swapped.value() == Approx(state.value()));
 }
 

@@ -87,16 +87,19 @@ TEST_CASE("missing sizes are errors that name the entry", "[model][config_json]"
   for (const std::string key :
        {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
         "num_attention_heads", "max_position_embeddings", "rms_norm_eps", "model_type"})
-    CHECK_THAT(error_of(without(key)), ContainsSubstring(key + " is missing") && ContainsSubstring("config.json"));
+    CHECK_THAT(error_of(without(key)),
+               ContainsSubstring(key + " is missing") && ContainsSubstring("config.json"));
 }
 
 TEST_CASE("wrong types and impossible numbers are errors that name the entry",
           "[model][config_json]") {
   for (const std::string value :
        {"0", "-1", "1.5", "64.0", "\"64\"", "[64]", "true", "2147483648", "18446744073709551616"})
-    CHECK_THAT(error_of(config_with("hidden_size", value)), ContainsSubstring("hidden_size must be"));
+    CHECK_THAT(error_of(config_with("hidden_size", value)),
+               ContainsSubstring("hidden_size must be"));
   for (const std::string value : {"0", "-1e-5", "\"1e-5\"", "false"})
-    CHECK_THAT(error_of(config_with("rms_norm_eps", value)), ContainsSubstring("rms_norm_eps must be"));
+    CHECK_THAT(error_of(config_with("rms_norm_eps", value)),
+               ContainsSubstring("rms_norm_eps must be"));
   CHECK_THAT(error_of(config_with("rope_theta", "-1")), ContainsSubstring("rope_theta must be"));
   CHECK_THAT(error_of(config_with("tie_word_embeddings", "1")), ContainsSubstring("true or false"));
   CHECK_THAT(error_of(config_with("model_type", "1")), ContainsSubstring("must be a string"));
@@ -109,18 +112,21 @@ TEST_CASE("features that change the mathematics are refused with a remedy",
   const auto refused = [](const std::string& key, const std::string& value) {
     return error_of(config_with(key, value));
   };
-  CHECK_THAT(refused("model_type", "\"qwen2\""), ContainsSubstring("model_type = qwen2 is not supported"));
+  CHECK_THAT(refused("model_type", "\"qwen2\""),
+             ContainsSubstring("model_type = qwen2 is not supported"));
   CHECK_THAT(refused("hidden_act", "\"gelu\""), ContainsSubstring("hidden_act = gelu"));
   CHECK_THAT(refused("attention_bias", "true"), ContainsSubstring("attention_bias = true"));
   CHECK_THAT(refused("mlp_bias", "true"), ContainsSubstring("mlp_bias = true"));
   CHECK_THAT(refused("attention_dropout", "0.1"), ContainsSubstring("attention_dropout"));
   CHECK_THAT(refused("partial_rotary_factor", "0.5"), ContainsSubstring("partial_rotary_factor"));
-  CHECK_THAT(refused("quantization_config", "{\"bits\": 4}"), ContainsSubstring("quantization_config"));
+  CHECK_THAT(refused("quantization_config", "{\"bits\": 4}"),
+             ContainsSubstring("quantization_config"));
   CHECK_THAT(refused("rope_scaling", R"({"rope_type": "llama3", "factor": 32.0})"),
              ContainsSubstring("rope_scaling.rope_type = llama3"));
   CHECK_THAT(refused("rope_scaling", R"({"type": "linear", "factor": 2.0})"),
              ContainsSubstring("rope_scaling.type = linear"));
-  CHECK_THAT(refused("rope_scaling", R"({"factor": 2.0})"), ContainsSubstring("rope_scaling.factor"));
+  CHECK_THAT(refused("rope_scaling", R"({"factor": 2.0})"),
+             ContainsSubstring("rope_scaling.factor"));
   CHECK_THAT(refused("rope_scaling", "2"), ContainsSubstring("not a JSON object"));
   CHECK_THAT(refused("mlp_bias", "true"), ContainsSubstring("Use a plain Llama model"));
 }

@@ -106,7 +106,8 @@ TEST_CASE("missing, unexpected and misshapen tensors are listed and nothing is l
   const std::string error = error_of_loading(folder.path(), model);
   INFO(error);
   CHECK_THAT(error, ContainsSubstring("missing model.norm.weight [2]"));
-  CHECK_THAT(error, ContainsSubstring("model.embed_tokens.weight has shape [4, 2], expected [3, 2]"));
+  CHECK_THAT(error,
+             ContainsSubstring("model.embed_tokens.weight has shape [4, 2], expected [3, 2]"));
   CHECK_THAT(error, ContainsSubstring("unexpected other [8]"));
   CHECK_THAT(error, ContainsSubstring("model.safetensors"));
   CHECK(model.values == std::vector<float>(8, 0.0F));
@@ -144,7 +145,8 @@ TEST_CASE("redundant tensors of Hugging Face files are passed over", "[model][mo
 
   head[5] = 0;  // an untied head is not redundant
   write();
-  CHECK_THAT(error_of_loading(folder.path(), model), ContainsSubstring("unexpected lm_head.weight"));
+  CHECK_THAT(error_of_loading(folder.path(), model),
+             ContainsSubstring("unexpected lm_head.weight"));
 }
 
 TEST_CASE("missing files and split weights are explained", "[model][model_files]") {

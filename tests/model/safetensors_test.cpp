@@ -142,20 +142,25 @@ TEST_CASE("damaged headers are refused with the reason", "[model][safetensors]")
   CHECK_THAT(error_of_parsing("1234567"), ContainsSubstring("this one has 7 bytes"));
   CHECK_THAT(error_of_parsing(std::string(8, '\0')), ContainsSubstring("does not start with '{'"));
   CHECK_THAT(error_of_parsing(std::string(8, '\xFF')), ContainsSubstring("larger than the limit"));
-  CHECK_THAT(error_of_parsing(file_of("{}", 0).substr(0, 9)), ContainsSubstring("does not fit the file"));
+  CHECK_THAT(error_of_parsing(file_of("{}", 0).substr(0, 9)),
+             ContainsSubstring("does not fit the file"));
   CHECK_THAT(error_of_parsing(file_of(" {}", 0)), ContainsSubstring("does not start with '{'"));
   CHECK_THAT(error_of_parsing(file_of("[]", 0)), ContainsSubstring("does not start with '{'"));
   CHECK_THAT(error_of_parsing(file_of("{", 0)), ContainsSubstring("not valid JSON"));
   CHECK_THAT(error_of_parsing(file_of("{}}", 0)), ContainsSubstring("not valid JSON"));
-  CHECK_THAT(error_of_parsing(file_of("{\"a\":" + std::string(1000, '['), 0)), ContainsSubstring("deeper"));
+  CHECK_THAT(error_of_parsing(file_of("{\"a\":" + std::string(1000, '['), 0)),
+             ContainsSubstring("deeper"));
   CHECK_THAT(error_of_parsing(file_of("{}", 1)), ContainsSubstring("describe 0 bytes of data"));
-  CHECK_THAT(error_of_parsing(file_of(R"({"__metadata__":[]})", 0)), ContainsSubstring("not an object"));
-  CHECK_THAT(error_of_parsing(file_of(R"({"__metadata__":{"a":1}})", 0)), ContainsSubstring("\"a\" is not"));
+  CHECK_THAT(error_of_parsing(file_of(R"({"__metadata__":[]})", 0)),
+             ContainsSubstring("not an object"));
+  CHECK_THAT(error_of_parsing(file_of(R"({"__metadata__":{"a":1}})", 0)),
+             ContainsSubstring("\"a\" is not"));
   CHECK_THAT(entry("1", 0), ContainsSubstring("exactly dtype, shape and data_offsets"));
   CHECK_THAT(entry(R"({"dtype":"U8","shape":[]})", 0), ContainsSubstring("exactly"));
   CHECK_THAT(entry(R"({"dtype":"U8","shape":[],"data_offsets":[0,1],"x":1})", 1),
              ContainsSubstring("exactly"));
-  CHECK_THAT(entry(R"({"dtype":1,"shape":[],"data_offsets":[0,1]})", 1), ContainsSubstring("not a string"));
+  CHECK_THAT(entry(R"({"dtype":1,"shape":[],"data_offsets":[0,1]})", 1),
+             ContainsSubstring("not a string"));
   CHECK_THAT(entry(R"({"dtype":"F4","shape":[],"data_offsets":[0,1]})", 1),
              ContainsSubstring("\"F4\" is not supported"));
   CHECK_THAT(entry(R"({"dtype":"U8","shape":1,"data_offsets":[0,1]})", 1),
@@ -166,8 +171,10 @@ TEST_CASE("damaged headers are refused with the reason", "[model][safetensors]")
         ContainsSubstring("something else than sizes"));
   CHECK_THAT(entry(R"({"dtype":"U8","shape":[1],"data_offsets":[0]})", 1),
              ContainsSubstring("[begin, end]"));
-  CHECK_THAT(entry(R"({"dtype":"U8","shape":[1],"data_offsets":[1,0]})", 1), ContainsSubstring("outside"));
-  CHECK_THAT(entry(R"({"dtype":"U8","shape":[2],"data_offsets":[0,2]})", 1), ContainsSubstring("outside"));
+  CHECK_THAT(entry(R"({"dtype":"U8","shape":[1],"data_offsets":[1,0]})", 1),
+             ContainsSubstring("outside"));
+  CHECK_THAT(entry(R"({"dtype":"U8","shape":[2],"data_offsets":[0,2]})", 1),
+             ContainsSubstring("outside"));
   CHECK_THAT(entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0,3]})", 3),
              ContainsSubstring("does not fill"));
   CHECK_THAT(entry(R"({"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]})", 0),
@@ -194,7 +201,8 @@ TEST_CASE("duplicates, overlaps and gaps are refused with the tensor's name",
   CHECK_THAT(error(u8("a", 0, 2), u8("b", 0, 2), 2),
              ContainsSubstring("tensor \"b\"") && ContainsSubstring("overlap"));
   CHECK_THAT(error(u8("a", 0, 2), u8("b", 3, 4), 4), ContainsSubstring("gap"));
-  CHECK_THAT(error(u8("a", 0, 2), u8("b", 2, 4), 5), ContainsSubstring("4 bytes of data, the file has 5"));
+  CHECK_THAT(error(u8("a", 0, 2), u8("b", 2, 4), 5),
+             ContainsSubstring("4 bytes of data, the file has 5"));
 }
 
 TEST_CASE("a file cut anywhere is refused", "[model][safetensors]") {
@@ -254,7 +262,8 @@ TEST_CASE("values that do not fit an element type are errors, not infinities",
   CHECK_THROWS_AS(written({{"a", {1}, std::span(huge), DType::f32}}), Error);
   CHECK_THROWS_AS(written({{"a", {1}, std::span(huge), DType::bf16}}), Error);
   const std::string file = written({{"a", {1}, std::span(huge), {}}});
-  CHECK_THROWS_WITH(parse(file).values<float>("a"), ContainsSubstring("too large for F32 at element 0"));
+  CHECK_THROWS_WITH(parse(file).values<float>("a"),
+                    ContainsSubstring("too large for F32 at element 0"));
   const std::vector<float> infinite{std::numeric_limits<float>::infinity()};
   const std::string kept = written({{"a", {1}, std::span(infinite), DType::f16}});
   CHECK(std::isinf(parse(kept).values<float>("a")[0]));
@@ -264,10 +273,12 @@ TEST_CASE("reading as another kind or size is refused", "[model][safetensors]") 
   const std::vector<std::int64_t> integers{1};
   const std::string file = written({{"a", {1}, std::span(integers), {}}});
   const SafeTensors tensors = parse(file);
-  CHECK_THROWS_WITH(tensors.values<float>("a"), ContainsSubstring("I64, which cannot be read as F32"));
+  CHECK_THROWS_WITH(tensors.values<float>("a"),
+                    ContainsSubstring("I64, which cannot be read as F32"));
   CHECK_THROWS_AS(tensors.values<std::uint64_t>("a"), Error);
   std::vector<std::int64_t> room(2);
-  CHECK_THROWS_WITH(tensors.copy_to<std::int64_t>("a", room), ContainsSubstring("1 elements, expected 2"));
+  CHECK_THROWS_WITH(tensors.copy_to<std::int64_t>("a", room),
+                    ContainsSubstring("1 elements, expected 2"));
   CHECK_THROWS_WITH(tensors.values<float>("b"),
                     ContainsSubstring("no tensor \"b\"") && ContainsSubstring("t.safetensors"));
 }
@@ -276,9 +287,11 @@ TEST_CASE("what cannot be written is refused", "[model][safetensors]") {
   const std::vector<float> values{1.0F};
   const std::vector<std::int64_t> integers{1};
   const std::span<const float> one(values);
-  CHECK_THROWS_WITH(written({{"a", {1}, one, {}}, {"a", {1}, one, {}}}), ContainsSubstring("used twice"));
+  CHECK_THROWS_WITH(written({{"a", {1}, one, {}}, {"a", {1}, one, {}}}),
+                    ContainsSubstring("used twice"));
   CHECK_THROWS_AS(written({{"__metadata__", {1}, one, {}}}), Error);
-  CHECK_THROWS_WITH(written({{"a", {2}, one, {}}}), ContainsSubstring("1 values, but its shape is [2]"));
+  CHECK_THROWS_WITH(written({{"a", {2}, one, {}}}),
+                    ContainsSubstring("1 values, but its shape is [2]"));
   CHECK_THROWS_AS(written({{"a", {std::size_t{1} << 63, 2}, one, {}}}), Error);
   CHECK_THROWS_WITH(written({{"a\xFF", {1}, one, {}}}), ContainsSubstring("UTF-8"));
   CHECK_THROWS_WITH(written({}, {{"k", "\xFF"}}), ContainsSubstring("UTF-8"));

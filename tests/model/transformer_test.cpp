@@ -294,7 +294,7 @@ TEST_CASE("score and backward report the same numbers, the loss and nothing at m
     } else {
       CHECK(trained.log_prob[t] < 0.0);
       CHECK(trained.loss[t] ==
-          Approx(curved_loss(t, trained.log_prob[t], trained.entropy[t]).value).epsilon(1e-14));
+            Approx(curved_loss(t, trained.log_prob[t], trained.entropy[t]).value).epsilon(1e-14));
     }
     CHECK(scored.loss[t] == 0.0);
   }

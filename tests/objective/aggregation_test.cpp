@@ -7,8 +7,8 @@ using namespace dualagent;
 
 namespace {
 // A token in a segment of 3 of a rollout of 8 tokens; 12 tokens, 2 rollouts, 3 segments in all.
-constexpr TokenCounts counts{.tokens = 12, .rollouts = 2, .segments = 3, .rollout_tokens = 8,
-                             .segment_tokens = 3};
+constexpr TokenCounts counts{
+    .tokens = 12, .rollouts = 2, .segments = 3, .rollout_tokens = 8, .segment_tokens = 3};
 }  // namespace
 
 TEST_CASE("aggregations weigh tokens as they say", "[objective]") {

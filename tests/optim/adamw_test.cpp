@@ -9,8 +9,8 @@
 using namespace dualagent;
 
 TEST_CASE("AdamW takes the steps of the paper's algorithm", "[optim]") {
-  const AdamW adamw{.learning_rate = 0.1, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 1e-3,
-                    .weight_decay = 0.05};
+  const AdamW adamw{
+      .learning_rate = 0.1, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 1e-3, .weight_decay = 0.05};
   std::vector<double> weights{1.0, -2.0, 0.5};
   AdamWState<double> state(3);
   std::vector<double> m(3, 0.0);
@@ -39,8 +39,8 @@ TEST_CASE("a zero gradient moves nothing but what decays", "[optim]") {
   const std::vector<float> zero{0.0F};
   AdamW{.learning_rate = 0.1}.step(std::span<float>(weights), std::span<const float>(zero), state);
   CHECK(weights[0] == 2.0F);
-  AdamW{.learning_rate = 0.1, .weight_decay = 0.5}.step(
-      std::span<float>(weights), std::span<const float>(zero), state);
+  AdamW{.learning_rate = 0.1, .weight_decay = 0.5}.step(std::span<float>(weights),
+                                                        std::span<const float>(zero), state);
   CHECK(weights[0] == Approx(1.9F));
 }
 

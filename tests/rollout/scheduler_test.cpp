@@ -51,13 +51,12 @@ TEST_CASE("an episode without summaries is one segment of prompt, turns and obse
   const Rollout rollout = play_one(SharedWeights{model}, protocol(), task("3"));
 
   REQUIRE(rollout.segments.size() == 1);
-  CHECK(tokens_of(rollout.segments[0].context) ==
-        Tokens{toy::bos, toy::digit(3),                                //
-               toy::call, toy::digit(3), toy::end,                     //
-               toy::observation, toy::digit(4),                        //
-               toy::call, toy::digit(4), toy::end,                     //
-               toy::observation, toy::digit(5),                        //
-               toy::answer, toy::digit(5), toy::end});
+  CHECK(tokens_of(rollout.segments[0].context) == Tokens{toy::bos, toy::digit(3),             //
+                                                         toy::call, toy::digit(3), toy::end,  //
+                                                         toy::observation, toy::digit(4),     //
+                                                         toy::call, toy::digit(4), toy::end,  //
+                                                         toy::observation, toy::digit(5),     //
+                                                         toy::answer, toy::digit(5), toy::end});
   CHECK(rollout.status == RolloutStatus::finished);
   CHECK(rollout.ending == "answered");
   CHECK(rollout.answer == "5");
@@ -77,9 +76,9 @@ TEST_CASE("with shared weights a summary ends the Answerer's window and opens th
   CHECK(tokens_of(rollout.segments[0].context) ==
         Tokens{toy::bos, toy::digit(4), toy::call, toy::digit(4), toy::end, toy::observation,
                toy::digit(5), toy::request, toy::summary, toy::digit(5), toy::end});
-  CHECK(tokens_of(rollout.segments[1].context) ==
-        Tokens{toy::bos, toy::digit(4), toy::summary, toy::digit(5), toy::end, toy::answer,
-               toy::digit(5), toy::end});
+  CHECK(tokens_of(rollout.segments[1].context) == Tokens{toy::bos, toy::digit(4), toy::summary,
+                                                         toy::digit(5), toy::end, toy::answer,
+                                                         toy::digit(5), toy::end});
   CHECK(rollout.segments[1].parent == 0U);
   CHECK(rollout.segments[1].owner == AgentRole::answerer);
   const auto spans = rollout.segments[1].context.spans();
@@ -94,8 +93,8 @@ TEST_CASE("with separate weights the summary has a window of its own in which hi
           "[rollout]") {
   ScriptedModel answerer{toy::vocab, counts_to(5)};
   ScriptedModel summarizer{toy::vocab, counts_to(5)};
-  const Rollout rollout = play_one(SeparateWeights{answerer, summarizer},
-                                   protocol(TurnCount{.turns = 1}), task("4"));
+  const Rollout rollout =
+      play_one(SeparateWeights{answerer, summarizer}, protocol(TurnCount{.turns = 1}), task("4"));
 
   REQUIRE(rollout.segments.size() == 3);
   CHECK(rollout.segments[0].owner == AgentRole::answerer);
@@ -132,10 +131,10 @@ TEST_CASE("limits truncate a rollout and say which one it met", "[rollout]") {
 
 TEST_CASE("a malformed turn ends the episode unless the dialect corrects it", "[rollout]") {
   int turn = 0;
-  ScriptedModel model{toy::vocab, [&](std::span<const Token>, AgentRole, const RandomStream&) {
-                        return ++turn == 1 ? Tokens{toy::end}
-                                           : Tokens{toy::answer, toy::digit(5), toy::end};
-                      }};
+  ScriptedModel model{
+      toy::vocab, [&](std::span<const Token>, AgentRole, const RandomStream&) {
+        return ++turn == 1 ? Tokens{toy::end} : Tokens{toy::answer, toy::digit(5), toy::end};
+      }};
   const Rollout ended = play_one(SharedWeights{model}, protocol(), task("1"));
   CHECK(ended.status == RolloutStatus::finished);
   CHECK(ended.ending == "malformed turn: expected three tokens");
@@ -144,9 +143,9 @@ TEST_CASE("a malformed turn ends the episode unless the dialect corrects it", "[
   const Protocol corrects{toy::Dialect{.corrects = true}, toy::Tools{toy::Successor<>{}}, Never{}};
   const Rollout corrected = play_one(SharedWeights{model}, corrects, task("1"));
   CHECK(corrected.answer == "5");
-  CHECK(tokens_of(corrected.segments[0].context) ==
-        Tokens{toy::bos, toy::digit(1), toy::end, toy::sorry, toy::answer, toy::digit(5),
-               toy::end});
+  CHECK(tokens_of(corrected.segments[0].context) == Tokens{toy::bos, toy::digit(1), toy::end,
+                                                           toy::sorry, toy::answer, toy::digit(5),
+                                                           toy::end});
 }
 
 TEST_CASE("a turn cut by its token limit truncates the rollout", "[rollout]") {
@@ -166,8 +165,8 @@ TEST_CASE("a throwing tool is an observation, a broken environment aborts the ro
   CHECK(aborted.ending == "aborted: the ledger server is gone");
   CHECK(count_sampled(aborted) == 6);  // nothing of what was sampled is lost
 
-  ScriptedModel patient{toy::vocab, [](std::span<const Token> context, AgentRole,
-                                       const RandomStream&) {
+  ScriptedModel patient{toy::vocab,
+                        [](std::span<const Token> context, AgentRole, const RandomStream&) {
                           const bool told = context.back() == toy::sorry;
                           return Tokens{told ? toy::answer : toy::call,
                                         told ? toy::digit(5) : toy::digit(8), toy::end};
@@ -187,11 +186,10 @@ TEST_CASE("a rollout depends neither on its neighbours nor on where its tools ru
   ScriptedModel model{toy::vocab, random_script};
   const std::vector<Task> tasks{task("1"), task("2"), task("3"), task("4")};
   const auto transcripts = [&](auto tools, SchedulerOptions options) {
-    RolloutScheduler scheduler{
-        SharedWeights{model},
-        Protocol{toy::Dialect{}, tools, TokenBudget{.max_tokens = 16}, ReplaceBySummary{},
-                 RolloutLimits{.max_turns = 20}},
-        options};
+    RolloutScheduler scheduler{SharedWeights{model},
+                               Protocol{toy::Dialect{}, tools, TokenBudget{.max_tokens = 16},
+                                        ReplaceBySummary{}, RolloutLimits{.max_turns = 20}},
+                               options};
     std::vector<std::string> texts;
     for (const Rollout& rollout : scheduler.run(tasks, 5, {}, RandomStream::from_seed(3))) {
       std::string text = rollout.task_id + "/" + std::to_string(rollout.member) + rollout.ending;
@@ -212,10 +210,10 @@ TEST_CASE("a rollout depends neither on its neighbours nor on where its tools ru
 }
 
 TEST_CASE("tasks played on different ranks draw what one rank would draw", "[rollout]") {
-  ScriptedModel model{toy::vocab, [](std::span<const Token>, AgentRole, const RandomStream& r) {
-                        return Tokens{toy::answer, toy::digit(static_cast<int>(r.below(0, 10))),
-                                      toy::end};
-                      }};
+  ScriptedModel model{
+      toy::vocab, [](std::span<const Token>, AgentRole, const RandomStream& r) {
+        return Tokens{toy::answer, toy::digit(static_cast<int>(r.below(0, 10))), toy::end};
+      }};
   const std::vector<Task> tasks{task("1"), task("2"), task("3")};
   RolloutScheduler scheduler{SharedWeights{model}, protocol()};
   const RandomStream random = RandomStream::from_seed(9);

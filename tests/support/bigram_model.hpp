@@ -24,7 +24,9 @@ class BigramModel {
   std::size_t max_context_tokens() const { return 1U << 20; }
   dualagent::WeightVersion weight_version() const { return version_; }
 
-  void submit(const dualagent::GenerationRequest& request) { running_.push_back({request, {}, {}}); }
+  void submit(const dualagent::GenerationRequest& request) {
+    running_.push_back({request, {}, {}});
+  }
 
   template <class OnFinished>
   std::size_t advance(OnFinished&& on_finished) {
@@ -32,12 +34,12 @@ class BigramModel {
     for (Running& running : running_) {
       dualagent::FinishReason finish;
       if (sample(running, finish))
-        on_finished(dualagent::Generation{
-            running.request.sequence,
-            dualagent::BackendAccess::sampled(running.request.agent, version_,
-                                              std::move(running.tokens),
-                                              std::move(running.log_probs)),
-            finish});
+        on_finished(
+            dualagent::Generation{running.request.sequence,
+                                  dualagent::BackendAccess::sampled(running.request.agent, version_,
+                                                                    std::move(running.tokens),
+                                                                    std::move(running.log_probs)),
+                                  finish});
       else
         still.push_back(std::move(running));
     }

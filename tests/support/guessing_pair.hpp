@@ -15,9 +15,8 @@ namespace guessing {
 inline std::vector<dualagent::Task> five_tasks(std::size_t count) {
   std::vector<dualagent::Task> tasks;
   for (std::size_t i = 0; i < count; ++i)
-    tasks.push_back({.id = "five" + std::to_string(i),
-                     .prompt = std::to_string(i % 3),
-                     .answer = "5"});
+    tasks.push_back(
+        {.id = "five" + std::to_string(i), .prompt = std::to_string(i % 3), .answer = "5"});
   return tasks;
 }
 

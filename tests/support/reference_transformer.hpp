@@ -22,8 +22,8 @@ class ReferenceTransformer {
   std::vector<std::vector<double>> logits(std::span<const dualagent::Token> tokens) const {
     std::vector<Vector> x;
     for (const dualagent::Token token : tokens)
-      x.push_back(row("model.embed_tokens.weight", static_cast<std::size_t>(token),
-                      config_.hidden_size));
+      x.push_back(
+          row("model.embed_tokens.weight", static_cast<std::size_t>(token), config_.hidden_size));
     for (std::size_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
       const std::string prefix = "model.layers." + std::to_string(layer) + ".";
       attend(prefix, x);

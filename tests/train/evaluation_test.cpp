@@ -18,8 +18,10 @@ TEST_CASE("an evaluation plays each task once and trains nothing", "[train]") {
   std::size_t aborted = 0;
   for (std::size_t i = 0; i < 300; ++i) {
     CHECK(first.rollouts[i].task_id == tasks[i].id);
-    if (first.rollouts[i].status == RolloutStatus::aborted) ++aborted;
-    else if (first.rollouts[i].answer == "5") sum += 1;
+    if (first.rollouts[i].status == RolloutStatus::aborted)
+      ++aborted;
+    else if (first.rollouts[i].answer == "5")
+      sum += 1;
   }
   REQUIRE(sum > 0);
   CHECK(first.aborted == aborted);
@@ -32,9 +34,9 @@ TEST_CASE("a greedy evaluation does not depend on the random stream", "[train]")
   RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
   const auto answers = [&](std::uint64_t seed) {
     std::string all;
-    for (const Rollout& rollout :
-         evaluate(scheduler, guessing::five_tasks(9), ExactMatch{}, {{0.0F}, {0.0F}},
-                  RandomStream::from_seed(seed)).rollouts)
+    for (const Rollout& rollout : evaluate(scheduler, guessing::five_tasks(9), ExactMatch{},
+                                           {{0.0F}, {0.0F}}, RandomStream::from_seed(seed))
+                                      .rollouts)
       all += rollout.ending + rollout.answer.value_or("-") + ";";
     return all;
   };

@@ -17,11 +17,12 @@ using guessing::protocol;
 
 TEST_CASE("a pair with shared weights learns a task from its reward alone", "[train]") {
   BigramModel model = guessing::model();
-  Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
+  Trainer trainer{SharedWeights{model},
+                  protocol(),
+                  ExactMatch{},
+                  Recipe{Grpo{}},
                   LocalCollective{},
-                  {.group_size = 8,
-                   .update = {.optimizer = {.learning_rate = 0.1F}},
-                   .seed = 1}};
+                  {.group_size = 8, .update = {.optimizer = {.learning_rate = 0.1F}}, .seed = 1}};
   const std::vector<Task> tasks = five_tasks(16);
   const double before = trainer.step(tasks).reward_mean;
   double after = 0;
@@ -39,7 +40,10 @@ TEST_CASE("a pair with shared weights learns a task from its reward alone", "[tr
 TEST_CASE("a step moves weights along the policy gradient of the advantage", "[train]") {
   BigramModel model = guessing::model();
   const std::vector<double> before(model.parameters().begin(), model.parameters().end());
-  Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
+  Trainer trainer{SharedWeights{model},
+                  protocol(),
+                  ExactMatch{},
+                  Recipe{Grpo{}},
                   LocalCollective{},
                   {.group_size = 8,
                    .minibatches = 1,
@@ -97,8 +101,12 @@ TEST_CASE("a view that trains the Answerer leaves a separate Summarizer untouche
   const std::vector<double> summarizer_before(summarizer.parameters().begin(),
                                               summarizer.parameters().end());
   const auto step = [&](auto view) {
-    Trainer trainer{SeparateWeights{answerer, summarizer}, protocol(), ExactMatch{},
-                    Recipe{Grpo{}, view}, LocalCollective{}, {.group_size = 8, .seed = 5}};
+    Trainer trainer{SeparateWeights{answerer, summarizer},
+                    protocol(),
+                    ExactMatch{},
+                    Recipe{Grpo{}, view},
+                    LocalCollective{},
+                    {.group_size = 8, .seed = 5}};
     return trainer.step(five_tasks(2000));
   };
   const auto equal = [](BigramModel& model, const std::vector<double>& weights) {
@@ -115,8 +123,8 @@ TEST_CASE("a view that trains the Answerer leaves a separate Summarizer untouche
 TEST_CASE("the same seed gives the same weights, another seed others", "[train]") {
   const auto train = [](std::uint64_t seed) {
     BigramModel model = guessing::model();
-    Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
-                    LocalCollective{}, {.group_size = 4, .seed = seed}};
+    Trainer trainer{SharedWeights{model}, protocol(),        ExactMatch{},
+                    Recipe{Grpo{}},       LocalCollective{}, {.group_size = 4, .seed = seed}};
     for (int step = 0; step < 3; ++step) trainer.step(five_tasks(6));
     return std::vector<double>(model.parameters().begin(), model.parameters().end());
   };
@@ -130,8 +138,12 @@ TEST_CASE("several ranks take the steps of one, whatever their number", "[train]
     for (std::size_t rank = 0; rank < ranks; ++rank) models.push_back(guessing::model());
     std::vector<StepMetrics> metrics(ranks);
     run_ranks(ranks, [&](ThreadCollective collective) {
-      Trainer trainer{SharedWeights{models[collective.rank()]}, protocol(), ExactMatch{},
-                      Recipe{Grpo{}}, collective, {.group_size = 4, .seed = 8}};
+      Trainer trainer{SharedWeights{models[collective.rank()]},
+                      protocol(),
+                      ExactMatch{},
+                      Recipe{Grpo{}},
+                      collective,
+                      {.group_size = 4, .seed = 8}};
       for (int step = 0; step < 4; ++step)
         metrics[collective.rank()] = trainer.step(five_tasks(50));
     });
@@ -146,11 +158,14 @@ TEST_CASE("several ranks take the steps of one, whatever their number", "[train]
     return weights[0];
   };
   BigramModel model = guessing::model();
-  Trainer trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
-                  LocalCollective{}, {.group_size = 4, .seed = 8}};
+  Trainer trainer{SharedWeights{model}, protocol(),        ExactMatch{},
+                  Recipe{Grpo{}},       LocalCollective{}, {.group_size = 4, .seed = 8}};
   for (int step = 0; step < 4; ++step) trainer.step(five_tasks(50));
   const std::vector<double> alone = guessing::weights(model);
-  REQUIRE(alone != [] { auto m = guessing::model(); return guessing::weights(m); }());
+  REQUIRE(alone != [] {
+    auto m = guessing::model();
+    return guessing::weights(m);
+  }());
   for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
     const std::vector<double> together = train(ranks);
     CHECK(together == train(ranks));
@@ -162,8 +177,12 @@ TEST_CASE("several ranks take the steps of one, whatever their number", "[train]
 TEST_CASE("a rank without groups takes part", "[train][collective]") {
   std::vector<BigramModel> models{guessing::model(), guessing::model(), guessing::model()};
   run_ranks(3, [&](ThreadCollective collective) {
-    Trainer trainer{SharedWeights{models[collective.rank()]}, protocol(), ExactMatch{},
-                    Recipe{Grpo{}}, collective, {.group_size = 64, .seed = 8}};
+    Trainer trainer{SharedWeights{models[collective.rank()]},
+                    protocol(),
+                    ExactMatch{},
+                    Recipe{Grpo{}},
+                    collective,
+                    {.group_size = 64, .seed = 8}};
     trainer.step(five_tasks(2));
   });
   CHECK(guessing::weights(models[0]) == guessing::weights(models[2]));
@@ -172,8 +191,12 @@ TEST_CASE("a rank without groups takes part", "[train][collective]") {
 TEST_CASE("a saved trainer goes on bit for bit", "[train]") {
   const TrainerOptions options{.group_size = 8, .seed = 3};
   const auto make = [&](BigramModel& answerer, BigramModel& summarizer) {
-    return Trainer{SeparateWeights{answerer, summarizer}, protocol(), ExactMatch{},
-                   Recipe{Grpo{}}, LocalCollective{}, options};
+    return Trainer{SeparateWeights{answerer, summarizer},
+                   protocol(),
+                   ExactMatch{},
+                   Recipe{Grpo{}},
+                   LocalCollective{},
+                   options};
   };
   BigramModel answerer = guessing::model();
   BigramModel summarizer = guessing::model();
@@ -204,7 +227,11 @@ TEST_CASE("a saved trainer goes on bit for bit", "[train]") {
 
 TEST_CASE("impossible trainer options are refused", "[train]") {
   BigramModel model = guessing::model();
-  CHECK_THROWS_WITH((Trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Grpo{}},
-                             LocalCollective{}, {.group_size = 0}}),
+  CHECK_THROWS_WITH((Trainer{SharedWeights{model},
+                             protocol(),
+                             ExactMatch{},
+                             Recipe{Grpo{}},
+                             LocalCollective{},
+                             {.group_size = 0}}),
                     ContainsSubstring("at least 1"));
 }

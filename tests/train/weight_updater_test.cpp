@@ -28,7 +28,8 @@ TEST_CASE("an update clips the gradient, takes a step and begins a weight versio
   TokenOutputs outputs;
   LocalCollective collective;
   const double norm = updater.update(
-      one_token(), [](std::size_t, double log_prob, double) {
+      one_token(),
+      [](std::size_t, double log_prob, double) {
         return TokenLossGradient{-log_prob, -1.0, 0.0};
       },
       outputs, collective);

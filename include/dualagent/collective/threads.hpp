@@ -20,9 +20,10 @@ namespace dualagent {
 ///
 /// `ThreadCollective::group(n)` makes one handle per rank; `run_ranks` also starts the threads.
 /// Sums are added in rank order, each element by one rank, straight from the ranks' arrays.
-/// Errors: ranks that bring arrays of different sizes or types all get an Error; `abort` makes every
-/// present and later call of the group throw, so that a failed rank never leaves others waiting.
-/// Example: run_ranks(4, [&](ThreadCollective collective) { train(models[collective.rank()], collective); });
+/// Errors: ranks that bring arrays of different sizes or types all get an Error; `abort` makes
+/// every present and later call of the group throw, so that a failed rank never leaves others
+/// waiting. Example: run_ranks(4, [&](ThreadCollective collective) {
+/// train(models[collective.rank()], collective); });
 class ThreadCollective {
  public:
   /// One handle per rank. Errors: throws for 0 ranks.
@@ -95,8 +96,8 @@ class ThreadCollective {
       ++shared_->round;
       shared_->arrived_all.notify_all();
     }
-    shared_->arrived_all.wait(
-        lock, [&] { return shared_->round != round || !shared_->failure.empty(); });
+    shared_->arrived_all.wait(lock,
+                              [&] { return shared_->round != round || !shared_->failure.empty(); });
     if (!shared_->failure.empty())
       throw Error("the collective was aborted", shared_->failure, "See that rank's own error");
   }

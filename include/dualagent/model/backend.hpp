@@ -71,16 +71,17 @@ struct Generation {
 /// are those of the distribution that was sampled from; a Sampled span carries the weight version
 /// in force when it was submitted.
 template <class M>
-concept ModelBackend =
-    requires(M& m, const GenerationRequest& request, SequenceId sequence) {
-      m.submit(request);
-      { m.advance([](Generation&&) {}) } -> std::convertible_to<std::size_t>;
-      m.release(sequence);
-      m.reset();
-      { m.vocab_size() } -> std::convertible_to<std::size_t>;
-      { m.max_context_tokens() } -> std::convertible_to<std::size_t>;
-      { m.weight_version() } -> std::convertible_to<WeightVersion>;
-    };
+concept ModelBackend = requires(M& m, const GenerationRequest& request, SequenceId sequence) {
+  m.submit(request);
+  {
+    m.advance([](Generation&&) {})
+    } -> std::convertible_to<std::size_t>;
+  m.release(sequence);
+  m.reset();
+  { m.vocab_size() } -> std::convertible_to<std::size_t>;
+  { m.max_context_tokens() } -> std::convertible_to<std::size_t>;
+  { m.weight_version() } -> std::convertible_to<WeightVersion>;
+};
 
 /// Value of one token's loss and its partial derivatives; double so that gradients can be checked.
 using TokenLossGradient = kernels::TokenGradient<double>;
@@ -104,16 +105,17 @@ struct TensorInfo {
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
 ///    version begins and cached keys and values are dropped.
 template <class M>
-concept TrainableBackend =
-    ModelBackend<M> && requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
-      m.backward(batch, [](std::size_t, double, double) { return TokenLossGradient{}; }, outputs);
-      m.score(batch, outputs);
-      m.parameters();
-      m.gradients();
-      { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;
-      m.zero_gradients();
-      m.weights_changed();
-    };
+concept TrainableBackend = ModelBackend<M> &&
+    requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
+  m.backward(
+      batch, [](std::size_t, double, double) { return TokenLossGradient{}; }, outputs);
+  m.score(batch, outputs);
+  m.parameters();
+  m.gradients();
+  { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;
+  m.zero_gradients();
+  m.weights_changed();
+};
 
 /// One readable sentence if M cannot be sampled from, or cannot be trained.
 template <class M>
@@ -121,9 +123,10 @@ consteval bool check_trainable_backend() {
   static_assert(ModelBackend<M>,
                 "dualagent: a ModelBackend needs submit, advance, release, reset, vocab_size, "
                 "max_context_tokens and weight_version; see docs/policies.md#model-backends");
-  static_assert(TrainableBackend<M>,
-                "dualagent: a TrainableBackend needs backward, score, parameters, gradients, tensors, "
-                "zero_gradients and weights_changed; see docs/policies.md#model-backends");
+  static_assert(
+      TrainableBackend<M>,
+      "dualagent: a TrainableBackend needs backward, score, parameters, gradients, tensors, "
+      "zero_gradients and weights_changed; see docs/policies.md#model-backends");
   return true;
 }
 

@@ -16,11 +16,11 @@ namespace dualagent {
 /// Semantic requirements: one entry per logical rollout, never per segment; permuting a group
 /// permutes its advantages; groups do not influence each other unless the estimator says so.
 template <class A>
-concept AdvantageEstimator =
-    requires(const A& estimator, std::span<const double> rewards,
-             std::span<const std::size_t> group_begin, std::span<double> advantages) {
-      estimator.estimate(rewards, group_begin, advantages);
-    };
+concept AdvantageEstimator = requires(const A& estimator, std::span<const double> rewards,
+                                      std::span<const std::size_t> group_begin,
+                                      std::span<double> advantages) {
+  estimator.estimate(rewards, group_begin, advantages);
+};
 
 /// (R - mean) / (std + epsilon) within the group, unbiased standard deviation (GRPO).
 ///

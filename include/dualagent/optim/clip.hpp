@@ -13,11 +13,10 @@ namespace dualagent {
 /// not.
 template <class Scalar>
 double global_norm(std::span<const Scalar> gradients) {
-  return std::sqrt(
-      cpu::map_reduce(gradients.size(), kernels::Sum<double>{}, [&](std::size_t i) {
-        const auto g = static_cast<double>(gradients[i]);
-        return g * g;
-      }));
+  return std::sqrt(cpu::map_reduce(gradients.size(), kernels::Sum<double>{}, [&](std::size_t i) {
+    const auto g = static_cast<double>(gradients[i]);
+    return g * g;
+  }));
 }
 
 /// Scales gradients of norm `norm` down to `max_norm`; smaller ones stay as they are.

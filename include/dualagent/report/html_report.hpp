@@ -104,8 +104,8 @@ class HtmlReport {
       const ResultRow& row = data_.rows[0];
       if (figure.empty()) figure = percent_text(row.greedy.fraction(), 1);
       if (sentence.empty())
-        sentence = "of " + std::to_string(row.greedy.trials) + " held-out tasks solved: " +
-                   row.title() + ", greedy, 95 % interval " +
+        sentence = "of " + std::to_string(row.greedy.trials) +
+                   " held-out tasks solved: " + row.title() + ", greedy, 95 % interval " +
                    percent_range(wilson_interval(row.greedy)) + ".";
     }
     if (figure.empty() && sentence.empty()) return;
@@ -308,7 +308,7 @@ class HtmlReport {
     out_ +=
         "<section id=\"episodes\" aria-labelledby=\"episodes-title\">\n<h2 id=\"episodes-title\">"
         "Episodes</h2>\n<p class=\"lead\">Every token by where it came from: each context window "
-            "of the Answerer, and beside it the summary that took its place in the next one.</p>\n";
+        "of the Answerer, and beside it the summary that took its place in the next one.</p>\n";
     provenance_legend();
     out_ += "<div class=\"viewer\">\n<div class=\"picker\">\n";
     filter("outcome", "Outcome", {"solved", "failed"});
@@ -396,8 +396,8 @@ class HtmlReport {
     }
     out_ += "<p class=\"facts\">";
     if (!episode.stage.empty()) out_ += escape_markup(episode.stage) + " · ";
-    out_ += plural(windows, "window") + " of the Answerer · " + plural(tokens, "token") +
-            ", " + std::to_string(sampled) + " sampled, " + std::to_string(trained) + " trained on";
+    out_ += plural(windows, "window") + " of the Answerer · " + plural(tokens, "token") + ", " +
+            std::to_string(sampled) + " sampled, " + std::to_string(trained) + " trained on";
     for (std::size_t other = 0; other < data_.episodes.size(); ++other)
       if (other != index && data_.episodes[other].task == episode.task) {
         const std::string& stage = data_.episodes[other].stage;

@@ -31,8 +31,8 @@ consteval bool check_reward() {
   return true;
 }
 
-/// Writes the rollout's reward; a rollout whose reward abstains becomes aborted, one that is aborted
-/// already is not scored.
+/// Writes the rollout's reward; a rollout whose reward abstains becomes aborted, one that is
+/// aborted already is not scored.
 ///
 /// Errors: throws on a reward that is not finite, naming task and rollout.
 template <Reward R>

@@ -46,8 +46,7 @@ class Episode {
   /// Runs to the next wait or to the end; rethrows what the episode throws.
   void resume() {
     handle_.resume();
-    if (handle_.done() && handle_.promise().error)
-      std::rethrow_exception(handle_.promise().error);
+    if (handle_.done() && handle_.promise().error) std::rethrow_exception(handle_.promise().error);
   }
 
  private:

@@ -45,7 +45,8 @@ struct SeparateWeights {
   }
 };
 template <class AnswererModel, class SummarizerModel>
-SeparateWeights(AnswererModel&, SummarizerModel&) -> SeparateWeights<AnswererModel, SummarizerModel>;
+SeparateWeights(AnswererModel&, SummarizerModel&)
+    -> SeparateWeights<AnswererModel, SummarizerModel>;
 
 /// Calls `visit(model, index)` for every model of the pair, where `index` is an
 /// std::integral_constant, so that it can also pick an element of a tuple.
@@ -54,7 +55,8 @@ void for_each_model(const Pairing& pairing, Visitor&& visit) {
   const auto models = pairing.models();
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (visit(std::get<I>(models), std::integral_constant<std::size_t, I>{}), ...);
-  }(std::make_index_sequence<std::tuple_size_v<decltype(pairing.models())>>{});
+  }
+  (std::make_index_sequence<std::tuple_size_v<decltype(pairing.models())>>{});
 }
 
 }  // namespace dualagent

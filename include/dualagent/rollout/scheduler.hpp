@@ -83,8 +83,8 @@ class RolloutScheduler {
     EpisodeDesk desk;
     Episode episode;
     RandomStream random;
-    bool waiting = false;                         // for a model or a worker
-    std::vector<ToolResult> results;              // written by a worker
+    bool waiting = false;             // for a model or a worker
+    std::vector<ToolResult> results;  // written by a worker
     std::size_t segments_released = 0;
   };
 
@@ -126,8 +126,8 @@ class RolloutScheduler {
   }
 
   void run_tools(Player& player, const WantsTools& wanted) {
-    const bool immediate = std::all_of(
-        wanted.calls.begin(), wanted.calls.end(), [&](const ToolCall& call) {
+    const bool immediate =
+        std::all_of(wanted.calls.begin(), wanted.calls.end(), [&](const ToolCall& call) {
           return protocol_.tools.execution(call) == Execution::immediate;
         });
     player.results.clear();
@@ -165,11 +165,9 @@ class RolloutScheduler {
       });
     });
     if (tools_running_ == 0) return;
-    const bool idle = running == 0 && std::all_of(live_.begin(), live_.end(), [](const auto& p) {
-                        return p->waiting;
-                      });
-    workers_->take_finished(finished_,
-                            idle ? ToolWorkers::Wait::for_one : ToolWorkers::Wait::no);
+    const bool idle = running == 0 && std::all_of(live_.begin(), live_.end(),
+                                                  [](const auto& p) { return p->waiting; });
+    workers_->take_finished(finished_, idle ? ToolWorkers::Wait::for_one : ToolWorkers::Wait::no);
     for (ToolWorkers::Finished& finished : finished_) take_tool_results(finished);
   }
 

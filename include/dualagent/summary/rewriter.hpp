@@ -23,11 +23,11 @@ enum class SummaryUse : std::uint8_t { required, none };
 /// Semantic requirements: pure; the new context begins with the old one's prompt; all its spans are
 /// given (copies of sampled tokens are never trained twice).
 template <class R>
-concept ContextRewriter =
-    requires(const R& rewriter, const Context& context, std::span<const Token> summary) {
-      { R::summary_use } -> std::convertible_to<SummaryUse>;
-      { rewriter.rewrite(context, summary) } -> std::same_as<Context>;
-    };
+concept ContextRewriter = requires(const R& rewriter, const Context& context,
+                                   std::span<const Token> summary) {
+  { R::summary_use } -> std::convertible_to<SummaryUse>;
+  { rewriter.rewrite(context, summary) } -> std::same_as<Context>;
+};
 
 /// One readable sentence if R is no ContextRewriter.
 template <class R>

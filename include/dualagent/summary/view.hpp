@@ -15,10 +15,10 @@ namespace dualagent {
 /// Semantic requirements: pure. It is asked about sampled spans only: given tokens cannot be
 /// trained by any view, and a sampled token exists once, so none trains it twice.
 template <class V>
-concept TrainingView =
-    requires(const V& view, const Rollout& rollout, std::size_t segment, const Span& span) {
-      { view.trains(rollout, segment, span) } -> std::same_as<bool>;
-    };
+concept TrainingView = requires(const V& view, const Rollout& rollout, std::size_t segment,
+                                const Span& span) {
+  { view.trains(rollout, segment, span) } -> std::same_as<bool>;
+};
 
 /// One readable sentence if V is no TrainingView.
 template <class V>

@@ -50,18 +50,18 @@ using Turn = std::variant<std::vector<ToolCall>, Answer, MalformedTurn>;
 /// Semantic requirements: all are pure; `parse_turn` accepts any tokens, however broken, and never
 /// throws on them; appending what 4 to 6 return to a context only ever appends.
 template <class D>
-concept ToolDialect =
-    requires(const D& d, const Task& task, std::span<const Token> tokens,
-             std::span<const std::string> results, const MalformedTurn& malformed) {
-      { d.prompt(task) } -> std::convertible_to<std::vector<Token>>;
-      { d.turn_stop() } -> std::convertible_to<StopRule>;
-      { d.summary_stop() } -> std::convertible_to<StopRule>;
-      { d.parse_turn(tokens) } -> std::convertible_to<Turn>;
-      { d.observation(results) } -> std::convertible_to<std::vector<Token>>;
-      { d.correction(malformed) } -> std::convertible_to<std::optional<std::vector<Token>>>;
-      { d.summary_request() } -> std::convertible_to<std::vector<Token>>;
-      { d.check_summary(tokens) } -> std::convertible_to<std::optional<std::string>>;
-      { d.present_summary(tokens) } -> std::convertible_to<std::vector<Token>>;
-    };
+concept ToolDialect = requires(const D& d, const Task& task, std::span<const Token> tokens,
+                               std::span<const std::string> results,
+                               const MalformedTurn& malformed) {
+  { d.prompt(task) } -> std::convertible_to<std::vector<Token>>;
+  { d.turn_stop() } -> std::convertible_to<StopRule>;
+  { d.summary_stop() } -> std::convertible_to<StopRule>;
+  { d.parse_turn(tokens) } -> std::convertible_to<Turn>;
+  { d.observation(results) } -> std::convertible_to<std::vector<Token>>;
+  { d.correction(malformed) } -> std::convertible_to<std::optional<std::vector<Token>>>;
+  { d.summary_request() } -> std::convertible_to<std::vector<Token>>;
+  { d.check_summary(tokens) } -> std::convertible_to<std::optional<std::string>>;
+  { d.present_summary(tokens) } -> std::convertible_to<std::vector<Token>>;
+};
 
 }  // namespace dualagent

@@ -40,15 +40,19 @@ class AbortRollout : public Error {
 
 namespace detail {
 template <class T>
-concept HasToolName = requires { { T::name } -> std::convertible_to<std::string_view>; };
+concept HasToolName = requires {
+  { T::name } -> std::convertible_to<std::string_view>;
+};
 template <class T>
-concept HasToolArguments = requires { typename T::Arguments; } &&
-                           std::default_initializable<typename T::Arguments>;
+concept HasToolArguments = requires {
+  typename T::Arguments;
+}
+&&std::default_initializable<typename T::Arguments>;
 template <class T>
 concept HasToolCall = HasToolArguments<T> &&
     requires(const T& tool, const typename T::Arguments& arguments, const CallInfo& info) {
-      { tool(arguments, info) } -> std::convertible_to<std::string>;
-    };
+  { tool(arguments, info) } -> std::convertible_to<std::string>;
+};
 }  // namespace detail
 
 /// Something the Answerer can call.
@@ -91,7 +95,9 @@ consteval bool check_tool() {
 template <class T>
 inline constexpr Execution execution_of = Execution::worker;
 template <class T>
-  requires requires { { T::execution } -> std::convertible_to<Execution>; }
+requires requires {
+  { T::execution } -> std::convertible_to<Execution>;
+}
 inline constexpr Execution execution_of<T> = T::execution;
 
 }  // namespace dualagent

@@ -44,9 +44,8 @@ class ToolBox {
  private:
   template <class Visitor>
   void visit(std::string_view name, Visitor&& visitor) const {
-    std::apply(
-        [&](const Tools&... tool) { ((Tools::name == name ? visitor(tool) : void()), ...); },
-        tools_);
+    std::apply([&](const Tools&... tool) { ((Tools::name == name ? visitor(tool) : void()), ...); },
+               tools_);
   }
 
   template <class T>
@@ -55,8 +54,7 @@ class ToolBox {
     try {
       nlohmann::json::parse(call.arguments).get_to(arguments);
     } catch (const std::exception& error) {
-      return {ToolStatus::bad_arguments,
-              "bad arguments for '" + call.tool + "': " + error.what()};
+      return {ToolStatus::bad_arguments, "bad arguments for '" + call.tool + "': " + error.what()};
     }
     try {
       return {ToolStatus::ok, tool(arguments, info)};

@@ -40,7 +40,7 @@ class Context {
 
   std::size_t size() const { return tokens_.size(); }
   bool empty() const { return tokens_.empty(); }
-  std::span<const Token> tokens() const { return tokens_; }     // [size]
+  std::span<const Token> tokens() const { return tokens_; }        // [size]
   std::span<const float> log_probs() const { return log_probs_; }  // [size]
   std::span<const Span> spans() const { return spans_; }
   std::span<const Token> tokens(const Span& span) const {

@@ -17,13 +17,13 @@ namespace dualagent {
 /// Masking: `loss_weight[t] == 0` means that t is given or not in the training view; its
 /// log-probability is neither computed nor differentiated.
 struct PackedBatch {
-  std::vector<Token> tokens;             // [T]
-  std::vector<std::size_t> row_begin{0}; // [R + 1]
-  std::vector<float> loss_weight;        // [T] factor of the token's loss; 0 = masked
-  std::vector<float> old_log_prob;       // [T] at sampling, nats
-  std::vector<float> advantage;          // [T]
-  std::vector<std::uint32_t> rollout;    // [R] index of the row's rollout, for error messages
-  float temperature = 1.0F;              // of the trained distribution; > 0
+  std::vector<Token> tokens;              // [T]
+  std::vector<std::size_t> row_begin{0};  // [R + 1]
+  std::vector<float> loss_weight;         // [T] factor of the token's loss; 0 = masked
+  std::vector<float> old_log_prob;        // [T] at sampling, nats
+  std::vector<float> advantage;           // [T]
+  std::vector<std::uint32_t> rollout;     // [R] index of the row's rollout, for error messages
+  float temperature = 1.0F;               // of the trained distribution; > 0
 
   std::size_t size() const { return tokens.size(); }
   std::size_t rows() const { return row_begin.size() - 1; }

@@ -29,9 +29,12 @@ enum class RolloutStatus : std::uint8_t { finished, truncated, aborted };
 
 inline constexpr std::string_view to_string(RolloutStatus status) {
   switch (status) {
-    case RolloutStatus::finished: return "finished";
-    case RolloutStatus::truncated: return "truncated";
-    case RolloutStatus::aborted: return "aborted";
+    case RolloutStatus::finished:
+      return "finished";
+    case RolloutStatus::truncated:
+      return "truncated";
+    case RolloutStatus::aborted:
+      return "aborted";
   }
   return "unknown";
 }
@@ -42,11 +45,11 @@ struct Rollout {
   std::size_t group = 0;   ///< index of the task in the batch; rollouts of one group share it
   std::size_t member = 0;  ///< index within the group
   RolloutStatus status = RolloutStatus::finished;
-  std::string ending;      ///< why it ended: "answered", "malformed turn", "call limit", ...
+  std::string ending;  ///< why it ended: "answered", "malformed turn", "call limit", ...
   std::optional<std::string> answer;  ///< what the Answerer answered, if it did
-  double reward = 0.0;     ///< one per rollout, never per segment
-  std::size_t turns = 0;   ///< Answerer turns over all segments
-  std::size_t calls = 0;   ///< tool calls over all segments
+  double reward = 0.0;                ///< one per rollout, never per segment
+  std::size_t turns = 0;              ///< Answerer turns over all segments
+  std::size_t calls = 0;              ///< tool calls over all segments
   std::size_t summaries = 0;
   std::vector<Segment> segments;  ///< in the order in which they were opened
 };

@@ -27,13 +27,20 @@ enum class Provenance : std::uint8_t {
 
 inline constexpr std::string_view to_string(Provenance provenance) {
   switch (provenance) {
-    case Provenance::prompt: return "prompt";
-    case Provenance::observation: return "observation";
-    case Provenance::injected: return "injected";
-    case Provenance::summary: return "summary";
-    case Provenance::action: return "action";
-    case Provenance::demonstration: return "demonstration";
-    case Provenance::sampled: return "sampled";
+    case Provenance::prompt:
+      return "prompt";
+    case Provenance::observation:
+      return "observation";
+    case Provenance::injected:
+      return "injected";
+    case Provenance::summary:
+      return "summary";
+    case Provenance::action:
+      return "action";
+    case Provenance::demonstration:
+      return "demonstration";
+    case Provenance::sampled:
+      return "sampled";
   }
   return "unknown";
 }

@@ -77,7 +77,8 @@ inline std::vector<Task> read_tasks(const std::filesystem::path& path,
                   "Give every task an id of its own");
     if (check) check(tasks.back(), where);
   }
-  if (tasks.empty()) throw Error("there are no tasks", path.string(), "Write one JSON object per line");
+  if (tasks.empty())
+    throw Error("there are no tasks", path.string(), "Write one JSON object per line");
   return tasks;
 }
 
@@ -85,10 +86,8 @@ inline std::vector<Task> read_tasks(const std::filesystem::path& path,
 inline void write_tasks(const std::filesystem::path& path, std::span<const Task> tasks) {
   std::string text;
   for (const Task& task : tasks) {
-    nlohmann::ordered_json row{{"id", task.id},
-                               {"prompt", task.prompt},
-                               {"answer", task.answer},
-                               {"seed", task.seed}};
+    nlohmann::ordered_json row{
+        {"id", task.id}, {"prompt", task.prompt}, {"answer", task.answer}, {"seed", task.seed}};
     if (task.max_calls) row["max_calls"] = *task.max_calls;
     text += row.dump() + '\n';
   }

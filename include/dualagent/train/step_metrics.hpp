@@ -13,28 +13,28 @@ struct StepMetrics {
   std::size_t step = 0;  ///< number of the step, from 0
 
   // Rollouts.
-  double rollouts = 0;            ///< played, aborted ones included
-  double aborted = 0;             ///< that left the statistics
-  double truncated = 0;           ///< that met a limit
-  double live_groups = 0;         ///< groups whose rewards differ
-  double reward_mean = 0;         ///< over rollouts that were not aborted
-  double answerer_tokens = 0;     ///< sampled by the Answerer, per rollout
-  double summarizer_tokens = 0;   ///< per summary
-  double summaries = 0;           ///< per rollout
-  double turns = 0;               ///< of the Answerer, per rollout
-  double compression = 0;         ///< tokens before a summary / tokens of the summary, mean
+  double rollouts = 0;           ///< played, aborted ones included
+  double aborted = 0;            ///< that left the statistics
+  double truncated = 0;          ///< that met a limit
+  double live_groups = 0;        ///< groups whose rewards differ
+  double reward_mean = 0;        ///< over rollouts that were not aborted
+  double answerer_tokens = 0;    ///< sampled by the Answerer, per rollout
+  double summarizer_tokens = 0;  ///< per summary
+  double summaries = 0;          ///< per rollout
+  double turns = 0;              ///< of the Answerer, per rollout
+  double compression = 0;        ///< tokens before a summary / tokens of the summary, mean
 
   // Updates. Means are over trained tokens of the step.
-  double updates = 0;             ///< optimizer steps, summed over models
+  double updates = 0;  ///< optimizer steps, summed over models
   double trained_tokens = 0;
-  double trained_positions = 0;   ///< tokens that went through forward and backward
+  double trained_positions = 0;  ///< tokens that went through forward and backward
   double loss = 0;
-  double entropy = 0;             ///< nats
-  double ratio_mean = 0;          ///< of new to old probability
-  double clip_fraction = 0;       ///< tokens with an advantage but no gradient
-  double gradient_norm = 0;       ///< before clipping, mean over updates
-  double max_abs_log_ratio = 0;   ///< on the first minibatch, before any update: 0 if our kernels
-                                  ///< give the same numbers in sampling and in training
+  double entropy = 0;            ///< nats
+  double ratio_mean = 0;         ///< of new to old probability
+  double clip_fraction = 0;      ///< tokens with an advantage but no gradient
+  double gradient_norm = 0;      ///< before clipping, mean over updates
+  double max_abs_log_ratio = 0;  ///< on the first minibatch, before any update: 0 if our kernels
+                                 ///< give the same numbers in sampling and in training
 
   // Cost of this rank.
   double rollout_seconds = 0;

@@ -11,10 +11,10 @@ namespace dualagent {
 
 /// What one supervised step measured, over all ranks.
 struct SupervisedMetrics {
-  double loss = 0;            ///< mean cross-entropy over trained tokens, nats
+  double loss = 0;  ///< mean cross-entropy over trained tokens, nats
   double trained_tokens = 0;
   double trained_positions = 0;  ///< tokens that went through forward and backward
-  double gradient_norm = 0;   ///< before clipping
+  double gradient_norm = 0;      ///< before clipping
 };
 
 /// Supervised warm start: cross-entropy on the spans of provenance `demonstration`.
@@ -50,8 +50,8 @@ class SupervisedTrainer {
     const auto weight = static_cast<float>(1.0 / counts[0]);
     for (const Segment& segment : segments)
       append_training_row(batch_, segment, trains, {.loss_weight = weight});
-    metrics.gradient_norm = updater_.update(batch_, cross_entropy, outputs_, collective_,
-                                            learning_rate_scale);
+    metrics.gradient_norm =
+        updater_.update(batch_, cross_entropy, outputs_, collective_, learning_rate_scale);
     counts[0] = local_tokens;
     counts[1] = static_cast<double>(batch_.size());
     for (const double loss : outputs_.loss) counts[2] += loss;

@@ -36,9 +36,9 @@ template <class Objective, class View>
 Recipe(Objective, View) -> Recipe<Objective, View>;
 
 struct TrainerOptions {
-  std::size_t group_size = 8;       ///< rollouts of one task
-  std::size_t minibatches = 2;      ///< updates per epoch; whole rollouts are dealt to them
-  std::size_t epochs = 1;           ///< passes over the same rollouts
+  std::size_t group_size = 8;   ///< rollouts of one task
+  std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are dealt to them
+  std::size_t epochs = 1;       ///< passes over the same rollouts
   RolloutSampling sampling = {};
   UpdateOptions update = {};
   SchedulerOptions scheduler = {};
@@ -140,7 +140,7 @@ class Trainer {
   /// Sums over trained tokens, minibatches and models of one step, on this rank.
   struct UpdateSums {
     double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0;
-    double max_abs_log_ratio = 0;             // of this rank, fresh minibatch only
+    double max_abs_log_ratio = 0;           // of this rank, fresh minibatch only
     double updates = 0, gradient_norm = 0;  // equal on all ranks
   };
 
@@ -245,17 +245,17 @@ class Trainer {
     counts_ = {.tokens = counts[0], .rollouts = counts[1], .segments = counts[2]};
     batch_.clear();
     batch_.temperature = options_.sampling.answerer.temperature;
-    for_each_row([&](std::size_t i, const Segment& segment, std::size_t tokens,
-                     const auto& trains) {
-      TokenCounts counts_here = counts_;
-      counts_here.rollout_tokens = static_cast<double>(rollout_tokens_[i]);
-      counts_here.segment_tokens = static_cast<double>(tokens);
-      append_training_row(
-          batch_, segment, trains,
-          {.loss_weight = static_cast<float>(recipe_.objective.aggregation.weight(counts_here)),
-           .advantage = static_cast<float>(advantages_[i]),
-           .rollout = static_cast<std::uint32_t>(i)});
-    });
+    for_each_row(
+        [&](std::size_t i, const Segment& segment, std::size_t tokens, const auto& trains) {
+          TokenCounts counts_here = counts_;
+          counts_here.rollout_tokens = static_cast<double>(rollout_tokens_[i]);
+          counts_here.segment_tokens = static_cast<double>(tokens);
+          append_training_row(
+              batch_, segment, trains,
+              {.loss_weight = static_cast<float>(recipe_.objective.aggregation.weight(counts_here)),
+               .advantage = static_cast<float>(advantages_[i]),
+               .rollout = static_cast<std::uint32_t>(i)});
+        });
   }
 
   void add_token_sums(bool fresh, UpdateSums& sums) const {
@@ -277,12 +277,15 @@ class Trainer {
     for (const Rollout& rollout : rollouts_) sums.add(rollout);
     double live = 0;
     for (std::size_t begin = 0; begin < rollouts_.size(); begin += options_.group_size)
-      live += std::any_of(advantages_.begin() + static_cast<std::ptrdiff_t>(begin),
-                          advantages_.begin() +
-                              static_cast<std::ptrdiff_t>(begin + options_.group_size),
-                          [](double advantage) { return advantage != 0.0; });
-    double all[] = {sums.rollouts, sums.aborted, sums.truncated, sums.reward, sums.answerer_tokens,
-                    sums.summarizer_tokens, sums.summaries, sums.turns, sums.compression, live};
+      live += std::any_of(
+          advantages_.begin() + static_cast<std::ptrdiff_t>(begin),
+          advantages_.begin() + static_cast<std::ptrdiff_t>(begin + options_.group_size),
+          [](double advantage) { return advantage != 0.0; });
+    double all[] = {sums.rollouts,        sums.aborted,
+                    sums.truncated,       sums.reward,
+                    sums.answerer_tokens, sums.summarizer_tokens,
+                    sums.summaries,       sums.turns,
+                    sums.compression,     live};
     collective_.all_reduce_sum(std::span<double>(all));
     const double counted = std::max(1.0, all[0] - all[1]);
     const double summaries = std::max(1.0, all[6]);
@@ -327,8 +330,8 @@ class Trainer {
 
   // Of the current step; kept to reuse their memory.
   std::size_t first_group_ = 0;
-  std::vector<Rollout> rollouts_;       // [groups of this rank * group_size]
-  std::vector<double> advantages_;      // [rollouts]; 0 also for aborted ones
+  std::vector<Rollout> rollouts_;                  // [groups of this rank * group_size]
+  std::vector<double> advantages_;                 // [rollouts]; 0 also for aborted ones
   std::vector<std::vector<std::size_t>> members_;  // [minibatches] rollouts of this rank
   std::vector<std::size_t> rollout_tokens_;        // [rollouts] trained in this minibatch
   TokenCounts counts_;

@@ -50,8 +50,7 @@ class WeightUpdater {
     const double norm = global_norm(std::span<const Scalar>(model_->gradients()));
     if (!std::isfinite(norm)) throw_not_finite();
     clip_to_norm(model_->gradients(), norm, options_.max_gradient_norm);
-    options_.optimizer.step(model_->parameters(), model_->gradients(), state_,
-                            learning_rate_scale);
+    options_.optimizer.step(model_->parameters(), model_->gradients(), state_, learning_rate_scale);
     model_->weights_changed();
     return norm;
   }

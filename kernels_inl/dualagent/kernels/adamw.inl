@@ -10,9 +10,9 @@ namespace dualagent::kernels {
 template <class T>
 struct AdamWStep {
   T beta1, beta2, epsilon;
-  T decay;        ///< 1 - learning rate * weight decay
-  T step_size;    ///< learning rate / (1 - beta1^t)
-  T second_scale; ///< 1 / sqrt(1 - beta2^t)
+  T decay;         ///< 1 - learning rate * weight decay
+  T step_size;     ///< learning rate / (1 - beta1^t)
+  T second_scale;  ///< 1 / sqrt(1 - beta2^t)
 };
 
 /// Updates one parameter and its two moments.

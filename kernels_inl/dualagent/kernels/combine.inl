@@ -52,7 +52,9 @@ struct MomentsState {
   T mean;
   T squares;  ///< sum of (x - mean)^2
   /// Unbiased: divides by count - 1; 0 for fewer than two numbers.
-  DUALAGENT_HD constexpr T variance() const { return count > T{1} ? squares / (count - T{1}) : T{0}; }
+  DUALAGENT_HD constexpr T variance() const {
+    return count > T{1} ? squares / (count - T{1}) : T{0};
+  }
 };
 
 /// Combines the moments of two disjoint sets.

@@ -6,8 +6,8 @@ namespace dualagent::kernels {
 
 /// Gradient of a loss with respect to one logit, through log-softmax and entropy.
 ///
-/// For logits z (already divided by the temperature), p = softmax(z), a target and a loss L(log p of
-/// the target, entropy H of p):
+/// For logits z (already divided by the temperature), p = softmax(z), a target and a loss L(log p
+/// of the target, entropy H of p):
 ///   dL/dz_v = dL/dlog_prob (1[v = target] - p_v) - dL/dH p_v (log p_v + H).
 /// Shapes: scalars. `log_p` may be -infinity where p is 0; the result is then exact (0 or the
 /// target's share).

@@ -15,8 +15,7 @@ struct Philox4 {
 ///
 /// Determinism: the same bits on every machine, host or device; no state.
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
-DUALAGENT_HD constexpr Philox4 philox4x32(Philox4 counter, std::uint32_t key0,
-                                          std::uint32_t key1) {
+DUALAGENT_HD constexpr Philox4 philox4x32(Philox4 counter, std::uint32_t key0, std::uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * counter.word[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * counter.word[2];

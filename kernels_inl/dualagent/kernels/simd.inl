@@ -102,8 +102,9 @@ inline T sum_lanes(Simd<T> v) {
 
 /// exp(x), lane by lane; 0 below -87.
 ///
-/// Float: range reduction by multiples of log 2 and a polynomial of degree 6, minimax for the relative
-/// error (3e-9) on [-log(2)/2, log(2)/2]; rounding included, the relative error is below 2e-7 for x in
+/// Float: range reduction by multiples of log 2 and a polynomial of degree 6, minimax for the
+/// relative error (3e-9) on [-log(2)/2, log(2)/2]; rounding included, the relative error is below
+/// 2e-7 for x in
 /// [-87, 88]. Double: std::exp.
 inline Simd<float> exp(Simd<float> x) {
   typedef std::int32_t Int __attribute__((vector_size(kVectorBytes)));

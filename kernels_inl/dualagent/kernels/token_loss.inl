@@ -27,17 +27,19 @@ struct TokenGradient {
 
 /// Evaluates a token loss and differentiates it with respect to log-probability and entropy.
 ///
-/// `loss` is called once with dual numbers: `template <class S> S operator()(const TokenTerms<S>&)`.
+/// `loss` is called once with dual numbers: `template <class S> S operator()(const
+/// TokenTerms<S>&)`.
 template <class Loss, class T>
 DUALAGENT_HD constexpr TokenGradient<T> differentiate(const Loss& loss, const TokenTerms<T>& at) {
   using D = Dual<T, 2>;
-  const D result = loss(TokenTerms<D>{variable<T, 2>(at.log_prob, 0), variable<T, 2>(at.entropy, 1),
-                                      D(at.old_log_prob), D(at.reference_log_prob),
-                                      D(at.advantage)});
+  const D result =
+      loss(TokenTerms<D>{variable<T, 2>(at.log_prob, 0), variable<T, 2>(at.entropy, 1),
+                         D(at.old_log_prob), D(at.reference_log_prob), D(at.advantage)});
   return {result.value, result.d[0], result.d[1]};
 }
 
-/// Clipped policy-gradient loss of one token: -min(r A, clip(r, 1 - low, 1 + high) A), r = pi / pi_old.
+/// Clipped policy-gradient loss of one token: -min(r A, clip(r, 1 - low, 1 + high) A), r = pi /
+/// pi_old.
 ///
 /// Shapes: scalars. Units: nats; the result is minimised. log r is bounded to +-20 so that r stays
 /// finite. Kinks: at r = 1 + high (A > 0) and r = 1 - low (A < 0) the derivative is that of the
