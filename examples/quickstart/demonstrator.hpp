@@ -160,9 +160,9 @@ struct Stage {
 
 inline std::vector<Stage> curriculum(Memory memory) {
   std::vector<Stage> stages{
-      {175.0 / 1300, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
-      {350.0 / 1300, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
-      {500.0 / 1300, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}},
+      {0.135, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
+      {0.27, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
+      {0.385, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}},
       {1.0, {}}};
   if (memory == Memory::window)  // the window is what a summarizing agent reaches, not its trigger
     for (Stage& stage : stages) stage.difficulty.budget = stage.difficulty.budget * 5 / 4;

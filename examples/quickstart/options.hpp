@@ -30,7 +30,7 @@ usage: bash examples/quickstart/run.sh [options]
                         sliding_window or no_limit
   --seed N              of everything random (default 0)
   --steps N             steps of reinforcement learning per row (default 50)
-  --warm-start-steps N  steps of the supervised warm start (default 1300)
+  --warm-start-steps N  steps of the supervised warm start (default 1700)
   --eval-tasks N        held-out tasks that are generated (default 200)
   --tasks FILE          your own training tasks (JSON lines); needs --held-out and --ledger
   --held-out FILE       your own held-out tasks
@@ -48,7 +48,7 @@ struct Options {
   std::optional<std::string> only;  ///< one of kRowNames
   std::uint64_t seed = 0;
   std::size_t steps = 50;
-  std::size_t warm_start_steps = 1300;
+  std::size_t warm_start_steps = 1700;
   std::size_t eval_tasks = 200;
   std::filesystem::path tasks, held_out, ledger;  ///< empty: generated
   std::filesystem::path out = "quickstart-out";
