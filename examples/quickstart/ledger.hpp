@@ -15,6 +15,7 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/tool.hpp"
 #include "dualagent/trace/task.hpp"
 #include "trail.hpp"
@@ -121,7 +122,7 @@ struct LedgerLookup {
     std::string page;
   };
   friend void from_json(const nlohmann::json& json, Arguments& arguments) {
-    json.at("page").get_to(arguments.page);
+    dualagent::read_argument(json, "page", arguments.page);
   }
 
   std::shared_ptr<const Ledger> ledger;

@@ -61,6 +61,7 @@
 #include "dualagent/summary/view.hpp"
 #include "dualagent/text/dialect.hpp"
 #include "dualagent/text/stop_rule.hpp"
+#include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/tool.hpp"
 #include "dualagent/tools/tool_box.hpp"
 #include "dualagent/trace/context.hpp"

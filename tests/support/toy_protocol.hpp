@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dualagent/rollout/protocol.hpp"
+#include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/tool_box.hpp"
 
 /// A language of 20 tokens for tests: digits are tokens 10 to 19, a call is [call, digit, end], an
@@ -67,7 +68,7 @@ struct Successor {
     int x = 0;
   };
   friend void from_json(const nlohmann::json& json, Arguments& arguments) {
-    json.at("x").get_to(arguments.x);
+    da::read_argument(json, "x", arguments.x);
   }
   std::string operator()(const Arguments& arguments, const da::CallInfo&) const {
     if (arguments.x == 7) throw da::AbortRollout("the ledger server is gone");

@@ -23,6 +23,13 @@ TEST_CASE("tasks are read back as they were written", "[trace]") {
   CHECK(read[1].max_calls == 7);
 }
 
+TEST_CASE("a task that is not UTF-8 is not written", "[trace]") {
+  TemporaryFolder folder;
+  const std::vector<Task> tasks{{.id = "a", .prompt = "\xFF", .answer = "x"}};
+  CHECK_THROWS_AS(write_tasks(folder / "t.jsonl", tasks), Error);
+  CHECK(folder.entries() == 0);
+}
+
 TEST_CASE("a bad task is refused with file and line", "[trace]") {
   TemporaryFolder folder;
   const std::string good = R"({"id":"a","prompt":"p","answer":"x"})";

@@ -9,14 +9,14 @@ TEST_CASE("an evaluation plays each task once and trains nothing", "[train]") {
   BigramModel model = guessing::model();
   const std::vector<double> before = guessing::weights(model);
   RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
-  const std::vector<Task> tasks = guessing::five_tasks(300);
+  const std::vector<Task> tasks = guessing::five_tasks(3000);
   const RandomStream random = RandomStream::from_seed(5);
   const Evaluation first = evaluate(scheduler, tasks, ExactMatch{}, {}, random);
-  REQUIRE(first.rollouts.size() == 300);
+  REQUIRE(first.rollouts.size() == 3000);
   CHECK(guessing::weights(model) == before);
   double sum = 0;
   std::size_t aborted = 0;
-  for (std::size_t i = 0; i < 300; ++i) {
+  for (std::size_t i = 0; i < 3000; ++i) {
     CHECK(first.rollouts[i].task_id == tasks[i].id);
     if (first.rollouts[i].status == RolloutStatus::aborted)
       ++aborted;
@@ -25,7 +25,7 @@ TEST_CASE("an evaluation plays each task once and trains nothing", "[train]") {
   }
   REQUIRE(sum > 0);
   CHECK(first.aborted == aborted);
-  CHECK(first.reward_mean == Approx(sum / static_cast<double>(300 - aborted)));
+  CHECK(first.reward_mean == Approx(sum / static_cast<double>(3000 - aborted)));
   CHECK(evaluate(scheduler, tasks, ExactMatch{}, {}, random).reward_mean == first.reward_mean);
 }
 

@@ -11,6 +11,7 @@
 
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/log_prob.inl"
+#include "dualagent/kernels/mask.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
@@ -159,7 +160,7 @@ class Transformer {
       first_token = begin;
       trained.clear();
       for (std::size_t t = begin; t < end; ++t)
-        if (batch.loss_weight[t] != 0.0F) trained.push_back(t);
+        if (kernels::is_trained(batch.loss_weight[t])) trained.push_back(t);
       if (trained.empty()) return false;
       chunk.forward();
       const TransformerWeights<Scalar>& weights = core.weights;

@@ -73,7 +73,9 @@ concept HasToolCall = HasToolArguments<T> &&
 ///       return std::to_string(2 * a.x);
 ///     }
 ///   };
-///   void from_json(const nlohmann::json& j, Double::Arguments& a) { j.at("x").get_to(a.x); }
+///   void from_json(const nlohmann::json& j, Double::Arguments& a) {
+///     dualagent::read_argument(j, "x", a.x);
+///   }
 template <class T>
 concept Tool = detail::HasToolName<T> && detail::HasToolCall<T>;
 

@@ -83,13 +83,18 @@ inline std::vector<Task> read_tasks(const std::filesystem::path& path,
 }
 
 /// Writes tasks as `read_tasks` reads them, the whole file or nothing.
+/// Errors: Error when a text is not valid UTF-8, or as `AtomicFile`.
 inline void write_tasks(const std::filesystem::path& path, std::span<const Task> tasks) {
   std::string text;
   for (const Task& task : tasks) {
     nlohmann::ordered_json row{
         {"id", task.id}, {"prompt", task.prompt}, {"answer", task.answer}, {"seed", task.seed}};
     if (task.max_calls) row["max_calls"] = *task.max_calls;
-    text += row.dump() + '\n';
+    try {
+      text += row.dump() + '\n';
+    } catch (const nlohmann::json::exception& error) {
+      throw Error(std::string("a task is not valid UTF-8: ") + error.what(), path.string());
+    }
   }
   write_file_atomically(path, text);
 }

@@ -14,6 +14,7 @@
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/random.hpp"
+#include "dualagent/kernels/mask.inl"
 #include "dualagent/objective/objective.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/rollout/scheduler.hpp"
@@ -261,7 +262,7 @@ class Trainer {
   void add_token_sums(bool fresh, UpdateSums& sums) const {
     sums.positions += static_cast<double>(batch_.size());
     for (std::size_t t = 0; t < batch_.size(); ++t) {
-      if (batch_.loss_weight[t] == 0.0F) continue;
+      if (!kernels::is_trained(batch_.loss_weight[t])) continue;
       const double log_ratio = outputs_.log_prob[t] - static_cast<double>(batch_.old_log_prob[t]);
       sums.tokens += 1;
       sums.loss += outputs_.loss[t];
