@@ -70,7 +70,8 @@ TEST_CASE("arguments that cannot be read are answered with the reason", "[tools]
   };
   CHECK_THAT(reason("successor", "{\"x\":"), ContainsSubstring("bad arguments for 'successor'"));
   CHECK_THAT(reason("successor", R"({"y":1})"), ContainsSubstring("'x' is missing"));
-  CHECK_THAT(reason("successor", R"({"x":"four"})"), ContainsSubstring("'x' is not a whole number"));
+  CHECK_THAT(reason("successor", R"({"x":"four"})"),
+             ContainsSubstring("'x' is not a whole number"));
   CHECK_THAT(reason("successor", R"([4])"), ContainsSubstring("bad arguments"));
   CHECK_THAT(reason("successor", R"({"x":4} {"x":5})"), ContainsSubstring("bad arguments"));
   CHECK_THAT(reason("odd", "{}"), ContainsSubstring("x must be even (argument x)"));
