@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# kill -9 at random moments, then --resume: the final weights must equal, byte for byte, those of a
-# run that nobody disturbed.
+# Ctrl-C once, kill -9 at random moments, and --resume after each: the final weights must equal,
+# byte for byte, those of a run that nobody disturbed.
 #   bash tests/quickstart/kill_resume.sh [KILLS] [quickstart options]
 # Default: 5 kills of a short run. The whole run: kill_resume.sh 20 --only dual
 set -euo pipefail
@@ -20,8 +20,22 @@ start=$(date +%s%N)
   { tail -n 20 "$work.log" >&2; exit 1; }
 span_ms=$((($(date +%s%N) - start) / 1000000))
 
+# Ctrl-C: everything is saved, and the message says how to go on.
+"$program" "${options[@]}" --out "$work/killed" >"$work.interrupted.log" 2>&1 &
+pid=$!
+sleep "$(awk -v ms="$span_ms" 'BEGIN { print ms / 4000 }')"
+kill -INT "$pid"
+status=0
+wait "$pid" || status=$?
+if [ "$status" -ne 130 ] || ! grep -q -- "--resume" "$work.interrupted.log"; then
+  tail -n 5 "$work.interrupted.log" >&2
+  echo "Ctrl-C ended the run with status $status, not 130 and a way to go on" >&2
+  exit 1
+fi
+echo "Ctrl-C: saved"
+
 done_kills=0
-resume=()
+resume=(--resume)
 while [ "$done_kills" -lt "$kills" ]; do
   # A share of the undisturbed run's time, so that the kills spread over all phases.
   wait_ms=$(((RANDOM * 32768 + RANDOM) % (2 * span_ms / kills + 100) + 20))
