@@ -34,6 +34,20 @@ if [ "$status" -ne 130 ] || ! grep -q -- "--resume" "$work.interrupted.log"; the
 fi
 echo "Ctrl-C: saved"
 
+newest_checkpoint() {
+  find "$work/killed/checkpoints" -name '*.safetensors' -printf '%T@ %P\n' 2>/dev/null |
+    sort -n | tail -n 1 | cut -d' ' -f2
+}
+
+compared=0
+compare() {
+  local file
+  while read -r file; do
+    cmp "$work/undisturbed/$file" "$work/killed/$file"
+    compared=$((compared + 1))
+  done < <(cd "$work/undisturbed" && find models -type f | sort)
+}
+
 done_kills=0
 resume=(--resume)
 while [ "$done_kills" -lt "$kills" ]; do
@@ -44,10 +58,11 @@ while [ "$done_kills" -lt "$kills" ]; do
   sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
   if kill -9 "$pid" 2>/dev/null; then
     done_kills=$((done_kills + 1))
-    echo "kill $done_kills after $wait_ms ms: $(find "$work/killed/checkpoints" -name '*.safetensors' 2>/dev/null | sort | tail -n 1 | sed "s|$work/killed/||")"
+    echo "kill $done_kills after $wait_ms ms: $(newest_checkpoint)"
   else
-    echo "the run ended before $wait_ms ms; it goes on from its last checkpoints again"
-    find "$work/killed/checkpoints" -name '*.safetensors' | sort | tail -n 1 | xargs rm -f
+    echo "the run ended before $wait_ms ms; another one begins"
+    compare
+    rm -rf "$work/killed"
   fi
   wait "$pid" 2>/dev/null || true
   resume=()
@@ -56,10 +71,6 @@ done
 "$program" "${options[@]}" --out "$work/killed" "${resume[@]}" >>"$work.log" 2>&1 ||
   { tail -n 20 "$work.log" >&2; exit 1; }
 
-compared=0
-while read -r file; do
-  cmp "$work/undisturbed/$file" "$work/killed/$file"
-  compared=$((compared + 1))
-done < <(cd "$work/undisturbed" && find models -type f | sort)
+compare
 [ "$compared" -gt 0 ] || { echo "there are no models to compare" >&2; exit 1; }
 echo "$compared files are equal byte for byte after $done_kills kills"
