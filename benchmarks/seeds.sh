@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All rows of the quickstart for several seeds, one table and the bars that must hold.
-#   bash benchmarks/seeds.sh [FIRST LAST]     default: seeds 0 to 4, about 2 minutes each on 2 cores
+#   bash benchmarks/seeds.sh [FIRST LAST]     default: seeds 0 to 4, two to three minutes each on 2 cores
 # Results stay in build/seeds/seed-N; a seed that is there already is resumed, not repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
