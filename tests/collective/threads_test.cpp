@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "dualagent/collective/bucketed_all_reduce.hpp"
 #include "laws/collective_laws.hpp"
 #include "support/catch.hpp"
 
@@ -31,23 +30,6 @@ TEST_CASE("sums are added in the order of the ranks", "[collective]") {
       if (values[0] != 0.0F) throw std::runtime_error("wrong order");
     });
   SUCCEED("no rank saw another order");
-}
-
-TEST_CASE("buckets do not change the sum", "[collective]") {
-  for (const std::size_t bucket : {1, 7, 100, 1000}) {
-    std::vector<std::vector<float>> results(3);
-    run_ranks(3, [&](ThreadCollective collective) {
-      std::vector<float> values(100);
-      for (std::size_t i = 0; i < values.size(); ++i)
-        values[i] = static_cast<float>(i * (collective.rank() + 1));
-      bucketed_all_reduce(collective, std::span<float>(values), bucket);
-      results[collective.rank()] = values;
-    });
-    for (std::size_t i = 0; i < 100; ++i) {
-      const auto expected = static_cast<float>(6 * i);  // (1 + 2 + 3) i
-      for (const std::vector<float>& result : results) CHECK(result[i] == expected);
-    }
-  }
 }
 
 TEST_CASE("a failing rank frees the waiting ones and its error is rethrown", "[collective]") {

@@ -53,9 +53,6 @@ class ThreadCollective {
     meet();
   }
 
-  /// Waits until every rank has arrived.
-  void barrier() { meet(); }
-
   /// Lets all waiting and later calls of the group throw.
   void abort(const std::string& reason) {
     const std::lock_guard lock(shared_->mutex);

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <charconv>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +13,7 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
@@ -147,13 +146,6 @@ inline void check_sizes(const TransformerConfig& config, const std::string& wher
                 "Correct the sizes");
 }
 
-template <std::floating_point Number>
-inline std::string number_to_json(Number value) {
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value);
-  return {digits, end.ptr};
-}
-
 }  // namespace detail
 
 /// Reads the text of a Hugging Face config.json of the Llama family.
@@ -218,9 +210,9 @@ inline std::string to_config_json(const TransformerConfig& config,
   entry("num_attention_heads", std::to_string(config.num_attention_heads));
   entry("num_hidden_layers", std::to_string(config.num_hidden_layers));
   entry("num_key_value_heads", std::to_string(config.num_key_value_heads));
-  entry("rms_norm_eps", detail::number_to_json(config.rms_norm_eps));
+  entry("rms_norm_eps", shortest_text(config.rms_norm_eps));
   entry("rope_scaling", "null");
-  entry("rope_theta", detail::number_to_json(config.rope_theta));
+  entry("rope_theta", shortest_text(config.rope_theta));
   entry("tie_word_embeddings", config.tie_word_embeddings ? "true" : "false");
   entry("torch_dtype", "\"" + std::string(torch_dtype) + "\"");
   entry("vocab_size", std::to_string(config.vocab_size));

@@ -152,7 +152,6 @@ class EpisodeDesk {
   const Want& want() const { return want_; }
   const StopRule& stop() const { return stop_; }
   std::size_t generations() const { return generations_; }
-  std::size_t calls_before() const { return rollout_.calls; }
 
   /// Answers a WantsGeneration: the sampled span is appended to the segment that asked.
   void deliver(Generation&& generation) {
