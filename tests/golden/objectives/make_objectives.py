@@ -24,13 +24,14 @@ Conventions: r = pi / pi_old (current over old), rho = pi_old / pi_sampler,
 k1 = log pi - log pi_ref; rho and everything under sg() is constant. T = number of trained tokens,
 N = number of rollouts; a "sequence" is one row (segment).
   clip          -min(r A, clip(r, 1 - low, 1 + high) A)
-  dual clip     for A < 0: min(clip loss, -c A);   two-sided: min(min(r, delta) A, clip(r) A)
+  dual clip     for A < 0: min(clip loss, -c A);   two-sided: -min(min(r, delta) A, clip(r) A)
   policy grad   -A log pi
   cispo         -sg(clamp(r, lower, upper)) A log pi
   gspo          s = exp(mean of log r over the row's trained tokens); clip loss of s, once a row
   gspo_token    s_t = sg(s) pi_t / sg(pi_t); clip loss of s_t, mean over the row
   k1, k2, k3    k1; k1^2 / 2; exp(-k1) - 1 + k1;   k3_k2_gradient: value k3, gradient of k2
   k3_importance r k3, gradient through both factors
+  entropy       minus coefficient * mean over T of H = -sum_v p_v log p_v
   opsm          drops rows with A < 0 and mean of log(pi_old / pi) > delta over trained tokens
   sequence_is   min(product of rho over the row's trained tokens, upper), on each of its tokens
   geometric     keeps rows whose exp(mean of log rho over trained tokens) lies in [low, high]
@@ -557,8 +558,9 @@ def check_kinks():
     sequence = torch.stack(t.sequence_ratio)
     rho = torch.cat(RHO)
     geometric = torch.stack([torch.exp(row_mean(torch.log(x), m)) for x, m in zip(RHO, MASKS)])
-    for x, bounds in ((ratios, (0.8, 1.2, 1.28, 3, 4, 5)), (rho, (0.5, 2)),
-                      (sequence, (1 - 3e-4, 1 + 4e-4, 0.8, 1.28, math.exp(-0.03))),
+    moved = torch.cat([(v - o)[m > 0] for v, o, m in zip(t.value, OLD_VALUE, MASKS)]).abs()
+    for x, bounds in ((moved, (0.2, 0.5)), (ratios, (0.8, 1.2, 1.28, 3, 4, 5)),
+                      (rho, (0.5, 2)), (sequence, (1 - 3e-4, 1 + 4e-4, 0.8, 1.28, math.exp(-0.03))),
                       (geometric, (0.8, 1.25))):
         for bound in bounds:
             assert (x - bound).abs().min() > 1e-4, bound
