@@ -20,7 +20,7 @@ int main(int argc, char** argv) try {
                         da::TokenBudget{.max_tokens = 80}, da::ReplaceBySummary{},
                         da::RolloutLimits{.max_context_tokens = 136}};
   da::Trainer trainer{da::SharedWeights{model}, protocol,
-                      da::ExactMatch{},         da::Recipe{da::Grpo{}},
+                      da::ExactMatch{},         da::Recipe{da::Dapo{}},
                       da::LocalCollective{},    {.group_size = 8, .seed = 7}};
   std::vector<da::Task> tasks = da::read_tasks(run + "/tasks.jsonl");
   tasks.resize(16);

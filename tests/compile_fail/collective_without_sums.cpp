@@ -10,5 +10,5 @@ struct Alone {};
 int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Grpo{}}, Alone{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Dapo{}}, Alone{}};
 }

@@ -8,5 +8,5 @@ using namespace dualagent;
 int main() {
   ScriptedModel model(toy::vocab, {});
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Grpo{}}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Dapo{}}};
 }

@@ -12,5 +12,5 @@ struct Right {
 int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, Right{}, Recipe{Grpo{}}, LocalCollective{}};
+  Trainer trainer{SharedWeights{model}, protocol, Right{}, Recipe{Dapo{}}, LocalCollective{}};
 }

@@ -12,6 +12,6 @@ struct Everything {
 int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
-  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Grpo{}, Everything{}},
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Dapo{}, Everything{}},
                   LocalCollective{}};
 }

@@ -95,7 +95,7 @@ void check_all_views(const std::vector<Rollout>& rollouts,
   const std::size_t last = check_view(rollouts, models, FinalSegment{});
   CHECK(last < answers);
   CHECK(last > 0);
-  CHECK(check_view(rollouts, models, FinalSegment{SummaryTraining::all}) == last + summaries);
+  CHECK(check_view(rollouts, models, FinalSegment{} | SummarizerOnly{}) == last + summaries);
 }
 
 /// The sample must hold what the laws are about.
@@ -252,7 +252,7 @@ TEST_CASE("a truncated rollout shifts its group's baseline although it earned no
                   Protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{},
                            ReplaceBySummary{}, RolloutLimits{.max_turns = 1}},
                   ExactMatch{},
-                  Recipe{Grpo{}},
+                  Recipe{Dapo{}},
                   LocalCollective{},
                   {.group_size = 12, .minibatches = 1, .seed = 1}};
   const std::vector<Task> task{{.id = "t", .prompt = "1", .answer = "5"}};
@@ -286,7 +286,7 @@ TEST_CASE("ranks share a batch by whole rollouts", "[laws]") {
     Trainer trainer{SharedWeights{*models[rank]},
                     protocol(),
                     RewardByMember{},
-                    Recipe{Grpo{}},
+                    Recipe{Dapo{}},
                     collective,
                     {.group_size = kGroupSize, .minibatches = 2, .seed = 5}};
     trainer.step(tasks);

@@ -32,4 +32,23 @@ TEST_CASE("equal rewards, a group of one and an empty group give exactly 0", "[o
 
 TEST_CASE("the shipped advantage estimators obey the laws", "[objective][laws]") {
   laws::check_advantage_laws(GroupNormalized{});
+  laws::check_advantage_laws(GroupCentered{});
+  laws::check_advantage_laws(LeaveOneOut{});
+  laws::check_advantage_laws(RawReward{});
+  laws::check_advantage_laws(Whitened<GroupCentered>{});
+}
+
+TEST_CASE("estimators without a standard deviation are those of hand arithmetic", "[objective]") {
+  const std::vector<double> rewards{1, 0, 0, 1, 1, 0, 5, 3};  // groups of 4, 3 and 1
+  const std::vector<std::size_t> begin{0, 4, 7, 8};
+  std::vector<double> advantages(8);
+  GroupCentered{}.estimate(rewards, begin, advantages);
+  CHECK(advantages == std::vector<double>{0.5, -0.5, -0.5, 0.5, -1, -2, 3, 0});
+  LeaveOneOut{}.estimate(rewards, begin, advantages);
+  CHECK(advantages[0] == Approx(1 - 1.0 / 3));  // the others: 0, 0, 1
+  CHECK(advantages[1] == Approx(0 - 2.0 / 3));
+  CHECK(advantages[6] == Approx(5 - 0.5));
+  CHECK(advantages[7] == 0.0);
+  RawReward{}.estimate(rewards, begin, advantages);
+  CHECK(advantages == rewards);
 }

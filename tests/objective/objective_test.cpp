@@ -5,12 +5,6 @@
 using namespace dualagent;
 
 namespace {
-struct PolicyGradient {
-  template <class S>
-  S operator()(const TokenTerms<S>& t) const {
-    return -(t.log_prob * t.advantage);
-  }
-};
 struct NoLoss {
   double operator()(double x) const { return x; }
 };
@@ -29,11 +23,4 @@ TEST_CASE("an objective is composed of its three parts", "[objective]") {
   CHECK(gradient.d_log_prob == -3.0);
   STATIC_REQUIRE(TokenLoss<PolicyGradient>);
   STATIC_REQUIRE(!TokenLoss<NoLoss>);
-}
-
-TEST_CASE("Grpo has the published defaults", "[objective]") {
-  const Grpo grpo;
-  CHECK(grpo.loss.clip_low == 0.2);
-  CHECK(grpo.loss.clip_high == 0.28);
-  CHECK(grpo.advantage.epsilon == 1e-6);
 }

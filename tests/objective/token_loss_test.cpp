@@ -1,9 +1,110 @@
 #include "dualagent/objective/token_loss.hpp"
 
+#include <cmath>
+
 #include "laws/objective_laws.hpp"
 #include "support/catch.hpp"
 
+using namespace dualagent;
+
+namespace {
+
+/// Value and derivative in log-probability at the ratio r and advantage A.
+template <class Loss>
+kernels::TokenGradient<double> at(const Loss& loss, double ratio, double advantage) {
+  return differentiate(
+      loss, TokenTerms<double>{
+                .log_prob = -1.0 + std::log(ratio), .old_log_prob = -1.0, .advantage = advantage});
+}
+
+}  // namespace
+
 TEST_CASE("the shipped token losses obey the laws", "[objective][laws]") {
-  laws::check_token_loss_laws(dualagent::ClipLoss{});
-  laws::check_token_loss_laws(dualagent::ClipLoss{.clip_low = 0.0, .clip_high = 1.0});
+  laws::check_token_loss_laws(ClipLoss{});
+  laws::check_token_loss_laws(ClipLoss{.clip_low = 0.0, .clip_high = 1.0});
+  laws::check_token_loss_laws(DualClipLoss{.bound = 2.0});
+  laws::check_token_loss_laws(TwoSidedClipLoss{.cap = 1.7});
+  laws::check_token_loss_laws(PolicyGradient{});
+  laws::check_token_loss_laws(CrossEntropy{});
+}
+
+TEST_CASE("dual clip bounds the loss of a negative advantage", "[objective]") {
+  const DualClipLoss loss{.clip_low = 0.2, .clip_high = 0.2, .bound = 3.0};
+  CHECK(at(loss, 2.0, -1.5).value == Approx(3.0));  // r |A|
+  CHECK(at(loss, 2.0, -1.5).d_log_prob == Approx(3.0));
+  CHECK(at(loss, 4.0, -1.5).value == Approx(4.5));  // 3 |A|
+  CHECK(at(loss, 4.0, -1.5).d_log_prob == 0.0);
+  CHECK(at(loss, 4.0, 1.5).value == Approx(-1.8));  // the usual clip where A > 0
+}
+
+TEST_CASE("the two-sided clip caps the ratio of a negative advantage", "[objective]") {
+  const TwoSidedClipLoss loss{.clip_low = 0.2, .clip_high = 0.2, .cap = 4.0};
+  CHECK(at(loss, 3.0, -0.5).value == Approx(1.5));
+  CHECK(at(loss, 5.0, -0.5).value == Approx(2.0));
+  CHECK(at(loss, 5.0, -0.5).d_log_prob == 0.0);
+  CHECK(at(loss, 0.1, -0.5).value == Approx(0.4));
+}
+
+TEST_CASE("at a kink the derivative is that of the documented side", "[objective]") {
+  // Ratios are given exactly, log r = 0 is the only representable one, so the kinks lie at r = 1.
+  const ClipLoss clip{.clip_low = 0.0, .clip_high = 0.0};
+  CHECK(at(clip, 1.0, 2.0).d_log_prob == -2.0);  // unclipped side
+  CHECK(at(clip, 1.0, -2.0).d_log_prob == 2.0);
+  const DualClipLoss dual{.clip_low = 0.2, .clip_high = 0.2, .bound = 1.0};
+  CHECK(at(dual, 1.0, -2.0).d_log_prob == 2.0);  // that of the loss
+  const TwoSidedClipLoss two{.clip_low = 0.2, .clip_high = 0.2, .cap = 1.0};
+  CHECK(at(two, 1.0, -2.0).d_log_prob == 2.0);  // that of r
+}
+
+TEST_CASE("CISPO keeps the gradient of clipped tokens, at each published bound", "[objective]") {
+  CHECK(at(CispoLoss::minimax(), 3.0, 2.0).d_log_prob == Approx(-1.28 * 2));
+  CHECK(at(CispoLoss::minimax(), 0.1, 2.0).d_log_prob == Approx(-0.1 * 2));
+  CHECK(at(CispoLoss::slime(), 0.1, 2.0).d_log_prob == Approx(-0.8 * 2));
+  CHECK(at(CispoLoss::slime(), 3.0, -2.0).d_log_prob == Approx(1.28 * 2));
+  CHECK(at(CispoLoss::trl(), 3.0, 2.0).d_log_prob == Approx(-3.0 * 2));
+  CHECK(at(CispoLoss::trl(), 7.0, 2.0).d_log_prob == Approx(-5.0 * 2));
+  CHECK(at(CispoLoss::trl(), 3.0, 2.0).value == Approx(-3.0 * 2 * (-1.0 + std::log(3.0))));
+}
+
+TEST_CASE("the mean of GSPO's token form has the gradient of the sequence form", "[objective]") {
+  // Three tokens; L(x) = max(-s A, -clip(s) A), s = exp(mean(x - old)).
+  const double old[] = {-1.0, -0.5, -2.0};
+  for (const double shift : {-0.4, 0.05, 0.3})
+    for (const double advantage : {0.7, -1.1}) {
+      double now[] = {old[0] + shift, old[1] + 2 * shift, old[2] - 0.5 * shift};
+      const GspoLoss loss{.clip_low = 0.1, .clip_high = 0.15};
+      const auto mean_log_ratio = [&] {
+        double sum = 0;
+        for (int i = 0; i < 3; ++i) sum += now[i] - old[i];
+        return sum / 3;
+      };
+      const auto sequence_form = [&] {
+        const double s = std::exp(mean_log_ratio());
+        const double clipped = std::min(std::max(s, 0.9), 1.15);
+        return std::max(-s * advantage, -clipped * advantage);
+      };
+      for (int i = 0; i < 3; ++i) {
+        const auto gradient =
+            differentiate(loss, TokenTerms<double>{.log_prob = now[i],
+                                                   .old_log_prob = old[i],
+                                                   .advantage = advantage,
+                                                   .sequence_log_ratio = mean_log_ratio()});
+        CHECK(gradient.value == Approx(sequence_form()));
+        const double h = 1e-6;
+        const double kept = now[i];
+        now[i] = kept + h;
+        const double above = sequence_form();
+        now[i] = kept - h;
+        const double below = sequence_form();
+        now[i] = kept;
+        CHECK(gradient.d_log_prob / 3 ==
+              Approx((above - below) / (2 * h)).epsilon(1e-6).margin(1e-9));
+      }
+    }
+}
+
+TEST_CASE("ratios stay finite, however far the policies are apart", "[objective]") {
+  const TokenTerms<double> far{.log_prob = -0.1, .old_log_prob = -1e4, .advantage = -1.0};
+  CHECK(differentiate(ClipLoss{}, far).value == Approx(std::exp(20.0)));
+  CHECK(differentiate(ClipLoss{}, far).d_log_prob == 0.0);
 }

@@ -20,6 +20,8 @@ class BigramModel {
         gradients_(logits_.size(), 0.0),
         tensors_{{"logits", {vocab_size, vocab_size}, 0, logits_.size()}} {}
 
+  BigramModel copy() const { return *this; }
+
   std::size_t vocab_size() const { return vocab_; }
   std::size_t max_context_tokens() const { return 1U << 20; }
   dualagent::WeightVersion weight_version() const { return version_; }

@@ -20,7 +20,7 @@ TEST_CASE("a pair with shared weights learns a task from its reward alone", "[tr
   Trainer trainer{SharedWeights{model},
                   protocol(),
                   ExactMatch{},
-                  Recipe{Grpo{}},
+                  Recipe{Dapo{}},
                   LocalCollective{},
                   {.group_size = 8, .update = {.optimizer = {.learning_rate = 0.1F}}, .seed = 1}};
   const std::vector<Task> tasks = five_tasks(16);
@@ -43,7 +43,7 @@ TEST_CASE("a step moves weights along the policy gradient of the advantage", "[t
   Trainer trainer{SharedWeights{model},
                   protocol(),
                   ExactMatch{},
-                  Recipe{Grpo{}},
+                  Recipe{Dapo{}},
                   LocalCollective{},
                   {.group_size = 8,
                    .minibatches = 1,
@@ -104,7 +104,7 @@ TEST_CASE("a view that trains the Answerer leaves a separate Summarizer untouche
     Trainer trainer{SeparateWeights{answerer, summarizer},
                     protocol(),
                     ExactMatch{},
-                    Recipe{Grpo{}, view},
+                    Recipe{Dapo{}, view},
                     LocalCollective{},
                     {.group_size = 8, .seed = 5}};
     return trainer.step(five_tasks(2000));
@@ -124,7 +124,7 @@ TEST_CASE("the same seed gives the same weights, another seed others", "[train]"
   const auto train = [](std::uint64_t seed) {
     BigramModel model = guessing::model();
     Trainer trainer{SharedWeights{model}, protocol(),        ExactMatch{},
-                    Recipe{Grpo{}},       LocalCollective{}, {.group_size = 4, .seed = seed}};
+                    Recipe{Dapo{}},       LocalCollective{}, {.group_size = 4, .seed = seed}};
     for (int step = 0; step < 3; ++step) trainer.step(five_tasks(6));
     return std::vector<double>(model.parameters().begin(), model.parameters().end());
   };
@@ -141,7 +141,7 @@ TEST_CASE("several ranks take the steps of one, whatever their number", "[train]
       Trainer trainer{SharedWeights{models[collective.rank()]},
                       protocol(),
                       ExactMatch{},
-                      Recipe{Grpo{}},
+                      Recipe{Dapo{}},
                       collective,
                       {.group_size = 4, .seed = 8}};
       for (int step = 0; step < 4; ++step)
@@ -159,7 +159,7 @@ TEST_CASE("several ranks take the steps of one, whatever their number", "[train]
   };
   BigramModel model = guessing::model();
   Trainer trainer{SharedWeights{model}, protocol(),        ExactMatch{},
-                  Recipe{Grpo{}},       LocalCollective{}, {.group_size = 4, .seed = 8}};
+                  Recipe{Dapo{}},       LocalCollective{}, {.group_size = 4, .seed = 8}};
   for (int step = 0; step < 4; ++step) trainer.step(five_tasks(50));
   const std::vector<double> alone = guessing::weights(model);
   REQUIRE(alone != [] {
@@ -180,7 +180,7 @@ TEST_CASE("a rank without groups takes part", "[train][collective]") {
     Trainer trainer{SharedWeights{models[collective.rank()]},
                     protocol(),
                     ExactMatch{},
-                    Recipe{Grpo{}},
+                    Recipe{Dapo{}},
                     collective,
                     {.group_size = 64, .seed = 8}};
     trainer.step(five_tasks(2));
@@ -194,7 +194,7 @@ TEST_CASE("a saved trainer goes on bit for bit", "[train]") {
     return Trainer{SeparateWeights{answerer, summarizer},
                    protocol(),
                    ExactMatch{},
-                   Recipe{Grpo{}},
+                   Recipe{Dapo{}},
                    LocalCollective{},
                    options};
   };
@@ -220,7 +220,7 @@ TEST_CASE("a saved trainer goes on bit for bit", "[train]") {
 
   BigramModel shared = guessing::model();
   BigramModel small(4);
-  Trainer other{SharedWeights{small}, protocol(), ExactMatch{}, Recipe{Grpo{}}};
+  Trainer other{SharedWeights{small}, protocol(), ExactMatch{}, Recipe{Dapo{}}};
   CHECK_THROWS_WITH(other.load(*latest_checkpoint(folder.path(), {}).checkpoint),
                     ContainsSubstring("model0.weights"));
 }
@@ -230,7 +230,7 @@ TEST_CASE("impossible trainer options are refused", "[train]") {
   CHECK_THROWS_WITH((Trainer{SharedWeights{model},
                              protocol(),
                              ExactMatch{},
-                             Recipe{Grpo{}},
+                             Recipe{Dapo{}},
                              LocalCollective{},
                              {.group_size = 0}}),
                     ContainsSubstring("at least 1"));

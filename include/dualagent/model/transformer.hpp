@@ -60,6 +60,14 @@ class Transformer {
   std::size_t max_context_tokens() const { return config().max_position_embeddings; }
   WeightVersion weight_version() const { return version_; }
 
+  /// A model with the same weights that shares the threads and nothing else.
+  Transformer copy() const {
+    Transformer twin(config(), {.pool = pool_, .gradient_shards = shards_.size()});
+    std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
+    twin.weights_changed();
+    return twin;
+  }
+
   // Sampling; see ModelBackend.
 
   void submit(const GenerationRequest& request) { core_->decoder.submit(request, version_); }

@@ -2,29 +2,39 @@
 
 #include "dualagent/objective/advantage.hpp"
 #include "dualagent/objective/aggregation.hpp"
+#include "dualagent/objective/correction.hpp"
+#include "dualagent/objective/regularizer.hpp"
 #include "dualagent/objective/token_loss.hpp"
 
 namespace dualagent {
 
-/// What is optimised: how rollouts are compared, the loss of a token, and how tokens are weighed.
+/// What is optimised: how rollouts are compared, the loss of a token, how tokens are weighed, how
+/// tokens of another policy are corrected for, and what is added.
 ///
+/// loss = sum over trained tokens of weight(counts) * (correction * loss(terms) +
+/// regularizer(terms)).
 /// Example: Objective{GroupNormalized{}, MyLoss{}, RolloutMean{}}
 template <class Advantage = GroupNormalized, class Loss = ClipLoss,
-          class TokenAggregation = GlobalTokenMean>
+          class TokenAggregation = GlobalTokenMean, class Correction = NoCorrection,
+          class Penalty = NoRegularizer>
 struct Objective {
   Advantage advantage = {};
   Loss loss = {};
   TokenAggregation aggregation = {};
+  Correction correction = {};
+  Penalty regularizer = {};
 };
 template <class Advantage, class Loss, class TokenAggregation>
 Objective(Advantage, Loss, TokenAggregation) -> Objective<Advantage, Loss, TokenAggregation>;
+template <class Advantage, class Loss, class TokenAggregation, class Correction>
+Objective(Advantage, Loss, TokenAggregation, Correction)
+    -> Objective<Advantage, Loss, TokenAggregation, Correction>;
+template <class Advantage, class Loss, class TokenAggregation, class Correction, class Penalty>
+Objective(Advantage, Loss, TokenAggregation, Correction, Penalty)
+    -> Objective<Advantage, Loss, TokenAggregation, Correction, Penalty>;
 
-/// Group-relative policy optimisation with the clip loss and the global token mean.
-/// Source: Shao et al., "DeepSeekMath", 2024, eq. 3, without its KL term; token mean and asymmetric
-/// clip as in DAPO (2503.14476).
-using Grpo = Objective<GroupNormalized, ClipLoss, GlobalTokenMean>;
-
-/// One readable sentence for each part of an objective that O lacks.
+/// One readable sentence for each part of an objective that O lacks, and for parts that do not fit
+/// together.
 template <class O>
 consteval bool check_objective() {
   static_assert(
@@ -32,9 +42,11 @@ consteval bool check_objective() {
         o.advantage;
         o.loss;
         o.aggregation;
+        o.correction;
+        o.regularizer;
       },
-      "dualagent: an Objective needs the members advantage, loss and aggregation; see "
-      "docs/objectives.md");
+      "dualagent: an Objective needs the members advantage, loss, aggregation, correction and "
+      "regularizer; see docs/objectives.md");
   static_assert(AdvantageEstimator<decltype(O::advantage)>,
                 "dualagent: an AdvantageEstimator needs 'void estimate(std::span<const double> "
                 "rewards, std::span<const std::size_t> group_begin, std::span<double> advantages) "
@@ -46,6 +58,18 @@ consteval bool check_objective() {
   static_assert(Aggregation<decltype(O::aggregation)>,
                 "dualagent: an Aggregation needs 'double weight(const TokenCounts&) const'; see "
                 "docs/objectives.md#aggregations");
+  static_assert(ImportanceCorrection<decltype(O::correction)>,
+                "dualagent: an ImportanceCorrection needs 'double weight(const CorrectionTerms&) "
+                "const'; see docs/objectives.md#importance-corrections");
+  static_assert(
+      TokenLoss<decltype(O::regularizer)>,
+      "dualagent: a Regularizer needs 'template <class S> S operator()(const TokenTerms<S>&) "
+      "const'; see docs/objectives.md#regularizers");
+  if constexpr (requires { decltype(O::aggregation)::unit; })
+    static_assert(!uses_sequence_ratio<decltype(O::loss)>() ||
+                      decltype(O::aggregation)::unit != AggregationUnit::token,
+                  "dualagent: a loss of the segment's ratio (GspoLoss) must not be averaged over "
+                  "tokens, or long segments count twice; use SegmentMean or RolloutMean");
   return true;
 }
 

@@ -18,6 +18,8 @@ using LossScalar = kernels::Dual<double, 2>;
 /// `template <class S> S operator()(const TokenTerms<S>& t) const`; it may use + - * /, exp, log,
 /// sqrt, abs, min, max, clamp, stop_gradient and comparisons.
 /// Semantic requirements: pure; minimised. Derivatives come from dual numbers.
+/// Optional: `static constexpr bool uses_sequence_ratio = true` asks for `t.sequence_log_ratio`,
+/// which costs one more forward pass; the aggregation must then not be a token mean.
 /// Example:
 ///   struct PolicyGradient {
 ///     template <class S> S operator()(const dualagent::TokenTerms<S>& t) const {
@@ -29,13 +31,101 @@ concept TokenLoss = requires(const L& loss, const TokenTerms<LossScalar>& terms)
   { loss(terms) } -> std::same_as<LossScalar>;
 };
 
-/// -min(r A, clip(r, 1 - clip_low, 1 + clip_high) A); see kernels/token_loss.inl.
+/// Whether a loss depends on the importance ratio of its whole segment.
+template <class L>
+consteval bool uses_sequence_ratio() {
+  if constexpr (requires { L::uses_sequence_ratio; })
+    return L::uses_sequence_ratio;
+  else
+    return false;
+}
+
+/// -min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = pi / pi_old; see kernels::clip_loss.
 struct ClipLoss {
   double clip_low = 0.2;
   double clip_high = 0.28;
   template <class S>
-  S operator()(const TokenTerms<S>& terms) const {
-    return kernels::clipped_policy_loss(terms, S(clip_low), S(clip_high));
+  S operator()(const TokenTerms<S>& t) const {
+    return kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
+  }
+};
+
+/// The clip loss, at most -bound A where A < 0; see kernels::dual_clip.
+struct DualClipLoss {
+  double clip_low = 0.2;
+  double clip_high = 0.2;
+  double bound = 3.0;  ///< > 1
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    const S loss = kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
+    return kernels::dual_clip(loss, t.advantage, S(bound));
+  }
+};
+
+/// The clip loss of a ratio that is at most `cap`; see kernels::two_sided_clip_loss.
+struct TwoSidedClipLoss {
+  double clip_low = 0.2;
+  double clip_high = 0.2;
+  double cap = 4.0;  ///< > 1 + clip_high
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return kernels::two_sided_clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high),
+                                        S(cap));
+  }
+};
+
+/// -stop_gradient(clamp(r, lower, upper)) A log pi; see kernels::cispo_loss.
+///
+/// The bounds differ between publications; `minimax`, `slime` and `trl` name them.
+struct CispoLoss {
+  double lower = 0.0;
+  double upper = 1.28;
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return kernels::cispo_loss(t, S(lower), S(upper));
+  }
+
+  /// No lower bound, 1 + epsilon_high above (MiniMax-M1, 2506.13585, section 3.1).
+  static constexpr CispoLoss minimax(double epsilon_high = 0.28) {
+    return {0.0, 1.0 + epsilon_high};
+  }
+  /// Both sides about 1 (slime, verl).
+  static constexpr CispoLoss slime(double epsilon_low = 0.2, double epsilon_high = 0.28) {
+    return {1.0 - epsilon_low, 1.0 + epsilon_high};
+  }
+  /// epsilon_high is itself the upper bound (TRL; ScaleRL, 2510.13786, advises 5).
+  static constexpr CispoLoss trl(double epsilon_high = 5.0) { return {0.0, epsilon_high}; }
+};
+
+/// The clip loss of the segment's ratio s = exp(mean log r); see kernels::sequence_ratio.
+///
+/// With one advantage per segment this is both the sequence form (eq. 5) and the token form
+/// (eq. 13) of Zheng et al., "Group sequence policy optimization", 2025; with advantages that
+/// differ between tokens it is the token form.
+struct GspoLoss {
+  static constexpr bool uses_sequence_ratio = true;
+  double clip_low = 3e-4;
+  double clip_high = 4e-4;
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return kernels::clip_loss(sequence_ratio(t), t.advantage, S(clip_low), S(clip_high));
+  }
+};
+
+/// -A log pi: the gradient of the policy that sampled (REINFORCE); no ratio, so take one update
+/// per batch.
+struct PolicyGradient {
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return -(t.log_prob * t.advantage);
+  }
+};
+
+/// -log pi: what the supervised warm start minimises.
+struct CrossEntropy {
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return -t.log_prob;
   }
 };
 

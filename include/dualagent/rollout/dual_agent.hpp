@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,14 @@ inline std::vector<std::string> texts_of(const std::vector<ToolResult>& results)
   texts.reserve(results.size());
   for (const ToolResult& result : results) texts.push_back(result.text);
   return texts;
+}
+
+template <class Dialect>
+Turn parse_turn(const Dialect& dialect, std::span<const Token> tokens, const Rollout& rollout) {
+  if constexpr (requires { dialect.parse_turn(tokens, rollout); })
+    return dialect.parse_turn(tokens, rollout);
+  else
+    return dialect.parse_turn(tokens);
 }
 
 }  // namespace detail
@@ -53,7 +62,7 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
       co_return desk.finish(RolloutStatus::truncated,
                             desk.room() == 0 ? "context limit" : "turn too long");
 
-    Turn parsed = dialect.parse_turn(turn.sampled.tokens());
+    Turn parsed = detail::parse_turn(dialect, turn.sampled.tokens(), desk.rollout());
     if (const auto* answer = std::get_if<Answer>(&parsed))
       co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
     if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {

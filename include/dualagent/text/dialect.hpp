@@ -47,6 +47,9 @@ using Turn = std::variant<std::vector<ToolCall>, Answer, MalformedTurn>;
 /// 7. `d.check_summary(tokens)` returns why a sampled summary cannot be used, or nothing.
 /// 8. `d.present_summary(tokens)` renders a summary as the Answerer reads it.
 ///
+/// Optional: `d.parse_turn(tokens, rollout)` is used instead of 3 in an episode: for a dialect that
+/// reads a turn by what was said before it. `rollout` holds the turn as its last sampled span.
+///
 /// Semantic requirements: all are pure; `parse_turn` accepts any tokens, however broken, and never
 /// throws on them; appending what 4 to 6 return to a context only ever appends.
 template <class D>

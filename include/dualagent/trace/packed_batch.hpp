@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,7 +21,9 @@ struct PackedBatch {
   std::vector<Token> tokens;              // [T]
   std::vector<std::size_t> row_begin{0};  // [R + 1]
   std::vector<float> loss_weight;         // [T] factor of the token's loss; 0 = masked
-  std::vector<float> old_log_prob;        // [T] at sampling, nats
+  std::vector<float> sampler_log_prob;    // [T] that the sampled span carries, nats
+  std::vector<float> old_log_prob;        // [T] of the policy at the beginning of the step, nats
+  std::vector<float> reference_log_prob;  // [T] of the frozen reference policy, nats
   std::vector<float> advantage;           // [T]
   std::vector<std::uint32_t> rollout;     // [R] index of the row's rollout, for error messages
   float temperature = 1.0F;               // of the trained distribution; > 0
@@ -28,12 +31,19 @@ struct PackedBatch {
   std::size_t size() const { return tokens.size(); }
   std::size_t rows() const { return row_begin.size() - 1; }
   std::size_t row_size(std::size_t row) const { return row_begin[row + 1] - row_begin[row]; }
+  /// The row that token t lies in.
+  std::size_t row_of(std::size_t t) const {
+    const auto next = std::upper_bound(row_begin.begin(), row_begin.end(), t);
+    return static_cast<std::size_t>(next - row_begin.begin()) - 1;
+  }
 
   void clear() {
     tokens.clear();
     row_begin.assign(1, 0);
     loss_weight.clear();
+    sampler_log_prob.clear();
     old_log_prob.clear();
+    reference_log_prob.clear();
     advantage.clear();
     rollout.clear();
   }
@@ -45,7 +55,9 @@ struct PackedBatch {
     const std::size_t begin = tokens.size();
     tokens.insert(tokens.end(), row.begin(), row.end());
     loss_weight.resize(tokens.size(), 0.0F);
+    sampler_log_prob.resize(tokens.size(), 0.0F);
     old_log_prob.resize(tokens.size(), 0.0F);
+    reference_log_prob.resize(tokens.size(), 0.0F);
     advantage.resize(tokens.size(), 0.0F);
     row_begin.push_back(tokens.size());
     rollout.push_back(rollout_index);

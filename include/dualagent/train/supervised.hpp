@@ -4,6 +4,7 @@
 #include <span>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/objective/token_loss.hpp"
 #include "dualagent/train/training_rows.hpp"
 #include "dualagent/train/weight_updater.hpp"
 
@@ -67,7 +68,7 @@ class SupervisedTrainer {
 
  private:
   static TokenLossGradient cross_entropy(std::size_t, double log_prob, double) {
-    return {-log_prob, -1.0, 0.0};
+    return differentiate(CrossEntropy{}, TokenTerms<double>{.log_prob = log_prob});
   }
 
   WeightUpdater<Model> updater_;

@@ -1,40 +1,33 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/kernels/mask.inl"
-#include "dualagent/objective/objective.hpp"
+#include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/rollout/scheduler.hpp"
-#include "dualagent/summary/view.hpp"
+#include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/training_rows.hpp"
 #include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
-
-/// What is optimised, and on which tokens: an objective and a training view.
-template <class Objective, class View = AllSegments>
-struct Recipe {
-  Objective objective;
-  View view = {};
-};
-template <class Objective>
-Recipe(Objective) -> Recipe<Objective>;
-template <class Objective, class View>
-Recipe(Objective, View) -> Recipe<Objective, View>;
 
 struct TrainerOptions {
   std::size_t group_size = 8;   ///< rollouts of one task
@@ -60,7 +53,7 @@ struct TrainerOptions {
 /// Errors: sampling and update errors propagate; weights are untouched by a failed minibatch.
 ///
 /// Example:
-///   Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Grpo{}},
+///   Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Dapo{}},
 ///                   LocalCollective{}, {.group_size = 8, .seed = 7}};
 ///   StepMetrics metrics = trainer.step(tasks);
 template <class Pairing, class Protocol, class Reward, class Recipe,
@@ -69,6 +62,7 @@ class Trainer {
   static_assert(check_reward<Reward>());
   static_assert(check_objective<decltype(Recipe::objective)>());
   static_assert(check_training_view<decltype(Recipe::view)>());
+  static_assert(check_recipe<Recipe>());
   static_assert(check_collective<Collective>());
 
  public:
@@ -77,12 +71,17 @@ class Trainer {
       : pairing_(pairing),
         reward_(std::move(reward)),
         recipe_(std::move(recipe)),
+        loss_(recipe_.objective),
         collective_(std::move(collective)),
         options_(std::move(options)),
         scheduler_(pairing, std::move(protocol), options_.scheduler),
-        updaters_(make_updaters(pairing_, options_.update)) {
+        updaters_(make_updaters(pairing_, options_.update)),
+        references_(make_references<kHasReference>(pairing_)) {
     if (options_.group_size == 0 || options_.minibatches == 0 || options_.epochs == 0)
       throw Error("group_size, minibatches and epochs must be at least 1", "TrainerOptions");
+    if (compares_group<decltype(Recipe::objective.advantage)>() && options_.group_size < 2)
+      throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
+                  "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
   }
 
   /// One step on the given tasks, the same on every rank.
@@ -95,6 +94,8 @@ class Trainer {
     estimate_advantages();
     describe_rollouts(metrics);
     const auto middle = std::chrono::steady_clock::now();
+    whiten_advantages();
+    score_old_and_reference();
     UpdateSums sums;
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
       deal_minibatches(tasks.size(), random.child(1 + epoch));
@@ -124,6 +125,12 @@ class Trainer {
   void save(Checkpoint& checkpoint) const {
     for_each_model(pairing_, [&](auto&, auto index) {
       std::get<index>(updaters_).save(checkpoint, "model" + std::to_string(index));
+      if constexpr (kHasReference) {
+        const auto parameters = std::get<index>(references_)->parameters();
+        using Scalar = typename decltype(parameters)::element_type;
+        checkpoint.arrays["model" + std::to_string(index) + ".reference"] =
+            std::span<const Scalar>(parameters);
+      }
     });
     checkpoint.texts["trainer.steps"] = std::to_string(step_);
   }
@@ -133,11 +140,28 @@ class Trainer {
   void load(const StoredCheckpoint& checkpoint) {
     for_each_model(pairing_, [&](auto&, auto index) {
       std::get<index>(updaters_).load(checkpoint, "model" + std::to_string(index));
+      if constexpr (kHasReference) {
+        auto& reference = *std::get<index>(references_);
+        checkpoint.copy_to("model" + std::to_string(index) + ".reference", reference.parameters());
+        reference.weights_changed();
+      }
     });
     step_ = checkpoint.number("trainer.steps");
   }
 
  private:
+  using ObjectiveOf = decltype(Recipe::objective);
+  static constexpr bool kHasReference = needs_reference<decltype(ObjectiveOf::regularizer)>();
+  static constexpr bool kScoresOld = needs_sampler_log_probs<decltype(ObjectiveOf::correction)>();
+  /// Without a regularizer a rollout of advantage 0 has no gradient.
+  static constexpr bool kHasRegularizer =
+      !std::is_same_v<std::remove_cv_t<decltype(ObjectiveOf::regularizer)>, NoRegularizer>;
+  static constexpr bool kAgentsApart = AggregatesAgentsApart<decltype(Recipe::view)>;
+
+  using Parts = std::array<double, 2>;                 // trained tokens of each part
+  using Origin = std::pair<std::size_t, std::size_t>;  // rollout, segment
+  using Scored = std::map<Origin, std::vector<float>>;
+
   /// Sums over trained tokens, minibatches and models of one step, on this rank.
   struct UpdateSums {
     double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0;
@@ -148,10 +172,30 @@ class Trainer {
   static auto make_updaters(const Pairing& pairing, const UpdateOptions& options) {
     return std::apply(
         [&](auto&... models) {
+          static_assert(
+              (check_recipe_for<Recipe, std::remove_reference_t<decltype(models)>>() && ...));
           return std::tuple<WeightUpdater<std::remove_reference_t<decltype(models)>>...>{
               {models, options}...};
         },
         pairing.models());
+  }
+
+  /// Frozen copies of the models as they are now, or nothing.
+  template <bool wanted>
+  static auto make_references(const Pairing& pairing) {
+    return std::apply(
+        [](auto&... models) {
+          if constexpr (wanted)
+            return std::make_tuple(
+                std::make_unique<std::remove_reference_t<decltype(models)>>(models.copy())...);
+          else
+            return std::tuple<>{};
+        },
+        pairing.models());
+  }
+
+  static constexpr std::size_t part_of(AgentRole agent) {
+    return kAgentsApart && agent == AgentRole::summarizer ? 1 : 0;
   }
 
   std::size_t first_group_of(std::size_t rank, std::size_t groups) const {
@@ -184,6 +228,41 @@ class Trainer {
       if (rollouts_[i].status != RolloutStatus::aborted) advantages_[i] = estimates[next++];
   }
 
+  bool takes_part(std::size_t i) const {
+    return rollouts_[i].status != RolloutStatus::aborted &&
+           (kHasRegularizer || advantages_[i] != 0.0);
+  }
+
+  /// Mean 0 and variance 1 over all trained tokens of all ranks.
+  void whiten_advantages() {
+    if constexpr (whitens<decltype(ObjectiveOf::advantage)>()) {
+      double sums[] = {0.0, 0.0};  // tokens, advantage
+      std::vector<double> tokens(rollouts_.size(), 0.0);
+      for (std::size_t i = 0; i < rollouts_.size(); ++i) {
+        if (rollouts_[i].status == RolloutStatus::aborted) continue;
+        for (std::size_t s = 0; s < rollouts_[i].segments.size(); ++s)
+          tokens[i] += static_cast<double>(count_trained(
+              rollouts_[i].segments[s], [&](const Span& span) { return trains(i, s, span); }));
+        sums[0] += tokens[i];
+        sums[1] += tokens[i] * advantages_[i];
+      }
+      collective_.all_reduce_sum(std::span<double>(sums));
+      const double mean = sums[1] / std::max(1.0, sums[0]);
+      double squares[] = {0.0};
+      for (std::size_t i = 0; i < rollouts_.size(); ++i)
+        squares[0] += tokens[i] * (advantages_[i] - mean) * (advantages_[i] - mean);
+      collective_.all_reduce_sum(std::span<double>(squares));
+      const double variance = squares[0] / std::max(1.0, sums[0] - 1.0);
+      for (std::size_t i = 0; i < rollouts_.size(); ++i)
+        if (rollouts_[i].status != RolloutStatus::aborted)
+          advantages_[i] = (advantages_[i] - mean) / std::sqrt(variance + 1e-8);
+    }
+  }
+
+  bool trains(std::size_t rollout, std::size_t segment, const Span& span) const {
+    return span.is_sampled() && recipe_.view.trains(rollouts_[rollout], segment, span);
+  }
+
   /// Deals whole rollouts to minibatches, the same way on every rank.
   void deal_minibatches(std::size_t groups, const RandomStream& random) {
     std::vector<std::size_t> order(groups * options_.group_size);
@@ -193,7 +272,7 @@ class Trainer {
     const std::size_t begin = first_group_ * options_.group_size;
     for (std::size_t position = 0; position < order.size(); ++position) {
       const std::size_t local = order[position] - begin;  // wraps below `begin`
-      if (local < rollouts_.size() && advantages_[local] != 0.0)
+      if (local < rollouts_.size() && takes_part(local))
         members_[position * options_.minibatches / order.size()].push_back(local);
     }
   }
@@ -202,14 +281,15 @@ class Trainer {
   void update(Updater& updater, std::size_t model, std::size_t minibatch, bool fresh,
               double learning_rate_scale, UpdateSums& sums) {
     pack(model, members_[minibatch]);
-    if (counts_.tokens == 0) return;
+    if (trained_tokens_ == 0) return;
+    if constexpr (needs_present_log_probs<ObjectiveOf>()) {
+      outputs_.resize(batch_.size());
+      if (batch_.rows() > 0) updater.model().score(batch_, outputs_);
+    }
+    loss_.prepare(batch_, outputs_.log_prob);
     d_log_prob_.assign(batch_.size(), 0.0);
     const auto loss = [&](std::size_t t, double log_prob, double entropy) {
-      const TokenLossGradient gradient = differentiate(
-          recipe_.objective.loss, TokenTerms<double>{.log_prob = log_prob,
-                                                     .entropy = entropy,
-                                                     .old_log_prob = batch_.old_log_prob[t],
-                                                     .advantage = batch_.advantage[t]});
+      const TokenLossGradient gradient = loss_.token(batch_, t, log_prob, entropy);
       d_log_prob_[t] = gradient.d_log_prob;
       return gradient;
     };
@@ -218,45 +298,107 @@ class Trainer {
     add_token_sums(fresh, sums);
   }
 
+  /// Calls visit(rollout, segment, trained tokens of each part) for every row that `model` trains;
+  /// a part is an agent where the view aggregates them apart, else there is one.
+  template <class Visit>
+  void for_each_row(std::size_t model, const std::vector<std::size_t>& members, Visit&& visit) {
+    for (const std::size_t i : members)
+      for (std::size_t s = 0; s < rollouts_[i].segments.size(); ++s) {
+        const Segment& segment = rollouts_[i].segments[s];
+        if (Pairing::model_of(segment.owner) != model) continue;
+        Parts tokens{};
+        for (const Span& span : segment.context.spans())
+          if (trains(i, s, span)) tokens[part_of(span.agent)] += static_cast<double>(span.size);
+        if (tokens[0] + tokens[1] > 0) visit(i, s, tokens);
+      }
+  }
+
   /// Fills `batch_` with the rows of these rollouts that the model owns, weighted by the
   /// aggregation; counts go over all ranks.
   void pack(std::size_t model, const std::vector<std::size_t>& members) {
-    const auto for_each_row = [&](auto&& visit) {
-      for (const std::size_t i : members) {
-        const Rollout& rollout = rollouts_[i];
-        for (std::size_t s = 0; s < rollout.segments.size(); ++s) {
-          if (Pairing::model_of(rollout.segments[s].owner) != model) continue;
-          const auto trains = [&rollout, s, this](const Span& span) {
-            return span.is_sampled() && recipe_.view.trains(rollout, s, span);
-          };
-          const std::size_t tokens = count_trained(rollout.segments[s], trains);
-          if (tokens > 0) visit(i, rollout.segments[s], tokens, trains);
-        }
+    rollout_tokens_.assign(rollouts_.size(), {});
+    std::array<double, 6> counts{};  // tokens, rollouts, segments of each part
+    for_each_row(model, members, [&](std::size_t i, std::size_t, const Parts& tokens) {
+      for (std::size_t part = 0; part < tokens.size(); ++part) {
+        if (tokens[part] == 0) continue;
+        counts[part] += tokens[part];
+        counts[2 + part] += rollout_tokens_[i][part] == 0 ? 1.0 : 0.0;
+        counts[4 + part] += 1.0;
+        rollout_tokens_[i][part] += tokens[part];
       }
-    };
-    rollout_tokens_.assign(rollouts_.size(), 0);
-    double counts[] = {0.0, 0.0, 0.0};  // tokens, rollouts, segments
-    for_each_row([&](std::size_t i, const Segment&, std::size_t tokens, const auto&) {
-      counts[0] += static_cast<double>(tokens);
-      counts[1] += rollout_tokens_[i] == 0 ? 1.0 : 0.0;
-      counts[2] += 1.0;
-      rollout_tokens_[i] += tokens;
     });
     collective_.all_reduce_sum(std::span<double>(counts));
-    counts_ = {.tokens = counts[0], .rollouts = counts[1], .segments = counts[2]};
+    trained_tokens_ = counts[0] + counts[1];
+    clear_batch();
+    for_each_row(model, members, [&](std::size_t i, std::size_t s, const Parts& tokens) {
+      const auto weight = [&](AgentRole agent) {
+        const std::size_t part = part_of(agent);
+        if (tokens[part] == 0) return 0.0F;
+        const TokenCounts here{counts[part], counts[2 + part], counts[4 + part],
+                               rollout_tokens_[i][part], tokens[part]};
+        double value = recipe_.objective.aggregation.weight(here);
+        if constexpr (kAgentsApart) value *= recipe_.view.agent_weight(agent);
+        return static_cast<float>(value);
+      };
+      append_row(i, s, {weight(AgentRole::answerer), weight(AgentRole::summarizer)});
+    });
+  }
+
+  void clear_batch() {
     batch_.clear();
     batch_.temperature = options_.sampling.answerer.temperature;
-    for_each_row(
-        [&](std::size_t i, const Segment& segment, std::size_t tokens, const auto& trains) {
-          TokenCounts counts_here = counts_;
-          counts_here.rollout_tokens = static_cast<double>(rollout_tokens_[i]);
-          counts_here.segment_tokens = static_cast<double>(tokens);
-          append_training_row(
-              batch_, segment, trains,
-              {.loss_weight = static_cast<float>(recipe_.objective.aggregation.weight(counts_here)),
-               .advantage = static_cast<float>(advantages_[i]),
-               .rollout = static_cast<std::uint32_t>(i)});
+    origins_.clear();
+  }
+
+  void append_row(std::size_t i, std::size_t s, AgentWeights weights) {
+    append_training_row(batch_, rollouts_[i].segments[s],
+                        [&](const Span& span) { return trains(i, s, span); },
+                        {.loss_weight = weights,
+                         .advantage = static_cast<float>(advantages_[i]),
+                         .rollout = static_cast<std::uint32_t>(i)});
+    origins_.push_back({i, s});
+    const std::size_t row = batch_.rows() - 1;
+    if constexpr (kScoresOld) restore(scored_old_, row, batch_.old_log_prob);
+    if constexpr (kHasReference) restore(scored_reference_, row, batch_.reference_log_prob);
+  }
+
+  /// Log-probabilities of the step's trained tokens under the policy at its beginning and under
+  /// the reference policy, where the objective asks for them.
+  void score_old_and_reference() {
+    if constexpr (kScoresOld || kHasReference) {
+      scored_old_.clear();
+      scored_reference_.clear();
+      std::vector<std::size_t> members;
+      for (std::size_t i = 0; i < rollouts_.size(); ++i)
+        if (takes_part(i)) members.push_back(i);
+      for_each_model(pairing_, [&](auto& model, auto index) {
+        clear_batch();
+        for_each_row(index, members, [&](std::size_t i, std::size_t s, const Parts&) {
+          append_training_row(batch_, rollouts_[i].segments[s],
+                              [&](const Span& span) { return trains(i, s, span); }, {});
+          origins_.push_back({i, s});
         });
+        if (batch_.rows() == 0) return;
+        if constexpr (kScoresOld) score(model, scored_old_);
+        if constexpr (kHasReference) score(*std::get<index>(references_), scored_reference_);
+      });
+    }
+  }
+
+  template <class Model>
+  void score(Model& model, Scored& scored) {
+    outputs_.resize(batch_.size());
+    model.score(batch_, outputs_);
+    for (std::size_t row = 0; row < batch_.rows(); ++row)
+      scored[origins_[row]].assign(
+          outputs_.log_prob.begin() + static_cast<std::ptrdiff_t>(batch_.row_begin[row]),
+          outputs_.log_prob.begin() + static_cast<std::ptrdiff_t>(batch_.row_begin[row + 1]));
+  }
+
+  void restore(const Scored& scored, std::size_t row, std::vector<float>& column) const {
+    const std::vector<float>& values = scored.at(origins_[row]);
+    std::copy(values.begin(), values.end(),
+              column.begin() + static_cast<std::ptrdiff_t>(batch_.row_begin[row]));
   }
 
   void add_token_sums(bool fresh, UpdateSums& sums) const {
@@ -264,12 +406,14 @@ class Trainer {
     for (std::size_t t = 0; t < batch_.size(); ++t) {
       if (!kernels::is_trained(batch_.loss_weight[t])) continue;
       const double log_ratio = outputs_.log_prob[t] - static_cast<double>(batch_.old_log_prob[t]);
+      const double from_sampler =
+          outputs_.log_prob[t] - static_cast<double>(batch_.sampler_log_prob[t]);
       sums.tokens += 1;
       sums.loss += outputs_.loss[t];
       sums.entropy += outputs_.entropy[t];
       sums.ratio += std::exp(log_ratio);
       sums.clipped += d_log_prob_[t] == 0.0 ? 1 : 0;
-      if (fresh) sums.max_abs_log_ratio = std::max(sums.max_abs_log_ratio, std::abs(log_ratio));
+      if (fresh) sums.max_abs_log_ratio = std::max(sums.max_abs_log_ratio, std::abs(from_sampler));
     }
   }
 
@@ -323,10 +467,12 @@ class Trainer {
   Pairing pairing_;
   Reward reward_;
   Recipe recipe_;
+  BatchLoss<ObjectiveOf> loss_;
   Collective collective_;
   TrainerOptions options_;
   RolloutScheduler<Pairing, Protocol> scheduler_;
   decltype(make_updaters(std::declval<const Pairing&>(), {})) updaters_;
+  decltype(make_references<kHasReference>(std::declval<const Pairing&>())) references_;
   std::size_t step_ = 0;
 
   // Of the current step; kept to reuse their memory.
@@ -334,9 +480,11 @@ class Trainer {
   std::vector<Rollout> rollouts_;                  // [groups of this rank * group_size]
   std::vector<double> advantages_;                 // [rollouts]; 0 also for aborted ones
   std::vector<std::vector<std::size_t>> members_;  // [minibatches] rollouts of this rank
-  std::vector<std::size_t> rollout_tokens_;        // [rollouts] trained in this minibatch
-  TokenCounts counts_;
+  std::vector<Parts> rollout_tokens_;              // [rollouts] trained in this minibatch
+  double trained_tokens_ = 0;                      // of the minibatch, over all ranks
   PackedBatch batch_;
+  std::vector<Origin> origins_;  // [rows] of the batch
+  Scored scored_old_, scored_reference_;
   TokenOutputs outputs_;
   std::vector<double> d_log_prob_;  // [T]
 };

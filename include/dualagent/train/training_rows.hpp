@@ -19,15 +19,28 @@ std::size_t count_trained(const Segment& segment, Trains&& trains) {
   return count;
 }
 
+/// The loss weight of each agent's tokens; one number means both.
+struct AgentWeights {
+  float answerer = 1.0F;
+  float summarizer = 1.0F;
+  constexpr AgentWeights(float both) : answerer(both), summarizer(both) {}  // implicit
+  constexpr AgentWeights(float of_answerer, float of_summarizer)
+      : answerer(of_answerer), summarizer(of_summarizer) {}
+  constexpr float of(AgentRole agent) const {
+    return agent == AgentRole::answerer ? answerer : summarizer;
+  }
+};
+
 /// What is the same for all trained tokens of one row.
 struct RowOptions {
-  float loss_weight = 1.0F;
+  AgentWeights loss_weight = 1.0F;
   float advantage = 0.0F;
   std::uint32_t rollout = 0;  ///< index in the batch, for error messages
 };
 
 /// Appends one segment as a row of the batch; tokens of spans that `trains(span)` selects get the
-/// row's weight and advantage and their own log-probability at sampling, all others are masked.
+/// row's weight and advantage and their own log-probability at sampling, also as that of the old
+/// policy; all others are masked.
 ///
 /// Tokens after the last trained one are left out: they cannot influence it. A segment without
 /// trained tokens appends nothing. The mask comes from spans alone, never from token values.
@@ -48,7 +61,8 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
                   "rollout " + std::to_string(options.rollout),
                   "Let every context begin with given tokens, e.g. a start token");
     for (std::size_t i = span.begin; i < span.end(); ++i) {
-      batch.loss_weight[row + i] = options.loss_weight;
+      batch.loss_weight[row + i] = options.loss_weight.of(span.agent);
+      batch.sampler_log_prob[row + i] = context.log_probs()[i];
       batch.old_log_prob[row + i] = context.log_probs()[i];
       batch.advantage[row + i] = options.advantage;
     }

@@ -16,4 +16,19 @@ DUALAGENT_HD constexpr T group_normalized(T reward, const MomentsState<T>& group
   return (reward - group.mean) / (std::sqrt(group.variance()) + epsilon);
 }
 
+/// reward - mean of the group; exactly 0 where all rewards are equal or there is only one.
+/// Source: Liu et al., "Understanding R1-Zero-like training", 2025, section 3.2.
+template <class T>
+DUALAGENT_HD constexpr T group_centered(T reward, const MomentsState<T>& group) {
+  return group.squares > T{0} ? reward - group.mean : T{0};
+}
+
+/// reward - mean of the group's other rewards = n / (n - 1) (reward - mean); 0 in a group of one.
+/// Source: Ahmadian et al., "Back to basics", 2024, section 2.2.
+template <class T>
+DUALAGENT_HD constexpr T leave_one_out(T reward, const MomentsState<T>& group) {
+  return group.count > T{1} ? group_centered(reward, group) * (group.count / (group.count - T{1}))
+                            : T{0};
+}
+
 }  // namespace dualagent::kernels

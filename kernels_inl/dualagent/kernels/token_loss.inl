@@ -15,6 +15,7 @@ struct TokenTerms {
   S old_log_prob{};        ///< at sampling; constant
   S reference_log_prob{};  ///< of the frozen reference policy; constant, 0 where there is none
   S advantage{};           ///< constant
+  S sequence_log_ratio{};  ///< mean of log_prob - old_log_prob over the segment; constant
 };
 
 /// Value of one token's loss and its partial derivatives.
@@ -32,28 +33,102 @@ struct TokenGradient {
 template <class Loss, class T>
 DUALAGENT_HD constexpr TokenGradient<T> differentiate(const Loss& loss, const TokenTerms<T>& at) {
   using D = Dual<T, 2>;
-  const D result =
-      loss(TokenTerms<D>{variable<T, 2>(at.log_prob, 0), variable<T, 2>(at.entropy, 1),
-                         D(at.old_log_prob), D(at.reference_log_prob), D(at.advantage)});
+  const D result = loss(TokenTerms<D>{variable<T, 2>(at.log_prob, 0), variable<T, 2>(at.entropy, 1),
+                                      D(at.old_log_prob), D(at.reference_log_prob), D(at.advantage),
+                                      D(at.sequence_log_ratio)});
   return {result.value, result.d[0], result.d[1]};
 }
 
-/// Clipped policy-gradient loss of one token: -min(r A, clip(r, 1 - low, 1 + high) A), r = pi /
-/// pi_old.
+/// Log-ratios are bounded to +- this many nats, so that ratios stay finite; the derivative is 0
+/// beyond.
+inline constexpr double kLogRatioBound = 20.0;
+
+template <class S>
+DUALAGENT_HD constexpr S bounded_log_ratio(const S& log_ratio) {
+  return clamp(log_ratio, S(-kLogRatioBound), S(kLogRatioBound));
+}
+
+/// pi / pi_old of one token.
+template <class S>
+DUALAGENT_HD constexpr S importance_ratio(const TokenTerms<S>& t) {
+  return exp(bounded_log_ratio(t.log_prob - t.old_log_prob));
+}
+
+/// -min(r A, clip(r, 1 - low, 1 + high) A) for a ratio r; minimised.
 ///
-/// Shapes: scalars. Units: nats; the result is minimised. log r is bounded to +-20 so that r stays
-/// finite. Kinks: at r = 1 + high (A > 0) and r = 1 - low (A < 0) the derivative is that of the
-/// unclipped side.
+/// Kinks: at r = 1 + high (A > 0) and r = 1 - low (A < 0) the derivative is that of the unclipped
+/// side.
 /// Source: Schulman et al., "Proximal policy optimization", 2017, eq. 7; asymmetric bounds: Yu et
 /// al., "DAPO", 2025, eq. 8.
-/// Example: with log_prob = old_log_prob the value is -A and the derivative is -A.
 template <class S>
-DUALAGENT_HD constexpr S clipped_policy_loss(const TokenTerms<S>& t, const S& low, const S& high) {
-  const S bound(20);
-  const S ratio = exp(clamp(t.log_prob - t.old_log_prob, -bound, bound));
-  const S unclipped = -(ratio * t.advantage);
-  const S clipped = -(clamp(ratio, S(1) - low, S(1) + high) * t.advantage);
+DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& advantage, const S& low,
+                                   const S& high) {
+  const S unclipped = -(ratio * advantage);
+  const S clipped = -(clamp(ratio, S(1) - low, S(1) + high) * advantage);
   return max(unclipped, clipped);
+}
+
+/// min(loss, -bound A) for A < 0, so that a huge ratio cannot make a huge loss; bound > 1.
+///
+/// Kink: at loss = -bound A the derivative is that of the loss.
+/// Source: Ye et al., "Mastering complex control in MOBA games", 2020, eq. 5.
+template <class S>
+DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& advantage, const S& bound) {
+  return advantage < S(0) ? min(loss, -(bound * advantage)) : loss;
+}
+
+/// The clip loss with r capped at `cap` before it meets A, whatever the sign of A; cap > 1 + high.
+///
+/// Kink: at r = cap the derivative is that of r.
+/// Source: Prime Intellect team, "INTELLECT-2", 2025, section 3.4.
+template <class S>
+DUALAGENT_HD constexpr S two_sided_clip_loss(const S& ratio, const S& advantage, const S& low,
+                                             const S& high, const S& cap) {
+  const S unclipped = -(min(ratio, cap) * advantage);
+  const S clipped = -(clamp(ratio, S(1) - low, S(1) + high) * advantage);
+  return max(unclipped, clipped);
+}
+
+/// -stop_gradient(clamp(r, lower, upper)) A log pi: a clipped token keeps its gradient.
+/// Source: MiniMax, "MiniMax-M1", 2025, eq. 4 and 5.
+template <class S>
+DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, const S& lower, const S& upper) {
+  return -(stop_gradient(clamp(importance_ratio(t), lower, upper)) * t.advantage * t.log_prob);
+}
+
+/// stop_gradient(s) pi / stop_gradient(pi) with s = exp(mean log-ratio of the segment).
+///
+/// Averaged over the tokens of a segment with one advantage, value and gradient of a loss of this
+/// ratio are those of the loss of s itself.
+/// Source: Zheng et al., "Group sequence policy optimization", 2025, eq. 7 and 14.
+template <class S>
+DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t) {
+  return stop_gradient(exp(bounded_log_ratio(t.sequence_log_ratio))) *
+         exp(t.log_prob - stop_gradient(t.log_prob));
+}
+
+/// Estimators of KL(pi || pi_reference) from one sampled token; d = log pi - log pi_reference,
+/// bounded to +-20.
+/// Source: Schulman, "Approximating KL divergence", 2020.
+template <class S>
+DUALAGENT_HD constexpr S kl1(const S& d) {
+  return bounded_log_ratio(d);
+}
+template <class S>
+DUALAGENT_HD constexpr S kl2(const S& d) {
+  const S bounded = bounded_log_ratio(d);
+  return S(0.5) * bounded * bounded;
+}
+template <class S>
+DUALAGENT_HD constexpr S kl3(const S& d) {
+  const S bounded = bounded_log_ratio(d);
+  return exp(-bounded) - S(1) + bounded;
+}
+/// The value of kl3 with the gradient of kl2, which is that of the divergence in expectation.
+template <class S>
+DUALAGENT_HD constexpr S kl3_with_kl2_gradient(const S& d) {
+  const S second = kl2(d);
+  return stop_gradient(kl3(d)) + (second - stop_gradient(second));
 }
 
 }  // namespace dualagent::kernels

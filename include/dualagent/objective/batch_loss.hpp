@@ -1,0 +1,123 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/kernels/mask.inl"
+#include "dualagent/objective/objective.hpp"
+#include "dualagent/trace/packed_batch.hpp"
+
+namespace dualagent {
+
+/// Whether an objective needs the present log-probabilities of a whole segment before it can
+/// differentiate the loss of one of its tokens: one more forward pass.
+template <class O>
+consteval bool needs_present_log_probs() {
+  return uses_sequence_ratio<decltype(O::loss)>() ||
+         needs_policy_log_ratio<decltype(O::correction)>();
+}
+
+/// An objective's loss on a packed batch: what it needs of whole rows, then token by token.
+///
+/// A row is a segment. `prepare` comes first; `token(t, ...)` is then pure and may be called from
+/// several threads. Memory: two numbers per token, reused.
+template <class Objective>
+class BatchLoss {
+  static_assert(check_objective<Objective>());
+
+ public:
+  explicit BatchLoss(Objective objective = {}) : objective_(std::move(objective)) {}
+
+  const Objective& objective() const { return objective_; }
+
+  /// Computes importance weights and sequence ratios of all rows. `log_prob` [T] are the present
+  /// log-probabilities; it may be empty unless `needs_present_log_probs`.
+  void prepare(const PackedBatch& batch, std::span<const double> log_prob = {}) {
+    correction_.assign(batch.size(), 1.0);
+    sequence_log_ratio_.assign(batch.size(), 0.0);
+    for (std::size_t row = 0; row < batch.rows(); ++row) prepare_row(batch, row, log_prob);
+  }
+
+  /// Loss and derivatives of one trained token, before its loss weight.
+  /// Errors: Error that names rollout and token when the loss or a derivative is not finite.
+  kernels::TokenGradient<double> token(const PackedBatch& batch, std::size_t t, double log_prob,
+                                       double entropy) const {
+    const TokenTerms<double> terms{.log_prob = log_prob,
+                                   .entropy = entropy,
+                                   .old_log_prob = batch.old_log_prob[t],
+                                   .reference_log_prob = batch.reference_log_prob[t],
+                                   .advantage = batch.advantage[t],
+                                   .sequence_log_ratio = sequence_log_ratio_[t]};
+    const double weight = correction_[t];
+    const auto loss = [&]<class S>(const TokenTerms<S>& at) {
+      return S(weight) * objective_.loss(at) + objective_.regularizer(at);
+    };
+    const kernels::TokenGradient<double> gradient = differentiate(loss, terms);
+    if (!std::isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy))
+      throw_not_finite(batch, t, terms, gradient);
+    return gradient;
+  }
+
+ private:
+  void prepare_row(const PackedBatch& batch, std::size_t row, std::span<const double> log_prob) {
+    using Correction = decltype(Objective::correction);
+    constexpr bool kPresent = needs_present_log_probs<Objective>();
+    if constexpr (!kPresent && !needs_sampler_log_probs<Correction>()) return;
+    CorrectionTerms sums{.smallest_log_ratio = kernels::kLogRatioBound, .segment_tokens = 0};
+    for_each_trained(batch, row, [&](std::size_t t) {
+      const double ratio = log_ratio(batch, t);
+      sums.segment_log_ratio += ratio;
+      sums.smallest_log_ratio = std::min(sums.smallest_log_ratio, ratio);
+      sums.segment_tokens += 1;
+      if constexpr (kPresent)
+        sums.policy_log_ratio += log_prob[t] - static_cast<double>(batch.old_log_prob[t]);
+    });
+    if (sums.segment_tokens == 0) return;
+    sums.segment_log_ratio /= sums.segment_tokens;
+    sums.policy_log_ratio /= sums.segment_tokens;
+    for_each_trained(batch, row, [&](std::size_t t) {
+      CorrectionTerms terms = sums;
+      terms.log_ratio = log_ratio(batch, t);
+      terms.advantage = batch.advantage[t];
+      correction_[t] = objective_.correction.weight(terms);
+      sequence_log_ratio_[t] = sums.policy_log_ratio;
+    });
+  }
+
+  template <class Visit>
+  static void for_each_trained(const PackedBatch& batch, std::size_t row, Visit&& visit) {
+    for (std::size_t t = batch.row_begin[row]; t < batch.row_begin[row + 1]; ++t)
+      if (kernels::is_trained(batch.loss_weight[t])) visit(t);
+  }
+
+  static double log_ratio(const PackedBatch& batch, std::size_t t) {  // log pi_old / pi_sampler
+    const double ratio =
+        static_cast<double>(batch.old_log_prob[t]) - static_cast<double>(batch.sampler_log_prob[t]);
+    return std::clamp(ratio, -kernels::kLogRatioBound, kernels::kLogRatioBound);
+  }
+
+  [[noreturn]] static void throw_not_finite(const PackedBatch& batch, std::size_t t,
+                                            const TokenTerms<double>& terms,
+                                            const kernels::TokenGradient<double>& gradient) {
+    const std::size_t row = batch.row_of(t);
+    throw Error("the loss of a token is " + std::to_string(gradient.value) + ", its derivatives " +
+                    std::to_string(gradient.d_log_prob) + " and " +
+                    std::to_string(gradient.d_entropy) + " (log-probability " +
+                    std::to_string(terms.log_prob) + ", old " + std::to_string(terms.old_log_prob) +
+                    ", advantage " + std::to_string(terms.advantage) + ")",
+                "rollout " + std::to_string(batch.rollout[row]) + ", token " +
+                    std::to_string(t - batch.row_begin[row]) + " of row " + std::to_string(row),
+                "The weights are unchanged; check the objective, the rewards and the model");
+  }
+
+  Objective objective_;
+  std::vector<double> correction_;          // [T]
+  std::vector<double> sequence_log_ratio_;  // [T]
+};
+
+}  // namespace dualagent

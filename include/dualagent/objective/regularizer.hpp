@@ -1,0 +1,110 @@
+#pragma once
+
+#include "dualagent/objective/token_loss.hpp"
+
+namespace dualagent {
+
+/// Whether a regularizer asks for `t.reference_log_prob`: the trainer then keeps a frozen copy of
+/// the model as it was when the trainer was made.
+template <class R>
+consteval bool needs_reference() {
+  if constexpr (requires { R::needs_reference; })
+    return R::needs_reference;
+  else
+    return false;
+}
+
+/// A token loss that may be added to others with `+`; it is marked by
+/// `static constexpr bool is_regularizer = true`. No importance correction is applied to it.
+template <class R>
+concept Regularizer = TokenLoss<R> && R::is_regularizer;
+
+/// Adds nothing.
+struct NoRegularizer {
+  static constexpr bool is_regularizer = true;
+  template <class S>
+  S operator()(const TokenTerms<S>&) const {
+    return S(0);
+  }
+};
+
+/// Estimators of the divergence from the reference policy; see kernels::kl1 and its neighbours.
+struct K1 {
+  template <class S>
+  static S of(const TokenTerms<S>& t) {
+    return kernels::kl1(t.log_prob - t.reference_log_prob);
+  }
+};
+struct K2 {
+  template <class S>
+  static S of(const TokenTerms<S>& t) {
+    return kernels::kl2(t.log_prob - t.reference_log_prob);
+  }
+};
+struct K3 {
+  template <class S>
+  static S of(const TokenTerms<S>& t) {
+    return kernels::kl3(t.log_prob - t.reference_log_prob);
+  }
+};
+/// The value of K3, the gradient of K2.
+struct K3WithK2Gradient {
+  template <class S>
+  static S of(const TokenTerms<S>& t) {
+    return kernels::kl3_with_kl2_gradient(t.log_prob - t.reference_log_prob);
+  }
+};
+/// pi / pi_old times K3, differentiated through both: unbiased on stale samples.
+/// Source: DeepSeek-AI, "DeepSeek-V3.2", 2025 (2512.02556), section 3.1.
+struct ImportanceWeightedK3 {
+  template <class S>
+  static S of(const TokenTerms<S>& t) {
+    return importance_ratio(t) * kernels::kl3(t.log_prob - t.reference_log_prob);
+  }
+};
+
+/// coefficient * KL(pi || pi_reference), estimated token by token.
+///
+/// K1's gradient is 0 in expectation (its value is for reports and rewards); K2 and
+/// K3WithK2Gradient have the divergence's own gradient.
+template <class Estimator = K3>
+struct KlPenalty {
+  static constexpr bool is_regularizer = true;
+  static constexpr bool needs_reference = true;
+  double coefficient = 0.001;
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return S(coefficient) * Estimator::of(t);
+  }
+};
+
+/// -coefficient * entropy of the distribution that the token was drawn from, differentiated
+/// through all logits.
+struct EntropyBonus {
+  static constexpr bool is_regularizer = true;
+  double coefficient = 0.001;
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return -(S(coefficient) * t.entropy);
+  }
+};
+
+/// Both: `KlPenalty<K3>{0.001} + EntropyBonus{0.01}`.
+template <Regularizer A, Regularizer B>
+struct RegularizerSum {
+  static constexpr bool is_regularizer = true;
+  static constexpr bool needs_reference =
+      dualagent::needs_reference<A>() || dualagent::needs_reference<B>();
+  A first;
+  B second;
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return first(t) + second(t);
+  }
+};
+template <Regularizer A, Regularizer B>
+constexpr RegularizerSum<A, B> operator+(const A& a, const B& b) {
+  return {a, b};
+}
+
+}  // namespace dualagent

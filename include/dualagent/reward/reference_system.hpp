@@ -1,0 +1,26 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+
+#include "dualagent/reward/reward.hpp"
+
+namespace dualagent {
+
+/// The reward that the reference system gives its Answerer, for comparisons.
+///
+/// Right: +1. Wrong: -1, raised by 0.05 for every call beyond the second, to at most -0.6. Every
+/// summary adds 0.05, right or wrong, which a policy can exploit: with 13 summaries a wrong answer
+/// scores above 0. Use ExactMatch for training.
+struct ReferenceSystemReward {
+  double bonus_per_summary = 0.05;
+  std::optional<double> score(const Task& task, const Rollout& rollout) const {
+    const bool right = rollout.answer && *rollout.answer == task.answer;
+    const double calls = static_cast<double>(rollout.calls);
+    const double base = right ? 1.0 : std::min(-0.6, -1.0 + 0.1 * (calls - 2.0) / 2.0);
+    return base + bonus_per_summary * static_cast<double>(rollout.summaries);
+  }
+};
+
+}  // namespace dualagent

@@ -1,0 +1,227 @@
+#include "dualagent/objective/batch_loss.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dualagent/kernels/log_prob.inl"
+#include "dualagent/objective/recipes.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+/// The rows of tests/golden/objectives/objectives.json, whose losses and gradients torch computed.
+struct Golden {
+  nlohmann::json data;
+  PackedBatch batch;                        // every row begins with a token that is never trained
+  std::vector<std::vector<double>> logits;  // [T][V] that predict the token; empty at row starts
+  std::vector<double> rewards;
+  std::vector<std::size_t> group_begin{0};
+
+  Golden() {
+    std::ifstream file(DUALAGENT_TEST_DATA "/objectives/objectives.json");
+    REQUIRE(file);
+    data = nlohmann::json::parse(file);
+    for (const auto& row : data["rows"]) {
+      std::vector<Token> tokens{0};
+      for (const Token token : row["targets"]) tokens.push_back(token);
+      const std::size_t begin = batch.append_row(tokens, row["rollout"].get<std::uint32_t>());
+      logits.emplace_back();
+      for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+        logits.push_back(row["logits"][i].get<std::vector<double>>());
+        const std::size_t t = begin + 1 + i;
+        batch.loss_weight[t] = row["mask"][i].get<float>();
+        batch.old_log_prob[t] = row["old_log_prob"][i].get<float>();
+        batch.sampler_log_prob[t] = row["sampler_log_prob"][i].get<float>();
+        batch.reference_log_prob[t] = row["reference_log_prob"][i].get<float>();
+      }
+    }
+    for (const auto& rollout : data["rollouts"]) {
+      if (rollout["group"].get<std::size_t>() == group_begin.size())
+        group_begin.push_back(rewards.size());
+      rewards.push_back(rollout["reward"]);
+    }
+    group_begin.push_back(rewards.size());
+  }
+
+  const nlohmann::json& expected(const std::string& name) const {
+    for (const auto& found : data["cases"])
+      if (found["name"] == name) return found;
+    throw std::runtime_error("no golden case " + name);
+  }
+};
+
+struct Forward {
+  std::vector<double> log_prob, entropy;  // [T]
+  std::vector<std::vector<double>> p;     // [T][V]
+  explicit Forward(const Golden& golden) {
+    for (std::size_t t = 0; t < golden.batch.size(); ++t) {
+      double sum = 0;
+      std::vector<double> row = golden.logits[t];
+      for (double& z : row) sum += z = std::exp(z);
+      double h = 0;
+      for (double& z : row) {
+        z /= sum;
+        h -= z * std::log(z);
+      }
+      log_prob.push_back(
+          row.empty() ? 0 : std::log(row[static_cast<std::size_t>(golden.batch.tokens[t])]));
+      entropy.push_back(h);
+      p.push_back(std::move(row));
+    }
+  }
+};
+
+/// Loss weights by counting, as the aggregation's definition says.
+template <class A>
+void weigh(PackedBatch& batch, const A& aggregation) {
+  std::map<std::size_t, double> of_rollout;
+  std::vector<double> of_row(batch.rows(), 0.0);
+  TokenCounts counts;
+  for (std::size_t t = 0; t < batch.size(); ++t) {
+    if (batch.loss_weight[t] == 0) continue;
+    counts.tokens += 1;
+    of_row[batch.row_of(t)] += 1;
+    of_rollout[batch.rollout[batch.row_of(t)]] += 1;
+  }
+  counts.rollouts = static_cast<double>(of_rollout.size());
+  for (const double tokens : of_row) counts.segments += tokens > 0 ? 1 : 0;
+  for (std::size_t t = 0; t < batch.size(); ++t) {
+    if (batch.loss_weight[t] == 0) continue;
+    counts.segment_tokens = of_row[batch.row_of(t)];
+    counts.rollout_tokens = of_rollout[batch.rollout[batch.row_of(t)]];
+    batch.loss_weight[t] = static_cast<float>(aggregation.weight(counts));
+  }
+}
+
+/// Whitening over trained tokens, as the golden script defines it.
+void whiten(const PackedBatch& batch, std::vector<double>& advantages) {
+  std::vector<double> all;
+  for (std::size_t t = 0; t < batch.size(); ++t)
+    if (batch.loss_weight[t] != 0) all.push_back(advantages[batch.rollout[batch.row_of(t)]]);
+  double mean = 0, squares = 0;
+  for (const double a : all) mean += a / static_cast<double>(all.size());
+  for (const double a : all) squares += (a - mean) * (a - mean);
+  const double deviation = std::sqrt(squares / static_cast<double>(all.size() - 1) + 1e-8);
+  for (double& a : advantages) a = (a - mean) / deviation;
+}
+
+template <class ObjectiveOf>
+void check_golden(const std::string& name, const ObjectiveOf& objective) {
+  INFO(name);
+  static const Golden golden;
+  static const Forward forward(golden);
+  PackedBatch batch = golden.batch;
+  std::vector<double> advantages(golden.rewards.size());
+  objective.advantage.estimate(golden.rewards, golden.group_begin, advantages);
+  if constexpr (whitens<decltype(ObjectiveOf::advantage)>()) whiten(batch, advantages);
+  const auto& expected = golden.expected(name);
+  for (std::size_t i = 0; i < advantages.size(); ++i)
+    CHECK(advantages[i] == Approx(expected["advantages"][i].get<double>()).margin(1e-9));
+  for (std::size_t t = 0; t < batch.size(); ++t)
+    batch.advantage[t] = static_cast<float>(advantages[batch.rollout[batch.row_of(t)]]);
+  weigh(batch, objective.aggregation);
+
+  BatchLoss loss{objective};
+  loss.prepare(batch, forward.log_prob);
+  double total = 0;
+  for (std::size_t row = 0; row < batch.rows(); ++row)
+    for (std::size_t t = batch.row_begin[row] + 1; t < batch.row_begin[row + 1]; ++t) {
+      const auto& wanted = expected["d_logits"][row][t - batch.row_begin[row] - 1];
+      if (batch.loss_weight[t] == 0) {
+        for (const double d : wanted) CHECK(d == 0.0);
+        continue;
+      }
+      const auto token = loss.token(batch, t, forward.log_prob[t], forward.entropy[t]);
+      const double weight = batch.loss_weight[t];
+      total += weight * token.value;
+      for (std::size_t v = 0; v < forward.p[t].size(); ++v) {
+        const double d =
+            kernels::logit_gradient(forward.p[t][v], std::log(forward.p[t][v]), forward.entropy[t],
+                                    v == static_cast<std::size_t>(batch.tokens[t]),
+                                    weight * token.d_log_prob, weight * token.d_entropy);
+        CHECK(d == Approx(wanted[v].get<double>()).epsilon(1e-5).margin(1e-7));
+      }
+    }
+  CHECK(total == Approx(expected["loss"].get<double>()).epsilon(1e-5).margin(1e-7));
+}
+
+template <class Correction>
+auto corrected(const Correction& correction) {
+  return Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, correction};
+}
+template <class Penalty>
+auto with(const Penalty& penalty) {
+  return Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, NoCorrection{}, penalty};
+}
+
+}  // namespace
+
+TEST_CASE("named objectives have torch's loss and gradients", "[objective][golden]") {
+  check_golden("grpo", Grpo{});
+  check_golden("dr_grpo", DrGrpo{16});
+  check_golden("dapo", Dapo{});
+  check_golden("gspo", Gspo{});
+  check_golden("cispo", Cispo{});
+  check_golden("reinforce_pp", ReinforcePlusPlus{});
+  check_golden("reinforce_pp_baseline", ReinforcePlusPlusBaseline{});
+  const ClipLoss symmetric{.clip_low = 0.2, .clip_high = 0.2};
+  check_golden("grpo_segment_mean", Objective{GroupNormalized{}, symmetric, SegmentMean{}});
+  check_golden("bnpo", Objective{GroupNormalized{}, symmetric, GlobalTokenMean{}});
+}
+
+TEST_CASE("token losses have torch's loss and gradients", "[objective][golden]") {
+  const auto token_mean = [](const auto& loss) {
+    return Objective{GroupNormalized{}, loss, GlobalTokenMean{}};
+  };
+  const GspoLoss wide{.clip_low = 0.2, .clip_high = 0.28};
+  check_golden("gspo_token", Gspo{});
+  check_golden("gspo_wide", Objective{GroupNormalized{}, wide, SegmentMean{}});
+  check_golden("gspo_token_wide", Objective{GroupNormalized{}, wide, SegmentMean{}});
+  check_golden("cispo_trl", token_mean(CispoLoss::trl()));
+  check_golden("cispo_lower", token_mean(CispoLoss::slime()));
+  check_golden("dual_clip", token_mean(DualClipLoss{0.2, 0.28, 3.0}));
+  check_golden("two_sided", token_mean(TwoSidedClipLoss{0.2, 0.28, 4.0}));
+  check_golden("rloo", Objective{LeaveOneOut{}, PolicyGradient{}, GlobalTokenMean{}});
+  check_golden("reinforce", Objective{RawReward{}, PolicyGradient{}, GlobalTokenMean{}});
+}
+
+TEST_CASE("regularizers have torch's loss and gradients", "[objective][golden]") {
+  check_golden("kl_k1", with(KlPenalty<K1>{0.05}));
+  check_golden("kl_k2", with(KlPenalty<K2>{0.05}));
+  check_golden("kl_k3", with(KlPenalty<K3>{0.05}));
+  check_golden("kl_k3_k2_gradient", with(KlPenalty<K3WithK2Gradient>{0.05}));
+  check_golden("kl_k3_importance", with(KlPenalty<ImportanceWeightedK3>{0.05}));
+  check_golden("entropy", with(EntropyBonus{0.01}));
+}
+
+TEST_CASE("importance corrections have torch's loss and gradients", "[objective][golden]") {
+  const GeometricRejection keep{.low = 0.8, .high = 1.25};
+  check_golden("tis", corrected(TruncatedIs{}));
+  check_golden("icepop", corrected(IcePop{.low = 0.5, .high = 2.0}));
+  check_golden("sequence_is", corrected(SequenceIs{.high = 2.0}));
+  check_golden("geometric", corrected(keep));
+  check_golden("mis", corrected(TruncatedIs{} * keep));
+  check_golden("opsm", corrected(OffPolicyMask{.max_divergence = 0.03}));
+}
+
+TEST_CASE("a loss that is not finite names rollout and token", "[objective]") {
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{1, 2});
+  batch.append_row(std::vector<Token>{1, 2, 3}, 17);
+  for (const std::size_t t : {1U, 3U, 4U}) batch.loss_weight[t] = 1.0F;
+  BatchLoss loss{Dapo{}};
+  loss.prepare(batch);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(loss.token(batch, 1, -0.5, 1.0).value == 0.0);  // advantage 0
+  CHECK_THROWS_WITH(loss.token(batch, 4, nan, 1.0),
+                    ContainsSubstring("rollout 17") && ContainsSubstring("token 2 of row 1"));
+  batch.advantage[1] = std::numeric_limits<float>::infinity();
+  CHECK_THROWS_WITH(loss.token(batch, 1, -0.5, 1.0), ContainsSubstring("advantage inf"));
+}

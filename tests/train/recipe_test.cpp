@@ -1,0 +1,209 @@
+#include "dualagent/train/recipe.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "dualagent/collective/threads.hpp"
+#include "dualagent/train/trainer.hpp"
+#include "support/bigram_model.hpp"
+#include "support/catch.hpp"
+#include "support/guessing_pair.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace dualagent;
+using guessing::five_tasks;
+using guessing::protocol;
+
+namespace {
+
+constexpr TrainerOptions kOptions{.group_size = 4, .minibatches = 2, .epochs = 2, .seed = 8};
+
+/// Losses whose means over trained tokens are mean and variance of the advantages.
+struct Mean {
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return t.advantage;
+  }
+};
+struct Square {
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return t.advantage * t.advantage;
+  }
+};
+
+/// Weights after three steps, on so many ranks; all ranks end with equal bits.
+template <class R>
+std::vector<double> train(std::size_t ranks, const R& recipe) {
+  std::vector<BigramModel> models(ranks, guessing::model());
+  run_ranks(ranks, [&](ThreadCollective collective) {
+    Trainer trainer{SharedWeights{models[collective.rank()]},
+                    protocol(),
+                    ExactMatch{},
+                    recipe,
+                    collective,
+                    kOptions};
+    for (int step = 0; step < 3; ++step) trainer.step(five_tasks(50));
+  });
+  for (BigramModel& model : models) CHECK(guessing::weights(model) == guessing::weights(models[0]));
+  return guessing::weights(models[0]);
+}
+
+template <class R>
+void check_ranks(const char* name, const R& recipe) {
+  INFO(name);
+  const std::vector<double> alone = train(1, recipe);
+  BigramModel untrained = guessing::model();
+  CHECK(alone != guessing::weights(untrained));
+  for (std::size_t ranks = 2; ranks <= 4; ++ranks) {
+    const std::vector<double> together = train(ranks, recipe);
+    CHECK(together == train(ranks, recipe));
+    for (std::size_t i = 0; i < alone.size(); ++i)
+      CHECK(together[i] == Approx(alone[i]).margin(1e-6));
+  }
+}
+
+/// The gradient's norm of the only update of one step.
+template <class R>
+StepMetrics one_step(const R& recipe, BigramModel& model) {
+  Trainer trainer{SharedWeights{model}, protocol(),
+                  ExactMatch{},         recipe,
+                  LocalCollective{},    {.group_size = 8, .minibatches = 1, .seed = 2}};
+  const StepMetrics metrics = trainer.step(five_tasks(2000));
+  REQUIRE(metrics.trained_tokens > 0);
+  return metrics;
+}
+template <class R>
+StepMetrics one_step(const R& recipe) {
+  BigramModel model = guessing::model();
+  return one_step(recipe, model);
+}
+
+}  // namespace
+
+TEST_CASE("every named recipe takes the same steps on 1, 2, 3 and 4 ranks",
+          "[train][collective][laws]") {
+  check_ranks("Grpo", Recipe{Grpo{}});
+  check_ranks("DrGrpo", Recipe{DrGrpo{16}});
+  check_ranks("Dapo", Recipe{Dapo{}});
+  check_ranks("Gspo", Recipe{Gspo{}});
+  check_ranks("Cispo", Recipe{Cispo{}});
+  check_ranks("Rloo", Recipe{Rloo{}});
+  check_ranks("ReinforcePlusPlus", Recipe{ReinforcePlusPlus{}});
+  check_ranks("ReinforcePlusPlusBaseline", Recipe{ReinforcePlusPlusBaseline{}});
+  check_ranks("Supo", Supo{});
+  check_ranks("MemAgent", MemAgent{});
+  check_ranks("ResumGrpo", ResumGrpo{});
+  check_ranks("ReferenceSystem", ReferenceSystem{});
+  check_ranks("PerAgentMeans", Recipe{Dapo{}, PerAgentMeans<>{.summarizer_weight = 0.5}});
+  check_ranks("corrected", Recipe{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{},
+                                            TruncatedIs{} * OffPolicyMask{}}});
+}
+
+TEST_CASE("whitened advantages have mean 0 and variance 1 over trained tokens", "[train]") {
+  using Estimator = Whitened<RawReward>;
+  const auto mean = one_step(Recipe{Objective{Estimator{}, Mean{}, GlobalTokenMean{}}});
+  const auto square = one_step(Recipe{Objective{Estimator{}, Square{}, GlobalTokenMean{}}});
+  CHECK(std::abs(mean.loss) < 1e-6);
+  CHECK(square.loss == Approx(1.0 - 1.0 / square.trained_tokens).epsilon(1e-5));
+}
+
+TEST_CASE("a KL penalty pulls towards the model that the trainer began with", "[train]") {
+  using Penalised =
+      Objective<GroupNormalized, ClipLoss, GlobalTokenMean, NoCorrection, KlPenalty<K2>>;
+  const auto distance = [](double coefficient) {
+    BigramModel model = guessing::model();
+    Penalised objective;
+    objective.regularizer.coefficient = coefficient;
+    Trainer trainer{SharedWeights{model}, protocol(),        ExactMatch{},
+                    Recipe{objective},    LocalCollective{}, {.group_size = 8, .seed = 3}};
+    trainer.step(five_tasks(50), 100.0);
+    BigramModel start = guessing::model();
+    const auto far = [&] {
+      double sum = 0;
+      for (std::size_t i = 0; i < start.parameters().size(); ++i)
+        sum += std::abs(model.parameters()[i] - start.parameters()[i]);
+      return sum;
+    };
+    const double before = far();
+    for (int step = 0; step < 10; ++step) trainer.step(five_tasks(50), 20.0);
+    return far() - before;
+  };
+  CHECK(distance(50.0) < distance(0.0));
+}
+
+TEST_CASE("the reference policy survives a checkpoint", "[train]") {
+  BigramModel model = guessing::model();
+  Trainer straight{SharedWeights{model}, protocol(),        ExactMatch{},
+                   MemAgent{},           LocalCollective{}, kOptions};
+  TemporaryFolder folder;
+  for (int step = 0; step < 4; ++step) {
+    straight.step(five_tasks(20), 50.0);
+    if (step != 1) continue;
+    Checkpoint checkpoint{.step = 2};
+    straight.save(checkpoint);
+    write_checkpoint(folder.path(), checkpoint);
+  }
+  BigramModel again(toy::vocab);
+  Trainer resumed{SharedWeights{again}, protocol(),        ExactMatch{},
+                  MemAgent{},           LocalCollective{}, kOptions};
+  resumed.load(*latest_checkpoint(folder.path(), {}).checkpoint);
+  for (int step = 2; step < 4; ++step) resumed.step(five_tasks(20), 50.0);
+  CHECK(guessing::weights(again) == guessing::weights(model));
+}
+
+TEST_CASE("in one process importance corrections change nothing", "[train]") {
+  // pi_old computed anew has the sampler's bits, up to the float that a span stores.
+  BigramModel bypass = guessing::model();
+  BigramModel corrected = guessing::model();
+  one_step(Recipe{Dapo{}}, bypass);
+  one_step(Recipe{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, MaskedIs{}}},
+           corrected);
+  const std::vector<double> expected = guessing::weights(bypass);
+  const std::vector<double> found = guessing::weights(corrected);
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(found[i] == Approx(expected[i]).margin(1e-5));
+}
+
+TEST_CASE("unfinished rollouts lose their gradient but not their place", "[train]") {
+  const auto all = one_step(Recipe{Dapo{}});
+  const auto finished = one_step(Supo{});
+  REQUIRE(all.truncated > 0);
+  CHECK(finished.truncated == all.truncated);
+  CHECK(finished.reward_mean == all.reward_mean);
+  CHECK(finished.trained_tokens < all.trained_tokens);
+}
+
+TEST_CASE("agents that are aggregated apart have loss weights of their own", "[train]") {
+  const auto gradient = [](double answerer, double summarizer) {
+    BigramModel model = guessing::model();
+    const auto objective = Objective{GroupNormalized{}, CrossEntropy{}, GlobalTokenMean{}};
+    const PerAgentMeans<> view{.answerer_weight = answerer, .summarizer_weight = summarizer};
+    return one_step(Recipe{objective, view}, model).gradient_norm;
+  };
+  const double both = gradient(1.0, 1.0);
+  CHECK(gradient(2.0, 2.0) == Approx(2 * both).epsilon(1e-5));
+  const auto alone = [](auto view) {
+    return one_step(Recipe{Objective{GroupNormalized{}, CrossEntropy{}, GlobalTokenMean{}}, view})
+        .gradient_norm;
+  };
+  CHECK(gradient(1.0, 0.0) == Approx(alone(AnswererOnly{})).epsilon(1e-5));
+  CHECK(gradient(0.0, 1.0) == Approx(alone(SummarizerOnly{})).epsilon(1e-5));
+}
+
+TEST_CASE("a group of one is refused where rollouts are compared", "[train]") {
+  BigramModel model = guessing::model();
+  CHECK_THROWS_WITH((Trainer{SharedWeights{model},
+                             protocol(),
+                             ExactMatch{},
+                             Recipe{Dapo{}},
+                             LocalCollective{},
+                             {.group_size = 1}}),
+                    ContainsSubstring("group_size is 1"));
+  CHECK_NOTHROW((Trainer{SharedWeights{model},
+                         protocol(),
+                         ExactMatch{},
+                         Recipe{ReinforcePlusPlus{}},
+                         LocalCollective{},
+                         {.group_size = 1}}));
+}
