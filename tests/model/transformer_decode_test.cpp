@@ -224,6 +224,27 @@ TEST_CASE("results do not depend on threads, order or neighbours", "[model][deco
   }
 }
 
+TEST_CASE("decoding in blocks changes nothing", "[model][decode]") {
+  // 3 KiB of keys and values for each token: 60 conversations exceed what is decoded in one block.
+  TransformerConfig wide = shape();
+  wide.head_dim = 64;
+  const auto make = [&](std::size_t threads) {
+    return Transformer<float>(wide, {.pool = std::make_shared<ThreadPool>(threads), .seed = 4});
+  };
+  const Crowd crowd(12, 5, 1.0F);
+  auto together = make(1);
+  auto scorer = make(1);
+  const laws::Generations expected = laws::generate(together, crowd.requests);
+  CHECK(different_bits(scorer, crowd.requests, expected) == 0);
+  auto threaded = make(2);
+  CHECK(differences(laws::generate(threaded, crowd.requests), expected) == 0);
+  for (std::size_t i = 0; i < crowd.requests.size(); i += 7) {
+    auto alone = make(1);
+    CHECK(laws::same(laws::generate(alone, crowd.requests[i]),
+                     expected.at(crowd.requests[i].sequence)));
+  }
+}
+
 TEST_CASE("new weights replace what was kept, also in the middle of a generation",
           "[model][decode]") {
   const Crowd crowd(5, 3, 1.0F);

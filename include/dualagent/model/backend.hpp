@@ -60,8 +60,8 @@ struct Generation {
 ///
 /// Syntactic requirements on a backend m:
 /// 1. `m.submit(request)` accepts a `GenerationRequest`; at most one per sequence at a time.
-/// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: one token
-///    for each) and calls `on_finished(Generation)` for every one that ended; returns the number
+/// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: a few
+///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns the number
 ///    still running. `on_finished` must not call the backend.
 /// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
 ///    are ignored); `m.reset()` forgets all sequences and abandons all running requests.

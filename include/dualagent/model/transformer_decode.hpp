@@ -18,25 +18,33 @@
 namespace dualagent::detail {
 
 /// Keys and values of one sequence for all layers, and the tokens they belong to.
+///
+/// What a layer reads of one position lies together for all heads, so that decoding streams through
+/// memory: keys [layers, positions in panels, heads, head_dim, lanes], values [layers, positions,
+/// heads, head_dim].
 template <class T>
 class KeyValueCache {
  public:
   explicit KeyValueCache(const TransformerConfig& config)
       : dim_(config.head_dim),
-        kv_heads_(config.num_key_value_heads),
+        row_(config.num_key_value_heads * dim_),
         capacity_(kernels::padded<T>(config.max_position_embeddings)),
-        keys_(config.num_hidden_layers * kv_heads_ * dim_ * capacity_),
+        keys_(config.num_hidden_layers * row_ * capacity_),
         values_(keys_.size()) {
     tokens_.reserve(config.max_position_embeddings);
   }
 
   std::size_t capacity() const { return capacity_; }
-  std::size_t next_head() const { return dim_ * capacity_; }  // elements from a head to the next
-  T* keys(std::size_t layer, std::size_t head) {              // [head_dim, capacity] in panels
-    return keys_.data() + (layer * kv_heads_ + head) * dim_ * capacity_;
+  std::size_t bytes_per_token() const { return 2 * keys_.size() / capacity_ * sizeof(T); }
+  std::size_t next_key_head() const { return dim_ * kernels::kLanes<T>; }
+  std::size_t next_key_panel() const { return row_ * kernels::kLanes<T>; }
+  std::size_t next_value_head() const { return dim_; }
+  std::size_t next_value() const { return row_; }  // elements from a position to the next
+  T* keys(std::size_t layer, std::size_t head) {   // [head_dim, capacity] in panels
+    return keys_.data() + layer * row_ * capacity_ + head * next_key_head();
   }
-  T* values(std::size_t layer, std::size_t head) {  // [capacity, head_dim]
-    return values_.data() + (layer * kv_heads_ + head) * dim_ * capacity_;
+  T* values(std::size_t layer, std::size_t head) {  // [capacity, head_dim] in rows of row_
+    return values_.data() + layer * row_ * capacity_ + head * next_value_head();
   }
   std::vector<Token>& tokens() { return tokens_; }
   const std::vector<Token>& tokens() const { return tokens_; }
@@ -45,17 +53,40 @@ class KeyValueCache {
   void copy_prefix(const KeyValueCache& other, std::size_t count) {
     tokens_.assign(other.tokens_.begin(),
                    other.tokens_.begin() + static_cast<std::ptrdiff_t>(count));
-    for (std::size_t at = 0; at < keys_.size(); at += capacity_ * dim_) {  // layers and heads
-      std::copy_n(other.keys_.data() + at, kernels::padded<T>(count) * dim_, keys_.data() + at);
-      std::copy_n(other.values_.data() + at, count * dim_, values_.data() + at);
+    for (std::size_t at = 0; at < keys_.size(); at += row_ * capacity_) {  // layers
+      std::copy_n(other.keys_.data() + at, kernels::padded<T>(count) * row_, keys_.data() + at);
+      std::copy_n(other.values_.data() + at, count * row_, values_.data() + at);
     }
   }
 
  private:
-  std::size_t dim_, kv_heads_, capacity_;
+  std::size_t dim_, row_, capacity_;  // row_: kv heads * head_dim
   std::vector<T> keys_, values_;
   std::vector<Token> tokens_;  // whose keys and values are valid
 };
+
+/// Attention of all heads of one query that sees the first `seen` positions of a layer's cache:
+/// what `attend_head` computes for its last row, with the same bits, several heads at a time.
+///
+/// scores is scratch of [kv_heads, padded(seen)].
+template <class T>
+void attend_position(const TransformerConfig& config, std::size_t seen, const T* queries,
+                     KeyValueCache<T>& cache, std::size_t layer, T* scores, T* out) {
+  const std::size_t dim = config.head_dim;
+  const std::size_t kv_heads = config.num_key_value_heads;
+  const std::size_t share = config.num_attention_heads / kv_heads;
+  const T scale = T{1} / std::sqrt(static_cast<T>(dim));
+  const std::size_t width = kernels::padded<T>(seen);
+  for (std::size_t member = 0; member < share; ++member) {  // of the heads that share keys
+    gemv(kv_heads, width, dim, queries + member * dim, share * dim,
+         Panels<T>{cache.keys(layer, 0), cache.next_key_panel()}, cache.next_key_head(), scores,
+         width);
+    for (std::size_t head = 0; head < kv_heads; ++head)
+      softmax_row(seen, width, scale, scores + head * width);
+    gemv(kv_heads, dim, seen, scores, width, cache.values(layer, 0), cache.next_value(),
+         cache.next_value_head(), out + member * dim, share * dim);
+  }
+}
 
 /// Batched decoding: all running generations advance together, each worker of the pool takes a
 /// contiguous share of them through the whole model.
@@ -143,7 +174,8 @@ class Decoder {
 
   /// One worker's share of a step and its scratch memory.
   struct Worker {
-    std::size_t begin = 0, end = 0;      // running requests
+    std::size_t first = 0, last = 0;     // its share of the running requests: [first, last)
+    std::size_t begin = 0, end = 0;      // the part of it at work
     std::vector<std::size_t> counts;     // [requests] rows of each
     std::vector<std::size_t> positions;  // [rows]
     std::vector<T> x;                    // [rows, hidden]
@@ -157,6 +189,11 @@ class Decoder {
 
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
+  /// A share whose keys and values exceed this many bytes is decoded in blocks of so many requests
+  /// that go so many tokens ahead, so that a block's keys and values stay in the cache.
+  static constexpr std::size_t kCacheBytes = 6U << 20U;
+  static constexpr std::size_t kBlockRequests = 24;  // two tiles of rows of a product
+  static constexpr std::size_t kBlockTokens = 16;
 
   void check(const GenerationRequest& request) const {
     const std::size_t most = weights_->config().max_position_embeddings;
@@ -233,7 +270,7 @@ class Decoder {
   }
 
   std::size_t rows_of(const Running& running) const {
-    return running.waiting ? 0 : std::min(running.pending(), kPrefillRows);
+    return running.waiting || running.finished ? 0 : std::min(running.pending(), kPrefillRows);
   }
 
   void deal_work(std::size_t workers) {
@@ -242,14 +279,26 @@ class Decoder {
     for (const Running& running : running_) rows += rows_of(running);
     std::size_t next = 0, dealt = 0;
     for (std::size_t w = 0; w < workers; ++w) {
-      workers_[w].begin = next;
+      workers_[w].first = next;
       while (next < running_.size() && (w + 1 == workers || dealt < rows * (w + 1) / workers))
         dealt += rows_of(running_[next++]);
-      workers_[w].end = next;
+      workers_[w].last = next;
     }
   }
 
+  /// Takes every request of the share one token further, or several.
   void step(Worker& worker) {
+    std::size_t bytes = 0;
+    for (std::size_t r = worker.first; r < worker.last; ++r)
+      bytes += running_[r].length() * running_[r].cache->bytes_per_token();
+    const bool in_blocks = bytes > kCacheBytes && worker.last - worker.first > kBlockRequests;
+    for (worker.begin = worker.first; worker.begin < worker.last; worker.begin = worker.end) {
+      worker.end = in_blocks ? std::min(worker.begin + kBlockRequests, worker.last) : worker.last;
+      for (std::size_t i = 0; i < (in_blocks ? kBlockTokens : 1); ++i) step_block(worker);
+    }
+  }
+
+  void step_block(Worker& worker) {
     gather(worker);
     if (worker.positions.empty()) return;
     for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
@@ -294,30 +343,32 @@ class Decoder {
       const std::size_t width = kernels::padded<T>(first + count);
       LayerActivations<T>::grow(worker.scores, std::max(count, kv_heads) * cache.capacity());
       if (count == 1)
-        attend_position(config, first + 1, qkv + row * ld, cache.keys(layer, 0),
-                        cache.values(layer, 0), cache.next_head(), worker.scores.data(),
+        attend_position(config, first + 1, qkv + row * ld, cache, layer, worker.scores.data(),
                         mixed + row * ld_out);
       else
         for (std::size_t head = 0; head < config.num_attention_heads; ++head)
           attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
-                      Panels<T>{cache.keys(layer, head / share), dim * kernels::kLanes<T>},
-                      cache.values(layer, head / share), dim, worker.scores.data(), width,
-                      mixed + row * ld_out + head * dim, ld_out);
+                      Panels<T>{cache.keys(layer, head / share), cache.next_key_panel()},
+                      cache.values(layer, head / share), cache.next_value(), worker.scores.data(),
+                      width, mixed + row * ld_out + head * dim, ld_out);
       row += count;
     }
   }
 
   void append(Cache& cache, std::size_t layer, std::size_t first, std::size_t count,
               const T* qkv) const {
+    constexpr std::size_t kLanes = kernels::kLanes<T>;
     const TransformerConfig& config = weights_->config();
     const std::size_t dim = config.head_dim;
     const std::size_t kv = config.num_key_value_heads;
     for (std::size_t i = 0; i < count; ++i) {
       const T* keys = qkv + i * weights_->qkv_size() + weights_->heads_size();
+      std::copy_n(keys + kv * dim, kv * dim,
+                  cache.values(layer, 0) + (first + i) * cache.next_value());
       for (std::size_t head = 0; head < kv; ++head) {
-        T* to = cache.keys(layer, head) + panel_index<T>(dim, 0, first + i);
-        for (std::size_t c = 0; c < dim; ++c) to[c * kernels::kLanes<T>] = keys[head * dim + c];
-        std::copy_n(keys + (kv + head) * dim, dim, cache.values(layer, head) + (first + i) * dim);
+        T* to = cache.keys(layer, head) + (first + i) / kLanes * cache.next_key_panel() +
+                (first + i) % kLanes;
+        for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = keys[head * dim + c];
       }
     }
   }

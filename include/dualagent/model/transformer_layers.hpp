@@ -137,29 +137,6 @@ void attend_head(std::size_t rows, std::size_t first, std::size_t head_dim, Stri
   }
 }
 
-/// Attention of all heads of one query that sees `seen` keys: what `attend_head` computes for its
-/// last row, with the same bits, several heads at a time.
-///
-/// keys and values are those of the first key-value head, the others follow `next_head` elements
-/// apart; scores is scratch of [kv_heads, padded(seen)].
-template <class T>
-void attend_position(const TransformerConfig& config, std::size_t seen, const T* queries,
-                     const T* keys, const T* values, std::size_t next_head, T* scores, T* out) {
-  const std::size_t dim = config.head_dim;
-  const std::size_t kv_heads = config.num_key_value_heads;
-  const std::size_t share = config.num_attention_heads / kv_heads;
-  const T scale = T{1} / std::sqrt(static_cast<T>(dim));
-  const std::size_t width = kernels::padded<T>(seen);
-  for (std::size_t member = 0; member < share; ++member) {  // of the heads that share keys
-    gemv(kv_heads, width, dim, queries + member * dim, share * dim,
-         Panels<T>{keys, dim * kernels::kLanes<T>}, next_head, scores, width);
-    for (std::size_t head = 0; head < kv_heads; ++head)
-      softmax_row(seen, width, scale, scores + head * width);
-    gemv(kv_heads, dim, seen, scores, width, values, dim, next_head, out + member * dim,
-         share * dim);
-  }
-}
-
 /// Packed sequences that go forward and backward together, and all their activations.
 template <class T>
 class Chunk {
