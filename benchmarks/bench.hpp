@@ -13,7 +13,7 @@
 
 #include "dualagent/model/transformer.hpp"
 
-/// Shapes, options and timing that the benchmarks share; bench.py holds the same shapes for torch.
+/// Shapes, options and timing that the benchmarks share; shapes.py holds the same shapes.
 namespace bench {
 
 /// `--name value` pairs of the command line; exits with a sentence on anything else.

@@ -1,28 +1,15 @@
-"""A plain Llama module for torch with the shapes of bench.hpp."""
-
-import argparse
-import json
-import statistics
-import time
+"""A plain Llama module for torch with the shapes of shapes.py."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-SHAPES = {
-    "tiny": dict(vocab=512, width=128, layers=4, heads=4, hidden=352, rows=[256] * 4),
-    "quickstart": dict(vocab=79, width=64, layers=3, heads=4, hidden=160,
-                       rows=[80 + r * 7 % 32 for r in range(32)]),
-}
+import shapes
+from shapes import SHAPES, median_seconds, report  # noqa: F401 (for the scripts)
 
 
 def parse_options(**extra):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--shape", choices=SHAPES, default="tiny")
-    parser.add_argument("--threads", type=int, default=1)
-    for name, default in extra.items():
-        parser.add_argument("--" + name, type=int, default=default)
-    options = parser.parse_args()
+    options = shapes.parse_options(**extra)
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     return options
@@ -83,17 +70,3 @@ class Llama(nn.Module):
         for i, layer in enumerate(self.layers):
             x = layer(x, cosine, sine, caches[i] if caches else None, start)
         return self.norm(x)
-
-
-def median_seconds(warm_up, repeats, body):
-    seconds = []
-    for _ in range(warm_up + repeats):
-        begin = time.perf_counter()
-        body()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds[warm_up:])
-
-
-def report(benchmark, threads, value):
-    print(json.dumps({"benchmark": benchmark, "side": "torch", "threads": threads,
-                      "value": round(value, 1), "unit": "tokens/s"}))

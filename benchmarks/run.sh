@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Measures training steps and decoding, ours and torch's alternately, and prints medians and ratios.
+# Measures training steps and decoding, ours, torch's and (one sequence) llama.cpp's alternately, and
+# prints medians and ratios.
 #
 #   bash benchmarks/run.sh [ROUNDS]      (default 5)
 #   PYTHON=/path/to/python  the interpreter with torch; without torch only ours is measured
+#   LLAMA_PYTHON=/path/to/python  the one with llama-cpp-python and gguf (default: PYTHON)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
@@ -21,6 +23,11 @@ have_torch=yes
 "$python" -c 'import torch' 2>/dev/null || have_torch=no
 [ "$have_torch" = yes ] || echo "torch not installed: ours only"
 
+llama_python=${LLAMA_PYTHON:-$python}
+have_llama=yes
+"$llama_python" -c 'import gguf, llama_cpp' 2>/dev/null || have_llama=no
+[ "$have_llama" = yes ] || echo "llama.cpp not installed (pip install llama-cpp-python gguf): left out"
+
 torch_side() {
   [ "$have_torch" = no ] || "$python" "benchmarks/$1.py" "${@:2}" >>"$lines"
 }
@@ -35,6 +42,9 @@ for round in $(seq "$rounds"); do
       read -r shape sequences <<<"$arguments"
       "$build/decode_bench" --shape "$shape" --threads "$t" --sequences "$sequences" >>"$lines"
       torch_side torch_decode --shape "$shape" --threads "$t" --sequences "$sequences"
+      if [ "$have_llama" = yes ] && [ "$sequences" = 1 ]; then
+        "$llama_python" benchmarks/llama_decode.py --shape "$shape" --threads "$t" >>"$lines"
+      fi
     done
   done
 done
@@ -58,5 +68,11 @@ sed -E 's/.*"benchmark": "([^"]*)", "side": "([^"]*)", "threads": ([0-9]+), "val
       c = median(name, "ours", 2); d = median(name, "torch", 2)
       printf "%-22s %10.0f %10.0f %6s %10.0f %10.0f %6s %8s\n", name, a, b, ratio(a, b), c, d,
              ratio(c, d), ratio(c, a)
+    }
+    for (name in names) {
+      a = median(name, "llama.cpp", 1); b = median(name, "llama.cpp", 2)
+      if (a > 0)
+        printf "%s, llama.cpp: %.0f (ours is %s x) with 1 thread, %.0f (%s x) with 2\n", name, a,
+               ratio(median(name, "ours", 1), a), b, ratio(median(name, "ours", 2), b)
     }
   }'
