@@ -60,9 +60,9 @@ struct Generation {
 ///
 /// Syntactic requirements on a backend m:
 /// 1. `m.submit(request)` accepts a `GenerationRequest`; at most one per sequence at a time.
-/// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: a few
-///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns the number
-///    still running. `on_finished` must not call the backend.
+/// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: one or a few
+///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns the
+///    number still running. `on_finished` must not call the backend.
 /// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
 ///    are ignored); `m.reset()` forgets all sequences and abandons all running requests.
 /// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.

@@ -6,6 +6,23 @@
 
 namespace dualagent::kernels {
 
+/// Whether the compiler knows that x is 0: the derivative of a constant, which costs nothing then.
+/// Floating-point rules forbid it to drop 0 * y by itself, since y might be infinite.
+template <class T>
+DUALAGENT_HD constexpr bool known_zero(T x) {
+  return __builtin_constant_p(x == T{0}) && x == T{0};
+}
+/// derivative * factor, where a known derivative of 0 stays 0.
+template <class T>
+DUALAGENT_HD constexpr T scaled(T derivative, T factor) {
+  return known_zero(derivative) ? T{0} : derivative * factor;
+}
+/// Sum of two derivatives.
+template <class T>
+DUALAGENT_HD constexpr T added(T a, T b) {
+  return known_zero(a) ? b : known_zero(b) ? a : a + b;
+}
+
 /// A number and its partial derivatives with respect to N inputs (forward mode).
 ///
 /// Kinks: `max(a, b)` and `min(a, b)` differentiate `a` where the values are equal; `clamp`
@@ -24,28 +41,30 @@ struct Dual {
   /// value and derivative of f at this number: f(value), f'(value).
   DUALAGENT_HD constexpr Dual chain(T f, T slope) const {
     Dual result(f);
-    for (int i = 0; i < N; ++i) result.d[i] = slope * d[i];
+    for (int i = 0; i < N; ++i) result.d[i] = scaled(d[i], slope);
     return result;
   }
 
   DUALAGENT_HD friend constexpr Dual operator+(const Dual& a, const Dual& b) {
     Dual result(a.value + b.value);
-    for (int i = 0; i < N; ++i) result.d[i] = a.d[i] + b.d[i];
+    for (int i = 0; i < N; ++i) result.d[i] = added(a.d[i], b.d[i]);
     return result;
   }
   DUALAGENT_HD friend constexpr Dual operator-(const Dual& a, const Dual& b) {
     Dual result(a.value - b.value);
-    for (int i = 0; i < N; ++i) result.d[i] = a.d[i] - b.d[i];
+    for (int i = 0; i < N; ++i) result.d[i] = added(a.d[i], scaled(b.d[i], T{-1}));
     return result;
   }
   DUALAGENT_HD friend constexpr Dual operator*(const Dual& a, const Dual& b) {
     Dual result(a.value * b.value);
-    for (int i = 0; i < N; ++i) result.d[i] = a.d[i] * b.value + a.value * b.d[i];
+    for (int i = 0; i < N; ++i)
+      result.d[i] = added(scaled(a.d[i], b.value), scaled(b.d[i], a.value));
     return result;
   }
   DUALAGENT_HD friend constexpr Dual operator/(const Dual& a, const Dual& b) {
     Dual result(a.value / b.value);
-    for (int i = 0; i < N; ++i) result.d[i] = (a.d[i] - result.value * b.d[i]) / b.value;
+    for (int i = 0; i < N; ++i)
+      result.d[i] = scaled(added(a.d[i], scaled(b.d[i], -result.value)), T{1} / b.value);
     return result;
   }
   DUALAGENT_HD friend constexpr Dual operator-(const Dual& a) { return a.chain(-a.value, T{-1}); }
@@ -68,16 +87,22 @@ struct Dual {
     const T f = std::sqrt(a.value);
     return a.chain(f, T{0.5} / f);
   }
-  DUALAGENT_HD friend constexpr Dual abs(const Dual& a) { return a.value < T{0} ? -a : a; }
+  /// `a` where the condition holds, else `b`; number by number, so that all stay in registers.
+  DUALAGENT_HD friend constexpr Dual select(bool condition, const Dual& a, const Dual& b) {
+    Dual result(condition ? a.value : b.value);
+    for (int i = 0; i < N; ++i) result.d[i] = condition ? a.d[i] : b.d[i];
+    return result;
+  }
+  DUALAGENT_HD friend constexpr Dual abs(const Dual& a) { return select(a.value < T{0}, -a, a); }
   DUALAGENT_HD friend constexpr Dual min(const Dual& a, const Dual& b) {
-    return b.value < a.value ? b : a;
+    return select(b.value < a.value, b, a);
   }
   DUALAGENT_HD friend constexpr Dual max(const Dual& a, const Dual& b) {
-    return a.value < b.value ? b : a;
+    return select(a.value < b.value, b, a);
   }
   /// x within [low, high]; the derivative is 0 outside.
   DUALAGENT_HD friend constexpr Dual clamp(const Dual& x, const Dual& low, const Dual& high) {
-    return x.value < low.value ? low : high.value < x.value ? high : x;
+    return select(x.value < low.value, low, select(high.value < x.value, high, x));
   }
   /// The value as a constant: nothing is differentiated through it.
   DUALAGENT_HD friend constexpr Dual stop_gradient(const Dual& a) { return Dual(a.value); }
