@@ -192,7 +192,7 @@ class Decoder {
   /// A share whose keys and values exceed this many bytes is decoded in blocks of so many requests
   /// that go so many tokens ahead, so that a block's keys and values stay in the cache.
   static constexpr std::size_t kCacheBytes = 6U << 20U;
-  static constexpr std::size_t kBlockRequests = 24;  // two tiles of rows of a product
+  static constexpr std::size_t kBlockRequests = 12;  // a tile of rows of a product
   static constexpr std::size_t kBlockTokens = 16;
 
   void check(const GenerationRequest& request) const {
