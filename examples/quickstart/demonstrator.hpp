@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/random.hpp"
@@ -30,25 +32,41 @@ enum class Memory {
   all,        ///< no context limit
 };
 
+/// A trail to demonstrate, and the task that asks for it.
+struct Problem {
+  Trail trail;
+  dualagent::Task task = {};
+  std::vector<dualagent::Token> first_call = {};  ///< a turn before the first page; empty: none
+  std::string first_reply = {};                   ///< the tool's answer to it
+};
+
 /// Plays one trail with the protocol's own dialect, noise and rewriters; returns its segments, the
 /// agents' tokens as demonstrations.
 class Demonstration {
  public:
   Demonstration(Memory memory, const Difficulty& difficulty, const Sloppiness& sloppiness,
                 const RandomStream& random)
+      : Demonstration(memory, difficulty, sloppiness, random, ledger_problem(difficulty, random)) {}
+
+  /// `random` decides where the demonstrator is sloppy: its draws 1, 2 and from 10 on.
+  Demonstration(Memory memory, const Difficulty& difficulty, const Sloppiness& sloppiness,
+                const RandomStream& random, Problem problem)
       : memory_(memory),
         difficulty_(difficulty),
         sloppiness_(sloppiness),
         random_(random),
-        trail_(make_trail(difficulty, random.child(0))),
-        task_(make_task(trail_, "demonstration", random.bits(0))) {}
+        problem_(std::move(problem)) {}
 
   std::vector<dualagent::Segment> play() {
     open(prompt());
-    carried_ = trail_.opening;
+    carried_ = problem_.trail.opening;
+    if (!problem_.first_call.empty()) {
+      say(dualagent::AgentRole::answerer, problem_.first_call);
+      observe(problem_.first_reply);
+    }
     const std::size_t pages = pages_to_read();
     for (read_ = 0; read_ < pages;) {
-      look_up(trail_.entries[read_]);
+      look_up(problem_.trail.entries[read_]);
       ++read_;
       if (overlong()) compress();
     }
@@ -59,6 +77,12 @@ class Demonstration {
 
  private:
   using Tokens = std::vector<dualagent::Token>;
+
+  static Problem ledger_problem(const Difficulty& difficulty, const RandomStream& random) {
+    Problem problem{.trail = make_trail(difficulty, random.child(0))};
+    problem.task = make_task(problem.trail, "demonstration", random.bits(0));
+    return problem;
+  }
 
   static Tokens wrap(dualagent::Token begin, Tokens inside, dualagent::Token end) {
     inside.insert(inside.begin(), begin);
@@ -72,7 +96,7 @@ class Demonstration {
   }
   dualagent::Context prompt() const {
     dualagent::Context context;
-    context.append(dualagent::Provenance::prompt, dialect_.prompt(task_));
+    context.append(dualagent::Provenance::prompt, dialect_.prompt(problem_.task));
     return context;
   }
   void say(dualagent::AgentRole agent, const Tokens& tokens) {
@@ -80,7 +104,7 @@ class Demonstration {
   }
 
   std::size_t pages_to_read() const {
-    const std::size_t pages = trail_.entries.size();
+    const std::size_t pages = problem_.trail.entries.size();
     if (random_.uniform(1) >= sloppiness_.stops_early) return pages;
     return Range{std::max<std::size_t>(1, pages / 2), pages - 1}.draw(random_, 2);
   }
@@ -88,9 +112,15 @@ class Demonstration {
   void look_up(const Entry& entry) {
     say(dualagent::AgentRole::answerer,
         {vocabulary::call_begin, vocabulary::token(entry.page), vocabulary::call_end});
-    const std::string text = page_text(entry, difficulty_.noise, task_.seed, read_);
+    observe(page_text(entry, difficulty_.noise, problem_.task.seed, first_turns() + read_));
+  }
+
+  void observe(const std::string& text) {
     context().append(dualagent::Provenance::observation, dialect_.observation(std::span(&text, 1)));
   }
+
+  /// Turns before the first page: 0 or 1.
+  std::size_t first_turns() const { return problem_.first_call.empty() ? 0 : 1; }
 
   bool overlong() const {
     return memory_ != Memory::all &&
@@ -101,27 +131,30 @@ class Demonstration {
   void compress() {
     if (memory_ == Memory::window) {
       open(dualagent::SlidingWindow{.max_tokens = difficulty_.budget}.rewrite(context(), {}));
-      carried_ = trail_.opening;
-      for (std::size_t i = 0; i < first_visible(); ++i) carried_ += trail_.entries[i].amount;
+      carried_ = problem_.trail.opening;
+      for (std::size_t i = 0; i < first_visible(); ++i)
+        carried_ += problem_.trail.entries[i].amount;
       return;
     }
     if (summaries_ > 0 && random_.uniform(10 + summaries_) < sloppiness_.forgets)
-      carried_ = trail_.opening;
+      carried_ = problem_.trail.opening;
     ++summaries_;
     Tokens inside = statement();
     inside.push_back(vocabulary::token('>'));
-    inside.push_back(vocabulary::token(trail_.entries[read_ - 1].next));
+    inside.push_back(vocabulary::token(problem_.trail.entries[read_ - 1].next));
     const Tokens summary =
         wrap(vocabulary::summary_begin, std::move(inside), vocabulary::summary_end);
     context().append(dualagent::Provenance::injected, dialect_.summary_request());
     say(dualagent::AgentRole::summarizer, summary);
-    for (std::size_t i = first_visible(); i < read_; ++i) carried_ += trail_.entries[i].amount;
+    for (std::size_t i = first_visible(); i < read_; ++i)
+      carried_ += problem_.trail.entries[i].amount;
     open(dualagent::ReplaceBySummary{}.rewrite(context(), summary));
   }
 
   /// Pages whose turns are in the context are first_visible() .. read_ - 1.
   std::size_t first_visible() const {
-    return read_ - dualagent::count_turns(segments_.back().context);
+    return read_ + (segments_.size() == 1 ? first_turns() : 0) -
+           dualagent::count_turns(segments_.back().context);
   }
 
   /// The total carried in, then page, amount and running total of every visible page.
@@ -130,7 +163,7 @@ class Demonstration {
     int total = carried_;
     vocabulary::append(tokens, two_digits(total));
     for (std::size_t i = first_visible(); i < read_; ++i) {
-      const Entry& entry = trail_.entries[i];
+      const Entry& entry = problem_.trail.entries[i];
       total += entry.amount;
       tokens.push_back(vocabulary::token(entry.page));
       vocabulary::append(tokens, std::to_string(entry.amount));
@@ -143,8 +176,7 @@ class Demonstration {
   Difficulty difficulty_;
   Sloppiness sloppiness_;
   RandomStream random_;
-  Trail trail_;
-  dualagent::Task task_;
+  Problem problem_;
   LedgerDialect dialect_;
   std::vector<dualagent::Segment> segments_;
   int carried_ = 0;  // total before the first visible page, as the agent believes
@@ -169,12 +201,26 @@ inline std::vector<Stage> curriculum(Memory memory) {
   return stages;
 }
 
+/// One demonstration: the segments of an episode.
+using Demonstrator =
+    std::function<std::vector<dualagent::Segment>(Memory, const Difficulty&, const RandomStream&)>;
+
+/// The quickstart's demonstrator; only agents that summarize can forget.
+inline std::vector<dualagent::Segment> demonstrate_ledger(Memory memory,
+                                                          const Difficulty& difficulty,
+                                                          const RandomStream& random) {
+  Sloppiness sloppiness;
+  if (memory != Memory::summaries) sloppiness.forgets = 0;
+  return Demonstration(memory, difficulty, sloppiness, random).play();
+}
+
 /// Demonstrations for a step of the warm start; a pure function of the step's number.
 class DemonstrationStream {
  public:
   DemonstrationStream(Memory memory, std::size_t steps, std::size_t batch_segments,
-                      const RandomStream& random)
+                      const RandomStream& random, Demonstrator demonstrate = demonstrate_ledger)
       : memory_(memory),
+        demonstrate_(std::move(demonstrate)),
         steps_(steps),
         batch_(batch_segments),
         random_(random),
@@ -203,16 +249,15 @@ class DemonstrationStream {
     block_ = block;
     pool_.clear();
     const RandomStream random = random_.child(stage).child(block);
-    Sloppiness sloppiness;
-    if (memory_ != Memory::summaries) sloppiness.forgets = 0;
     for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i)
       for (dualagent::Segment& segment :
-           Demonstration(memory_, stages_[stage].difficulty, sloppiness, random.child(i)).play())
+           demonstrate_(memory_, stages_[stage].difficulty, random.child(i)))
         pool_.push_back(std::move(segment));
     dualagent::shuffle(std::span<dualagent::Segment>(pool_), random.child(0));
   }
 
   Memory memory_;
+  Demonstrator demonstrate_;
   std::size_t steps_;
   std::size_t batch_;
   RandomStream random_;

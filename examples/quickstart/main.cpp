@@ -2,37 +2,18 @@
 // docs/quickstart.md explains the task, the recipe and the rows.
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
-#include <exception>
-#include <span>
 #include <string>
 
 #include "dualagent/report/curve_svg.hpp"
 #include "dualagent/report/text_table.hpp"
+#include "program.hpp"
 #include "report.hpp"
 
 namespace {
 
-extern "C" void request_stop(int) { quickstart::stop_requested = 1; }
-
-std::string command_of(std::span<const char* const> arguments) {
-  std::string command = "bash examples/quickstart/run.sh";
-  for (const char* const argument : arguments)
-    if (std::string_view(argument) != "--resume") (command += ' ') += argument;
-  return command;
-}
-
-void refuse_foreign_folder(const quickstart::Options& options) {
-  if (!options.resume && std::filesystem::exists(options.out / "checkpoints"))
-    throw dualagent::Error("the output folder holds an earlier run", options.out.string(),
-                           "Add --resume to go on with it, or choose another folder with --out");
-}
-
 void run(const quickstart::Options& options, const std::string& command) {
   const auto start = std::chrono::steady_clock::now();
-  refuse_foreign_folder(options);
-  dualagent::ensure_directory(options.out);
   const quickstart::Data data = quickstart::load_data(options);
   quickstart::Run run(options, data);
   const std::vector<dualagent::ResultRow> rows = quickstart::run_rows(run);
@@ -59,24 +40,7 @@ void run(const quickstart::Options& options, const std::string& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::span<const char* const> arguments(argv + 1, static_cast<std::size_t>(argc - 1));
-  std::string command = command_of(arguments);
-  try {
-    const quickstart::Options options = quickstart::parse_options(arguments);
-    if (options.help) {
-      std::fwrite(quickstart::kHelp.data(), 1, quickstart::kHelp.size(), stdout);
-      return 0;
-    }
-    std::signal(SIGINT, request_stop);
-    std::signal(SIGTERM, request_stop);
-    run(options, command);
-    return 0;
-  } catch (const quickstart::Interrupted&) {
-    std::fprintf(stderr, "\nStopped; everything is saved. Go on with:\n  %s --resume\n",
-                 command.c_str());
-    return 130;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "\nerror: %s\n", error.what());
-    return 1;
-  }
+  return quickstart::run_program(
+      {argv + 1, static_cast<std::size_t>(argc - 1)}, "examples/quickstart/run.sh",
+      quickstart::kHelp, [](auto arguments) { return quickstart::parse_options(arguments); }, run);
 }

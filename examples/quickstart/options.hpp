@@ -84,9 +84,10 @@ inline std::string row_name(std::string_view text) {
 
 }  // namespace detail
 
+/// Reads the command line; what it does not name stays as in `options`.
+///
 /// Errors: Error that names the flag.
-inline Options parse_options(std::span<const char* const> arguments) {
-  Options options;
+inline Options parse_options(std::span<const char* const> arguments, Options options = {}) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view flag = arguments[i];
     const auto value = [&]() -> std::string_view {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,9 +61,16 @@ auto make_protocol(const Data& data, Memory memory, Trigger trigger, Rewriter re
 /// Everything the rows of the table share.
 class Run {
  public:
-  Run(const Options& options, const Data& data)
+  /// Sees every evaluation: the row's name, the temperature and the rollouts.
+  using Observer =
+      std::function<void(const std::string& row, float temperature, const dualagent::Evaluation&)>;
+
+  Run(const Options& options, const Data& data, Demonstrator demonstrate = demonstrate_ledger,
+      Observer observe = {})
       : options_(options),
         data_(data),
+        demonstrate_(std::move(demonstrate)),
+        observe_(std::move(observe)),
         pool_(std::make_shared<dualagent::ThreadPool>(options.threads)) {}
 
   const Options& options() const { return options_; }
@@ -113,9 +121,11 @@ class Run {
     if (!row.seconds) row.seconds = seconds_;
     dualagent::RolloutScheduler scheduler(pairing, protocol, kScheduler);
     const auto play = [&](float temperature) {
-      return dualagent::evaluate(scheduler, std::span<const dualagent::Task>(data_.held_out),
-                                 dualagent::ExactMatch{}, {{temperature}, {temperature}},
-                                 stream_for(options_, Use::evaluation));
+      dualagent::Evaluation evaluation = dualagent::evaluate(
+          scheduler, std::span<const dualagent::Task>(data_.held_out), dualagent::ExactMatch{},
+          {{temperature}, {temperature}}, stream_for(options_, Use::evaluation));
+      if (observe_) observe_(row.name, temperature, evaluation);
+      return evaluation;
     };
     const auto score = [&](const dualagent::Evaluation& evaluation,
                            dualagent::Proportion& proportion, auto& failures) {
@@ -149,7 +159,8 @@ class Run {
         : steps_(run.options_.warm_start_steps),
           demonstrations_(memory, steps_, kWarmStartSegments,
                           stream_for(run.options_, Use::demonstrations)
-                              .child(static_cast<std::uint64_t>(memory))),
+                              .child(static_cast<std::uint64_t>(memory)),
+                          run.demonstrate_),
           trainer_(model, {.optimizer = {.learning_rate = 3e-3,
                                          .beta1 = 0.9,
                                          .beta2 = 0.98,
@@ -190,10 +201,7 @@ class Run {
     Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol, View view)
         : run_(run),
           random_(stream_for(run.options_, Use::order)),
-          trainer_(pairing, protocol, dualagent::ExactMatch{},
-                   dualagent::Recipe{dualagent::Grpo{.advantage = {.epsilon = 1e-4},
-                                                     .loss = {.clip_low = 0.2, .clip_high = 0.28}},
-                                     view},
+          trainer_(pairing, protocol, dualagent::ExactMatch{}, dualagent::Recipe{objective(), view},
                    dualagent::LocalCollective{},
                    {.group_size = kGroupSize,
                     .minibatches = 2,
@@ -215,6 +223,12 @@ class Run {
     }
 
    private:
+    static dualagent::Dapo objective() {
+      dualagent::Dapo dapo;
+      dapo.advantage.epsilon = 1e-4;
+      return dapo;
+    }
+
     static std::size_t row_number(const std::string& row) {
       return static_cast<std::size_t>(std::find(kRowNames.begin(), kRowNames.end(), row) -
                                       kRowNames.begin());
@@ -223,7 +237,7 @@ class Run {
     Run& run_;
     RandomStream random_;
     dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch,
-                       dualagent::Recipe<dualagent::Grpo, View>>
+                       dualagent::Recipe<dualagent::Dapo, View>>
         trainer_;
   };
 
@@ -257,6 +271,8 @@ class Run {
 
   const Options& options_;
   const Data& data_;
+  Demonstrator demonstrate_;
+  Observer observe_;
   std::shared_ptr<dualagent::ThreadPool> pool_;
   std::vector<dualagent::ReportEpisode> episodes_;
   double max_abs_log_ratio_ = 0;

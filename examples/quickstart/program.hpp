@@ -1,0 +1,64 @@
+#pragma once
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "options.hpp"
+#include "phase.hpp"
+
+/// What the programs with a run.sh share: options, Ctrl-C, resuming and errors.
+namespace quickstart {
+
+namespace detail {
+
+extern "C" inline void request_stop(int) { stop_requested = 1; }
+
+inline void refuse_foreign_folder(const Options& options) {
+  if (!options.resume && std::filesystem::exists(options.out / "checkpoints"))
+    throw dualagent::Error("the output folder holds an earlier run", options.out.string(),
+                           "Add --resume to go on with it, or choose another folder with --out");
+}
+
+inline std::string command_of(std::string_view script, std::span<const char* const> arguments) {
+  std::string command = "bash " + std::string(script);
+  for (const char* const argument : arguments)
+    if (std::string_view(argument) != "--resume") (command += ' ') += argument;
+  return command;
+}
+
+}  // namespace detail
+
+/// Runs `run(options, command)`; returns the exit status. `parse(arguments)` gives the options,
+/// `command` is what people type, without --resume.
+template <class Parse, class Work>
+int run_program(std::span<const char* const> arguments, std::string_view script,
+                std::string_view help, Parse parse, Work run) {
+  const std::string command = detail::command_of(script, arguments);
+  try {
+    const Options options = parse(arguments);
+    if (options.help) {
+      std::fwrite(help.data(), 1, help.size(), stdout);
+      return 0;
+    }
+    std::signal(SIGINT, detail::request_stop);
+    std::signal(SIGTERM, detail::request_stop);
+    detail::refuse_foreign_folder(options);
+    dualagent::ensure_directory(options.out);
+    run(options, command);
+    return 0;
+  } catch (const Interrupted&) {
+    std::fprintf(stderr, "\nStopped; everything is saved. Go on with:\n  %s --resume\n",
+                 command.c_str());
+    return 130;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "\nerror: %s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace quickstart
