@@ -1,6 +1,6 @@
 // The smallest trainer: goes on training the pair that the quickstart left behind.
 //   bash examples/quickstart/run.sh --only dual
-//   build/quickstart/examples/first_trainer quickstart-out
+//   build/release/examples/first_trainer quickstart-out
 
 #include <cstdio>
 #include <string>

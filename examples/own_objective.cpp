@@ -1,6 +1,6 @@
 // A complete objective of your own: four small policies, nothing to register, no gradient to
 // derive.
-//   build/quickstart/examples/own_objective quickstart-out
+//   build/release/examples/own_objective quickstart-out
 
 #include <algorithm>
 #include <cstdio>

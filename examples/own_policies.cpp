@@ -1,5 +1,5 @@
 // A trigger, a tool, a reward and an objective of your own, on the quickstart's pair.
-//   build/quickstart/examples/own_policies quickstart-out
+//   build/release/examples/own_policies quickstart-out
 
 #include <cstdio>
 #include <string>

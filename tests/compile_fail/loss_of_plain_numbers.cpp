@@ -5,7 +5,7 @@
 
 using namespace dualagent;
 
-struct PolicyGradient {
+struct PlainNumbers {
   double operator()(double log_prob, double advantage) const { return -log_prob * advantage; }
 };
 
@@ -13,6 +13,6 @@ int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
   Trainer trainer{SharedWeights{model}, protocol, ExactMatch{},
-                  Recipe{Objective{GroupNormalized{}, PolicyGradient{}, RolloutMean{}}},
+                  Recipe{Objective{GroupNormalized{}, PlainNumbers{}, RolloutMean{}}},
                   LocalCollective{}};
 }

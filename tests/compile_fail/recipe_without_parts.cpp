@@ -1,4 +1,4 @@
-// expect: an Objective needs the members advantage, loss and aggregation
+// expect: an Objective needs the members advantage, loss, aggregation, correction and regularizer
 #include "dualagent/train/trainer.hpp"
 #include "support/bigram_model.hpp"
 #include "support/toy_protocol.hpp"

@@ -49,7 +49,7 @@ struct TrainerOptions {
 /// Determinism: a step depends on weights, tasks, seed and step number; the number of ranks changes
 /// rounding only; threads and timing change nothing.
 /// Groups whose rewards are all equal have advantage 0 for every token; they are left out of the
-/// updates and their counts.
+/// updates and their counts, unless the objective has a regularizer.
 /// Errors: sampling and update errors propagate; weights are untouched by a failed minibatch.
 ///
 /// Example:
