@@ -331,9 +331,9 @@ void check_outputs(const MakeModel& make_model, const LawTolerances& tolerances)
   model.score(batch, scored);
   model.backward(
       batch,
-      [&](std::size_t t, double log_prob, double) {
+      [&](std::size_t t, const TokenPrediction& now) {
         ++calls[t];
-        return TokenLossGradient{3.0 * log_prob, 3.0, 0.0};
+        return TokenLossGradient{3.0 * now.log_prob, 3.0, 0.0};
       },
       trained);
   INFO("law: the loss is called once for each trained token and masked tokens give 0");
@@ -342,6 +342,7 @@ void check_outputs(const MakeModel& make_model, const LawTolerances& tolerances)
     CHECK(calls[t] == (is_trained ? 1 : 0));
     CHECK(std::abs(trained.log_prob[t] - scored.log_prob[t]) <= tolerances.log_prob);
     CHECK(std::abs(trained.entropy[t] - scored.entropy[t]) <= tolerances.log_prob);
+    CHECK(std::abs(trained.value[t] - scored.value[t]) <= tolerances.log_prob);
     CHECK(trained.loss[t] == Approx(3.0 * trained.log_prob[t]));
     if (!is_trained) CHECK((trained.log_prob[t] == 0.0 && trained.entropy[t] == 0.0));
     if (is_trained)
@@ -356,8 +357,9 @@ std::vector<double> gradient_of(Model& model, const PackedBatch& batch) {
   model.zero_gradients();
   model.backward(
       batch,
-      [](std::size_t, double log_prob, double entropy) {
-        return TokenLossGradient{-log_prob - 0.5 * entropy, -1.0, -0.5};
+      [](std::size_t, const TokenPrediction& now) {
+        return TokenLossGradient{-now.log_prob - 0.5 * now.entropy + 0.25 * now.value, -1.0, -0.5,
+                                 0.25};
       },
       outputs);
   return {model.gradients().begin(), model.gradients().end()};
@@ -415,7 +417,7 @@ void check_gradient_sums(const MakeModel& make_model) {
   TokenOutputs outputs = outputs_for(batch);
   model.backward(
       batch,
-      [](std::size_t, double, double) {
+      [](std::size_t, const TokenPrediction&) {
         return TokenLossGradient{0.0, 0.0, 0.0};
       },
       outputs);

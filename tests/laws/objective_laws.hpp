@@ -33,36 +33,38 @@ void check_advantage_laws(const A& estimator) {
   CHECK(alone[1] == Approx(advantages[5]));
 }
 
-/// Dual-number derivatives equal central differences, away from kinks.
+/// Dual-number derivatives with respect to log-probability, entropy and value equal central
+/// differences, away from kinks.
 template <dualagent::TokenLoss L>
 void check_token_loss_laws(const L& loss) {
   using dualagent::TokenTerms;
-  const auto value = [&](double log_prob, double entropy, double old, double advantage) {
-    return dualagent::differentiate(loss, TokenTerms<double>{.log_prob = log_prob,
-                                                             .entropy = entropy,
-                                                             .old_log_prob = old,
-                                                             .reference_log_prob = old - 0.03,
-                                                             .advantage = advantage})
-        .value;
+  TokenTerms<double> terms{.entropy = 0.8,
+                           .old_log_prob = -1.7,
+                           .reference_log_prob = -1.73,
+                           .old_value = 0.3,
+                           .value_target = 0.9};
+  const auto slope = [&](double TokenTerms<double>::*term) {
+    TokenTerms<double> above = terms, below = terms;
+    above.*term += 1e-6;
+    below.*term -= 1e-6;
+    return (dualagent::differentiate(loss, above).value -
+            dualagent::differentiate(loss, below).value) /
+           2e-6;
   };
-  const double h = 1e-6;
   for (const double log_ratio : {-0.7, -0.11, 0.04, 0.17, 0.9})
-    for (const double advantage : {-1.3, 0.6}) {
-      const double old = -1.7;
-      const double now = old + log_ratio;
-      const auto gradient =
-          dualagent::differentiate(loss, TokenTerms<double>{.log_prob = now,
-                                                            .entropy = 0.8,
-                                                            .old_log_prob = old,
-                                                            .reference_log_prob = old - 0.03,
-                                                            .advantage = advantage});
-      const double d_log_prob =
-          (value(now + h, 0.8, old, advantage) - value(now - h, 0.8, old, advantage)) / (2 * h);
-      const double d_entropy =
-          (value(now, 0.8 + h, old, advantage) - value(now, 0.8 - h, old, advantage)) / (2 * h);
-      CHECK(gradient.d_log_prob == Approx(d_log_prob).epsilon(1e-6).margin(1e-8));
-      CHECK(gradient.d_entropy == Approx(d_entropy).epsilon(1e-6).margin(1e-8));
-    }
+    for (const double advantage : {-1.3, 0.6})
+      for (const double value : {-0.4, 0.21, 0.44, 1.6}) {
+        terms.log_prob = terms.old_log_prob + log_ratio;
+        terms.advantage = advantage;
+        terms.value = value;
+        const auto gradient = dualagent::differentiate(loss, terms);
+        const auto close = [](double expected) {
+          return Approx(expected).epsilon(1e-6).margin(1e-8);
+        };
+        CHECK(gradient.d_log_prob == close(slope(&TokenTerms<double>::log_prob)));
+        CHECK(gradient.d_entropy == close(slope(&TokenTerms<double>::entropy)));
+        CHECK(gradient.d_value == close(slope(&TokenTerms<double>::value)));
+      }
 }
 
 /// The weights of all trained tokens of a minibatch sum to 1. Rollout 1 has segments of 3 and 5

@@ -13,7 +13,8 @@ using namespace dualagent;
 
 namespace {
 
-/// Nothing is a multiple of anything else: tails of vectors and of row blocks are in use.
+/// Nothing is a multiple of anything else: tails of vectors and of row blocks are in use. The
+/// untied shape has a critic.
 TransformerConfig odd_shape(bool tied) {
   return {.vocab_size = 29,
           .hidden_size = 18,
@@ -24,11 +25,25 @@ TransformerConfig odd_shape(bool tied) {
           .intermediate_size = 21,
           .max_position_embeddings = 64,
           .rope_theta = 500.0,
-          .tie_word_embeddings = tied};
+          .tie_word_embeddings = tied,
+          .value_head = !tied};
 }
 
 TransformerOptions with_threads(std::size_t threads, std::size_t shards, std::uint64_t seed = 3) {
   return {.pool = std::make_shared<ThreadPool>(threads), .gradient_shards = shards, .seed = seed};
+}
+
+/// A model of that shape whose critic says something.
+template <class Scalar>
+Transformer<Scalar> odd_model(bool tied, TransformerOptions options) {
+  Transformer<Scalar> model(odd_shape(tied), std::move(options));
+  const RandomStream random = RandomStream::from_seed(17);
+  for (const TensorInfo& tensor : model.tensors())
+    if (tensor.name == "value_head.weight")
+      for (std::size_t i = 0; i < tensor.size; ++i)
+        model.parameters()[tensor.offset + i] = static_cast<Scalar>(0.3 * random.normal(i));
+  model.weights_changed();
+  return model;
 }
 
 /// Rows of the given lengths with random tokens; about a third of the tokens is trained.
@@ -49,11 +64,13 @@ PackedBatch ragged_batch(const std::vector<std::size_t>& lengths, float temperat
   return batch;
 }
 
-/// A loss that bends in both arguments.
-TokenLossGradient curved_loss(std::size_t t, double log_prob, double entropy) {
+/// A loss that bends in all arguments.
+TokenLossGradient curved_loss(std::size_t t, const TokenPrediction& now) {
   const double a = 0.7 + 0.1 * static_cast<double>(t % 5);
-  return {a * log_prob + 0.3 * log_prob * log_prob - 0.5 * entropy + 0.2 * log_prob * entropy,
-          a + 0.6 * log_prob + 0.2 * entropy, -0.5 + 0.2 * log_prob};
+  const auto [log_prob, entropy, value] = now;
+  return {a * log_prob + 0.3 * log_prob * log_prob - 0.5 * entropy + 0.2 * log_prob * entropy +
+              0.4 * (value - a) * (value - a),
+          a + 0.6 * log_prob + 0.2 * entropy, -0.5 + 0.2 * log_prob, 0.8 * (value - a)};
 }
 
 double total_loss(Transformer<double>& model, const PackedBatch& batch) {
@@ -64,7 +81,7 @@ double total_loss(Transformer<double>& model, const PackedBatch& batch) {
   for (std::size_t t = 0; t < batch.size(); ++t)
     if (batch.loss_weight[t] != 0.0F)
       sum += static_cast<double>(batch.loss_weight[t]) *
-             curved_loss(t, outputs.log_prob[t], outputs.entropy[t]).value;
+             curved_loss(t, {outputs.log_prob[t], outputs.entropy[t], outputs.value[t]}).value;
   return sum;
 }
 
@@ -108,10 +125,10 @@ std::vector<double> central_differences(Transformer<double>& model, const Packed
 
 void check_gradients(bool tied, float temperature) {
   const PackedBatch batch = ragged_batch({5, 1, 17, 9, 2, 13}, temperature);
-  Transformer<double> oracle(odd_shape(tied), with_threads(1, 1));
+  Transformer<double> oracle = odd_model<double>(tied, with_threads(1, 1));
   const std::vector<double> expected = central_differences(oracle, batch);
   for (const std::size_t shards : {1U, 2U, 3U}) {
-    Transformer<double> model(odd_shape(tied), with_threads(1, shards));
+    Transformer<double> model = odd_model<double>(tied, with_threads(1, shards));
     const std::vector<double> got = gradients_of(model, batch);
     for (const TensorInfo& tensor : model.tensors()) {
       INFO(tensor.name << ", " << shards << " shards, temperature " << temperature);
@@ -127,7 +144,7 @@ void check_gradients(bool tied, float temperature) {
 /// Largest difference from the reference over all tokens of all rows but the first ones.
 template <class Scalar>
 double error_against_reference(bool tied, float temperature) {
-  Transformer<Scalar> model(odd_shape(tied), with_threads(1, 2));
+  Transformer<Scalar> model = odd_model<Scalar>(tied, with_threads(1, 2));
   PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 64, 12, 64}, temperature);
   for (std::size_t t = 0; t < batch.size(); ++t) batch.loss_weight[t] = 1.0F;
   for (std::size_t r = 0; r < batch.rows(); ++r) batch.loss_weight[batch.row_begin[r]] = 0.0F;
@@ -137,8 +154,9 @@ double error_against_reference(bool tied, float temperature) {
   const ReferenceTransformer<Transformer<Scalar>> reference(odd_shape(tied), model);
   double worst = 0;
   for (std::size_t r = 0; r < batch.rows(); ++r) {
-    const auto logits =
-        reference.logits(std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r)));
+    const auto tokens = std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r));
+    const auto logits = reference.logits(tokens);
+    const auto values = tied ? std::vector<double>(tokens.size()) : reference.values(tokens);
     for (std::size_t i = 1; i < batch.row_size(r); ++i) {
       const std::size_t t = batch.row_begin[r] + i;
       double sum = 0, entropy = 0;
@@ -151,7 +169,8 @@ double error_against_reference(bool tied, float temperature) {
                                   static_cast<double>(temperature) -
                               std::log(sum);
       worst = std::max({worst, std::abs(outputs.log_prob[t] - log_prob),
-                        std::abs(outputs.entropy[t] - entropy)});
+                        std::abs(outputs.entropy[t] - entropy),
+                        std::abs(outputs.value[t] - values[i - 1])});
     }
   }
   return worst;
@@ -192,12 +211,30 @@ TEST_CASE("gradients equal central differences for every tensor", "[model][trans
   check_gradients(true, 0.7F);
 }
 
+TEST_CASE("a model gets a critic that says 0 and changes nothing else", "[model][transformer]") {
+  const Transformer<float> plain(odd_shape(true), with_threads(1, 2));
+  Transformer<float> model = plain.with_value_head();
+  CHECK_FALSE(plain.has_value_head());
+  CHECK(model.has_value_head());
+  CHECK(model.parameters().size() == plain.parameters().size() + 18);
+  const PackedBatch batch = ragged_batch({9, 30}, 1.0F);
+  Transformer<float> twin = plain.copy();
+  TokenOutputs with, without;
+  with.resize(batch.size());
+  without.resize(batch.size());
+  model.score(batch, with);
+  twin.score(batch, without);
+  CHECK(with.log_prob == without.log_prob);
+  for (const double value : with.value) CHECK(value == 0.0);
+  CHECK(model.with_value_head().parameters().size() == model.parameters().size());
+}
+
 TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][transformer]") {
   std::vector<std::size_t> lengths;
   for (std::size_t r = 0; r < 27; ++r) lengths.push_back(1 + (r * 29) % 64);
   const PackedBatch batch = ragged_batch(lengths, 1.3F);
   REQUIRE(batch.size() > 3 * 256);  // a shard holds several chunks
-  Transformer<double> model(odd_shape(false), with_threads(1, 1));
+  Transformer<double> model = odd_model<double>(false, with_threads(1, 1));
   std::vector<double> expected(model.parameters().size(), 0.0);
   for (std::size_t r = 0; r < batch.rows(); ++r) {
     PackedBatch row;
@@ -210,14 +247,14 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
     model.zero_gradients();
     model.backward(
         row,
-        [&](std::size_t t, double log_prob, double entropy) {
-          return curved_loss(batch.row_begin[r] + t, log_prob, entropy);
+        [&](std::size_t t, const TokenPrediction& now) {
+          return curved_loss(batch.row_begin[r] + t, now);
         },
         outputs);
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
   }
   for (const std::size_t shards : {1U, 2U, 3U, 40U}) {  // 40: most shards have no row
-    Transformer<double> sharded(odd_shape(false), with_threads(1, shards));
+    Transformer<double> sharded = odd_model<double>(false, with_threads(1, shards));
     INFO(shards << " shards");
     CHECK(relative_error(gradients_of(sharded, batch), expected) < 1e-12);
   }
@@ -293,8 +330,10 @@ TEST_CASE("score and backward report the same numbers, the loss and nothing at m
       CHECK(trained.loss[t] == 0.0);
     } else {
       CHECK(trained.log_prob[t] < 0.0);
-      CHECK(trained.loss[t] ==
-            Approx(curved_loss(t, trained.log_prob[t], trained.entropy[t]).value).epsilon(1e-14));
+      CHECK(
+          trained.loss[t] ==
+          Approx(curved_loss(t, {trained.log_prob[t], trained.entropy[t], trained.value[t]}).value)
+              .epsilon(1e-14));
     }
     CHECK(scored.loss[t] == 0.0);
   }

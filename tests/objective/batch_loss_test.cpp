@@ -40,6 +40,7 @@ struct Golden {
         batch.old_log_prob[t] = row["old_log_prob"][i].get<float>();
         batch.sampler_log_prob[t] = row["sampler_log_prob"][i].get<float>();
         batch.reference_log_prob[t] = row["reference_log_prob"][i].get<float>();
+        batch.old_value[t] = row["old_value"][i].get<float>();
       }
     }
     for (const auto& rollout : data["rollouts"]) {
@@ -101,15 +102,50 @@ void weigh(PackedBatch& batch, const A& aggregation) {
 }
 
 /// Whitening over trained tokens, as the golden script defines it.
-void whiten(const PackedBatch& batch, std::vector<double>& advantages) {
-  std::vector<double> all;
+void whiten(PackedBatch& batch) {
+  std::vector<float*> trained;
   for (std::size_t t = 0; t < batch.size(); ++t)
-    if (batch.loss_weight[t] != 0) all.push_back(advantages[batch.rollout[batch.row_of(t)]]);
+    if (batch.loss_weight[t] != 0) trained.push_back(&batch.advantage[t]);
+  const auto count = static_cast<double>(trained.size());
   double mean = 0, squares = 0;
-  for (const double a : all) mean += a / static_cast<double>(all.size());
-  for (const double a : all) squares += (a - mean) * (a - mean);
-  const double deviation = std::sqrt(squares / static_cast<double>(all.size() - 1) + 1e-8);
-  for (double& a : advantages) a = (a - mean) / deviation;
+  for (const float* a : trained) mean += static_cast<double>(*a) / count;
+  for (const float* a : trained) squares += (*a - mean) * (*a - mean);
+  const double deviation = std::sqrt(squares / (count - 1) + 1e-8);
+  for (float* a : trained) *a = static_cast<float>((*a - mean) / deviation);
+}
+
+/// Writes advantages and value targets of all trained tokens.
+template <class Estimator>
+void credit(const Golden& golden, const Estimator& estimator, PackedBatch& batch) {
+  std::vector<double> advantages(golden.rewards.size());
+  estimator.estimate(golden.rewards, golden.group_begin, advantages);
+  for (std::size_t i = 0; i < advantages.size(); ++i) {
+    std::vector<std::size_t> tokens, segment_begin{0};
+    std::vector<double> values;
+    for (std::size_t row = 0; row < batch.rows(); ++row) {
+      if (batch.rollout[row] != i) continue;
+      for (std::size_t t = batch.row_begin[row]; t < batch.row_begin[row + 1]; ++t) {
+        if (batch.loss_weight[t] == 0) continue;
+        tokens.push_back(t);
+        values.push_back(batch.old_value[t]);
+      }
+      segment_begin.push_back(tokens.size());
+    }
+    std::vector<double> credited(tokens.size(), advantages[i]), targets(tokens.size());
+    if constexpr (CreditsTokens<Estimator>)
+      estimator.credit_tokens({advantages[i], values, {}, segment_begin}, {credited, targets});
+    for (std::size_t k = 0; k < tokens.size(); ++k) {
+      batch.advantage[tokens[k]] = static_cast<float>(credited[k]);
+      batch.value_target[tokens[k]] = static_cast<float>(targets[k]);
+    }
+  }
+  if constexpr (whitens<Estimator>()) whiten(batch);
+}
+
+/// The stored advantage of a token: one per rollout, or one per token of a row.
+double stored_advantage(const nlohmann::json& stored, std::size_t rollout, std::size_t row,
+                        std::size_t i) {
+  return stored[0].is_array() ? stored[row][i] : stored[rollout];
 }
 
 template <class ObjectiveOf>
@@ -118,14 +154,8 @@ void check_golden(const std::string& name, const ObjectiveOf& objective) {
   static const Golden golden;
   static const Forward forward(golden);
   PackedBatch batch = golden.batch;
-  std::vector<double> advantages(golden.rewards.size());
-  objective.advantage.estimate(golden.rewards, golden.group_begin, advantages);
-  if constexpr (whitens<decltype(ObjectiveOf::advantage)>()) whiten(batch, advantages);
+  credit(golden, objective.advantage, batch);
   const auto& expected = golden.expected(name);
-  for (std::size_t i = 0; i < advantages.size(); ++i)
-    CHECK(advantages[i] == Approx(expected["advantages"][i].get<double>()).margin(1e-9));
-  for (std::size_t t = 0; t < batch.size(); ++t)
-    batch.advantage[t] = static_cast<float>(advantages[batch.rollout[batch.row_of(t)]]);
   weigh(batch, objective.aggregation);
 
   BatchLoss loss{objective};
@@ -133,14 +163,23 @@ void check_golden(const std::string& name, const ObjectiveOf& objective) {
   double total = 0;
   for (std::size_t row = 0; row < batch.rows(); ++row)
     for (std::size_t t = batch.row_begin[row] + 1; t < batch.row_begin[row + 1]; ++t) {
-      const auto& wanted = expected["d_logits"][row][t - batch.row_begin[row] - 1];
+      const std::size_t i = t - batch.row_begin[row] - 1;
+      const auto& wanted = expected["d_logits"][row][i];
       if (batch.loss_weight[t] == 0) {
         for (const double d : wanted) CHECK(d == 0.0);
         continue;
       }
-      const auto token = loss.token(batch, t, forward.log_prob[t], forward.entropy[t]);
+      CHECK(static_cast<double>(batch.advantage[t]) ==
+            Approx(stored_advantage(expected["advantages"], batch.rollout[row], row, i))
+                .epsilon(1e-6)
+                .margin(1e-6));
+      const double value = golden.data["rows"][row]["value"][i];
+      const auto token = loss.token(batch, t, {forward.log_prob[t], forward.entropy[t], value});
       const double weight = batch.loss_weight[t];
       total += weight * token.value;
+      if (expected.contains("d_value"))
+        CHECK(weight * token.d_value ==
+              Approx(expected["d_value"][row][i].get<double>()).epsilon(1e-5).margin(1e-7));
       for (std::size_t v = 0; v < forward.p[t].size(); ++v) {
         const double d =
             kernels::logit_gradient(forward.p[t][v], std::log(forward.p[t][v]), forward.entropy[t],
@@ -169,11 +208,25 @@ TEST_CASE("named objectives have torch's loss and gradients", "[objective][golde
   check_golden("dapo", Dapo{});
   check_golden("gspo", Gspo{});
   check_golden("cispo", Cispo{});
-  check_golden("reinforce_pp", ReinforcePlusPlus{});
+  check_golden("reinforce_pp",
+               Objective{Whitened<RawReward>{}, ReinforcePlusPlus{}.loss, GlobalTokenMean{}});
   check_golden("reinforce_pp_baseline", ReinforcePlusPlusBaseline{});
   const ClipLoss symmetric{.clip_low = 0.2, .clip_high = 0.2};
   check_golden("grpo_segment_mean", Objective{GroupNormalized{}, symmetric, SegmentMean{}});
   check_golden("bnpo", Objective{GroupNormalized{}, symmetric, GlobalTokenMean{}});
+}
+
+TEST_CASE("objectives with a critic have torch's loss and gradients", "[objective][golden]") {
+  Ppo ppo;
+  ppo.advantage.estimator = {.gamma = 0.99, .lambda = 0.95};
+  check_golden("ppo_gae_chained", ppo);
+  const auto by_segment = [&](double clip) {
+    const Whitened<SegmentGae> estimator{{.gamma = 0.99, .lambda = 0.95}};
+    return Objective{estimator, ppo.loss, GlobalTokenMean{}, NoCorrection{},
+                     ValueLoss{.coefficient = 0.5, .clip = clip}};
+  };
+  check_golden("ppo_gae", by_segment(0.2));
+  check_golden("ppo_gae_value_clip_half", by_segment(0.5));
 }
 
 TEST_CASE("token losses have torch's loss and gradients", "[objective][golden]") {
@@ -219,9 +272,9 @@ TEST_CASE("a loss that is not finite names rollout and token", "[objective]") {
   BatchLoss loss{Dapo{}};
   loss.prepare(batch);
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(loss.token(batch, 1, -0.5, 1.0).value == 0.0);  // advantage 0
-  CHECK_THROWS_WITH(loss.token(batch, 4, nan, 1.0),
+  CHECK(loss.token(batch, 1, {-0.5, 1.0}).value == 0.0);  // advantage 0
+  CHECK_THROWS_WITH(loss.token(batch, 4, {nan, 1.0}),
                     ContainsSubstring("rollout 17") && ContainsSubstring("token 2 of row 1"));
   batch.advantage[1] = std::numeric_limits<float>::infinity();
-  CHECK_THROWS_WITH(loss.token(batch, 1, -0.5, 1.0), ContainsSubstring("advantage inf"));
+  CHECK_THROWS_WITH(loss.token(batch, 1, {-0.5, 1.0}), ContainsSubstring("advantage inf"));
 }

@@ -11,14 +11,23 @@
 #include "dualagent/model/backend.hpp"
 
 /// The smallest trainable model: row `a` of a table holds the logits of what follows token `a`.
-/// Everything can be checked by hand; all arithmetic is in double.
+/// Its critic, where it has one, is one more number per row. Everything can be checked by hand; all
+/// arithmetic is in double.
 class BigramModel {
  public:
-  explicit BigramModel(std::size_t vocab_size)
+  enum class Critic { none, per_token };
+
+  explicit BigramModel(std::size_t vocab_size, Critic critic = Critic::none)
       : vocab_(vocab_size),
-        logits_(vocab_size * vocab_size, 0.0),
-        gradients_(logits_.size(), 0.0),
-        tensors_{{"logits", {vocab_size, vocab_size}, 0, logits_.size()}} {}
+        critic_(critic),
+        parameters_(vocab_size * (vocab_size + (critic == Critic::per_token ? 1 : 0)), 0.0),
+        gradients_(parameters_.size(), 0.0),
+        tensors_{{"logits", {vocab_size, vocab_size}, 0, vocab_size * vocab_size}} {
+    if (has_value_head())
+      tensors_.push_back({"values", {vocab_size}, vocab_size * vocab_size, vocab_size});
+  }
+
+  bool has_value_head() const { return critic_ == Critic::per_token; }
 
   BigramModel copy() const { return *this; }
 
@@ -58,9 +67,12 @@ class BigramModel {
     visit_trained(batch, [&](std::size_t t, std::span<const double> p, double entropy) {
       const auto target = static_cast<std::size_t>(batch.tokens[t]);
       const double log_prob = static_cast<float>(std::log(p[target]));  // as it was sampled
-      const dualagent::TokenLossGradient gradient = loss(t, log_prob, entropy);
+      const double value = value_after(batch.tokens[t - 1]);
+      const dualagent::TokenLossGradient gradient =
+          loss(t, dualagent::TokenPrediction{log_prob, entropy, value});
       outputs.log_prob[t] = log_prob;
       outputs.entropy[t] = entropy;
+      outputs.value[t] = value;
       outputs.loss[t] = gradient.value;
       const std::size_t row = static_cast<std::size_t>(batch.tokens[t - 1]) * vocab_;
       for (std::size_t v = 0; v < vocab_; ++v) {
@@ -69,6 +81,9 @@ class BigramModel {
         gradients_[row + v] += batch.loss_weight[t] / static_cast<double>(batch.temperature) *
                                (gradient.d_log_prob * d_log_prob + gradient.d_entropy * d_entropy);
       }
+      if (has_value_head())
+        gradients_[vocab_ * vocab_ + static_cast<std::size_t>(batch.tokens[t - 1])] +=
+            batch.loss_weight[t] * gradient.d_value;
     });
   }
 
@@ -76,16 +91,22 @@ class BigramModel {
     visit_trained(batch, [&](std::size_t t, std::span<const double> p, double entropy) {
       outputs.log_prob[t] = std::log(p[static_cast<std::size_t>(batch.tokens[t])]);
       outputs.entropy[t] = entropy;
+      outputs.value[t] = value_after(batch.tokens[t - 1]);
     });
   }
 
-  std::span<double> parameters() { return logits_; }
+  std::span<double> parameters() { return parameters_; }
+  std::span<const double> parameters() const { return parameters_; }
   std::span<double> gradients() { return gradients_; }
   std::span<const dualagent::TensorInfo> tensors() const { return tensors_; }
   void zero_gradients() { std::fill(gradients_.begin(), gradients_.end(), 0.0); }
   void weights_changed() { ++version_; }
 
  private:
+  double value_after(dualagent::Token token) const {
+    return has_value_head() ? parameters_[vocab_ * vocab_ + static_cast<std::size_t>(token)] : 0.0;
+  }
+
   struct Running {
     dualagent::GenerationRequest request;
     std::vector<dualagent::Token> tokens;
@@ -94,7 +115,7 @@ class BigramModel {
 
   std::vector<double> probabilities(dualagent::Token last, double temperature) const {
     std::vector<double> p(vocab_);
-    const double* row = &logits_[static_cast<std::size_t>(last) * vocab_];
+    const double* row = &parameters_[static_cast<std::size_t>(last) * vocab_];
     const double top = *std::max_element(row, row + vocab_);
     double sum = 0;
     for (std::size_t v = 0; v < vocab_; ++v) sum += p[v] = std::exp((row[v] - top) / temperature);
@@ -141,8 +162,9 @@ class BigramModel {
   }
 
   std::size_t vocab_;
-  std::vector<double> logits_;     // [vocab, vocab]
-  std::vector<double> gradients_;  // [vocab, vocab]
+  Critic critic_;
+  std::vector<double> parameters_;  // [vocab, vocab], then [vocab] values
+  std::vector<double> gradients_;
   std::vector<dualagent::TensorInfo> tensors_;
   std::vector<Running> running_;
   dualagent::WeightVersion version_ = 0;

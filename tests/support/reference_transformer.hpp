@@ -20,6 +20,27 @@ class ReferenceTransformer {
 
   /// Logits of every position, [tokens, vocab].
   std::vector<std::vector<double>> logits(std::span<const dualagent::Token> tokens) const {
+    const std::string head =
+        config_.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+    std::vector<Vector> result;
+    for (const Vector& position : last_hidden(tokens))
+      result.push_back(product(head, position, config_.vocab_size));
+    return result;
+  }
+
+  /// What the critic says after every position, [tokens].
+  std::vector<double> values(std::span<const dualagent::Token> tokens) const {
+    std::vector<double> result;
+    for (const Vector& position : last_hidden(tokens))
+      result.push_back(product("value_head.weight", position, 1)[0]);
+    return result;
+  }
+
+ private:
+  using Vector = std::vector<double>;
+
+  /// Hidden states after the final norm, [tokens, hidden].
+  std::vector<Vector> last_hidden(std::span<const dualagent::Token> tokens) const {
     std::vector<Vector> x;
     for (const dualagent::Token token : tokens)
       x.push_back(
@@ -29,16 +50,9 @@ class ReferenceTransformer {
       attend(prefix, x);
       for (Vector& position : x) feed_forward(prefix, position);
     }
-    const std::string head =
-        config_.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-    std::vector<Vector> result;
-    for (const Vector& position : x)
-      result.push_back(product(head, norm("model.norm.weight", position), config_.vocab_size));
-    return result;
+    for (Vector& position : x) position = norm("model.norm.weight", position);
+    return x;
   }
-
- private:
-  using Vector = std::vector<double>;
 
   double weight(const std::string& name, std::size_t index) const {
     for (const dualagent::TensorInfo& tensor : model_.tensors())

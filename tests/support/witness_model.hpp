@@ -65,7 +65,8 @@ class WitnessModel {
     trained_.push_back(batch);
     score(batch, outputs);
     for (std::size_t t = 0; t < batch.size(); ++t)
-      if (batch.loss_weight[t] != 0.0F) outputs.loss[t] = loss(t, outputs.log_prob[t], 0.0).value;
+      if (batch.loss_weight[t] != 0.0F)
+        outputs.loss[t] = loss(t, dualagent::TokenPrediction{outputs.log_prob[t], 0.0, 0.0}).value;
   }
   void score(const dualagent::PackedBatch& batch, dualagent::TokenOutputs& outputs) {
     for (std::size_t t = 0; t < batch.size(); ++t)

@@ -29,8 +29,8 @@ TEST_CASE("an update clips the gradient, takes a step and begins a weight versio
   LocalCollective collective;
   const double norm = updater.update(
       one_token(),
-      [](std::size_t, double log_prob, double) {
-        return TokenLossGradient{-log_prob, -1.0, 0.0};
+      [](std::size_t, const TokenPrediction& now) {
+        return TokenLossGradient{-now.log_prob, -1.0, 0.0};
       },
       outputs, collective);
   // d/dlogits of -log softmax at 0: p - onehot = (1/3, -2/3, 1/3).
@@ -47,7 +47,7 @@ TEST_CASE("a gradient that is not finite is refused by name, weights stay", "[tr
   WeightUpdater updater(model, UpdateOptions{});
   TokenOutputs outputs;
   LocalCollective collective;
-  const auto nan_loss = [](std::size_t, double, double) {
+  const auto nan_loss = [](std::size_t, const TokenPrediction&) {
     return TokenLossGradient{0.0, std::numeric_limits<double>::quiet_NaN(), 0.0};
   };
   CHECK_THROWS_WITH(updater.update(one_token(), nan_loss, outputs, collective),

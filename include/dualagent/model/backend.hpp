@@ -98,17 +98,20 @@ struct TensorInfo {
 ///
 /// Beyond ModelBackend:
 /// 1. `m.backward(batch, loss, outputs)` adds d(sum_t loss_weight[t] * loss_t) / d(parameters) to
-///    the gradients, where `loss(t, log_prob, entropy)` returns a `TokenLossGradient`. It is called
-///    once per trained token, from several threads, and must be pure.
-/// 2. `m.score(batch, outputs)` computes log-probabilities and entropies only.
+///    the gradients, where `loss(t, prediction)` takes a `TokenPrediction` and returns a
+///    `TokenLossGradient`. It is called once per trained token, from several threads, and must be
+///    pure.
+/// 2. `m.score(batch, outputs)` computes log-probabilities, entropies and values only.
 /// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
 ///    version begins and cached keys and values are dropped.
+/// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
+/// `d_value` of the loss is differentiated through it.
 template <class M>
 concept TrainableBackend = ModelBackend<M> &&
     requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
   m.backward(
-      batch, [](std::size_t, double, double) { return TokenLossGradient{}; }, outputs);
+      batch, [](std::size_t, const TokenPrediction&) { return TokenLossGradient{}; }, outputs);
   m.score(batch, outputs);
   m.parameters();
   m.gradients();

@@ -154,11 +154,11 @@ inline void check_sizes(const TransformerConfig& config, const std::string& wher
 /// num_attention_heads, max_position_embeddings, rms_norm_eps. Missing or null entries that
 /// Hugging Face documents defaults for take them: num_key_value_heads = num_attention_heads,
 /// head_dim = hidden_size / num_attention_heads (which must divide), rope_theta = 10000 (also read
-/// from rope_parameters), tie_word_embeddings = false, hidden_act = "silu", no biases. Unknown
-/// entries are ignored.
-/// Errors: Error naming the entry for a wrong type, a missing entry, sizes that do not fit each
-/// other, and features the transformer lacks: other model types or activations, rope scaling,
-/// biases, attention dropout, quantization.
+/// from rope_parameters), tie_word_embeddings = false, hidden_act = "silu", no biases. Our own
+/// entry value_head = false says whether there is a critic. Unknown entries are ignored. Errors:
+/// Error naming the entry for a wrong type, a missing entry, sizes that do not fit each other, and
+/// features the transformer lacks: other model types or activations, rope scaling, biases,
+/// attention dropout, quantization.
 inline TransformerConfig parse_config_json(const std::string& text, const std::string& where) {
   const nlohmann::json object = parse_json(text, where);
   const detail::ConfigReader reader(object, where);
@@ -178,6 +178,7 @@ inline TransformerConfig parse_config_json(const std::string& text, const std::s
       static_cast<decltype(config.rope_theta)>(detail::read_rope_theta(reader, where));
   config.rms_norm_eps = static_cast<decltype(config.rms_norm_eps)>(reader.positive("rms_norm_eps"));
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
+  config.value_head = reader.boolean("value_head", false);
   detail::check_sizes(config, where);
   return config;
 }
@@ -215,6 +216,7 @@ inline std::string to_config_json(const TransformerConfig& config,
   entry("rope_theta", shortest_text(config.rope_theta));
   entry("tie_word_embeddings", config.tie_word_embeddings ? "true" : "false");
   entry("torch_dtype", "\"" + std::string(torch_dtype) + "\"");
+  if (config.value_head) entry("value_head", "true");
   entry("vocab_size", std::to_string(config.vocab_size));
   text.erase(text.size() - 2);
   return text + "\n}\n";

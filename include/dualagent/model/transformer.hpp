@@ -60,12 +60,16 @@ class Transformer {
   std::size_t max_context_tokens() const { return config().max_position_embeddings; }
   WeightVersion weight_version() const { return version_; }
 
+  bool has_value_head() const { return config().value_head; }
+
   /// A model with the same weights that shares the threads and nothing else.
-  Transformer copy() const {
-    Transformer twin(config(), {.pool = pool_, .gradient_shards = shards_.size()});
-    std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
-    twin.weights_changed();
-    return twin;
+  Transformer copy() const { return copy_as(config()); }
+
+  /// A copy with a critic that says 0 everywhere; a model that has one keeps it.
+  Transformer with_value_head() const {
+    TransformerConfig critic = config();
+    critic.value_head = true;
+    return copy_as(critic);
   }
 
   // Sampling; see ModelBackend.
@@ -110,6 +114,13 @@ class Transformer {
   }
 
  private:
+  Transformer copy_as(const TransformerConfig& shape) const {
+    Transformer twin(shape, {.pool = pool_, .gradient_shards = shards_.size()});
+    std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
+    twin.weights_changed();
+    return twin;
+  }
+
   struct Core {
     explicit Core(const TransformerConfig& config)
         : weights(config), rotary(config), decoder(weights, rotary) {}
@@ -179,6 +190,7 @@ class Transformer {
       Buffers::grow(inverse, trained.size());
       Buffers::grow(logits, trained.size() * vocab);
       Buffers::grow(exps, vocab);
+      Buffers::grow(d_value, trained.size());
       for (std::size_t s = 0; s < trained.size(); ++s)
         inverse[s] = detail::rms_norm(
             d, chunk.output() + (trained[s] - 1 - begin) * d, weights.at(weights.final_norm()),
@@ -195,14 +207,25 @@ class Transformer {
                                      logits.data() + s * core.weights.vocab_padded(), exps.data());
     }
 
-    double write(const Core& core, const PackedBatch& batch, std::size_t s,
-                 const detail::LogitsRow<Scalar>& row, TokenOutputs& outputs) const {
+    TokenPrediction write(const Core& core, const PackedBatch& batch, std::size_t s,
+                          const detail::LogitsRow<Scalar>& row, TokenOutputs& outputs) const {
       const std::size_t t = trained[s];
       const auto target = static_cast<std::size_t>(batch.tokens[t]);
       const Scalar log_prob = logits[s * core.weights.vocab_padded() + target] - row.log_sum;
       outputs.log_prob[t] = static_cast<double>(log_prob);
       outputs.entropy[t] = static_cast<double>(row.entropy);
-      return outputs.log_prob[t];
+      outputs.value[t] = value(core.weights, s);
+      return {outputs.log_prob[t], outputs.entropy[t], outputs.value[t]};
+    }
+
+    double value(const TransformerWeights<Scalar>& weights, std::size_t s) const {
+      if (!weights.config().value_head) return 0.0;
+      const std::size_t d = weights.config().hidden_size;
+      const Scalar* const head = weights.at(weights.value_head());
+      double sum = 0;
+      for (std::size_t i = 0; i < d; ++i)
+        sum += static_cast<double>(normed[s * d + i]) * static_cast<double>(head[i]);
+      return sum;
     }
 
     /// Turns a row of logits into its gradient.
@@ -212,9 +235,10 @@ class Transformer {
       const std::size_t t = trained[s];
       const std::size_t vocab = core.weights.vocab_padded();
       const detail::LogitsRow<Scalar> row = log_softmax(core, batch, s);
-      const double log_prob = write(core, batch, s, row, outputs);
-      const TokenLossGradient gradient = loss(t, log_prob, outputs.entropy[t]);
+      const TokenLossGradient gradient = loss(t, write(core, batch, s, row, outputs));
       outputs.loss[t] = gradient.value;
+      d_value[s] =
+          static_cast<Scalar>(batch.loss_weight[t]) * static_cast<Scalar>(gradient.d_value);
       const Scalar weight =
           static_cast<Scalar>(batch.loss_weight[t]) / static_cast<Scalar>(batch.temperature);
       const Scalar d_log_prob = weight * static_cast<Scalar>(gradient.d_log_prob);
@@ -241,6 +265,7 @@ class Transformer {
                               gradients.data() + weights.head(), d);
       gemm(count, d, weights.config().vocab_size, Strided<Scalar>{logits.data(), vocab},
            weights.at(weights.head()), d, d_normed.data(), d);
+      value_backward(weights);
       std::fill_n(dx.data(), chunk.rows() * d, Scalar{0});
       for (std::size_t s = 0; s < count; ++s) {
         const std::size_t row = trained[s] - 1 - first_token;
@@ -250,12 +275,25 @@ class Transformer {
       }
     }
 
+    /// Adds the critic's part to the gradients of the value head and of the hidden states.
+    void value_backward(const TransformerWeights<Scalar>& weights) {
+      if (!weights.config().value_head) return;
+      const std::size_t d = weights.config().hidden_size;
+      const Scalar* const head = weights.at(weights.value_head());
+      Scalar* const d_head = gradients.data() + weights.value_head();
+      for (std::size_t s = 0; s < trained.size(); ++s)
+        for (std::size_t i = 0; i < d; ++i) {
+          d_head[i] += d_value[s] * normed[s * d + i];
+          d_normed[s * d + i] += d_value[s] * head[i];
+        }
+    }
+
     detail::Chunk<Scalar> chunk;
     std::vector<Scalar> gradients;  // [parameters]
     std::size_t first_row = 0, end_row = 0;
     std::size_t first_token = 0;       // of the chunk, in the batch
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
-    std::vector<Scalar> normed, inverse, logits, exps, d_normed, dx;
+    std::vector<Scalar> normed, inverse, logits, exps, d_normed, d_value, dx;
   };
 
   /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for

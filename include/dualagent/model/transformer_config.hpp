@@ -20,6 +20,8 @@ struct TransformerConfig {
   double rope_theta = 10000.0;
   double rms_norm_eps = 1e-5;
   bool tie_word_embeddings = false;
+  /// A critic: one number per token, from the same hidden state as the logits.
+  bool value_head = false;
 
   /// Errors: names the first field that no model can have.
   void validate() const {

@@ -51,6 +51,8 @@ class TransformerWeights {
   std::size_t embedding() const { return embedding_; }
   std::size_t final_norm() const { return final_norm_; }
   std::size_t head() const { return head_; }
+  /// Row of the value head; only where the config has one.
+  std::size_t value_head() const { return value_head_; }
   const T* at(std::size_t offset) const { return parameters_.data() + offset; }
 
   /// W^T in panels, for the forward products x W^T; valid after `refresh`.
@@ -85,7 +87,7 @@ class TransformerWeights {
   }
 
   /// Normal numbers of the usual scales: embedding 0.1, projections in^-1/2, residual outputs
-  /// in^-1/2 / sqrt(2 layers), head in^-1/2 / 2; norms 1.
+  /// in^-1/2 / sqrt(2 layers), head in^-1/2 / 2; norms 1; value head 0.
   void initialise(std::uint64_t seed) {
     const RandomStream random = RandomStream::from_seed(seed);
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
@@ -122,6 +124,7 @@ class TransformerWeights {
     final_norm_ = add("model.norm.weight", {d});
     head_ =
         config_.tie_word_embeddings ? embedding_ : add("lm_head.weight", {config_.vocab_size, d});
+    if (config_.value_head) value_head_ = add("value_head.weight", {1, d});
   }
 
   std::size_t add(std::string name, std::vector<std::size_t> shape) {
@@ -135,6 +138,7 @@ class TransformerWeights {
   double initial_scale(const TensorInfo& tensor) const {
     const auto ends_with = [&](std::string_view end) { return tensor.name.ends_with(end); };
     if (ends_with("embed_tokens.weight")) return 0.1;
+    if (ends_with("value_head.weight")) return 0.0;
     const double scale = 1.0 / std::sqrt(static_cast<double>(tensor.shape.back()));
     if (ends_with("lm_head.weight")) return 0.5 * scale;
     if (ends_with("o_proj.weight") || ends_with("down_proj.weight"))
@@ -163,6 +167,7 @@ class TransformerWeights {
   std::size_t embedding_ = 0;
   std::size_t final_norm_ = 0;
   std::size_t head_ = 0;
+  std::size_t value_head_ = 0;
   std::vector<LayerOffsets> layers_;
   std::vector<TransposedLayer> transposed_;
   Transposed transposed_head_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -7,11 +9,28 @@
 
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/advantage.inl"
+#include "dualagent/kernels/token_loss.inl"
 
 namespace dualagent {
 
 /// What one entry of an estimator's statistics stands for.
 enum class StatisticsUnit : std::uint8_t { rollout, segment };
+
+/// The trained tokens of one rollout, over all its segments, in the order in which they were
+/// sampled.
+struct RolloutTokens {
+  double advantage = 0;                         ///< the rollout's, from `estimate`
+  std::span<const double> value;                ///< [T] of the critic, at the step's beginning
+  std::span<const double> reference_log_ratio;  ///< [T] log pi_old - log pi_reference
+  std::span<const std::size_t> segment_begin;   ///< [S + 1] first token of each segment
+  std::size_t size() const { return segment_begin.back(); }
+};
+
+/// What an estimator writes for each token of a rollout, [T] each.
+struct TokenCredits {
+  std::span<double> advantage;
+  std::span<double> value_target;  ///< what the critic should have said
+};
 
 /// Turns the rewards of rollouts into advantages.
 ///
@@ -19,11 +38,14 @@ enum class StatisticsUnit : std::uint8_t { rollout, segment };
 /// of G groups, group g is [group_begin[g], group_begin[g + 1]), writes R advantages.
 /// Semantic requirements: one entry per logical rollout, never per segment; permuting a group
 /// permutes its advantages; groups do not influence each other.
+/// Optional: `credit_tokens(const RolloutTokens&, const TokenCredits&) const` gives each token of a
+/// rollout an advantage of its own; without it all get the rollout's.
 /// Optional, all `static constexpr`:
 /// - `bool compares_group = false`: groups of one make sense.
 /// - `bool whitens = true`: the trainer brings the advantages of all trained tokens, over all
-/// ranks,
-///   to mean 0 and variance 1 before it uses them.
+///   ranks, to mean 0 and variance 1 before it uses them.
+/// - `bool uses_values = true`: needs a critic, that is ValueLoss and models with a value head.
+/// - `bool uses_reference = true`: needs the frozen reference policy.
 /// - `StatisticsUnit statistics = StatisticsUnit::segment`: one entry per trained segment; refused
 ///   with views that train several segments of a rollout.
 template <class A>
@@ -39,6 +61,27 @@ consteval bool compares_group() {
     return A::compares_group;
   else
     return true;
+}
+template <class A>
+concept CreditsTokens = requires(const A& estimator, const RolloutTokens& tokens,
+                                 const TokenCredits& credits) {
+  estimator.credit_tokens(tokens, credits);
+};
+/// Whether an estimator reads the critic's values.
+template <class A>
+consteval bool uses_values() {
+  if constexpr (requires { A::uses_values; })
+    return A::uses_values;
+  else
+    return false;
+}
+/// Whether an estimator reads the log-probabilities of the reference policy.
+template <class A>
+consteval bool uses_reference() {
+  if constexpr (requires { A::uses_reference; })
+    return A::uses_reference;
+  else
+    return false;
 }
 template <class A>
 consteval bool whitens() {
@@ -107,19 +150,127 @@ struct RawReward {
   }
 };
 
-/// Another estimator's advantages, whitened over all trained tokens of all ranks: mean 0, unbiased
-/// variance 1 (1e-8 is added to it).
+/// Generalised advantage estimation over the whole rollout: its segments follow one another, the
+/// reward comes after the last trained token. Value targets are A + V.
 ///
-/// `Whitened<RawReward>` is REINFORCE++, `Whitened<GroupCentered>` its form with a baseline.
-/// Source: Hu et al., "REINFORCE++", 2025 (2501.03262), eq. 9 and 12.
+/// Tokens that are not trained (prompts, observations) carry value and advantage through.
+/// Source: Schulman et al., "High-dimensional continuous control using generalized advantage
+/// estimation", 2016, eq. 16.
+struct Gae {
+  static constexpr bool compares_group = false;
+  static constexpr bool uses_values = true;
+  double gamma = 1.0;
+  double lambda = 1.0;
+
+  void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
+                std::span<double> advantages) const {
+    RawReward{}.estimate(rewards, group_begin, advantages);
+  }
+  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
+    credit_run(tokens, 0, tokens.size(), gamma, lambda, credits);
+  }
+
+  /// Credits the tokens [begin, end) as an episode of their own that earns the rollout's reward.
+  static void credit_run(const RolloutTokens& tokens, std::size_t begin, std::size_t end,
+                         double gamma, double lambda, const TokenCredits& credits) {
+    kernels::GaeState<double> next;
+    for (std::size_t t = end; t-- > begin;) {
+      const double reward = t + 1 == end ? tokens.advantage : 0.0;
+      next = kernels::gae_step(next, tokens.value[t], reward, gamma, lambda);
+      credits.advantage[t] = next.advantage;
+      credits.value_target[t] = next.advantage + next.value;
+    }
+  }
+};
+
+/// The same with every segment an episode of its own that earns the rollout's reward at its end.
+struct SegmentGae {
+  static constexpr bool compares_group = false;
+  static constexpr bool uses_values = true;
+  double gamma = 1.0;
+  double lambda = 1.0;
+
+  void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
+                std::span<double> advantages) const {
+    RawReward{}.estimate(rewards, group_begin, advantages);
+  }
+  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
+    for (std::size_t s = 0; s + 1 < tokens.segment_begin.size(); ++s)
+      Gae::credit_run(tokens, tokens.segment_begin[s], tokens.segment_begin[s + 1], gamma, lambda,
+                      credits);
+  }
+};
+
+/// Advantages that reach across segments: those of SegmentGae with lambda_s, times
+/// (gamma lambda_s)^n for n trained tokens in later segments; lambda_s = 1 - 1 / (length_scale L_s)
+/// for a segment of L_s trained tokens, at least 0. Value targets are those of SegmentGae.
+///
+/// Source: "CompactionRL" (public notes of the method; no code was published to compare with).
+struct CrossSegmentGae {
+  static constexpr bool compares_group = false;
+  static constexpr bool uses_values = true;
+  double gamma = 1.0;
+  double length_scale = 1.5;
+
+  void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
+                std::span<double> advantages) const {
+    RawReward{}.estimate(rewards, group_begin, advantages);
+  }
+  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
+    for (std::size_t s = 0; s + 1 < tokens.segment_begin.size(); ++s) {
+      const std::size_t begin = tokens.segment_begin[s], end = tokens.segment_begin[s + 1];
+      if (begin == end) continue;
+      const double lambda =
+          std::max(0.0, 1.0 - 1.0 / (length_scale * static_cast<double>(end - begin)));
+      Gae::credit_run(tokens, begin, end, gamma, lambda, credits);
+      const double reach = std::pow(gamma * lambda, static_cast<double>(tokens.size() - end));
+      for (std::size_t t = begin; t < end; ++t) credits.advantage[t] *= reach;
+    }
+  }
+};
+
+/// Another estimator's advantage minus coefficient times the k1 divergence from the reference
+/// policy of this and all later trained tokens: the penalty is part of the reward, not of the loss.
+/// Source: Hu et al., "REINFORCE++", 2025 (2501.03262), eq. 8.
 template <AdvantageEstimator Estimator>
-struct Whitened {
-  static constexpr bool whitens = true;
+struct KlInReward {
   static constexpr bool compares_group = dualagent::compares_group<Estimator>();
+  static constexpr bool uses_reference = true;
+  double coefficient = 0.01;
   Estimator estimator = {};
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     estimator.estimate(rewards, group_begin, advantages);
+  }
+  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
+    double to_go = tokens.advantage;
+    for (std::size_t t = tokens.size(); t-- > 0;) {
+      to_go -= coefficient * kernels::kl1(tokens.reference_log_ratio[t]);
+      credits.advantage[t] = to_go;
+    }
+  }
+};
+
+/// Another estimator's advantages, whitened over all trained tokens of all ranks: mean 0, unbiased
+/// variance 1 (1e-8 is added to it).
+///
+/// `Whitened<RawReward>` is REINFORCE++ without its penalty, `Whitened<GroupCentered>` its form
+/// with a baseline, `Whitened<Gae>` what PPO uses. Source: Hu et al., "REINFORCE++", 2025
+/// (2501.03262), eq. 9 and 12.
+template <AdvantageEstimator Estimator>
+struct Whitened {
+  static constexpr bool whitens = true;
+  static constexpr bool compares_group = dualagent::compares_group<Estimator>();
+  static constexpr bool uses_values = dualagent::uses_values<Estimator>();
+  static constexpr bool uses_reference = dualagent::uses_reference<Estimator>();
+  Estimator estimator = {};
+  void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
+                std::span<double> advantages) const {
+    estimator.estimate(rewards, group_begin, advantages);
+  }
+  void credit_tokens(const RolloutTokens& tokens,
+                     const TokenCredits& credits) const requires CreditsTokens<Estimator> {
+    estimator.credit_tokens(tokens, credits);
   }
 };
 

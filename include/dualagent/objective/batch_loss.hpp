@@ -14,6 +14,18 @@
 
 namespace dualagent {
 
+/// Whether an objective has a critic.
+template <class O>
+consteval bool needs_critic() {
+  return uses_values<decltype(O::advantage)>() || trains_critic<decltype(O::regularizer)>();
+}
+
+/// Whether an objective needs the log-probabilities of a frozen copy of the model.
+template <class O>
+consteval bool needs_reference_policy() {
+  return uses_reference<decltype(O::advantage)>() || needs_reference<decltype(O::regularizer)>();
+}
+
 /// Whether an objective needs the present log-probabilities of a whole segment before it can
 /// differentiate the loss of one of its tokens: one more forward pass.
 template <class O>
@@ -43,22 +55,38 @@ class BatchLoss {
     for (std::size_t row = 0; row < batch.rows(); ++row) prepare_row(batch, row, log_prob);
   }
 
+  /// Sum of the importance weights of all trained tokens, after `prepare`.
+  double sum_of_corrections(const PackedBatch& batch) const {
+    double sum = 0;
+    for (std::size_t t = 0; t < batch.size(); ++t)
+      if (kernels::is_trained(batch.loss_weight[t])) sum += correction_[t];
+    return sum;
+  }
+  /// Multiplies all importance weights, for corrections that are normalised over the minibatch.
+  void scale_corrections(double factor) {
+    for (double& weight : correction_) weight *= factor;
+  }
+
   /// Loss and derivatives of one trained token, before its loss weight.
   /// Errors: Error that names rollout and token when the loss or a derivative is not finite.
-  kernels::TokenGradient<double> token(const PackedBatch& batch, std::size_t t, double log_prob,
-                                       double entropy) const {
-    const TokenTerms<double> terms{.log_prob = log_prob,
-                                   .entropy = entropy,
+  kernels::TokenGradient<double> token(const PackedBatch& batch, std::size_t t,
+                                       const TokenPrediction& now) const {
+    const TokenTerms<double> terms{.log_prob = now.log_prob,
+                                   .entropy = now.entropy,
+                                   .value = now.value,
                                    .old_log_prob = batch.old_log_prob[t],
                                    .reference_log_prob = batch.reference_log_prob[t],
                                    .advantage = batch.advantage[t],
-                                   .sequence_log_ratio = sequence_log_ratio_[t]};
+                                   .sequence_log_ratio = sequence_log_ratio_[t],
+                                   .old_value = batch.old_value[t],
+                                   .value_target = batch.value_target[t]};
     const double weight = correction_[t];
     const auto loss = [&]<class S>(const TokenTerms<S>& at) {
       return S(weight) * objective_.loss(at) + objective_.regularizer(at);
     };
     const kernels::TokenGradient<double> gradient = differentiate(loss, terms);
-    if (!std::isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy))
+    if (!std::isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy +
+                       gradient.d_value))
       throw_not_finite(batch, t, terms, gradient);
     return gradient;
   }

@@ -50,6 +50,15 @@ consteval bool needs_policy_log_ratio() {
     return false;
 }
 
+/// Whether a correction's weights are divided by their mean over the minibatch.
+template <class C>
+consteval bool normalizes_batch() {
+  if constexpr (requires { C::normalizes_batch; })
+    return C::normalizes_batch;
+  else
+    return false;
+}
+
 /// A correction that may be multiplied with others.
 template <class C>
 concept CombinableCorrection = ImportanceCorrection<C> && C::is_correction;
@@ -143,6 +152,19 @@ template <CombinableCorrection A, CombinableCorrection B>
 constexpr CorrectionProduct<A, B> operator*(const A& a, const B& b) {
   return {a, b};
 }
+
+/// Another correction whose weights are divided by their mean over all trained tokens of the
+/// minibatch, of all ranks, so that it changes the tokens' shares but not the step's size. A
+/// minibatch whose weights are all 0 stays 0.
+/// Source: slime, `examples/train_infer_mismatch_helper/mis.py`, batch normalisation.
+template <ImportanceCorrection Correction>
+struct BatchNormalized {
+  static constexpr bool normalizes_batch = true;
+  static constexpr bool needs_sampler_log_probs = dualagent::needs_sampler_log_probs<Correction>();
+  static constexpr bool needs_policy_log_ratio = dualagent::needs_policy_log_ratio<Correction>();
+  Correction correction = {};
+  double weight(const CorrectionTerms& t) const { return correction.weight(t); }
+};
 
 /// Masked importance sampling: truncated token weights, segments far off rejected.
 using MaskedIs = CorrectionProduct<TruncatedIs, GeometricRejection>;

@@ -65,6 +65,10 @@ consteval bool check_objective() {
       TokenLoss<decltype(O::regularizer)>,
       "dualagent: a Regularizer needs 'template <class S> S operator()(const TokenTerms<S>&) "
       "const'; see docs/objectives.md#regularizers");
+  static_assert(
+      uses_values<decltype(O::advantage)>() == trains_critic<decltype(O::regularizer)>(),
+      "dualagent: a critic needs both, an estimator that uses its values (Gae, SegmentGae, "
+      "CrossSegmentGae) and the regularizer that trains it (ValueLoss)");
   if constexpr (requires { decltype(O::aggregation)::unit; })
     static_assert(!uses_sequence_ratio<decltype(O::loss)>() ||
                       decltype(O::aggregation)::unit != AggregationUnit::token,

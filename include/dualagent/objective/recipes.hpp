@@ -42,14 +42,24 @@ struct Rloo : Objective<LeaveOneOut, PolicyGradient, FixedLength> {
   constexpr Rloo() { aggregation.max_tokens = 1; }
 };
 
-/// Rewards whitened over the global batch, no critic and no group.
-/// Source: Hu et al., "REINFORCE++", 2025, eq. 9; its KL reward is left out.
-struct ReinforcePlusPlus : Objective<Whitened<RawReward>, ClipLoss, GlobalTokenMean> {
+/// Rewards minus the divergence from the reference policy to come, whitened over the global batch;
+/// no critic and no group.
+/// Source: Hu et al., "REINFORCE++", 2025, eq. 8 and 9.
+struct ReinforcePlusPlus : Objective<Whitened<KlInReward<RawReward>>, ClipLoss, GlobalTokenMean> {
   constexpr ReinforcePlusPlus() { loss = {.clip_low = 0.2, .clip_high = 0.2}; }
 };
-/// The same, with the group's mean taken off before whitening (eq. 12).
+/// The group's mean is taken off the rewards before whitening (eq. 12); its penalty is
+/// KlPenalty<K2>.
 struct ReinforcePlusPlusBaseline : Objective<Whitened<GroupCentered>, ClipLoss, GlobalTokenMean> {
   constexpr ReinforcePlusPlusBaseline() { loss = {.clip_low = 0.2, .clip_high = 0.2}; }
+};
+
+/// Proximal policy optimisation with a critic: the model needs a value head
+/// (`model.with_value_head()`), which shares the transformer and its learning rate.
+/// Source: Schulman et al., "Proximal policy optimization", 2017, eq. 7 and 9, without eq. 9's
+/// entropy bonus; whitened advantages and the clipped value loss are its implementation's.
+struct Ppo : Objective<Whitened<Gae>, ClipLoss, GlobalTokenMean, NoCorrection, ValueLoss> {
+  constexpr Ppo() { loss = {.clip_low = 0.2, .clip_high = 0.2}; }
 };
 
 }  // namespace dualagent

@@ -14,6 +14,16 @@ consteval bool needs_reference() {
     return false;
 }
 
+/// Whether a regularizer trains the critic: the trainer then fills `t.old_value` and
+/// `t.value_target`, and the model must have a value head.
+template <class R>
+consteval bool trains_critic() {
+  if constexpr (requires { R::trains_critic; })
+    return R::trains_critic;
+  else
+    return false;
+}
+
 /// A token loss that may be added to others with `+`; it is marked by
 /// `static constexpr bool is_regularizer = true`. No importance correction is applied to it.
 template <class R>
@@ -89,12 +99,27 @@ struct EntropyBonus {
   }
 };
 
+/// coefficient * the clipped value loss of the critic; see kernels::clipped_value_loss.
+struct ValueLoss {
+  static constexpr bool is_regularizer = true;
+  static constexpr bool trains_critic = true;
+  double coefficient = 0.5;
+  double clip = 0.2;  ///< how far the critic may move in one step; > 0
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    return S(coefficient) *
+           kernels::clipped_value_loss(t.value, t.old_value, t.value_target, S(clip));
+  }
+};
+
 /// Both: `KlPenalty<K3>{0.001} + EntropyBonus{0.01}`.
 template <Regularizer A, Regularizer B>
 struct RegularizerSum {
   static constexpr bool is_regularizer = true;
   static constexpr bool needs_reference =
       dualagent::needs_reference<A>() || dualagent::needs_reference<B>();
+  static constexpr bool trains_critic =
+      dualagent::trains_critic<A>() || dualagent::trains_critic<B>();
   A first;
   B second;
   template <class S>

@@ -10,7 +10,7 @@ using kernels::differentiate;
 using kernels::TokenTerms;
 
 /// The scalar that a token loss is called with: a number with its derivatives.
-using LossScalar = kernels::Dual<double, 2>;
+using LossScalar = kernels::Dual<double, 3>;
 
 /// The loss of one trained token, written once as a function of its terms.
 ///

@@ -25,6 +25,9 @@ struct PackedBatch {
   std::vector<float> old_log_prob;        // [T] of the policy at the beginning of the step, nats
   std::vector<float> reference_log_prob;  // [T] of the frozen reference policy, nats
   std::vector<float> advantage;           // [T]
+  std::vector<float> old_value;           // [T] of the critic at the beginning of the step
+  std::vector<float> value_target;        // [T] what the critic should have said
+  std::vector<AgentRole> agent;           // [T] who made the token
   std::vector<std::uint32_t> rollout;     // [R] index of the row's rollout, for error messages
   float temperature = 1.0F;               // of the trained distribution; > 0
 
@@ -45,6 +48,9 @@ struct PackedBatch {
     old_log_prob.clear();
     reference_log_prob.clear();
     advantage.clear();
+    old_value.clear();
+    value_target.clear();
+    agent.clear();
     rollout.clear();
   }
 
@@ -59,21 +65,54 @@ struct PackedBatch {
     old_log_prob.resize(tokens.size(), 0.0F);
     reference_log_prob.resize(tokens.size(), 0.0F);
     advantage.resize(tokens.size(), 0.0F);
+    old_value.resize(tokens.size(), 0.0F);
+    value_target.resize(tokens.size(), 0.0F);
+    agent.resize(tokens.size(), AgentRole::answerer);
     row_begin.push_back(tokens.size());
     rollout.push_back(rollout_index);
     return begin;
   }
+
+  /// Appends a copy of one row of another batch, all columns. Returns the index of its first token.
+  std::size_t append_row_of(const PackedBatch& other, std::size_t row) {
+    const std::size_t begin = tokens.size();
+    const auto copy = [&](auto& to, const auto& from) {
+      to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(other.row_begin[row]),
+                from.begin() + static_cast<std::ptrdiff_t>(other.row_begin[row + 1]));
+    };
+    copy(tokens, other.tokens);
+    copy(loss_weight, other.loss_weight);
+    copy(sampler_log_prob, other.sampler_log_prob);
+    copy(old_log_prob, other.old_log_prob);
+    copy(reference_log_prob, other.reference_log_prob);
+    copy(advantage, other.advantage);
+    copy(old_value, other.old_value);
+    copy(value_target, other.value_target);
+    copy(agent, other.agent);
+    row_begin.push_back(tokens.size());
+    rollout.push_back(other.rollout[row]);
+    return begin;
+  }
+};
+
+/// What a model says of one trained token.
+struct TokenPrediction {
+  double log_prob = 0;  ///< nats, at the batch's temperature
+  double entropy = 0;   ///< nats, of the distribution that the token was drawn from
+  double value = 0;     ///< of the critic before the token; 0 without a value head
 };
 
 /// What a forward pass found for each trained token; 0 at masked ones. [T] each.
 struct TokenOutputs {
   std::vector<double> log_prob;  // nats, at the batch's temperature
   std::vector<double> entropy;   // nats, of the distribution that the token was drawn from
+  std::vector<double> value;     // of the critic before the token; 0 without a value head
   std::vector<double> loss;      // value of the token's loss, before loss_weight
 
   void resize(std::size_t tokens) {
     log_prob.assign(tokens, 0.0);
     entropy.assign(tokens, 0.0);
+    value.assign(tokens, 0.0);
     loss.assign(tokens, 0.0);
   }
 };

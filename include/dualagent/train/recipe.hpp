@@ -1,14 +1,19 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <type_traits>
 
+#include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/objective/recipes.hpp"
 #include "dualagent/summary/view.hpp"
 
 namespace dualagent {
 
 /// What is optimised, and on which tokens: an objective and a training view.
+///
+/// A recipe may say `static constexpr std::size_t group_size`, the rollouts of one task that it is
+/// made for; TrainerOptions then need not.
 template <class Objective, class View = AllSegments>
 struct Recipe {
   Objective objective = {};
@@ -30,6 +35,11 @@ consteval bool check_recipe() {
         "dualagent: an advantage estimator with one entry per segment counts a rollout as often "
         "as this view trains segments of it; compare rollouts (StatisticsUnit::rollout) or train "
         "one segment (FinalSegment)");
+  if constexpr (requires { R::group_size; })
+    static_assert(
+        R::group_size >= (compares_group<Estimator>() ? 2 : 1),
+        "dualagent: this recipe's advantage estimator compares the rollouts of a group, but "
+        "its group_size is 1; use groups of at least 2, or Whitened<RawReward>");
   return true;
 }
 
@@ -52,25 +62,35 @@ consteval bool check_recipe_for() {
       "dualagent: this importance correction needs the sampler's log-probabilities, but "
       "the model backend reports none; use NoCorrection or OffPolicyMask");
   static_assert(
-      !needs_reference<decltype(ObjectiveOf::regularizer)>() ||
+      !needs_reference_policy<ObjectiveOf>() ||
           requires(const Model& m) {
             { m.copy() } -> std::same_as<Model>;
           },
       "dualagent: a KL penalty needs a frozen copy of the model; give the backend "
       "'Model copy() const', or use no KlPenalty");
+  static_assert(
+      !needs_critic<ObjectiveOf>() ||
+          requires(const Model& m) {
+            { m.has_value_head() } -> std::same_as<bool>;
+          },
+      "dualagent: this objective needs a critic, but the model backend has no 'bool "
+      "has_value_head() const'; use an estimator that compares groups");
   return true;
 }
 
 /// Every segment and every summary, the group's z-score over rollouts copied to all of them, token
 /// mean; unfinished rollouts are masked but stay in the statistics.
 /// Source: "SUPO", 2025 (2510.06727).
-using Supo = Recipe<Dapo, FinishedOnly<AllSegments>>;
+struct Supo : Recipe<Dapo, FinishedOnly<AllSegments>> {
+  static constexpr std::size_t group_size = 8;
+};
 
 /// Every segment, advantages not divided by the standard deviation, token mean, KL penalty k3.
 /// Source: Yu et al., "MemAgent", 2025 (2507.02259), and its published configuration.
 struct MemAgent
     : Recipe<Objective<GroupCentered, ClipLoss, GlobalTokenMean, NoCorrection, KlPenalty<K3>>,
              AllSegments> {
+  static constexpr std::size_t group_size = 16;
   constexpr MemAgent() {
     objective.loss = {.clip_low = 0.2, .clip_high = 0.2};
     objective.regularizer.coefficient = 0.001;
@@ -79,12 +99,25 @@ struct MemAgent
 
 /// The Answerer's turns in all segments; the Summarizer is not trained.
 /// Source: "ReSum", 2025 (2509.13313).
-using ResumGrpo = Recipe<Grpo, AnswererOnly>;
+struct ResumGrpo : Recipe<Grpo, AnswererOnly> {
+  static constexpr std::size_t group_size = 8;
+};
+
+/// PPO with a critic on every segment and every summary, one rollout per task, advantages that
+/// reach across segments, token mean. The model needs a value head.
+/// Source: "CompactionRL" (public notes of the method).
+struct CompactionPpo
+    : Recipe<
+          Objective<Whitened<CrossSegmentGae>, ClipLoss, GlobalTokenMean, NoCorrection, ValueLoss>,
+          AllSegments> {
+  static constexpr std::size_t group_size = 1;
+  constexpr CompactionPpo() { objective.loss = {.clip_low = 0.2, .clip_high = 0.2}; }
+};
 
 /// The reference system's recipe for its Answerer: the continuation of the last summary only, clip
-/// 0.2/0.28, no KL, mean over rollouts; its groups have 8 rollouts and its reward is
-/// ReferenceSystemReward.
+/// 0.2/0.28, no KL, mean over rollouts; its reward is ReferenceSystemReward.
 struct ReferenceSystem : Recipe<Objective<GroupNormalized, ClipLoss, RolloutMean>, FinalSegment> {
+  static constexpr std::size_t group_size = 8;
   constexpr ReferenceSystem() { objective.loss = {.clip_low = 0.2, .clip_high = 0.28}; }
 };
 

@@ -67,8 +67,8 @@ class SupervisedTrainer {
   void load(const StoredCheckpoint& checkpoint) { updater_.load(checkpoint, "model0"); }
 
  private:
-  static TokenLossGradient cross_entropy(std::size_t, double log_prob, double) {
-    return differentiate(CrossEntropy{}, TokenTerms<double>{.log_prob = log_prob});
+  static TokenLossGradient cross_entropy(std::size_t, const TokenPrediction& now) {
+    return differentiate(CrossEntropy{}, TokenTerms<double>{.log_prob = now.log_prob});
   }
 
   WeightUpdater<Model> updater_;

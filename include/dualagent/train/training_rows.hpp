@@ -65,6 +65,7 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
       batch.sampler_log_prob[row + i] = context.log_probs()[i];
       batch.old_log_prob[row + i] = context.log_probs()[i];
       batch.advantage[row + i] = options.advantage;
+      batch.agent[row + i] = span.agent;
     }
   }
 }

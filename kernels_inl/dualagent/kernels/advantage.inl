@@ -31,4 +31,22 @@ DUALAGENT_HD constexpr T leave_one_out(T reward, const MomentsState<T>& group) {
                             : T{0};
 }
 
+/// Advantage and value of a token, as the token before it needs them.
+template <class T>
+struct GaeState {
+  T advantage{};
+  T value{};  ///< 0 after the last token
+};
+
+/// One step backwards of generalised advantage estimation: delta = reward + gamma V' - V,
+/// A = delta + gamma lambda A'. Given tokens are passed over: they carry V' and A' unchanged.
+/// Source: Schulman et al., "High-dimensional continuous control using generalized advantage
+/// estimation", 2016, eq. 16.
+template <class T>
+DUALAGENT_HD constexpr GaeState<T> gae_step(const GaeState<T>& next, T value, T reward, T gamma,
+                                            T lambda) {
+  const T delta = reward + gamma * next.value - value;
+  return {delta + gamma * lambda * next.advantage, value};
+}
+
 }  // namespace dualagent::kernels

@@ -12,10 +12,13 @@ template <class S>
 struct TokenTerms {
   S log_prob{};            ///< of the token now
   S entropy{};             ///< of the distribution that the token is drawn from now
+  S value{};               ///< of the critic before the token, now; 0 where there is none
   S old_log_prob{};        ///< at sampling; constant
   S reference_log_prob{};  ///< of the frozen reference policy; constant, 0 where there is none
   S advantage{};           ///< constant
   S sequence_log_ratio{};  ///< mean of log_prob - old_log_prob over the segment; constant
+  S old_value{};           ///< of the critic at the beginning of the step; constant
+  S value_target{};        ///< what the critic should have said; constant
 };
 
 /// Value of one token's loss and its partial derivatives.
@@ -24,19 +27,21 @@ struct TokenGradient {
   T value{};
   T d_log_prob{};
   T d_entropy{};
+  T d_value{};
 };
 
-/// Evaluates a token loss and differentiates it with respect to log-probability and entropy.
+/// Evaluates a token loss and differentiates it with respect to log-probability, entropy and value.
 ///
 /// `loss` is called once with dual numbers: `template <class S> S operator()(const
 /// TokenTerms<S>&)`.
 template <class Loss, class T>
 DUALAGENT_HD constexpr TokenGradient<T> differentiate(const Loss& loss, const TokenTerms<T>& at) {
-  using D = Dual<T, 2>;
-  const D result = loss(TokenTerms<D>{variable<T, 2>(at.log_prob, 0), variable<T, 2>(at.entropy, 1),
-                                      D(at.old_log_prob), D(at.reference_log_prob), D(at.advantage),
-                                      D(at.sequence_log_ratio)});
-  return {result.value, result.d[0], result.d[1]};
+  using D = Dual<T, 3>;
+  const D result = loss(TokenTerms<D>{
+      variable<T, 3>(at.log_prob, 0), variable<T, 3>(at.entropy, 1), variable<T, 3>(at.value, 2),
+      D(at.old_log_prob), D(at.reference_log_prob), D(at.advantage), D(at.sequence_log_ratio),
+      D(at.old_value), D(at.value_target)});
+  return {result.value, result.d[0], result.d[1], result.d[2]};
 }
 
 /// Log-ratios are bounded to +- this many nats, so that ratios stay finite; the derivative is 0
@@ -105,6 +110,18 @@ template <class S>
 DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t) {
   return stop_gradient(exp(bounded_log_ratio(t.sequence_log_ratio))) *
          exp(t.log_prob - stop_gradient(t.log_prob));
+}
+
+/// max((V - G)^2, (clamp(V, V_old - clip, V_old + clip) - G)^2) / 2 for the target G.
+///
+/// Kinks: where both are equal, and at V = V_old +- clip, the derivative is that of V.
+/// Source: Schulman et al.'s PPO implementation, 2017 (`baselines`, `vfloss`).
+template <class S>
+DUALAGENT_HD constexpr S clipped_value_loss(const S& value, const S& old_value, const S& target,
+                                            const S& clip) {
+  const S error = value - target;
+  const S near = clamp(value, old_value - clip, old_value + clip) - target;
+  return S(0.5) * max(error * error, near * near);
 }
 
 /// Estimators of KL(pi || pi_reference) from one sampled token; d = log pi - log pi_reference,
