@@ -132,8 +132,10 @@ void credit(const Golden& golden, const Estimator& estimator, PackedBatch& batch
       segment_begin.push_back(tokens.size());
     }
     std::vector<double> credited(tokens.size(), advantages[i]), targets(tokens.size());
-    if constexpr (CreditsTokens<Estimator>)
-      estimator.credit_tokens({advantages[i], values, {}, segment_begin}, {credited, targets});
+    if constexpr (CreditsTokens<Estimator>) {
+      const std::vector<double> rollouts = credited;
+      estimator.credit_tokens({rollouts, values, {}, segment_begin}, {credited, targets});
+    }
     for (std::size_t k = 0; k < tokens.size(); ++k) {
       batch.advantage[tokens[k]] = static_cast<float>(credited[k]);
       batch.value_target[tokens[k]] = static_cast<float>(targets[k]);

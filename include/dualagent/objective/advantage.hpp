@@ -19,7 +19,9 @@ enum class StatisticsUnit : std::uint8_t { rollout, segment };
 /// The trained tokens of one rollout, over all its segments, in the order in which they were
 /// sampled.
 struct RolloutTokens {
-  double advantage = 0;                         ///< the rollout's, from `estimate`
+  /// [T] the rollout's, from `estimate`: one number, except where summary forks give the tokens
+  /// from a summary on another one.
+  std::span<const double> advantage;
   std::span<const double> value;                ///< [T] of the critic, at the step's beginning
   std::span<const double> reference_log_ratio;  ///< [T] log pi_old - log pi_reference
   std::span<const std::size_t> segment_begin;   ///< [S + 1] first token of each segment
@@ -175,7 +177,7 @@ struct Gae {
                          double gamma, double lambda, const TokenCredits& credits) {
     kernels::GaeState<double> next;
     for (std::size_t t = end; t-- > begin;) {
-      const double reward = t + 1 == end ? tokens.advantage : 0.0;
+      const double reward = t + 1 == end ? tokens.advantage[t] : 0.0;
       next = kernels::gae_step(next, tokens.value[t], reward, gamma, lambda);
       credits.advantage[t] = next.advantage;
       credits.value_target[t] = next.advantage + next.value;
@@ -243,10 +245,11 @@ struct KlInReward {
     estimator.estimate(rewards, group_begin, advantages);
   }
   void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
-    double to_go = tokens.advantage;
+    double penalty = 0;
     for (std::size_t t = tokens.size(); t-- > 0;) {
-      to_go -= coefficient * kernels::kl1(tokens.reference_log_ratio[t]);
-      credits.advantage[t] = to_go;
+      penalty += coefficient * std::clamp(tokens.reference_log_ratio[t], -kernels::kLogRatioBound,
+                                          kernels::kLogRatioBound);
+      credits.advantage[t] = tokens.advantage[t] - penalty;
     }
   }
 };

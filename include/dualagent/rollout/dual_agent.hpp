@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,7 +40,8 @@ Turn parse_turn(const Dialect& dialect, std::span<const Token> tokens, const Rol
 /// The dual-agent protocol: the Answerer takes turns; once its context is overlong, the Summarizer
 /// compresses it and the Answerer goes on from what the rewriter keeps.
 ///
-/// `protocol`, and the task behind `desk`, must outlive the episode.
+/// A fork begins with the summary. `protocol`, and the task behind `desk`, must outlive the
+/// episode.
 template <class Protocol>
 Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
   const auto& dialect = protocol.dialect;
@@ -49,38 +51,43 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
   const std::size_t max_calls =
       std::min(limits.max_calls, desk.task().max_calls.value_or(limits.max_calls));
 
-  Context opening;
-  opening.append(Provenance::prompt, dialect.prompt(desk.task()));
-  desk.open(std::move(opening));
+  bool overlong = desk.rollout().fork.has_value();
+  if (!overlong) {
+    Context opening;
+    opening.append(Provenance::prompt, dialect.prompt(desk.task()));
+    desk.open(std::move(opening));
+  }
 
   for (;;) {
-    if (desk.room() == 0) co_return desk.finish(RolloutStatus::truncated, "context limit");
-    if (desk.rollout().turns == limits.max_turns)
-      co_return desk.finish(RolloutStatus::truncated, "turn limit");
-    const Generation& turn = co_await desk.answer(turn_stop);
-    if (detail::was_cut(turn.finish))
-      co_return desk.finish(RolloutStatus::truncated,
-                            desk.room() == 0 ? "context limit" : "turn too long");
+    if (!overlong) {
+      if (desk.room() == 0) co_return desk.finish(RolloutStatus::truncated, "context limit");
+      if (desk.rollout().turns == limits.max_turns)
+        co_return desk.finish(RolloutStatus::truncated, "turn limit");
+      const Generation& turn = co_await desk.answer(turn_stop);
+      if (detail::was_cut(turn.finish))
+        co_return desk.finish(RolloutStatus::truncated,
+                              desk.room() == 0 ? "context limit" : "turn too long");
 
-    Turn parsed = detail::parse_turn(dialect, turn.sampled.tokens(), desk.rollout());
-    if (const auto* answer = std::get_if<Answer>(&parsed))
-      co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
-    if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {
-      const std::optional<std::vector<Token>> correction = dialect.correction(*malformed);
-      if (!correction)
-        co_return desk.finish(RolloutStatus::finished, "malformed turn: " + malformed->reason);
-      desk.give(Provenance::observation, *correction);
-    } else {
-      auto& calls = std::get<std::vector<ToolCall>>(parsed);
-      if (desk.rollout().calls + calls.size() > max_calls)
-        co_return desk.finish(RolloutStatus::truncated, "call limit");
-      const std::vector<ToolResult>& results = co_await desk.call(std::move(calls));
-      desk.give(Provenance::observation, dialect.observation(detail::texts_of(results)));
+      Turn parsed = detail::parse_turn(dialect, turn.sampled.tokens(), desk.rollout());
+      if (const auto* answer = std::get_if<Answer>(&parsed))
+        co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
+      if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {
+        const std::optional<std::vector<Token>> correction = dialect.correction(*malformed);
+        if (!correction)
+          co_return desk.finish(RolloutStatus::finished, "malformed turn: " + malformed->reason);
+        desk.give(Provenance::observation, *correction);
+      } else {
+        auto& calls = std::get<std::vector<ToolCall>>(parsed);
+        if (desk.rollout().calls + calls.size() > max_calls)
+          co_return desk.finish(RolloutStatus::truncated, "call limit");
+        const std::vector<ToolResult>& results = co_await desk.call(std::move(calls));
+        desk.give(Provenance::observation, dialect.observation(detail::texts_of(results)));
+      }
     }
 
     const ContextStatus status{desk.context().size(), limits.max_context_tokens,
                                count_turns(desk.context()), desk.rollout().summaries};
-    if (!protocol.trigger.should_summarize(status)) continue;
+    if (!std::exchange(overlong, false) && !protocol.trigger.should_summarize(status)) continue;
 
     std::vector<Token> presented;
     if constexpr (decltype(protocol.rewriter)::summary_use == SummaryUse::required) {

@@ -92,6 +92,33 @@ class EpisodeDesk {
     rollout_.member = member;
   }
 
+  /// Goes on where `source` asked for its summary number `summary`, with its history as given.
+  /// Errors: Error when `source` has asked for fewer summaries.
+  EpisodeDesk(const Task& task, const Rollout& source, std::size_t summary, std::size_t member,
+              SummaryWindow window, std::size_t max_context_tokens)
+      : EpisodeDesk(task, source.group, member, window, max_context_tokens) {
+    if (summary >= source.summary_requests.size())
+      throw Error("a fork wants summary " + std::to_string(summary) +
+                      " of a rollout that asked for " +
+                      std::to_string(source.summary_requests.size()),
+                  "task '" + task.id + "'", "Fork at one of Rollout::summary_requests");
+    const SummaryRequest& at = source.summary_requests[summary];
+    for (std::size_t s = 0; s <= at.segment; ++s) {
+      const Segment& segment = source.segments[s];
+      const std::size_t tokens = s == at.segment ? at.position : segment.context.size();
+      rollout_.segments.push_back(
+          {segment.owner, segment.parent, copy_as_given(segment.context, tokens)});
+    }
+    current_ = at.segment;
+    rollout_.turns = at.turns;
+    rollout_.calls = at.calls;
+    rollout_.summaries = summary;
+    rollout_.summary_requests.assign(
+        source.summary_requests.begin(),
+        source.summary_requests.begin() + static_cast<std::ptrdiff_t>(summary));
+    rollout_.fork = ForkOrigin{source.member, summary};
+  }
+
   // For the episode.
 
   const Task& task() const { return *task_; }
@@ -125,9 +152,11 @@ class EpisodeDesk {
   /// window, sampled after `request` in it or in a window of its own.
   GenerationAwaiter summarize(std::span<const Token> request, const StopRule& stop) {
     ++rollout_.summaries;
+    rollout_.summary_requests.push_back(
+        {current_, context().size(), rollout_.turns, rollout_.calls});
     std::size_t segment = current_;
     if (window_ == SummaryWindow::separate) {
-      open_segment(AgentRole::summarizer, copy_as_given(context()));
+      open_segment(AgentRole::summarizer, copy_as_given(context(), context().size()));
       segment = rollout_.segments.size() - 1;
     }
     rollout_.segments[segment].context.append(Provenance::injected, request);
@@ -182,12 +211,6 @@ class EpisodeDesk {
     std::optional<std::size_t> parent;
     if (!rollout_.segments.empty()) parent = current_;
     rollout_.segments.push_back({owner, parent, std::move(context)});
-  }
-
-  static Context copy_as_given(const Context& source) {
-    Context copy;
-    for (const Span& span : source.spans()) append_copy(copy, source, span);
-    return copy;
   }
 
   GenerationAwaiter generate(WantsGeneration wanted, const StopRule& stop) {

@@ -29,11 +29,21 @@ struct RolloutSampling {
   SamplingOptions summarizer;
 };
 
+/// Which rollout to play: one that begins with its task, or a fork of another one.
+struct RolloutStart {
+  const Task* task = nullptr;
+  std::size_t group = 0;
+  std::size_t member = 0;
+  const Rollout* source = nullptr;  ///< of a fork: whose history
+  std::size_t summary = 0;          ///< of a fork: from which of the source's summary requests on
+};
+
 /// Plays many episodes at a time: whatever they wait for is gathered into batches, one decode batch
 /// per model, tools on worker threads.
 ///
-/// Determinism: a rollout depends on weights, task, `random` and its own index only. Which other
-/// episodes run beside it, and when a tool happens to answer, change nothing.
+/// Determinism: a rollout depends on weights, task, `random`, group and member only (a fork also on
+/// its source's history). Which other episodes run beside it, and when a tool happens to answer,
+/// change nothing.
 /// Errors: what a dialect, a rewriter or a backend throws ends `run` and leaves the models reset;
 /// `AbortRollout` from a tool aborts that rollout only.
 template <class Pairing, class Protocol>
@@ -51,14 +61,24 @@ class RolloutScheduler {
   std::vector<Rollout> run(std::span<const Task> tasks, std::size_t group_size,
                            const RolloutSampling& sampling, const RandomStream& random,
                            std::size_t first_group = 0) {
+    std::vector<RolloutStart> starts;
+    for (std::size_t i = 0; i < tasks.size() * group_size; ++i)
+      starts.push_back({&tasks[i / group_size], first_group + i / group_size, i % group_size});
+    return run(starts, sampling, random);
+  }
+
+  /// The given rollouts, in their order. No two may have the same group and member, or they draw
+  /// the same numbers.
+  std::vector<Rollout> run(std::span<const RolloutStart> starts, const RolloutSampling& sampling,
+                           const RandomStream& random) {
     live_.clear();
-    std::vector<Rollout> rollouts(tasks.size() * group_size);
+    std::vector<Rollout> rollouts(starts.size());
     std::size_t started = 0;
     const std::size_t most = std::max<std::size_t>(1, options_.max_live_episodes);
     try {
       while (started < rollouts.size() || !live_.empty()) {
         for (; started < rollouts.size() && live_.size() < most; ++started)
-          start(tasks[started / group_size], started, group_size, first_group, random);
+          live_.push_back(std::make_unique<Player>(started, protocol_, starts[started], random));
         for (auto& player : live_) serve(*player, sampling);
         collect(rollouts);
         if (!live_.empty()) advance();
@@ -73,12 +93,18 @@ class RolloutScheduler {
  private:
   /// One live episode.
   struct Player {
-    Player(std::size_t index_, const Protocol& protocol, const Task& task, std::size_t group,
-           std::size_t member, const RandomStream& random_)
+    Player(std::size_t index_, const Protocol& protocol, const RolloutStart& start,
+           const RandomStream& random_)
         : index(index_),
-          desk(task, group, member, Pairing::summary_window, protocol.limits.max_context_tokens),
+          desk(desk_for(start, protocol.limits.max_context_tokens)),
           episode(play_dual_agent(protocol, desk)),
-          random(random_) {}
+          random(random_.child(start.group).child(start.member)) {}
+    static EpisodeDesk desk_for(const RolloutStart& start, std::size_t max_context_tokens) {
+      constexpr SummaryWindow window = Pairing::summary_window;
+      if (start.source == nullptr)
+        return {*start.task, start.group, start.member, window, max_context_tokens};
+      return {*start.task, *start.source, start.summary, start.member, window, max_context_tokens};
+    }
     std::size_t index;
     EpisodeDesk desk;
     Episode episode;
@@ -89,14 +115,6 @@ class RolloutScheduler {
   };
 
   static constexpr SequenceId kSegmentsPerRollout = SequenceId{1} << 20;
-
-  void start(const Task& task, std::size_t index, std::size_t group_size, std::size_t first_group,
-             const RandomStream& random) {
-    const std::size_t group = first_group + index / group_size;
-    const std::size_t member = index % group_size;
-    live_.push_back(std::make_unique<Player>(index, protocol_, task, group, member,
-                                             random.child(group).child(member)));
-  }
 
   /// Lets the episode run until it waits for something that takes time, or ends.
   void serve(Player& player, const RolloutSampling& sampling) {

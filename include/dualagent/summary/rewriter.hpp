@@ -47,6 +47,14 @@ inline void append_copy(Context& target, const Context& source, const Span& span
   target.append(provenance, source.tokens(span), span.agent);
 }
 
+/// A copy in which nothing is trained, of the first `tokens` tokens, which end with a span.
+inline Context copy_as_given(const Context& source, std::size_t tokens) {
+  Context copy;
+  for (const Span& span : source.spans())
+    if (span.end() <= tokens) append_copy(copy, source, span);
+  return copy;
+}
+
 namespace detail {
 
 inline Context copy_prompt(const Context& old) {

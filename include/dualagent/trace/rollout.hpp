@@ -39,11 +39,28 @@ inline constexpr std::string_view to_string(RolloutStatus status) {
   return "unknown";
 }
 
+/// A moment at which a summary was asked for: the history so far, from which other summaries can be
+/// sampled.
+struct SummaryRequest {
+  std::size_t segment = 0;   ///< the Answerer's
+  std::size_t position = 0;  ///< tokens of that segment before the request
+  std::size_t turns = 0;     ///< taken so far
+  std::size_t calls = 0;     ///< made so far
+};
+
+/// Whose history a rollout goes on with, and from which of its summary requests.
+struct ForkOrigin {
+  std::size_t member = 0;   ///< of the same group
+  std::size_t summary = 0;  ///< index in that rollout's `summary_requests`
+};
+
 /// One logical attempt at a task: all its segments, one reward.
+///
+/// A fork begins with another rollout's history, all of it given, and samples the summary anew.
 struct Rollout {
   std::string task_id;
   std::size_t group = 0;   ///< index of the task in the batch; rollouts of one group share it
-  std::size_t member = 0;  ///< index within the group
+  std::size_t member = 0;  ///< index within the group; forks are numbered after the others
   RolloutStatus status = RolloutStatus::finished;
   std::string ending;  ///< why it ended: "answered", "malformed turn", "call limit", ...
   std::optional<std::string> answer;  ///< what the Answerer answered, if it did
@@ -51,7 +68,9 @@ struct Rollout {
   std::size_t turns = 0;              ///< Answerer turns over all segments
   std::size_t calls = 0;              ///< tool calls over all segments
   std::size_t summaries = 0;
-  std::vector<Segment> segments;  ///< in the order in which they were opened
+  std::vector<Segment> segments;                 ///< in the order in which they were opened
+  std::vector<SummaryRequest> summary_requests;  ///< [summaries]
+  std::optional<ForkOrigin> fork;                ///< none for a rollout that began with its task
 };
 
 /// Number of sampled tokens of a rollout, optionally of one agent only.

@@ -43,6 +43,15 @@ consteval bool check_recipe() {
   return true;
 }
 
+/// Rollouts of one task that a recipe is made for; 8 where it does not say.
+template <class R>
+consteval std::size_t group_size_of() {
+  if constexpr (requires { R::group_size; })
+    return R::group_size;
+  else
+    return 8;
+}
+
 /// Whether a backend reports the log-probabilities that it sampled with; a remote engine may not.
 /// `static constexpr bool reports_log_probs = false` says so.
 template <class Model>

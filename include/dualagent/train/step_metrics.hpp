@@ -1,9 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <vector>
 
+#include "dualagent/kernels/mask.inl"
+#include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/rollout.hpp"
 
 namespace dualagent {
@@ -17,6 +22,9 @@ struct StepMetrics {
   double aborted = 0;            ///< that left the statistics
   double truncated = 0;          ///< that met a limit
   double live_groups = 0;        ///< groups whose rewards differ
+  double replaced_groups = 0;    ///< played and dropped because their rewards were all equal
+  double forks = 0;              ///< of histories, not counted among the rollouts
+  double fork_reward_mean = 0;   ///< over forks that were not aborted
   double reward_mean = 0;        ///< over rollouts that were not aborted
   double answerer_tokens = 0;    ///< sampled by the Answerer, per rollout
   double summarizer_tokens = 0;  ///< per summary
@@ -56,6 +64,9 @@ struct StepMetrics {
     visit("aborted", aborted);
     visit("truncated", truncated);
     visit("live_groups", live_groups);
+    visit("replaced_groups", replaced_groups);
+    visit("forks", forks);
+    visit("fork_reward_mean", fork_reward_mean);
     visit("reward_mean", reward_mean);
     visit("answerer_tokens", answerer_tokens);
     visit("summarizer_tokens", summarizer_tokens);
@@ -89,6 +100,10 @@ struct RolloutSums {
   double summaries = 0;
   double turns = 0;
   double compression = 0;
+  double live_groups = 0;
+  double forks = 0;
+  double counted_forks = 0;  ///< that were not aborted
+  double fork_reward = 0;
 
   void add(const Rollout& rollout) {
     rollouts += 1;
@@ -103,7 +118,37 @@ struct RolloutSums {
       for (const Span& span : segment.context.spans()) add(span);
   }
 
+  void add_fork(const Rollout& rollout) {
+    forks += 1;
+    if (rollout.status == RolloutStatus::aborted) return;
+    counted_forks += 1;
+    fork_reward += rollout.reward;
+  }
+
   double counted() const { return rollouts - aborted; }
+
+  /// Adds all ranks' sums and writes them and their means.
+  template <class Collective>
+  void describe(Collective& collective, StepMetrics& metrics) const {
+    double all[] = {
+        rollouts, aborted,     truncated,   reward, answerer_tokens, summarizer_tokens, summaries,
+        turns,    compression, live_groups, forks,  counted_forks,   fork_reward};
+    collective.all_reduce_sum(std::span<double>(all));
+    const double answered = std::max(1.0, all[0] - all[1]);
+    const double summarized = std::max(1.0, all[6]);
+    metrics.rollouts = all[0];
+    metrics.aborted = all[1];
+    metrics.truncated = all[2];
+    metrics.reward_mean = all[3] / answered;
+    metrics.answerer_tokens = all[4] / answered;
+    metrics.summarizer_tokens = all[5] / summarized;
+    metrics.summaries = all[6] / answered;
+    metrics.turns = all[7] / answered;
+    metrics.compression = all[8] / summarized;
+    metrics.live_groups = all[9];
+    metrics.forks = all[10];
+    metrics.fork_reward_mean = all[12] / std::max(1.0, all[11]);
+  }
 
  private:
   void add(const Span& span) {
@@ -116,6 +161,51 @@ struct RolloutSums {
       summaries += 1;
       compression += static_cast<double>(span.begin) / size;
     }
+  }
+};
+
+/// Sums over trained tokens, minibatches and models of one step, on one rank.
+struct UpdateSums {
+  double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0;
+  double max_abs_log_ratio = 0;           // fresh minibatch only
+  double updates = 0, gradient_norm = 0;  // equal on all ranks
+
+  /// Adds one minibatch; `fresh` says that no update came before it in this step.
+  void add(const PackedBatch& batch, const TokenOutputs& outputs,
+           std::span<const double> d_log_prob, bool fresh) {
+    positions += static_cast<double>(batch.size());
+    for (std::size_t t = 0; t < batch.size(); ++t) {
+      if (!kernels::is_trained(batch.loss_weight[t])) continue;
+      const double log_ratio = outputs.log_prob[t] - static_cast<double>(batch.old_log_prob[t]);
+      const double from_sampler =
+          outputs.log_prob[t] - static_cast<double>(batch.sampler_log_prob[t]);
+      tokens += 1;
+      loss += outputs.loss[t];
+      entropy += outputs.entropy[t];
+      ratio += std::exp(log_ratio);
+      clipped += d_log_prob[t] == 0.0 ? 1 : 0;
+      if (fresh) max_abs_log_ratio = std::max(max_abs_log_ratio, std::abs(from_sampler));
+    }
+  }
+
+  /// Adds all ranks' sums and writes them and their means.
+  template <class Collective>
+  void describe(Collective& collective, StepMetrics& metrics) const {
+    double all[] = {tokens, positions, loss, entropy, ratio, clipped};
+    collective.all_reduce_sum(std::span<double>(all));
+    std::vector<double> largest(collective.size(), 0.0);
+    largest[collective.rank()] = max_abs_log_ratio;
+    collective.all_reduce_sum(std::span<double>(largest));
+    const double trained = std::max(1.0, all[0]);
+    metrics.updates = updates;
+    metrics.trained_tokens = all[0];
+    metrics.trained_positions = all[1];
+    metrics.loss = all[2] / trained;
+    metrics.entropy = all[3] / trained;
+    metrics.ratio_mean = all[4] / trained;
+    metrics.clip_fraction = all[5] / trained;
+    metrics.gradient_norm = gradient_norm / std::max(1.0, updates);
+    metrics.max_abs_log_ratio = *std::max_element(largest.begin(), largest.end());
   }
 };
 

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,21 +17,22 @@
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/random.hpp"
-#include "dualagent/kernels/mask.inl"
 #include "dualagent/objective/batch_loss.hpp"
-#include "dualagent/reward/reward.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
-#include "dualagent/train/training_rows.hpp"
+#include "dualagent/train/step_rollouts.hpp"
+#include "dualagent/train/step_rows.hpp"
 #include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
 
 struct TrainerOptions {
-  std::size_t group_size = 8;   ///< rollouts of one task
+  /// Rollouts of one task. If not set: what the recipe says, or 8.
+  std::optional<std::size_t> group_size = {};
   std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are dealt to them
   std::size_t epochs = 1;       ///< passes over the same rollouts
+  SummaryForks summary_forks = {};
   RolloutSampling sampling = {};
   UpdateOptions update = {};
   SchedulerOptions scheduler = {};
@@ -41,7 +41,7 @@ struct TrainerOptions {
 
 /// Trains a pair of agents with reinforcement learning on what was really sampled.
 ///
-/// One step: play `group_size` rollouts of each task, score them, compare them within their group,
+/// One step: play a group of rollouts of each task, score them, compare them within their group,
 /// and update every model of the pair on the tokens that the view selects.
 ///
 /// Several ranks: give every rank the same options, equal weights, the same tasks and its handle of
@@ -74,38 +74,42 @@ class Trainer {
         loss_(recipe_.objective),
         collective_(std::move(collective)),
         options_(std::move(options)),
+        group_size_(options_.group_size.value_or(group_size_of<Recipe>())),
         scheduler_(pairing, std::move(protocol), options_.scheduler),
         updaters_(make_updaters(pairing_, options_.update)),
-        references_(make_references<kHasReference>(pairing_)) {
-    if (options_.group_size == 0 || options_.minibatches == 0 || options_.epochs == 0)
-      throw Error("group_size, minibatches and epochs must be at least 1", "TrainerOptions");
-    if (compares_group<decltype(Recipe::objective.advantage)>() && options_.group_size < 2)
-      throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
-                  "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
+        references_(make_references<kHasReference>(pairing_)),
+        rollouts_(group_size_, options_.summary_forks),
+        members_(options_.minibatches) {
+    check_options();
   }
 
   /// One step on the given tasks, the same on every rank.
-  StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0) {
+  ///
+  /// Dynamic sampling: groups whose rewards are all equal teach nothing; each is replaced by a
+  /// group of the next task of `spare`, again and again until all groups differ or `spare` is used
+  /// up
+  /// (`StepMetrics::replaced_groups` says how many were used). Source: Yu et al., "DAPO", 2025,
+  /// section 3.2.
+  StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
+                   std::span<const Task> spare = {}) {
     const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
     StepMetrics metrics;
     metrics.step = step_;
     const auto start = std::chrono::steady_clock::now();
-    play(tasks, random.child(0));
-    estimate_advantages();
-    describe_rollouts(metrics);
+    metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
+    rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
-    whiten_advantages();
-    score_old_and_reference();
+    collect_rows();
     UpdateSums sums;
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      deal_minibatches(tasks.size(), random.child(1 + epoch));
+      rollouts_.deal(members_, random.child(1 + epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
         for_each_model(pairing_, [&](auto&, auto index) {
           update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
                  learning_rate_scale, sums);
         });
     }
-    describe_updates(metrics, sums);
+    sums.describe(collective_, metrics);
     const auto end = std::chrono::steady_clock::now();
     metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
     metrics.update_seconds = std::chrono::duration<double>(end - middle).count();
@@ -115,8 +119,12 @@ class Trainer {
 
   /// Number of steps done.
   std::size_t steps_done() const { return step_; }
+  /// Rollouts of one task.
+  std::size_t group_size() const { return group_size_; }
   /// This rank's rollouts of the last step, in order of group and member.
-  std::span<const Rollout> rollouts() const { return rollouts_; }
+  std::span<const Rollout> rollouts() const { return rollouts_.begun(); }
+  /// This rank's forks of them, in order of group.
+  std::span<const Rollout> forks() const { return rollouts_.forks(); }
   /// Plays tasks with the trainer's pair and protocol, e.g. for evaluation.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
@@ -151,23 +159,34 @@ class Trainer {
 
  private:
   using ObjectiveOf = decltype(Recipe::objective);
-  static constexpr bool kHasReference = needs_reference<decltype(ObjectiveOf::regularizer)>();
-  static constexpr bool kScoresOld = needs_sampler_log_probs<decltype(ObjectiveOf::correction)>();
-  /// Without a regularizer a rollout of advantage 0 has no gradient.
-  static constexpr bool kHasRegularizer =
+  using Estimator = std::remove_cvref_t<decltype(ObjectiveOf::advantage)>;
+  using Correction = std::remove_cvref_t<decltype(ObjectiveOf::correction)>;
+  static constexpr bool kHasCritic = needs_critic<ObjectiveOf>();
+  static constexpr bool kHasReference = needs_reference_policy<ObjectiveOf>();
+  static constexpr bool kScoresOld = needs_sampler_log_probs<Correction>();
+  /// Whether a rollout whose own advantage is 0 may still have a gradient.
+  static constexpr bool kAllTakePart =
+      CreditsTokens<Estimator> || whitens<Estimator>() ||
       !std::is_same_v<std::remove_cv_t<decltype(ObjectiveOf::regularizer)>, NoRegularizer>;
   static constexpr bool kAgentsApart = AggregatesAgentsApart<decltype(Recipe::view)>;
 
-  using Parts = std::array<double, 2>;                 // trained tokens of each part
-  using Origin = std::pair<std::size_t, std::size_t>;  // rollout, segment
-  using Scored = std::map<Origin, std::vector<float>>;
+  using Parts = std::array<double, 2>;  // trained tokens; one part, or one of each agent
 
-  /// Sums over trained tokens, minibatches and models of one step, on this rank.
-  struct UpdateSums {
-    double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0;
-    double max_abs_log_ratio = 0;           // of this rank, fresh minibatch only
-    double updates = 0, gradient_norm = 0;  // equal on all ranks
-  };
+  void check_options() const {
+    options_.summary_forks.validate();
+    if (group_size_ == 0 || options_.minibatches == 0 || options_.epochs == 0)
+      throw Error("group_size, minibatches and epochs must be at least 1", "TrainerOptions");
+    if (compares_group<Estimator>() && group_size_ < 2)
+      throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
+                  "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
+    if constexpr (kHasCritic)
+      for_each_model(pairing_, [](const auto& model, auto index) {
+        if (!model.has_value_head())
+          throw Error("the objective needs a critic, but model " + std::to_string(index) +
+                          " of the pair has no value head",
+                      "Trainer", "Train model.with_value_head()");
+      });
+  }
 
   static auto make_updaters(const Pairing& pairing, const UpdateOptions& options) {
     return std::apply(
@@ -194,274 +213,173 @@ class Trainer {
         pairing.models());
   }
 
-  static constexpr std::size_t part_of(AgentRole agent) {
-    return kAgentsApart && agent == AgentRole::summarizer ? 1 : 0;
-  }
-
-  std::size_t first_group_of(std::size_t rank, std::size_t groups) const {
-    return groups * rank / collective_.size();
-  }
-
-  void play(std::span<const Task> tasks, const RandomStream& random) {
-    first_group_ = first_group_of(collective_.rank(), tasks.size());
-    const std::size_t end = first_group_of(collective_.rank() + 1, tasks.size());
-    const std::span<const Task> mine = tasks.subspan(first_group_, end - first_group_);
-    rollouts_ = scheduler_.run(mine, options_.group_size, options_.sampling, random, first_group_);
-    for (std::size_t i = 0; i < rollouts_.size(); ++i)
-      score_rollout(reward_, mine[i / options_.group_size], rollouts_[i]);
-  }
-
-  /// One baseline entry per logical rollout; aborted rollouts are left out.
-  void estimate_advantages() {
-    std::vector<double> rewards;
-    std::vector<std::size_t> group_begin{0};
-    for (std::size_t begin = 0; begin < rollouts_.size(); begin += options_.group_size) {
-      for (std::size_t i = begin; i < begin + options_.group_size; ++i)
-        if (rollouts_[i].status != RolloutStatus::aborted) rewards.push_back(rollouts_[i].reward);
-      group_begin.push_back(rewards.size());
-    }
-    std::vector<double> estimates(rewards.size());
-    recipe_.objective.advantage.estimate(rewards, group_begin, estimates);
-    advantages_.assign(rollouts_.size(), 0.0);
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < rollouts_.size(); ++i)
-      if (rollouts_[i].status != RolloutStatus::aborted) advantages_[i] = estimates[next++];
+  /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
+  std::size_t play(std::span<const Task> tasks, std::span<const Task> spare,
+                   const RandomStream& random) {
+    const auto from = [&](const RandomStream& stream) {
+      return [this, stream](std::span<const RolloutStart> starts) {
+        return scheduler_.run(starts, options_.sampling, stream);
+      };
+    };
+    rollouts_.play(tasks, from(random), reward_, collective_);
+    const RandomStream again = random.child(tasks.size());  // groups use the children below
+    const std::size_t replaced = rollouts_.replace_equal_groups(
+        spare,
+        [&](std::span<const RolloutStart> starts, std::size_t used) {
+          return from(again.child(used))(starts);
+        },
+        reward_, collective_);
+    rollouts_.fork(random.child(tasks.size() + 1), from(random), reward_);
+    rollouts_.estimate_advantages(recipe_.objective.advantage);
+    return replaced;
   }
 
   bool takes_part(std::size_t i) const {
-    return rollouts_[i].status != RolloutStatus::aborted &&
-           (kHasRegularizer || advantages_[i] != 0.0);
+    return rollouts_.all()[i].status != RolloutStatus::aborted &&
+           (kAllTakePart || !rollouts_.advantage(i).is_zero());
   }
 
-  /// Mean 0 and variance 1 over all trained tokens of all ranks.
-  void whiten_advantages() {
-    if constexpr (whitens<decltype(ObjectiveOf::advantage)>()) {
-      double sums[] = {0.0, 0.0};  // tokens, advantage
-      std::vector<double> tokens(rollouts_.size(), 0.0);
-      for (std::size_t i = 0; i < rollouts_.size(); ++i) {
-        if (rollouts_[i].status == RolloutStatus::aborted) continue;
-        for (std::size_t s = 0; s < rollouts_[i].segments.size(); ++s)
-          tokens[i] += static_cast<double>(count_trained(
-              rollouts_[i].segments[s], [&](const Span& span) { return trains(i, s, span); }));
-        sums[0] += tokens[i];
-        sums[1] += tokens[i] * advantages_[i];
-      }
-      collective_.all_reduce_sum(std::span<double>(sums));
-      const double mean = sums[1] / std::max(1.0, sums[0]);
-      double squares[] = {0.0};
-      for (std::size_t i = 0; i < rollouts_.size(); ++i)
-        squares[0] += tokens[i] * (advantages_[i] - mean) * (advantages_[i] - mean);
-      collective_.all_reduce_sum(std::span<double>(squares));
-      const double variance = squares[0] / std::max(1.0, sums[0] - 1.0);
-      for (std::size_t i = 0; i < rollouts_.size(); ++i)
-        if (rollouts_[i].status != RolloutStatus::aborted)
-          advantages_[i] = (advantages_[i] - mean) / std::sqrt(variance + 1e-8);
+  /// Everything that the step trains, with all that is known of it before the first update.
+  void collect_rows() {
+    rows_.clear();
+    for (std::size_t i = 0; i < rollouts_.all().size(); ++i) {
+      if (!takes_part(i)) continue;
+      const Rollout& rollout = rollouts_.all()[i];
+      rows_.append(
+          rollout, i,
+          [&](std::size_t segment, const Span& span) {
+            return span.is_sampled() && recipe_.view.trains(rollout, segment, span);
+          },
+          [&](std::size_t segment, const Span& span) {
+            return rollouts_.advantage(i).of(segment, span);
+          },
+          [](AgentRole owner) { return Pairing::model_of(owner); });
+    }
+    if constexpr (kScoresOld || kHasCritic || kHasReference)
+      for_each_model(pairing_, [&](auto& model, auto index) { score_rows(model, index); });
+    if constexpr (CreditsTokens<Estimator>) rows_.credit_tokens(recipe_.objective.advantage);
+    if constexpr (whitens<Estimator>()) rows_.whiten(collective_);
+  }
+
+  /// What the model says at the beginning of the step, and what its frozen reference says.
+  template <class Model, class Index>
+  void score_rows(Model& model, Index index) {
+    clear_batch();
+    std::vector<std::size_t> chosen;
+    for (std::size_t row = 0; row < rows_.rows.size(); ++row) {
+      if (rows_.rows[row].model != index) continue;
+      batch_.append_row_of(rows_.batch, row);
+      chosen.push_back(row);
+    }
+    if (chosen.empty()) return;
+    if constexpr (kScoresOld || kHasCritic) {
+      score_batch(model);
+      if constexpr (kScoresOld) write_back(chosen, outputs_.log_prob, rows_.batch.old_log_prob);
+      if constexpr (kHasCritic) write_back(chosen, outputs_.value, rows_.batch.old_value);
+    }
+    if constexpr (kHasReference) {
+      score_batch(*std::get<index>(references_));
+      write_back(chosen, outputs_.log_prob, rows_.batch.reference_log_prob);
     }
   }
 
-  bool trains(std::size_t rollout, std::size_t segment, const Span& span) const {
-    return span.is_sampled() && recipe_.view.trains(rollouts_[rollout], segment, span);
+  template <class Model>
+  void score_batch(Model& model) {
+    outputs_.resize(batch_.size());
+    if (batch_.rows() > 0) model.score(batch_, outputs_);
   }
 
-  /// Deals whole rollouts to minibatches, the same way on every rank.
-  void deal_minibatches(std::size_t groups, const RandomStream& random) {
-    std::vector<std::size_t> order(groups * options_.group_size);
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    shuffle(std::span<std::size_t>(order), random);
-    members_.assign(options_.minibatches, {});
-    const std::size_t begin = first_group_ * options_.group_size;
-    for (std::size_t position = 0; position < order.size(); ++position) {
-      const std::size_t local = order[position] - begin;  // wraps below `begin`
-      if (local < rollouts_.size() && takes_part(local))
-        members_[position * options_.minibatches / order.size()].push_back(local);
+  /// Copies what was found for `batch_` to the rows that it was made of.
+  void write_back(std::span<const std::size_t> chosen, const std::vector<double>& found,
+                  std::vector<float>& column) const {
+    for (std::size_t r = 0; r < chosen.size(); ++r) {
+      float* const to = column.data() + rows_.batch.row_begin[chosen[r]];
+      for (std::size_t i = 0; i < batch_.row_size(r); ++i)
+        to[i] = static_cast<float>(found[batch_.row_begin[r] + i]);
     }
   }
 
   template <class Updater>
   void update(Updater& updater, std::size_t model, std::size_t minibatch, bool fresh,
               double learning_rate_scale, UpdateSums& sums) {
-    pack(model, members_[minibatch]);
-    if (trained_tokens_ == 0) return;
-    if constexpr (needs_present_log_probs<ObjectiveOf>()) {
-      outputs_.resize(batch_.size());
-      if (batch_.rows() > 0) updater.model().score(batch_, outputs_);
-    }
+    const double trained_tokens = pack(model, members_[minibatch]);
+    if (trained_tokens == 0) return;
+    if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(updater.model());
     loss_.prepare(batch_, outputs_.log_prob);
+    if constexpr (normalizes_batch<Correction>()) normalize_corrections(trained_tokens);
     d_log_prob_.assign(batch_.size(), 0.0);
-    const auto loss = [&](std::size_t t, double log_prob, double entropy) {
-      const TokenLossGradient gradient = loss_.token(batch_, t, log_prob, entropy);
+    const auto loss = [&](std::size_t t, const TokenPrediction& now) {
+      const TokenLossGradient gradient = loss_.token(batch_, t, now);
       d_log_prob_[t] = gradient.d_log_prob;
       return gradient;
     };
     sums.gradient_norm += updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
     sums.updates += 1;
-    add_token_sums(fresh, sums);
+    sums.add(batch_, outputs_, d_log_prob_, fresh);
   }
 
-  /// Calls visit(rollout, segment, trained tokens of each part) for every row that `model` trains;
-  /// a part is an agent where the view aggregates them apart, else there is one.
-  template <class Visit>
-  void for_each_row(std::size_t model, const std::vector<std::size_t>& members, Visit&& visit) {
-    for (const std::size_t i : members)
-      for (std::size_t s = 0; s < rollouts_[i].segments.size(); ++s) {
-        const Segment& segment = rollouts_[i].segments[s];
-        if (Pairing::model_of(segment.owner) != model) continue;
-        Parts tokens{};
-        for (const Span& span : segment.context.spans())
-          if (trains(i, s, span)) tokens[part_of(span.agent)] += static_cast<double>(span.size);
-        if (tokens[0] + tokens[1] > 0) visit(i, s, tokens);
-      }
+  void normalize_corrections(double trained_tokens) {
+    double sum[] = {loss_.sum_of_corrections(batch_)};
+    collective_.all_reduce_sum(std::span<double>(sum));
+    if (sum[0] > 0) loss_.scale_corrections(trained_tokens / sum[0]);
+  }
+
+  /// Trained tokens of a row by part: an agent where the view aggregates them apart, else one.
+  static Parts parts_of(const StepRow& row) {
+    if constexpr (kAgentsApart)
+      return row.tokens;
+    else
+      return {row.tokens[0] + row.tokens[1], 0.0};
+  }
+  static constexpr std::size_t part_of(AgentRole agent) {
+    return kAgentsApart ? static_cast<std::size_t>(agent) : 0;
   }
 
   /// Fills `batch_` with the rows of these rollouts that the model owns, weighted by the
-  /// aggregation; counts go over all ranks.
-  void pack(std::size_t model, const std::vector<std::size_t>& members) {
-    rollout_tokens_.assign(rollouts_.size(), {});
-    std::array<double, 6> counts{};  // tokens, rollouts, segments of each part
-    for_each_row(model, members, [&](std::size_t i, std::size_t, const Parts& tokens) {
-      for (std::size_t part = 0; part < tokens.size(); ++part) {
-        if (tokens[part] == 0) continue;
-        counts[part] += tokens[part];
-        counts[2 + part] += rollout_tokens_[i][part] == 0 ? 1.0 : 0.0;
-        counts[4 + part] += 1.0;
-        rollout_tokens_[i][part] += tokens[part];
-      }
-    });
-    collective_.all_reduce_sum(std::span<double>(counts));
-    trained_tokens_ = counts[0] + counts[1];
+  /// aggregation; counts go over all ranks. Returns the number of trained tokens over all ranks.
+  double pack(std::size_t model, const std::vector<std::size_t>& members) {
     clear_batch();
-    for_each_row(model, members, [&](std::size_t i, std::size_t s, const Parts& tokens) {
-      const auto weight = [&](AgentRole agent) {
-        const std::size_t part = part_of(agent);
-        if (tokens[part] == 0) return 0.0F;
-        const TokenCounts here{counts[part], counts[2 + part], counts[4 + part],
-                               rollout_tokens_[i][part], tokens[part]};
-        double value = recipe_.objective.aggregation.weight(here);
-        if constexpr (kAgentsApart) value *= recipe_.view.agent_weight(agent);
-        return static_cast<float>(value);
-      };
-      append_row(i, s, {weight(AgentRole::answerer), weight(AgentRole::summarizer)});
-    });
+    rollout_tokens_.assign(rollouts_.all().size(), {});
+    std::vector<std::size_t> chosen;
+    std::array<double, 6> counts{};  // tokens, rollouts, segments of each part
+    for (const std::size_t i : members)
+      for (std::size_t row = rows_.first_row(i); row < rows_.first_row(i + 1); ++row) {
+        if (rows_.rows[row].model != model) continue;
+        chosen.push_back(row);
+        const Parts tokens = parts_of(rows_.rows[row]);
+        for (std::size_t part = 0; part < tokens.size(); ++part) {
+          if (tokens[part] == 0) continue;
+          counts[part] += tokens[part];
+          counts[2 + part] += rollout_tokens_[i][part] == 0 ? 1.0 : 0.0;
+          counts[4 + part] += 1.0;
+          rollout_tokens_[i][part] += tokens[part];
+        }
+      }
+    collective_.all_reduce_sum(std::span<double>(counts));
+    for (const std::size_t row : chosen) append_weighted(row, counts);
+    return counts[0] + counts[1];
+  }
+
+  void append_weighted(std::size_t row, const std::array<double, 6>& counts) {
+    const StepRow& from = rows_.rows[row];
+    const Parts tokens = parts_of(from);
+    const auto weight = [&](AgentRole agent) {
+      const std::size_t part = part_of(agent);
+      if (tokens[part] == 0) return 0.0F;
+      const TokenCounts here{counts[part], counts[2 + part], counts[4 + part],
+                             rollout_tokens_[from.rollout][part], tokens[part]};
+      double value = recipe_.objective.aggregation.weight(here);
+      if constexpr (kAgentsApart) value *= recipe_.view.agent_weight(agent);
+      return static_cast<float>(value);
+    };
+    const std::array<float, 2> weights{weight(AgentRole::answerer), weight(AgentRole::summarizer)};
+    for (std::size_t t = batch_.append_row_of(rows_.batch, row); t < batch_.size(); ++t)
+      batch_.loss_weight[t] *= weights[static_cast<std::size_t>(batch_.agent[t])];
   }
 
   void clear_batch() {
     batch_.clear();
     batch_.temperature = options_.sampling.answerer.temperature;
-    origins_.clear();
-  }
-
-  void append_row(std::size_t i, std::size_t s, AgentWeights weights) {
-    append_training_row(batch_, rollouts_[i].segments[s],
-                        [&](const Span& span) { return trains(i, s, span); },
-                        {.loss_weight = weights,
-                         .advantage = static_cast<float>(advantages_[i]),
-                         .rollout = static_cast<std::uint32_t>(i)});
-    origins_.push_back({i, s});
-    const std::size_t row = batch_.rows() - 1;
-    if constexpr (kScoresOld) restore(scored_old_, row, batch_.old_log_prob);
-    if constexpr (kHasReference) restore(scored_reference_, row, batch_.reference_log_prob);
-  }
-
-  /// Log-probabilities of the step's trained tokens under the policy at its beginning and under
-  /// the reference policy, where the objective asks for them.
-  void score_old_and_reference() {
-    if constexpr (kScoresOld || kHasReference) {
-      scored_old_.clear();
-      scored_reference_.clear();
-      std::vector<std::size_t> members;
-      for (std::size_t i = 0; i < rollouts_.size(); ++i)
-        if (takes_part(i)) members.push_back(i);
-      for_each_model(pairing_, [&](auto& model, auto index) {
-        clear_batch();
-        for_each_row(index, members, [&](std::size_t i, std::size_t s, const Parts&) {
-          append_training_row(batch_, rollouts_[i].segments[s],
-                              [&](const Span& span) { return trains(i, s, span); }, {});
-          origins_.push_back({i, s});
-        });
-        if (batch_.rows() == 0) return;
-        if constexpr (kScoresOld) score(model, scored_old_);
-        if constexpr (kHasReference) score(*std::get<index>(references_), scored_reference_);
-      });
-    }
-  }
-
-  template <class Model>
-  void score(Model& model, Scored& scored) {
-    outputs_.resize(batch_.size());
-    model.score(batch_, outputs_);
-    for (std::size_t row = 0; row < batch_.rows(); ++row)
-      scored[origins_[row]].assign(
-          outputs_.log_prob.begin() + static_cast<std::ptrdiff_t>(batch_.row_begin[row]),
-          outputs_.log_prob.begin() + static_cast<std::ptrdiff_t>(batch_.row_begin[row + 1]));
-  }
-
-  void restore(const Scored& scored, std::size_t row, std::vector<float>& column) const {
-    const std::vector<float>& values = scored.at(origins_[row]);
-    std::copy(values.begin(), values.end(),
-              column.begin() + static_cast<std::ptrdiff_t>(batch_.row_begin[row]));
-  }
-
-  void add_token_sums(bool fresh, UpdateSums& sums) const {
-    sums.positions += static_cast<double>(batch_.size());
-    for (std::size_t t = 0; t < batch_.size(); ++t) {
-      if (!kernels::is_trained(batch_.loss_weight[t])) continue;
-      const double log_ratio = outputs_.log_prob[t] - static_cast<double>(batch_.old_log_prob[t]);
-      const double from_sampler =
-          outputs_.log_prob[t] - static_cast<double>(batch_.sampler_log_prob[t]);
-      sums.tokens += 1;
-      sums.loss += outputs_.loss[t];
-      sums.entropy += outputs_.entropy[t];
-      sums.ratio += std::exp(log_ratio);
-      sums.clipped += d_log_prob_[t] == 0.0 ? 1 : 0;
-      if (fresh) sums.max_abs_log_ratio = std::max(sums.max_abs_log_ratio, std::abs(from_sampler));
-    }
-  }
-
-  void describe_rollouts(StepMetrics& metrics) {
-    RolloutSums sums;
-    for (const Rollout& rollout : rollouts_) sums.add(rollout);
-    double live = 0;
-    for (std::size_t begin = 0; begin < rollouts_.size(); begin += options_.group_size)
-      live += std::any_of(
-          advantages_.begin() + static_cast<std::ptrdiff_t>(begin),
-          advantages_.begin() + static_cast<std::ptrdiff_t>(begin + options_.group_size),
-          [](double advantage) { return advantage != 0.0; });
-    double all[] = {sums.rollouts,        sums.aborted,
-                    sums.truncated,       sums.reward,
-                    sums.answerer_tokens, sums.summarizer_tokens,
-                    sums.summaries,       sums.turns,
-                    sums.compression,     live};
-    collective_.all_reduce_sum(std::span<double>(all));
-    const double counted = std::max(1.0, all[0] - all[1]);
-    const double summaries = std::max(1.0, all[6]);
-    metrics.rollouts = all[0];
-    metrics.aborted = all[1];
-    metrics.truncated = all[2];
-    metrics.reward_mean = all[3] / counted;
-    metrics.answerer_tokens = all[4] / counted;
-    metrics.summarizer_tokens = all[5] / summaries;
-    metrics.summaries = all[6] / counted;
-    metrics.turns = all[7] / counted;
-    metrics.compression = all[8] / summaries;
-    metrics.live_groups = all[9];
-  }
-
-  void describe_updates(StepMetrics& metrics, const UpdateSums& sums) {
-    double all[] = {sums.tokens, sums.positions, sums.loss, sums.entropy, sums.ratio, sums.clipped};
-    collective_.all_reduce_sum(std::span<double>(all));
-    std::vector<double> largest(collective_.size(), 0.0);
-    largest[collective_.rank()] = sums.max_abs_log_ratio;
-    collective_.all_reduce_sum(std::span<double>(largest));
-    const double tokens = std::max(1.0, all[0]);
-    metrics.updates = sums.updates;
-    metrics.trained_tokens = all[0];
-    metrics.trained_positions = all[1];
-    metrics.loss = all[2] / tokens;
-    metrics.entropy = all[3] / tokens;
-    metrics.ratio_mean = all[4] / tokens;
-    metrics.clip_fraction = all[5] / tokens;
-    metrics.gradient_norm = sums.gradient_norm / std::max(1.0, sums.updates);
-    metrics.max_abs_log_ratio = *std::max_element(largest.begin(), largest.end());
   }
 
   Pairing pairing_;
@@ -470,21 +388,18 @@ class Trainer {
   BatchLoss<ObjectiveOf> loss_;
   Collective collective_;
   TrainerOptions options_;
+  std::size_t group_size_;
   RolloutScheduler<Pairing, Protocol> scheduler_;
   decltype(make_updaters(std::declval<const Pairing&>(), {})) updaters_;
   decltype(make_references<kHasReference>(std::declval<const Pairing&>())) references_;
   std::size_t step_ = 0;
 
   // Of the current step; kept to reuse their memory.
-  std::size_t first_group_ = 0;
-  std::vector<Rollout> rollouts_;                  // [groups of this rank * group_size]
-  std::vector<double> advantages_;                 // [rollouts]; 0 also for aborted ones
+  StepRollouts rollouts_;
+  StepRows rows_;                                  // all that is trained
   std::vector<std::vector<std::size_t>> members_;  // [minibatches] rollouts of this rank
   std::vector<Parts> rollout_tokens_;              // [rollouts] trained in this minibatch
-  double trained_tokens_ = 0;                      // of the minibatch, over all ranks
-  PackedBatch batch_;
-  std::vector<Origin> origins_;  // [rows] of the batch
-  Scored scored_old_, scored_reference_;
+  PackedBatch batch_;                              // of one minibatch and one model
   TokenOutputs outputs_;
   std::vector<double> d_log_prob_;  // [T]
 };

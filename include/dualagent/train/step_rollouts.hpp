@@ -1,0 +1,229 @@
+#pragma once
+
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "dualagent/reward/reward.hpp"
+#include "dualagent/train/step_metrics.hpp"
+#include "dualagent/train/summary_forks.hpp"
+
+namespace dualagent {
+
+/// A rollout's advantage; where its history was forked, tokens from that summary on have another.
+struct RolloutAdvantage {
+  double before_fork = 0;
+  double after_fork = 0;
+  const SummaryRequest* fork = nullptr;
+
+  double of(std::size_t segment, const Span& span) const {
+    return fork != nullptr && is_after_fork(*fork, segment, span) ? after_fork : before_fork;
+  }
+  bool is_zero() const { return before_fork == 0.0 && after_fork == 0.0; }
+};
+
+/// The rollouts of one step on one rank: a contiguous share of the step's groups, then the forks of
+/// their histories; all scored.
+///
+/// Tasks must outlive the step.
+class StepRollouts {
+ public:
+  StepRollouts(std::size_t group_size, SummaryForks forks)
+      : group_size_(group_size), fork_options_(forks) {}
+
+  /// Plays this rank's share of the tasks' groups.
+  template <class Play, class Reward, class Collective>
+  void play(std::span<const Task> tasks, const Play& play, const Reward& reward,
+            const Collective& collective) {
+    groups_ = tasks.size();
+    first_group_ = groups_ * collective.rank() / collective.size();
+    const std::size_t end = groups_ * (collective.rank() + 1) / collective.size();
+    tasks_.clear();
+    forks_.clear();
+    std::vector<RolloutStart> starts;
+    for (std::size_t g = first_group_; g < end; ++g) {
+      tasks_.push_back(&tasks[g]);
+      for (std::size_t m = 0; m < group_size_; ++m) starts.push_back({&tasks[g], g, m});
+    }
+    rollouts_ = play(starts);
+    begun_ = rollouts_.size();
+    for (Rollout& rollout : rollouts_) score(reward, rollout);
+  }
+
+  /// Plays spare tasks in place of groups whose rewards are all equal, until there are none or the
+  /// spare ones are used up. `play(starts, used)` must draw other numbers for another `used`.
+  /// Returns how many were used, over all ranks.
+  template <class Play, class Reward, class Collective>
+  std::size_t replace_equal_groups(std::span<const Task> spare, const Play& play,
+                                   const Reward& reward, Collective& collective) {
+    std::size_t used = 0;
+    while (used < spare.size()) {
+      std::vector<double> equal(groups_, 0.0);
+      for (std::size_t g = 0; g < tasks_.size(); ++g)
+        equal[first_group_ + g] = is_live(g) ? 0.0 : 1.0;
+      collective.all_reduce_sum(std::span<double>(equal));
+      const std::size_t before = used;
+      const std::vector<RolloutStart> starts = replacements(spare, equal, used);
+      if (used == before) break;
+      for (Rollout& rollout : play(starts, used)) {
+        score(reward, rollout);
+        const std::size_t i = (rollout.group - first_group_) * group_size_ + rollout.member;
+        rollouts_[i] = std::move(rollout);
+      }
+    }
+    return used;
+  }
+
+  /// Forks some histories; see SummaryForks. `choice` decides which, the same on any number of
+  /// ranks.
+  template <class Play, class Reward>
+  void fork(const RandomStream& choice, const Play& play, const Reward& reward) {
+    if (fork_options_.continuations == 1) return;
+    std::vector<RolloutStart> starts;
+    for (std::size_t g = 0; g < tasks_.size(); ++g) {
+      std::size_t member = group_size_;
+      for (ForkGroup fork :
+           choose_forks(group(g), g * group_size_, fork_options_, choice.child(first_group_ + g))) {
+        fork.first_fork = begun_ + starts.size();
+        forks_.push_back(fork);
+        for (std::size_t i = 1; i < fork_options_.continuations; ++i)
+          starts.push_back(
+              {tasks_[g], first_group_ + g, member++, &rollouts_[fork.source], fork.summary});
+      }
+    }
+    for (Rollout& rollout : play(starts)) {
+      score(reward, rollout);
+      rollouts_.push_back(std::move(rollout));
+    }
+  }
+
+  /// Compares each group, and each forked history's continuations.
+  template <class Estimator>
+  void estimate_advantages(const Estimator& estimator) {
+    std::vector<std::size_t> members(begun_);
+    std::iota(members.begin(), members.end(), std::size_t{0});
+    advantages_.clear();
+    for (const double a : compare(estimator, members, group_size_))
+      advantages_.push_back({a, a, nullptr});
+    advantages_.resize(rollouts_.size());
+    for (const ForkGroup& fork : forks_) {
+      members.resize(fork_options_.continuations);
+      members[0] = fork.source;
+      std::iota(members.begin() + 1, members.end(), fork.first_fork);
+      const std::vector<double> compared = compare(estimator, members, members.size());
+      for (std::size_t i = 1; i < members.size(); ++i)
+        advantages_[members[i]] = {compared[i], compared[i], nullptr};
+      advantages_[fork.source].after_fork = compared[0];
+      advantages_[fork.source].fork = &rollouts_[fork.source].summary_requests[fork.summary];
+    }
+  }
+
+  template <class Collective>
+  void describe(Collective& collective, StepMetrics& metrics) const {
+    RolloutSums sums;
+    for (const Rollout& rollout : begun()) sums.add(rollout);
+    for (const Rollout& rollout : forks()) sums.add_fork(rollout);
+    for (std::size_t g = 0; g < tasks_.size(); ++g) sums.live_groups += is_live(g) ? 1.0 : 0.0;
+    sums.describe(collective, metrics);
+  }
+
+  /// Deals whole rollouts to minibatches in random order, the same way on any number of ranks;
+  /// forks go with their source. `members` [minibatches] get indices into `all()`.
+  void deal(std::vector<std::vector<std::size_t>>& members, const RandomStream& random) const {
+    std::vector<std::size_t> order(groups_ * group_size_);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    shuffle(std::span<std::size_t>(order), random);
+    std::vector<std::size_t> minibatch_of(begun_, 0);
+    const std::size_t begin = first_group_ * group_size_;
+    for (auto& minibatch : members) minibatch.clear();
+    for (std::size_t position = 0; position < order.size(); ++position) {
+      const std::size_t local = order[position] - begin;  // wraps below `begin`
+      if (local >= begun_) continue;
+      minibatch_of[local] = position * members.size() / order.size();
+      members[minibatch_of[local]].push_back(local);
+    }
+    for (const ForkGroup& fork : forks_)
+      for (std::size_t i = 0; i + 1 < fork_options_.continuations; ++i)
+        members[minibatch_of[fork.source]].push_back(fork.first_fork + i);
+  }
+
+  /// All rollouts: those that began with their task, in order of group and member, then forks.
+  std::span<const Rollout> all() const { return rollouts_; }
+  std::span<const Rollout> begun() const { return all().first(begun_); }
+  std::span<const Rollout> forks() const { return all().subspan(begun_); }
+  const RolloutAdvantage& advantage(std::size_t i) const { return advantages_[i]; }
+
+ private:
+  std::span<const Rollout> group(std::size_t local) const {
+    return all().subspan(local * group_size_, group_size_);
+  }
+
+  template <class Reward>
+  void score(const Reward& reward, Rollout& rollout) const {
+    score_rollout(reward, *tasks_[rollout.group - first_group_], rollout);
+  }
+
+  /// Whether the rewards of a group differ; aborted rollouts have none.
+  bool is_live(std::size_t local) const {
+    const Rollout* first = nullptr;
+    for (const Rollout& rollout : group(local)) {
+      if (rollout.status == RolloutStatus::aborted) continue;
+      if (first == nullptr) first = &rollout;
+      if (rollout.reward != first->reward) return true;
+    }
+    return false;
+  }
+
+  /// Gives the next spare tasks to the groups of all ranks that are to be replaced.
+  std::vector<RolloutStart> replacements(std::span<const Task> spare, std::span<const double> equal,
+                                         std::size_t& used) {
+    std::vector<RolloutStart> starts;
+    for (std::size_t g = 0; g < groups_ && used < spare.size(); ++g) {
+      if (equal[g] == 0.0) continue;
+      const Task& task = spare[used++];
+      const std::size_t local = g - first_group_;  // wraps below first_group_
+      if (local >= tasks_.size()) continue;
+      tasks_[local] = &task;
+      for (std::size_t m = 0; m < group_size_; ++m) starts.push_back({&task, g, m});
+    }
+    return starts;
+  }
+
+  /// Advantages of these rollouts, groups of `size` one after another: one baseline entry per
+  /// logical rollout, aborted ones left out.
+  template <class Estimator>
+  std::vector<double> compare(const Estimator& estimator, std::span<const std::size_t> members,
+                              std::size_t size) const {
+    const auto counts = [&](std::size_t i) {
+      return rollouts_[members[i]].status != RolloutStatus::aborted;
+    };
+    std::vector<double> rewards;
+    std::vector<std::size_t> group_begin{0};
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (counts(i)) rewards.push_back(rollouts_[members[i]].reward);
+      if ((i + 1) % size == 0) group_begin.push_back(rewards.size());
+    }
+    std::vector<double> estimates(rewards.size());
+    estimator.estimate(rewards, group_begin, estimates);
+    std::vector<double> advantages(members.size(), 0.0);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < members.size(); ++i)
+      if (counts(i)) advantages[i] = estimates[next++];
+    return advantages;
+  }
+
+  std::size_t group_size_;
+  SummaryForks fork_options_;
+  std::size_t groups_ = 0;          // of all ranks
+  std::size_t first_group_ = 0;     // of this rank
+  std::vector<const Task*> tasks_;  // [groups of this rank]
+  std::vector<Rollout> rollouts_;
+  std::size_t begun_ = 0;
+  std::vector<ForkGroup> forks_;
+  std::vector<RolloutAdvantage> advantages_;  // [rollouts]
+};
+
+}  // namespace dualagent
