@@ -98,6 +98,24 @@ void check_all_views(const std::vector<Rollout>& rollouts,
   CHECK(check_view(rollouts, models, FinalSegment{} | SummarizerOnly{}) == last + summaries);
 }
 
+/// The rollouts, and two forks of each at every summary it asked for.
+template <class Pairing>
+std::vector<Rollout> play_with_forks(Pairing pairing) {
+  std::vector<Rollout> rollouts = play(pairing);
+  const std::vector<Task> tasks = some_tasks();
+  std::vector<RolloutStart> starts;
+  std::size_t member = kGroupSize;
+  for (const Rollout& rollout : rollouts)
+    for (std::size_t summary = 0; summary < rollout.summary_requests.size(); ++summary)
+      for (int fork = 0; fork < 2; ++fork)
+        starts.push_back({&tasks[rollout.group], rollout.group, member++, &rollout, summary});
+  REQUIRE(starts.size() > 10);
+  RolloutScheduler scheduler{pairing, protocol()};
+  for (Rollout& fork : scheduler.run(starts, {}, RandomStream::from_seed(12)))
+    rollouts.push_back(std::move(fork));
+  return rollouts;
+}
+
 /// The sample must hold what the laws are about.
 void require_rich(const std::vector<Rollout>& rollouts) {
   REQUIRE(count(rollouts, has(RolloutStatus::aborted)) > 0);
@@ -135,6 +153,18 @@ TEST_CASE("rollouts with shared weights obey the contract under every view", "[l
   CHECK(laws::of_rollouts(rollouts, kGroupSize) == Violations{});
   CHECK(laws::of_protocol(rollouts, kTrigger, kLimits) == Violations{});
   check_all_views(rollouts, {&model});
+}
+
+TEST_CASE("forks obey the contract: a shared history is trained once, each continuation once",
+          "[laws]") {
+  WitnessModel model{toy::vocab, speak};
+  const std::vector<Rollout> rollouts = play_with_forks(SharedWeights{model});
+  require_rich(rollouts);
+  CHECK(laws::of_protocol(rollouts, kTrigger, kLimits) == Violations{});
+  check_all_views(rollouts, {&model});
+  WitnessModel answerer{toy::vocab, speak};
+  WitnessModel summarizer{toy::vocab, speak, kSecondModel};
+  check_all_views(play_with_forks(SeparateWeights{answerer, summarizer}), {&answerer, &summarizer});
 }
 
 TEST_CASE("rollouts with separate weights obey the contract under every view", "[laws]") {

@@ -21,9 +21,7 @@ struct Line {
 
 /// Plays an episode by hand: models say the lines in order, tools answer with one digit each.
 template <class Protocol>
-Rollout play(const Protocol& protocol, const std::vector<Line>& lines, Task task = {.prompt = "1"},
-             SummaryWindow window = SummaryWindow::shared) {
-  EpisodeDesk desk(task, 0, 0, window, protocol.limits.max_context_tokens);
+Rollout play_at(EpisodeDesk& desk, const Protocol& protocol, const std::vector<Line>& lines) {
   Episode episode = play_dual_agent(protocol, desk);
   std::size_t next = 0;
   for (episode.resume(); !episode.done(); episode.resume()) {
@@ -40,6 +38,13 @@ Rollout play(const Protocol& protocol, const std::vector<Line>& lines, Task task
   }
   CHECK(next == lines.size());
   return desk.take_rollout();
+}
+
+template <class Protocol>
+Rollout play(const Protocol& protocol, const std::vector<Line>& lines, Task task = {.prompt = "1"},
+             SummaryWindow window = SummaryWindow::shared) {
+  EpisodeDesk desk(task, 0, 0, window, protocol.limits.max_context_tokens);
+  return play_at(desk, protocol, lines);
 }
 
 Tokens tokens_of(const Segment& segment) {
@@ -193,4 +198,51 @@ TEST_CASE("a corrected turn goes on, and counts against the turn limit", "[rollo
   const Rollout cut = play(corrects, {broken, broken});
   CHECK(cut.ending == "turn limit");
   CHECK(cut.turns == 2);
+}
+
+TEST_CASE("a fork goes on from another rollout's history as if it had lived it", "[rollout]") {
+  const Task task{.prompt = "1"};
+  const auto rules = protocol(TurnCount{.turns = 2}, {.max_turns = 5, .max_calls = 4});
+  for (const SummaryWindow window : {SummaryWindow::shared, SummaryWindow::separate}) {
+    const Rollout source =
+        play(rules, {kCall, kCall, kSummary, kCall, kCall, kSummary, kAnswer}, task, window);
+    REQUIRE(source.summary_requests.size() == 2);
+    EpisodeDesk desk(task, source, 1, 6, window, rules.limits.max_context_tokens);
+    const Line other{{toy::summary, toy::digit(9), toy::end}};
+    const Rollout fork = play_at(desk, rules, {other, kAnswer});
+
+    // The same history token by token, nothing of it sampled; then the new summary and the rest.
+    const Rollout lived =
+        play(rules, {kCall, kCall, kSummary, kCall, kCall, other, kAnswer}, task, window);
+    REQUIRE(fork.segments.size() == lived.segments.size());
+    for (std::size_t s = 0; s < fork.segments.size(); ++s) {
+      CHECK(tokens_of(fork.segments[s]) == tokens_of(lived.segments[s]));
+      CHECK(fork.segments[s].owner == lived.segments[s].owner);
+      CHECK(fork.segments[s].parent == lived.segments[s].parent);
+    }
+    CHECK(count_sampled(fork) == other.tokens.size() + kAnswer.tokens.size());
+    CHECK(fork.turns == lived.turns);
+    CHECK(fork.calls == lived.calls);
+    CHECK(fork.summaries == 2);
+    CHECK(fork.summary_requests.size() == 2);
+    CHECK(fork.answer == "5");
+    CHECK(fork.fork->member == source.member);
+    CHECK(fork.fork->summary == 1);
+    CHECK_FALSE(source.fork);
+  }
+}
+
+TEST_CASE("a fork obeys the limits of the whole rollout", "[rollout]") {
+  const Task task{.prompt = "1"};
+  const auto rules = protocol(TurnCount{.turns = 2}, {.max_calls = 3});
+  const Rollout source = play(rules, {kCall, kCall, kSummary, kAnswer}, task);
+  EpisodeDesk desk(task, source, 0, 1, SummaryWindow::shared, rules.limits.max_context_tokens);
+  CHECK(play_at(desk, rules, {kSummary, kCall, kCall}).ending == "call limit");  // the fourth
+}
+
+TEST_CASE("a fork of a summary that was never asked for is refused", "[rollout]") {
+  const Task task{.id = "t1", .prompt = "1"};
+  const Rollout source = play(protocol(), {kAnswer}, task);
+  CHECK_THROWS_WITH((EpisodeDesk{task, source, 0, 1, SummaryWindow::shared, 100}),
+                    ContainsSubstring("summary 0") && ContainsSubstring("t1"));
 }

@@ -78,7 +78,7 @@ class BigramModel {
       for (std::size_t v = 0; v < vocab_; ++v) {
         const double d_log_prob = (v == target ? 1.0 : 0.0) - p[v];
         const double d_entropy = p[v] > 0 ? -p[v] * (std::log(p[v]) + entropy) : 0.0;
-        gradients_[row + v] += batch.loss_weight[t] / static_cast<double>(batch.temperature) *
+        gradients_[row + v] += batch.loss_weight[t] / static_cast<double>(batch.temperature_of(t)) *
                                (gradient.d_log_prob * d_log_prob + gradient.d_entropy * d_entropy);
       }
       if (has_value_head())
@@ -154,7 +154,7 @@ class BigramModel {
       for (std::size_t t = batch.row_begin[r] + 1; t < batch.row_begin[r + 1]; ++t) {
         if (batch.loss_weight[t] == 0.0F) continue;
         const std::vector<double> p =
-            probabilities(batch.tokens[t - 1], static_cast<double>(batch.temperature));
+            probabilities(batch.tokens[t - 1], static_cast<double>(batch.temperature_of(t)));
         double entropy = 0;
         for (const double value : p) entropy -= value > 0 ? value * std::log(value) : 0.0;
         visit(t, p, entropy);

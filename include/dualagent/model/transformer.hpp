@@ -202,9 +202,10 @@ class Transformer {
 
     detail::LogitsRow<Scalar> log_softmax(const Core& core, const PackedBatch& batch,
                                           std::size_t s) {
-      return detail::log_softmax_row(core.weights.config().vocab_size,
-                                     Scalar{1} / static_cast<Scalar>(batch.temperature),
-                                     logits.data() + s * core.weights.vocab_padded(), exps.data());
+      return detail::log_softmax_row(
+          core.weights.config().vocab_size,
+          Scalar{1} / static_cast<Scalar>(batch.temperature_of(trained[s])),
+          logits.data() + s * core.weights.vocab_padded(), exps.data());
     }
 
     TokenPrediction write(const Core& core, const PackedBatch& batch, std::size_t s,
@@ -240,7 +241,7 @@ class Transformer {
       d_value[s] =
           static_cast<Scalar>(batch.loss_weight[t]) * static_cast<Scalar>(gradient.d_value);
       const Scalar weight =
-          static_cast<Scalar>(batch.loss_weight[t]) / static_cast<Scalar>(batch.temperature);
+          static_cast<Scalar>(batch.loss_weight[t]) / static_cast<Scalar>(batch.temperature_of(t));
       const Scalar d_log_prob = weight * static_cast<Scalar>(gradient.d_log_prob);
       const Scalar d_entropy = weight * static_cast<Scalar>(gradient.d_entropy);
       const Scalar inverse_sum = Scalar{1} / row.sum;

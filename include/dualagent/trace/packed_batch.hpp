@@ -11,6 +11,19 @@
 
 namespace dualagent {
 
+/// One number for each agent; a single number means both.
+struct PerAgent {
+  float answerer = 1.0F;
+  float summarizer = 1.0F;
+  constexpr PerAgent(float both) : answerer(both), summarizer(both) {}  // implicit
+  constexpr PerAgent(float of_answerer, float of_summarizer)
+      : answerer(of_answerer), summarizer(of_summarizer) {}
+  constexpr float of(AgentRole agent) const {
+    return agent == AgentRole::answerer ? answerer : summarizer;
+  }
+  friend constexpr bool operator==(const PerAgent&, const PerAgent&) = default;
+};
+
 /// Ragged rows of tokens one after another, without padding: what a model is trained on.
 ///
 /// T tokens in R rows; row r is [row_begin[r], row_begin[r + 1]). Token t is predicted from the
@@ -29,9 +42,11 @@ struct PackedBatch {
   std::vector<float> value_target;        // [T] what the critic should have said
   std::vector<AgentRole> agent;           // [T] who made the token
   std::vector<std::uint32_t> rollout;     // [R] index of the row's rollout, for error messages
-  float temperature = 1.0F;               // of the trained distribution; > 0
+  PerAgent temperature = 1.0F;            // of the trained distributions; > 0
 
   std::size_t size() const { return tokens.size(); }
+  /// Of the distribution that token t was drawn from.
+  float temperature_of(std::size_t t) const { return temperature.of(agent[t]); }
   std::size_t rows() const { return row_begin.size() - 1; }
   std::size_t row_size(std::size_t row) const { return row_begin[row + 1] - row_begin[row]; }
   /// The row that token t lies in.

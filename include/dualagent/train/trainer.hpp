@@ -85,11 +85,10 @@ class Trainer {
 
   /// One step on the given tasks, the same on every rank.
   ///
-  /// Dynamic sampling: groups whose rewards are all equal teach nothing; each is replaced by a
-  /// group of the next task of `spare`, again and again until all groups differ or `spare` is used
-  /// up
-  /// (`StepMetrics::replaced_groups` says how many were used). Source: Yu et al., "DAPO", 2025,
-  /// section 3.2.
+  /// Dynamic sampling: a group whose rewards are all equal teaches nothing; it is replaced by a
+  /// group of the next task of `spare`, until every group's rewards differ or `spare` is used up.
+  /// `StepMetrics::replaced_groups` says how many spare tasks were used.
+  /// Source: Yu et al., "DAPO", 2025, section 3.2.
   StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
                    std::span<const Task> spare = {}) {
     const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
@@ -179,6 +178,10 @@ class Trainer {
     if (compares_group<Estimator>() && group_size_ < 2)
       throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
                   "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
+    if (options_.sampling.answerer.temperature <= 0 ||
+        options_.sampling.summarizer.temperature <= 0)
+      throw Error("a temperature of 0 leaves one token to choose from, and nothing to learn",
+                  "TrainerOptions::sampling", "Train at a temperature above 0, e.g. 1");
     if constexpr (kHasCritic)
       for_each_model(pairing_, [](const auto& model, auto index) {
         if (!model.has_value_head())
@@ -379,7 +382,8 @@ class Trainer {
 
   void clear_batch() {
     batch_.clear();
-    batch_.temperature = options_.sampling.answerer.temperature;
+    batch_.temperature = {options_.sampling.answerer.temperature,
+                          options_.sampling.summarizer.temperature};
   }
 
   Pairing pairing_;

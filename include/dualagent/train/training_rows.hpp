@@ -19,21 +19,9 @@ std::size_t count_trained(const Segment& segment, Trains&& trains) {
   return count;
 }
 
-/// The loss weight of each agent's tokens; one number means both.
-struct AgentWeights {
-  float answerer = 1.0F;
-  float summarizer = 1.0F;
-  constexpr AgentWeights(float both) : answerer(both), summarizer(both) {}  // implicit
-  constexpr AgentWeights(float of_answerer, float of_summarizer)
-      : answerer(of_answerer), summarizer(of_summarizer) {}
-  constexpr float of(AgentRole agent) const {
-    return agent == AgentRole::answerer ? answerer : summarizer;
-  }
-};
-
 /// What is the same for all trained tokens of one row.
 struct RowOptions {
-  AgentWeights loss_weight = 1.0F;
+  PerAgent loss_weight = 1.0F;
   float advantage = 0.0F;
   std::uint32_t rollout = 0;  ///< index in the batch, for error messages
 };
