@@ -21,8 +21,8 @@ inline std::vector<dualagent::Task> five_tasks(std::size_t count) {
 }
 
 /// Knows the format and guesses the digit.
-inline BigramModel model() {
-  BigramModel model(toy::vocab);
+inline BigramModel model(BigramModel::Critic critic = BigramModel::Critic::none) {
+  BigramModel model(toy::vocab, critic);
   const auto prefer = [&](dualagent::Token after, dualagent::Token next, double logit) {
     model.parameters()[static_cast<std::size_t>(after) * toy::vocab +
                        static_cast<std::size_t>(next)] = logit;

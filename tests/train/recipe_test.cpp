@@ -17,6 +17,13 @@ using guessing::protocol;
 namespace {
 
 constexpr TrainerOptions kOptions{.group_size = 4, .minibatches = 2, .epochs = 2, .seed = 8};
+constexpr auto kCritic = BigramModel::Critic::per_token;
+
+template <class R>
+BigramModel model_for(const R&) {
+  return guessing::model(needs_critic<decltype(R::objective)>() ? kCritic
+                                                                : BigramModel::Critic::none);
+}
 
 /// Losses whose means over trained tokens are mean and variance of the advantages.
 struct Mean {
@@ -32,32 +39,45 @@ struct Square {
   }
 };
 
+/// The importance weights themselves, as the loss.
+struct One {
+  template <class S>
+  S operator()(const TokenTerms<S>&) const {
+    return S(1);
+  }
+};
+struct ByAdvantage {
+  double weight(const CorrectionTerms& t) const { return t.advantage > 0 ? 0.3 : 0.1; }
+};
+
 /// Weights after three steps, on so many ranks; all ranks end with equal bits.
 template <class R>
-std::vector<double> train(std::size_t ranks, const R& recipe) {
-  std::vector<BigramModel> models(ranks, guessing::model());
+std::vector<double> train(std::size_t ranks, const R& recipe, const TrainerOptions& options) {
+  std::vector<BigramModel> models(ranks, model_for(recipe));
   run_ranks(ranks, [&](ThreadCollective collective) {
     Trainer trainer{SharedWeights{models[collective.rank()]},
                     protocol(),
                     ExactMatch{},
                     recipe,
                     collective,
-                    kOptions};
-    for (int step = 0; step < 3; ++step) trainer.step(five_tasks(50));
+                    options};
+    const std::vector<Task> tasks = five_tasks(60);
+    for (int step = 0; step < 3; ++step)
+      trainer.step(std::span(tasks).first(50), 1.0, std::span(tasks).subspan(50));
   });
   for (BigramModel& model : models) CHECK(guessing::weights(model) == guessing::weights(models[0]));
   return guessing::weights(models[0]);
 }
 
 template <class R>
-void check_ranks(const char* name, const R& recipe) {
+void check_ranks(const char* name, const R& recipe, const TrainerOptions& options = kOptions) {
   INFO(name);
-  const std::vector<double> alone = train(1, recipe);
-  BigramModel untrained = guessing::model();
+  const std::vector<double> alone = train(1, recipe, options);
+  BigramModel untrained = model_for(recipe);
   CHECK(alone != guessing::weights(untrained));
   for (std::size_t ranks = 2; ranks <= 4; ++ranks) {
-    const std::vector<double> together = train(ranks, recipe);
-    CHECK(together == train(ranks, recipe));
+    const std::vector<double> together = train(ranks, recipe, options);
+    CHECK(together == train(ranks, recipe, options));
     for (std::size_t i = 0; i < alone.size(); ++i)
       CHECK(together[i] == Approx(alone[i]).margin(1e-6));
   }
@@ -91,6 +111,8 @@ TEST_CASE("every named recipe takes the same steps on 1, 2, 3 and 4 ranks",
   check_ranks("Rloo", Recipe{Rloo{}});
   check_ranks("ReinforcePlusPlus", Recipe{ReinforcePlusPlus{}});
   check_ranks("ReinforcePlusPlusBaseline", Recipe{ReinforcePlusPlusBaseline{}});
+  check_ranks("Ppo", Recipe{Ppo{}});
+  check_ranks("CompactionPpo", CompactionPpo{});
   check_ranks("Supo", Supo{});
   check_ranks("MemAgent", MemAgent{});
   check_ranks("ResumGrpo", ResumGrpo{});
@@ -98,6 +120,128 @@ TEST_CASE("every named recipe takes the same steps on 1, 2, 3 and 4 ranks",
   check_ranks("PerAgentMeans", Recipe{Dapo{}, PerAgentMeans<>{.summarizer_weight = 0.5}});
   check_ranks("corrected", Recipe{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{},
                                             TruncatedIs{} * OffPolicyMask{}}});
+  check_ranks("normalized", Recipe{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{},
+                                             BatchNormalized<MaskedIs>{}}});
+  TrainerOptions forked = kOptions;
+  forked.summary_forks = {.continuations = 3, .histories_per_group = 2};
+  check_ranks("forked", Recipe{Dapo{}}, forked);
+  check_ranks("forked, whitened", Recipe{ReinforcePlusPlusBaseline{}}, forked);
+}
+
+TEST_CASE("a critic learns what to expect", "[train]") {
+  // This critic sees the last token only: what it says after a token is the mean reward of all that
+  // went on from there.
+  BigramModel model = guessing::model(kCritic);
+  model.parameters()[toy::answer * toy::vocab + static_cast<std::size_t>(toy::digit(5))] += 2.5;
+  const Objective watching{Whitened<Gae>{}, One{}, GlobalTokenMean{}, NoCorrection{},
+                           ValueLoss{.coefficient = 1.0, .clip = 10.0}};  // the policy stays
+  Trainer trainer{SharedWeights{model},
+                  protocol(),
+                  ExactMatch{},
+                  Recipe{watching},
+                  LocalCollective{},
+                  {.group_size = 1,
+                   .minibatches = 4,
+                   .epochs = 4,
+                   .update = {.optimizer = {.learning_rate = 0.02F}, .max_gradient_norm = 1e9},
+                   .seed = 5}};
+  const std::vector<Task> tasks = five_tasks(1000);
+  for (int step = 0; step < 15; ++step) trainer.step(tasks);
+
+  std::vector<double> reward(toy::vocab, 0.0), times(toy::vocab, 0.0);
+  for (const Rollout& rollout : trainer.rollouts())
+    for (const Segment& segment : rollout.segments)
+      for (const Span& span : segment.context.spans())
+        for (std::size_t t = span.begin; span.is_sampled() && t < span.end(); ++t) {
+          const auto before = static_cast<std::size_t>(segment.context.tokens()[t - 1]);
+          reward[before] += rollout.reward;
+          times[before] += 1;
+        }
+  std::size_t compared = 0;
+  for (std::size_t token = 0; token < toy::vocab; ++token) {
+    if (times[token] < 100) continue;
+    INFO("token " << token);
+    CHECK(model.parameters()[toy::vocab * toy::vocab + token] ==
+          Approx(reward[token] / times[token]).margin(0.06));
+    ++compared;
+  }
+  CHECK(compared >= 5);
+  // Near its end a rollout that says 5 is all but won, one that calls a tool is open.
+  const auto expected = [&](Token token) {
+    return reward[static_cast<std::size_t>(token)] / times[static_cast<std::size_t>(token)];
+  };
+  CHECK(expected(toy::answer) > expected(toy::call) + 0.2);
+}
+
+TEST_CASE("an objective with a critic refuses a model without one", "[train]") {
+  BigramModel model = guessing::model();
+  CHECK_THROWS_WITH((Trainer{SharedWeights{model}, protocol(), ExactMatch{}, CompactionPpo{}}),
+                    ContainsSubstring("no value head") && ContainsSubstring("with_value_head"));
+}
+
+TEST_CASE("a recipe brings its group size; options may say another", "[train]") {
+  BigramModel model = guessing::model();
+  CHECK(Trainer{SharedWeights{model}, protocol(), ExactMatch{}, MemAgent{}}.group_size() == 16);
+  CHECK(Trainer{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Dapo{}}}.group_size() == 8);
+  CHECK(Trainer{SharedWeights{model},
+                protocol(),
+                ExactMatch{},
+                MemAgent{},
+                LocalCollective{},
+                {.group_size = 4}}
+            .group_size() == 4);
+}
+
+TEST_CASE("weights that are normalised over a minibatch average 1", "[train]") {
+  const auto loss = [](auto correction) {
+    return one_step(Recipe{Objective{GroupNormalized{}, One{}, GlobalTokenMean{}, correction}})
+        .loss;
+  };
+  CHECK(loss(BatchNormalized<ByAdvantage>{}) == Approx(1.0));
+  CHECK(loss(ByAdvantage{}) < 0.31);
+}
+
+TEST_CASE("each agent trains at the temperature it samples at", "[train]") {
+  BigramModel model = guessing::model();
+  Trainer trainer{
+      SharedWeights{model},
+      protocol(),
+      ExactMatch{},
+      Recipe{Dapo{}},
+      LocalCollective{},
+      {.sampling = {.answerer = {.temperature = 1.0F}, .summarizer = {.temperature = 0.6F}},
+       .seed = 4}};
+  const StepMetrics metrics = trainer.step(five_tasks(200));
+  REQUIRE(metrics.summaries > 0);
+  REQUIRE(metrics.trained_tokens > 0);
+  CHECK(metrics.max_abs_log_ratio == 0.0);
+  CHECK_THROWS_WITH((Trainer{SharedWeights{model},
+                             protocol(),
+                             ExactMatch{},
+                             Recipe{Dapo{}},
+                             LocalCollective{},
+                             {.sampling = {.summarizer = {.temperature = 0.0F}}}}),
+                    ContainsSubstring("temperature of 0"));
+}
+
+TEST_CASE("forks are counted apart from the task's rollouts", "[train]") {
+  BigramModel model = guessing::model();
+  Trainer trainer{
+      SharedWeights{model}, protocol(),
+      ExactMatch{},         Recipe{Dapo{}},
+      LocalCollective{},    {.group_size = 4, .summary_forks = {.continuations = 4}, .seed = 4}};
+  const StepMetrics metrics = trainer.step(five_tasks(50));
+  CHECK(metrics.rollouts == 200);
+  CHECK(trainer.rollouts().size() == 200);
+  CHECK(metrics.forks == static_cast<double>(trainer.forks().size()));
+  REQUIRE(metrics.forks > 0);
+  double reward = 0;
+  for (const Rollout& fork : trainer.forks()) {
+    CHECK(fork.fork.has_value());
+    CHECK(fork.member >= 4);
+    reward += fork.reward;
+  }
+  CHECK(metrics.fork_reward_mean == Approx(reward / metrics.forks));
 }
 
 TEST_CASE("whitened advantages have mean 0 and variance 1 over trained tokens", "[train]") {
