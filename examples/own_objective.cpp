@@ -28,7 +28,7 @@ struct BestOfGroup {  // compare with the best of the group, not with its mean
 };
 struct SoftClip {  // tanh instead of a hard clip: a smooth trust region
   template <class S>
-  S operator()(const da::TokenTerms<S>& t) const {
+  constexpr S operator()(const da::TokenTerms<S>& t) const {
     const S e = exp(S(2) * clamp(t.log_prob - t.old_log_prob, S(-5), S(5)) / S(0.3));
     return -(S(0.3) * (e - S(1)) / (e + S(1)) * t.advantage);
   }

@@ -33,7 +33,7 @@ concept Regularizer = TokenLoss<R> && R::is_regularizer;
 struct NoRegularizer {
   static constexpr bool is_regularizer = true;
   template <class S>
-  S operator()(const TokenTerms<S>&) const {
+  constexpr S operator()(const TokenTerms<S>&) const {
     return S(0);
   }
 };
@@ -41,26 +41,26 @@ struct NoRegularizer {
 /// Estimators of the divergence from the reference policy; see kernels::kl1 and its neighbours.
 struct K1 {
   template <class S>
-  static S of(const TokenTerms<S>& t) {
+  static constexpr S of(const TokenTerms<S>& t) {
     return kernels::kl1(t.log_prob - t.reference_log_prob);
   }
 };
 struct K2 {
   template <class S>
-  static S of(const TokenTerms<S>& t) {
+  static constexpr S of(const TokenTerms<S>& t) {
     return kernels::kl2(t.log_prob - t.reference_log_prob);
   }
 };
 struct K3 {
   template <class S>
-  static S of(const TokenTerms<S>& t) {
+  static constexpr S of(const TokenTerms<S>& t) {
     return kernels::kl3(t.log_prob - t.reference_log_prob);
   }
 };
 /// The value of K3, the gradient of K2.
 struct K3WithK2Gradient {
   template <class S>
-  static S of(const TokenTerms<S>& t) {
+  static constexpr S of(const TokenTerms<S>& t) {
     return kernels::kl3_with_kl2_gradient(t.log_prob - t.reference_log_prob);
   }
 };
@@ -68,7 +68,7 @@ struct K3WithK2Gradient {
 /// Source: DeepSeek-AI, "DeepSeek-V3.2", 2025 (2512.02556), section 3.1.
 struct ImportanceWeightedK3 {
   template <class S>
-  static S of(const TokenTerms<S>& t) {
+  static constexpr S of(const TokenTerms<S>& t) {
     return importance_ratio(t) * kernels::kl3(t.log_prob - t.reference_log_prob);
   }
 };
@@ -83,7 +83,7 @@ struct KlPenalty {
   static constexpr bool needs_reference = true;
   double coefficient = 0.001;
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return S(coefficient) * Estimator::of(t);
   }
 };
@@ -94,7 +94,7 @@ struct EntropyBonus {
   static constexpr bool is_regularizer = true;
   double coefficient = 0.001;
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return -(S(coefficient) * t.entropy);
   }
 };
@@ -106,7 +106,7 @@ struct ValueLoss {
   double coefficient = 0.5;
   double clip = 0.2;  ///< how far the critic may move in one step; > 0
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return S(coefficient) *
            kernels::clipped_value_loss(t.value, t.old_value, t.value_target, S(clip));
   }
@@ -123,7 +123,7 @@ struct RegularizerSum {
   A first;
   B second;
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return first(t) + second(t);
   }
 };

@@ -15,7 +15,8 @@ using LossScalar = kernels::Dual<double, 3>;
 /// The loss of one trained token, written once as a function of its terms.
 ///
 /// Syntactic requirement on a constant l: a call operator template
-/// `template <class S> S operator()(const TokenTerms<S>& t) const`; it may use + - * /, exp, log,
+/// `template <class S> S operator()(const TokenTerms<S>& t) const`, `constexpr` where it is to be
+/// inlined into CUDA kernels too; it may use + - * /, exp, log,
 /// sqrt, abs, min, max, clamp, stop_gradient and comparisons.
 /// Semantic requirements: pure; minimised. Derivatives come from dual numbers.
 /// Optional: `static constexpr bool uses_sequence_ratio = true` asks for `t.sequence_log_ratio`,
@@ -45,7 +46,7 @@ struct ClipLoss {
   double clip_low = 0.2;
   double clip_high = 0.28;
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
   }
 };
@@ -56,7 +57,7 @@ struct DualClipLoss {
   double clip_high = 0.2;
   double bound = 3.0;  ///< > 1
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     const S loss = kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
     return kernels::dual_clip(loss, t.advantage, S(bound));
   }
@@ -68,7 +69,7 @@ struct TwoSidedClipLoss {
   double clip_high = 0.2;
   double cap = 4.0;  ///< > 1 + clip_high
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::two_sided_clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high),
                                         S(cap));
   }
@@ -81,7 +82,7 @@ struct CispoLoss {
   double lower = 0.0;
   double upper = 1.28;
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::cispo_loss(t, S(lower), S(upper));
   }
 
@@ -107,7 +108,7 @@ struct GspoLoss {
   double clip_low = 3e-4;
   double clip_high = 4e-4;
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::clip_loss(sequence_ratio(t), t.advantage, S(clip_low), S(clip_high));
   }
 };
@@ -116,7 +117,7 @@ struct GspoLoss {
 /// per batch.
 struct PolicyGradient {
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return -(t.log_prob * t.advantage);
   }
 };
@@ -124,7 +125,7 @@ struct PolicyGradient {
 /// -log pi: what the supervised warm start minimises.
 struct CrossEntropy {
   template <class S>
-  S operator()(const TokenTerms<S>& t) const {
+  constexpr S operator()(const TokenTerms<S>& t) const {
     return -t.log_prob;
   }
 };
