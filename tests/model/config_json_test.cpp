@@ -161,6 +161,7 @@ TEST_CASE("a configuration survives being written and read", "[model][config_jso
   config.rope_theta = 12345.678F;
   config.rms_norm_eps = 1e-6F;
   config.tie_word_embeddings = true;
+  config.value_head = true;
   const TemporaryFolder folder;
   write_config_json(folder / "config.json", config);
   const TransformerConfig read = read_config_json(folder / "config.json");
@@ -175,6 +176,7 @@ TEST_CASE("a configuration survives being written and read", "[model][config_jso
   CHECK(read.rope_theta == config.rope_theta);
   CHECK(read.rms_norm_eps == config.rms_norm_eps);
   CHECK(read.tie_word_embeddings);
+  CHECK(read.value_head);
 }
 
 TEST_CASE("a written configuration carries what Hugging Face needs", "[model][config_json]") {
@@ -185,4 +187,5 @@ TEST_CASE("a written configuration carries what Hugging Face needs", "[model][co
   CHECK(json["hidden_act"] == "silu");
   CHECK(json["torch_dtype"] == "bfloat16");
   CHECK(json["rms_norm_eps"].get<double>() == Approx(1e-5));
+  CHECK_FALSE(json.contains("value_head"));  // ours: only where there is one
 }

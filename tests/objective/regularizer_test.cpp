@@ -15,6 +15,8 @@ const double d = 0.3;  // log pi - log pi_reference
 
 TEST_CASE("regularizers obey the laws of token losses", "[objective][laws]") {
   laws::check_token_loss_laws(NoRegularizer{});
+  laws::check_token_loss_laws(ValueLoss{.coefficient = 0.7, .clip = 0.25});
+  laws::check_token_loss_laws(ValueLoss{} + EntropyBonus{});
   laws::check_token_loss_laws(KlPenalty<K1>{0.3});
   laws::check_token_loss_laws(KlPenalty<K2>{0.3});
   laws::check_token_loss_laws(KlPenalty<K3>{0.3});
@@ -51,4 +53,27 @@ TEST_CASE("a sum of regularizers adds them and knows whether it needs a referenc
   STATIC_REQUIRE(needs_reference<decltype(sum)>());
   STATIC_REQUIRE(!needs_reference<EntropyBonus>());
   STATIC_REQUIRE(!needs_reference<decltype(EntropyBonus{} + EntropyBonus{})>());
+}
+
+TEST_CASE("the clipped value loss is that of hand arithmetic, on both sides of its kinks",
+          "[objective]") {
+  const auto at = [](double value, double target) {
+    return differentiate(
+        ValueLoss{.coefficient = 3.0, .clip = 0.5},
+        TokenTerms<double>{.value = value, .old_value = 1.0, .value_target = target});
+  };
+  // Within the clip range: 3/2 (V - G)^2.
+  CHECK(at(1.2, 2.0).value == Approx(1.5 * 0.64));
+  CHECK(at(1.2, 2.0).d_value == Approx(3 * -0.8));
+  // Moved beyond it towards the target: the clipped error is greater, nothing moves.
+  CHECK(at(1.8, 2.0).value == Approx(1.5 * 0.25));
+  CHECK(at(1.8, 2.0).d_value == 0.0);
+  // Moved beyond it away from the target: pulled back.
+  CHECK(at(0.2, 2.0).value == Approx(1.5 * 3.24));
+  CHECK(at(0.2, 2.0).d_value == Approx(3 * -1.8));
+  // At the bound the derivative is that of V.
+  CHECK(at(1.5, 2.0).d_value == Approx(3 * -0.5));
+  CHECK(at(1.2, 2.0).d_log_prob == 0.0);
+  STATIC_REQUIRE(trains_critic<decltype(ValueLoss{} + EntropyBonus{})>());
+  STATIC_REQUIRE(!trains_critic<EntropyBonus>());
 }

@@ -35,6 +35,46 @@ TEST_CASE("a later row leaves the weights of earlier ones alone", "[trace]") {
   CHECK(batch.loss_weight == std::vector<float>{0, 0.5F, 0});
 }
 
+TEST_CASE("a copied row has every column of its source", "[trace]") {
+  PackedBatch source;
+  source.append_row(std::vector<Token>{9, 9, 9}, 1);
+  const std::size_t row = source.append_row(std::vector<Token>{1, 2}, 5);
+  source.loss_weight[row + 1] = 0.5F;
+  source.sampler_log_prob[row + 1] = -1.0F;
+  source.old_log_prob[row + 1] = -2.0F;
+  source.reference_log_prob[row + 1] = -3.0F;
+  source.advantage[row + 1] = 4.0F;
+  source.old_value[row + 1] = 5.0F;
+  source.value_target[row + 1] = 6.0F;
+  source.agent[row + 1] = AgentRole::summarizer;
+  PackedBatch copy;
+  copy.append_row(std::vector<Token>{7});
+  REQUIRE(copy.append_row_of(source, 1) == 1);
+  CHECK(copy.tokens == std::vector<Token>{7, 1, 2});
+  CHECK(copy.row_begin == std::vector<std::size_t>{0, 1, 3});
+  CHECK(copy.rollout == std::vector<std::uint32_t>{0, 5});
+  CHECK(copy.loss_weight == std::vector<float>{0, 0, 0.5F});
+  CHECK(copy.sampler_log_prob == std::vector<float>{0, 0, -1});
+  CHECK(copy.old_log_prob == std::vector<float>{0, 0, -2});
+  CHECK(copy.reference_log_prob == std::vector<float>{0, 0, -3});
+  CHECK(copy.advantage == std::vector<float>{0, 0, 4});
+  CHECK(copy.old_value == std::vector<float>{0, 0, 5});
+  CHECK(copy.value_target == std::vector<float>{0, 0, 6});
+  CHECK(copy.agent[2] == AgentRole::summarizer);
+}
+
+TEST_CASE("each agent has its temperature", "[trace]") {
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{1, 2});
+  batch.agent[1] = AgentRole::summarizer;
+  batch.temperature = {0.5F, 2.0F};
+  CHECK(batch.temperature_of(0) == 0.5F);
+  CHECK(batch.temperature_of(1) == 2.0F);
+  batch.temperature = 0.7F;
+  CHECK(batch.temperature_of(0) == 0.7F);
+  CHECK(batch.temperature_of(1) == 0.7F);
+}
+
 TEST_CASE("an empty row is refused", "[trace]") {
   PackedBatch batch;
   CHECK_THROWS_WITH(batch.append_row({}), ContainsSubstring("a training row is empty"));
@@ -62,9 +102,11 @@ TEST_CASE("resizing outputs sets them to 0", "[trace]") {
   outputs.resize(2);
   outputs.log_prob[1] = -1;
   outputs.entropy[1] = 2;
+  outputs.value[1] = 4;
   outputs.loss[1] = 3;
   outputs.resize(3);
   CHECK(outputs.log_prob == std::vector<double>(3, 0.0));
   CHECK(outputs.entropy == std::vector<double>(3, 0.0));
+  CHECK(outputs.value == std::vector<double>(3, 0.0));
   CHECK(outputs.loss == std::vector<double>(3, 0.0));
 }
