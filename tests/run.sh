@@ -11,8 +11,4 @@ echo "== build"
 cmake --build --preset release -j "$(nproc)"
 echo "== test"
 ctest --preset release "$@"
-if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then
-  echo "CUDA tests: none yet"
-else
-  echo "CUDA tests: no device"
-fi
+bash tests/cuda/run.sh

@@ -3,7 +3,6 @@
 # docs/architecture.md.
 set(floor_kernels 0)
 set(floor_cpu 0)
-set(floor_cuda 0)
 set(floor_core 1)
 foreach(folder trace text)
   set(floor_${folder} 2)
@@ -12,6 +11,7 @@ foreach(folder model optim tools summary reward objective collective)
   set(floor_${folder} 3)
 endforeach()
 set(floor_rollout 4)
+set(floor_cuda 4)  # may use floors 0 to 3; nothing but users includes it
 foreach(folder train report service)
   set(floor_${folder} 5)
 endforeach()

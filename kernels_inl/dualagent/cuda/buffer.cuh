@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "dualagent/cuda/check.cuh"
+
+namespace dualagent::cuda {
+
+/// Memory of the device for `size()` numbers; the only owner of device memory in the library.
+///
+/// Grows and never shrinks, so that a buffer that is kept between steps allocates once. Movable,
+/// not copyable. Errors: Error of the CUDA call that failed.
+template <class T>
+class Buffer {
+  static_assert(std::is_trivially_copyable_v<T>,
+                "dualagent: only trivially copyable values cross to the device");
+
+ public:
+  Buffer() = default;
+  explicit Buffer(std::size_t size) { resize(size); }
+  explicit Buffer(std::span<const T> values) { upload(values); }
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Buffer() { cudaFree(data_); }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+  /// The contents are undefined afterwards.
+  void resize(std::size_t size) {
+    if (size > capacity_) {
+      cudaFree(std::exchange(data_, nullptr));
+      size_ = capacity_ = 0;
+      check(cudaMalloc(&data_, size * sizeof(T)),
+            "cudaMalloc of " + std::to_string(size * sizeof(T)) + " bytes");
+      capacity_ = size;
+    }
+    size_ = size;
+  }
+
+  /// Copies in; waits for work on `stream` that was given before.
+  void upload(std::span<const T> values, cudaStream_t stream = nullptr) {
+    resize(values.size());
+    check(
+        cudaMemcpyAsync(data_, values.data(), values.size_bytes(), cudaMemcpyHostToDevice, stream),
+        "cudaMemcpyAsync to the device");
+    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+  }
+
+  /// Copies out, after all work on `stream` that was given before.
+  std::vector<T> download(cudaStream_t stream = nullptr) const {
+    std::vector<T> values(size_);
+    check(cudaMemcpyAsync(values.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost, stream),
+          "cudaMemcpyAsync to the host");
+    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    return values;
+  }
+
+ private:
+  void swap(Buffer& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
+
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace dualagent::cuda

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Builds and runs the CUDA tests and examples; says what is missing if it cannot.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if ! nvidia-smi -L >/dev/null 2>&1; then
+  echo "CUDA tests: no device"
+  exit 0
+fi
+nvcc=$(command -v nvcc || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc") || {
+  echo "CUDA tests: nvcc is not installed"
+  exit 0
+}
+mkdir -p build/cuda
+flags=(-std=c++20 --expt-relaxed-constexpr -I include -I kernels_inl -I tests -O3 -arch=native)
+"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/support/main.cpp -o build/cuda/tests
+build/cuda/tests
+"$nvcc" "${flags[@]}" examples/own_objective/cuda.cu -o build/cuda/own_objective
+build/cuda/own_objective
