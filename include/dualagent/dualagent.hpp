@@ -53,6 +53,8 @@
 #include "dualagent/report/result_row.hpp"
 #include "dualagent/report/text_table.hpp"
 #include "dualagent/report/wilson.hpp"
+#include "dualagent/reward/math_answer.hpp"
+#include "dualagent/reward/math_expression.hpp"
 #include "dualagent/reward/overlong_penalty.hpp"
 #include "dualagent/reward/reference_system.hpp"
 #include "dualagent/reward/reward.hpp"

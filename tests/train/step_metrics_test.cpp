@@ -67,5 +67,5 @@ TEST_CASE("every measurement is visited under a name of its own", "[train]") {
     ++visits;
   });
   CHECK(names.size() == visits);
-  CHECK(visits == 23);
+  CHECK(visits == 26);
 }
