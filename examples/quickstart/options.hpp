@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -84,10 +85,15 @@ inline std::string row_name(std::string_view text) {
 
 }  // namespace detail
 
-/// Reads the command line; what it does not name stays as in `options`.
+/// A program's own flags: says whether it took `flag`; `value()` is the argument after it.
+using OwnFlag =
+    std::function<bool(std::string_view flag, const std::function<std::string_view()>& value)>;
+
+/// Reads the command line; what it does not name stays as in `options`. `own_flag` comes first.
 ///
 /// Errors: Error that names the flag.
-inline Options parse_options(std::span<const char* const> arguments, Options options = {}) {
+inline Options parse_options(std::span<const char* const> arguments, Options options = {},
+                             const OwnFlag& own_flag = {}) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view flag = arguments[i];
     const auto value = [&]() -> std::string_view {
@@ -98,6 +104,7 @@ inline Options parse_options(std::span<const char* const> arguments, Options opt
     const auto number = [&](std::uint64_t least) {
       return detail::whole_number(flag, value(), least);
     };
+    if (own_flag && own_flag(flag, value)) continue;
     if (flag == "--help" || flag == "-h")
       options.help = true;
     else if (flag == "--resume")

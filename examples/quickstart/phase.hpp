@@ -20,6 +20,12 @@ inline volatile std::sig_atomic_t stop_requested = 0;
 
 struct Interrupted {};
 
+/// The measurements of a run of steps, one record per step.
+inline std::filesystem::path metrics_path(const std::filesystem::path& out,
+                                          const std::string& name) {
+  return out / "metrics" / (name + ".jsonl");
+}
+
 /// A run of training steps that is saved every few steps and can be resumed.
 struct Phase {
   std::string name;   ///< of its files
@@ -30,7 +36,7 @@ struct Phase {
   bool resume = false;
   dualagent::RunFingerprint fingerprint;
 
-  std::filesystem::path metrics_path() const { return out / "metrics" / (name + ".jsonl"); }
+  std::filesystem::path metrics_path() const { return quickstart::metrics_path(out, name); }
   std::filesystem::path checkpoint_folder() const { return out / "checkpoints" / name; }
 };
 

@@ -14,15 +14,16 @@
 /// What the programs with a run.sh share: options, Ctrl-C, resuming and errors.
 namespace quickstart {
 
+/// Errors: Error if `out` holds an earlier run, unless it is to be resumed.
+inline void refuse_foreign_folder(const std::filesystem::path& out, bool resume) {
+  if (!resume && std::filesystem::exists(out / "checkpoints"))
+    throw dualagent::Error("the output folder holds an earlier run", out.string(),
+                           "Add --resume to go on with it, or choose another folder with --out");
+}
+
 namespace detail {
 
 extern "C" inline void request_stop(int) { stop_requested = 1; }
-
-inline void refuse_foreign_folder(const Options& options) {
-  if (!options.resume && std::filesystem::exists(options.out / "checkpoints"))
-    throw dualagent::Error("the output folder holds an earlier run", options.out.string(),
-                           "Add --resume to go on with it, or choose another folder with --out");
-}
 
 inline std::string command_of(std::string_view script, std::span<const char* const> arguments) {
   std::string command = "bash " + std::string(script);
@@ -33,21 +34,21 @@ inline std::string command_of(std::string_view script, std::span<const char* con
 
 }  // namespace detail
 
-/// Runs `run(options, command)`; returns the exit status. `parse(arguments)` gives the options,
-/// `command` is what people type, without --resume.
+/// Runs `run(options, command)`; returns the exit status. `parse(arguments)` gives the options, an
+/// `Options` or a class derived from it; `command` is what people type, without --resume.
 template <class Parse, class Work>
 int run_program(std::span<const char* const> arguments, std::string_view script,
                 std::string_view help, Parse parse, Work run) {
   const std::string command = detail::command_of(script, arguments);
   try {
-    const Options options = parse(arguments);
+    const auto options = parse(arguments);
     if (options.help) {
       std::fwrite(help.data(), 1, help.size(), stdout);
       return 0;
     }
     std::signal(SIGINT, detail::request_stop);
     std::signal(SIGTERM, detail::request_stop);
-    detail::refuse_foreign_folder(options);
+    refuse_foreign_folder(options.out, options.resume);
     dualagent::ensure_directory(options.out);
     run(options, command);
     return 0;

@@ -58,6 +58,14 @@ auto make_protocol(const Data& data, Memory memory, Trigger trigger, Rewriter re
       dualagent::RolloutLimits{.max_context_tokens = window_of(memory)}};
 }
 
+/// The recipe of every trained row: GRPO with DAPO's clip and token mean.
+template <class View>
+dualagent::Recipe<dualagent::Dapo, View> main_recipe(View view) {
+  dualagent::Dapo dapo;
+  dapo.advantage.epsilon = 1e-4;
+  return {dapo, view};
+}
+
 /// Everything the rows of the table share.
 class Run {
  public:
@@ -94,11 +102,12 @@ class Run {
     return model;
   }
 
-  /// Trains a pair by reinforcement and evaluates it.
-  template <class Pairing, class Protocol, class View>
+  /// Trains a pair by reinforcement and evaluates it. Rows that are not in `kRowNames` sample with
+  /// the same random numbers.
+  template <class Pairing, class Protocol, class Recipe>
   dualagent::ResultRow train(dualagent::ResultRow row, Pairing pairing, Protocol protocol,
-                             View view) {
-    Reinforcement<Pairing, Protocol, View> work(*this, row.name, pairing, protocol, view);
+                             Recipe recipe) {
+    Reinforcement<Pairing, Protocol, Recipe> work(*this, row.name, pairing, protocol, recipe);
     Phase phase = make_phase(row.name, row.label, options_.steps, 1);
     phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
     phase.fingerprint["data"] = data_.fingerprint;
@@ -111,7 +120,7 @@ class Run {
       const char* const role = index == 1 ? "summarizer" : "answerer";
       dualagent::save_model(options_.out / "models" / row.name / role, model);
     });
-    return evaluate(std::move(row), pairing, protocol, view);
+    return evaluate(std::move(row), pairing, protocol, recipe.view);
   }
 
   /// Plays the held-out tasks, sampled and greedy.
@@ -194,15 +203,15 @@ class Run {
     dualagent::SupervisedTrainer<Model> trainer_;
   };
 
-  /// Group-relative policy optimisation of a pair.
-  template <class Pairing, class Protocol, class View>
+  /// Policy optimisation of a pair.
+  template <class Pairing, class Protocol, class Recipe>
   class Reinforcement {
    public:
-    Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol, View view)
+    Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol,
+                  Recipe recipe)
         : run_(run),
           random_(stream_for(run.options_, Use::order)),
-          trainer_(pairing, protocol, dualagent::ExactMatch{}, dualagent::Recipe{objective(), view},
-                   dualagent::LocalCollective{},
+          trainer_(pairing, protocol, dualagent::ExactMatch{}, recipe, dualagent::LocalCollective{},
                    {.group_size = kGroupSize,
                     .minibatches = 2,
                     .update = {.optimizer = {.learning_rate = 1.5e-4, .beta1 = 0.9, .beta2 = 0.95},
@@ -223,12 +232,6 @@ class Run {
     }
 
    private:
-    static dualagent::Dapo objective() {
-      dualagent::Dapo dapo;
-      dapo.advantage.epsilon = 1e-4;
-      return dapo;
-    }
-
     static std::size_t row_number(const std::string& row) {
       return static_cast<std::size_t>(std::find(kRowNames.begin(), kRowNames.end(), row) -
                                       kRowNames.begin());
@@ -236,9 +239,7 @@ class Run {
 
     Run& run_;
     RandomStream random_;
-    dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch,
-                       dualagent::Recipe<dualagent::Dapo, View>>
-        trainer_;
+    dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch, Recipe> trainer_;
   };
 
   Phase make_phase(std::string name, std::string label, std::size_t steps,
@@ -299,7 +300,7 @@ inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
     Model model = run.make_model(Memory::summaries);
     copy_weights(warm, model);
     rows.push_back(run.train({.name = "dual", .label = "dual-agent, both trained"},
-                             SharedWeights{model}, protocol, AllSegments{}));
+                             SharedWeights{model}, protocol, main_recipe(AllSegments{})));
   }
   if (options.wants("warm_start"))
     rows.push_back(run.evaluate({.name = "warm_start", .label = "warm start only"},
@@ -309,7 +310,7 @@ inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
     copy_weights(warm, answerer);
     rows.push_back(
         run.train({.name = "frozen_summarizer", .label = "Answerer trained, Summarizer frozen"},
-                  SeparateWeights{answerer, warm}, protocol, AnswererOnly{}));
+                  SeparateWeights{answerer, warm}, protocol, main_recipe(AnswererOnly{})));
   }
   return rows;
 }
@@ -320,7 +321,8 @@ dualagent::ResultRow run_plain_row(Run& run, dualagent::ResultRow row, Memory me
                                    Trigger trigger, Rewriter rewriter) {
   Model model = run.warm_start(memory, row.name);
   return run.train(std::move(row), dualagent::SharedWeights{model},
-                   make_protocol(run.data(), memory, trigger, rewriter), dualagent::AllSegments{});
+                   make_protocol(run.data(), memory, trigger, rewriter),
+                   main_recipe(dualagent::AllSegments{}));
 }
 
 /// All rows that the options want, the main one first.

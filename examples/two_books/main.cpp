@@ -5,48 +5,29 @@
 #include <cstdio>
 #include <string>
 
-#include "book_dialect.hpp"
 #include "data.hpp"
 #include "demonstration.hpp"
 #include "options.hpp"
+#include "protocol.hpp"
 #include "quickstart/program.hpp"
 #include "quickstart/rows.hpp"
 #include "result.hpp"
+#include "scores.hpp"
 
 namespace {
 
 using namespace two_books;
 
-/// Writes down what the table needs of every evaluation.
-class Scores {
- public:
-  explicit Scores(const Data& data) : data_(data) {}
-
-  void add(const std::string& name, float temperature, const dualagent::Evaluation& evaluation) {
-    if (rows_.empty() || rows_.back().name != name) rows_.push_back({.name = name});
-    (temperature > 0 ? rows_.back().sampled : rows_.back().greedy) =
-        score_of(evaluation.rollouts, data_.held_out);
-  }
-  const std::vector<Row>& rows() const { return rows_; }
-
- private:
-  const Data& data_;
-  std::vector<Row> rows_;
-};
-
 void train_both(quickstart::Run& run) {
   using namespace dualagent;
-  const Protocol protocol{
-      BookDialect{}, ToolBox{OpenBook{}, BookLookup{.ledger = run.data().ledger}},
-      TokenBudget{.max_tokens = quickstart::Difficulty{}.budget}, ReplaceBySummary{},
-      RolloutLimits{.max_context_tokens = quickstart::kWindow}};
+  const auto protocol = make_protocol(run.data());
   quickstart::Model warm = run.warm_start(quickstart::Memory::summaries, "books");
   run.evaluate({.name = "warm_start", .label = "warm start only"}, SharedWeights{warm}, protocol,
                AllSegments{});
   const auto train = [&](ResultRow row, auto view) {
     quickstart::Model model = run.make_model(quickstart::Memory::summaries);
     quickstart::copy_weights(warm, model);
-    run.train(std::move(row), SharedWeights{model}, protocol, view);
+    run.train(std::move(row), SharedWeights{model}, protocol, quickstart::main_recipe(view));
   };
   train({.name = "all", .label = "all segments"}, AllSegments{});
   train({.name = "final", .label = "final segment, summaries"}, FinalSegment{} | SummarizerOnly{});
