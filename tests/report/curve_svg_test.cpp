@@ -105,6 +105,23 @@ TEST_CASE("points stand where their values are", "[report][svg]") {
   }
 }
 
+TEST_CASE("series of one colour differ in their dashes", "[report][svg]") {
+  Chart chart{.title = "Many"};
+  for (std::size_t i = 0; i < 17; ++i)
+    chart.series.push_back({.name = "s" + std::to_string(i), .x = {0, 1}, .y = {0, double(i)}});
+  // A line and its key in the legend each.
+  const std::string svg = curve_svg(chart);
+  CHECK(count(svg, "class=\"c-line0\"") == 6);
+  CHECK(count(svg, "stroke-dasharray=\"7 5\"") == 16);
+  CHECK(count(svg, "stroke-dasharray=\"1 5\"") == 2);
+  chart.series.resize(8);
+  CHECK(count(curve_svg(chart), "stroke-dasharray") == 0);
+  chart.series.resize(1);
+  chart.series[0].colour = 11;
+  CHECK(count(curve_svg(chart), "class=\"c-line3\"") == 2);
+  CHECK(count(curve_svg(chart), "stroke-dasharray=\"7 5\"") == 2);
+}
+
 TEST_CASE("axes are labelled with round numbers, tooltips with values", "[report][svg]") {
   const std::string svg = curve_svg(example());
   for (const char* label : {">0 %<", ">20 %<", ">100 %<", ">step<", ">share<", ">Success<"})

@@ -15,7 +15,8 @@ struct Grpo : Objective<GroupNormalized, ClipLoss, RolloutMean> {
 /// GRPO without the biases of length and difficulty.
 /// Source: Liu et al., "Understanding R1-Zero-like training", 2025, section 3.2.
 struct DrGrpo : Objective<GroupCentered, ClipLoss, FixedLength> {
-  constexpr explicit DrGrpo(double max_tokens = 1024) {
+  constexpr DrGrpo() : DrGrpo(1024) {}
+  constexpr explicit DrGrpo(double max_tokens) {
     loss = {.clip_low = 0.2, .clip_high = 0.2};
     aggregation.max_tokens = max_tokens;
   }

@@ -21,7 +21,8 @@ struct Series {
   std::vector<double> x = {};           ///< increasing, e.g. steps
   std::vector<double> y = {};           ///< as long as x; NaN leaves a gap
   std::vector<Interval> interval = {};  ///< empty, or one per point: drawn as a band
-  /// Which of the 8 colours; none: the position in the chart.
+  /// Which of the 8 colours, from 8 on again with dashes, from 16 on dotted; none: the position in
+  /// the chart.
   std::optional<std::size_t> colour = {};
 };
 

@@ -240,8 +240,14 @@ class CurveDrawing {
   }
   std::string stroke(std::size_t series) const {
     const std::size_t c = colour_of(series);
-    return " class=\"c-line" + std::to_string(c) + "\" stroke=\"" +
-           std::string(palette_.series[c]) + "\"";
+    return (" class=\"c-line" + std::to_string(c) + "\" stroke=\"" +
+            std::string(palette_.series[c]) + "\"")
+        .append(dashes(series));
+  }
+  /// Tells a series from the one 8 before it, whose colour it has.
+  std::string_view dashes(std::size_t series) const {
+    const std::size_t round = chart_.series[series].colour.value_or(series) / kSeriesColours;
+    return round == 0 ? "" : round == 1 ? " stroke-dasharray=\"7 5\"" : " stroke-dasharray=\"1 5\"";
   }
   std::string fill(std::size_t series) const {
     const std::size_t c = colour_of(series);
