@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "dualagent/report/curve_svg.hpp"
+#include "dualagent/report/html_report.hpp"
+#include "options.hpp"
+#include "quickstart/report.hpp"
+#include "result.hpp"
+
+namespace objective_sweep {
+
+/// Success over steps, one curve per experiment, from the metrics under `folder`.
+inline dualagent::Chart success_chart(const std::filesystem::path& folder,
+                                      const ProblemResult& problem) {
+  std::vector<dualagent::ResultRow> rows = problem.evaluations();
+  std::erase_if(rows, [](const dualagent::ResultRow& row) { return row.name == "warm_start"; });
+  return quickstart::chart_of(folder, rows,
+                              {.title = problem.title + ": success during training",
+                               .caption = "share of the step's 128 sampled rollouts, mean of 5 "
+                                          "steps",
+                               .unit = dualagent::AxisUnit::percent,
+                               .y_min = 0,
+                               .y_max = 1},
+                              "reward_mean", 5);
+}
+
+/// Writes success.svg and report.html of one problem into `folder`.
+inline void write_report(const std::filesystem::path& folder, const Options& options,
+                         const ProblemResult& problem, std::string command) {
+  dualagent::Chart chart = success_chart(folder, problem);
+  dualagent::write_file_atomically(folder / "success.svg",
+                                   dualagent::curve_svg(chart, {.width = 960, .height = 440}));
+  dualagent::write_html_report(
+      folder / "report.html",
+      {.title = "Objectives compared: " + problem.title,
+       .subtitle = "One warm start, trained with each recipe on the same tasks, with the same "
+                   "random numbers and the same number of steps.",
+       .headline_figure = std::to_string(problem.rows.size() - 1),
+       .headline = "recipes, " + std::to_string(options.steps) + " steps each.",
+       .command = std::move(command),
+       .parameters = {{"seed", std::to_string(options.seed)},
+                      {"warm start", std::to_string(options.warm_start_steps) + " steps"},
+                      {"max |log ratio|", dualagent::shortest_text(problem.max_abs_log_ratio) +
+                                              " between sampling and training"}},
+       .rows = problem.evaluations(),
+       .rows_note = "One seed: intervals are of the held-out tasks only.",
+       .main_curve = std::move(chart)});
+}
+
+}  // namespace objective_sweep
