@@ -1,8 +1,8 @@
 #include "dualagent/reward/math_answer.hpp"
 #include "fuzz.hpp"
 
-/// Any text can be compared with any other; equality does not depend on the order. (Of lists it may:
-/// numbers that are close to one another can be paired in more than one way.)
+/// Any text can be compared with any other; equality does not depend on the order. (Of lists it
+/// may: numbers that are close to one another can be paired in more than one way.)
 FUZZ_TARGET(text) {
   const std::size_t half = text.find('\n');
   const std::string_view first = text.substr(0, half);
