@@ -35,6 +35,32 @@ Turn parse_turn(const Dialect& dialect, std::span<const Token> tokens, const Rol
     return dialect.parse_turn(tokens);
 }
 
+template <class Dialect>
+std::vector<Token> turn_opening(const Dialect& dialect, const Context& context) {
+  if constexpr (requires { dialect.turn_opening(context); })
+    return dialect.turn_opening(context);
+  else
+    return {};
+}
+
+template <class Dialect>
+std::vector<Token> observation(const Dialect& dialect, std::span<const std::string> results,
+                               std::span<const Token> turn) {
+  if constexpr (requires { dialect.observation(results, turn); })
+    return dialect.observation(results, turn);
+  else
+    return dialect.observation(results);
+}
+
+template <class Dialect>
+std::optional<std::vector<Token>> correction(const Dialect& dialect, const MalformedTurn& malformed,
+                                             std::span<const Token> turn) {
+  if constexpr (requires { dialect.correction(malformed, turn); })
+    return dialect.correction(malformed, turn);
+  else
+    return dialect.correction(malformed);
+}
+
 }  // namespace detail
 
 /// The dual-agent protocol: the Answerer takes turns; once its context is overlong, the Summarizer
@@ -53,16 +79,19 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
 
   bool overlong = desk.rollout().fork.has_value();
   if (!overlong) {
-    Context opening;
-    opening.append(Provenance::prompt, dialect.prompt(desk.task()));
-    desk.open(std::move(opening));
+    Context first;
+    first.append(Provenance::prompt, dialect.prompt(desk.task()));
+    desk.open(std::move(first));
   }
 
   for (;;) {
     if (!overlong) {
-      if (desk.room() == 0) co_return desk.finish(RolloutStatus::truncated, "context limit");
+      const std::vector<Token> opening = detail::turn_opening(dialect, desk.context());
+      if (desk.room() <= opening.size())
+        co_return desk.finish(RolloutStatus::truncated, "context limit");
       if (desk.rollout().turns == limits.max_turns)
         co_return desk.finish(RolloutStatus::truncated, "turn limit");
+      desk.give(Provenance::injected, opening);
       const Generation& turn = co_await desk.answer(turn_stop);
       if (detail::was_cut(turn.finish))
         co_return desk.finish(RolloutStatus::truncated,
@@ -72,7 +101,8 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
       if (const auto* answer = std::get_if<Answer>(&parsed))
         co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
       if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {
-        const std::optional<std::vector<Token>> correction = dialect.correction(*malformed);
+        const std::optional<std::vector<Token>> correction =
+            detail::correction(dialect, *malformed, turn.sampled.tokens());
         if (!correction)
           co_return desk.finish(RolloutStatus::finished, "malformed turn: " + malformed->reason);
         desk.give(Provenance::observation, *correction);
@@ -81,7 +111,8 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
         if (desk.rollout().calls + calls.size() > max_calls)
           co_return desk.finish(RolloutStatus::truncated, "call limit");
         const std::vector<ToolResult>& results = co_await desk.call(std::move(calls));
-        desk.give(Provenance::observation, dialect.observation(detail::texts_of(results)));
+        desk.give(Provenance::observation,
+                  detail::observation(dialect, detail::texts_of(results), turn.sampled.tokens()));
       }
     }
 

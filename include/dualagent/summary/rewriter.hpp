@@ -64,22 +64,31 @@ inline Context copy_prompt(const Context& old) {
   return context;
 }
 
-/// The spans of the Answerer's turns and their observations, without prompt and summaries.
-inline bool belongs_to_turn(const Span& span) {
-  return starts_turn(span) || span.provenance == Provenance::observation;
+/// Whether span i is what the protocol writes right before a turn, e.g. the header of a message.
+inline bool opens_turn(std::span<const Span> spans, std::size_t i) {
+  return spans[i].provenance == Provenance::injected && i + 1 < spans.size() &&
+         starts_turn(spans[i + 1]);
 }
 
-/// Index of the first span of each turn.
+/// The spans of the Answerer's turns, their openings and observations, without prompt and
+/// summaries.
+inline bool belongs_to_turn(std::span<const Span> spans, std::size_t i) {
+  return starts_turn(spans[i]) || opens_turn(spans, i) ||
+         spans[i].provenance == Provenance::observation;
+}
+
+/// Index of the first span of each turn: its opening, where it has one.
 inline std::vector<std::size_t> turn_starts(const Context& context) {
   std::vector<std::size_t> starts;
-  for (std::size_t i = 0; i < context.spans().size(); ++i)
-    if (starts_turn(context.spans()[i])) starts.push_back(i);
+  const std::span<const Span> spans = context.spans();
+  for (std::size_t i = 0; i < spans.size(); ++i)
+    if (starts_turn(spans[i])) starts.push_back(i > 0 && opens_turn(spans, i - 1) ? i - 1 : i);
   return starts;
 }
 
 inline void append_turns_from(Context& target, const Context& old, std::size_t first_span) {
   for (std::size_t i = first_span; i < old.spans().size(); ++i)
-    if (belongs_to_turn(old.spans()[i])) append_copy(target, old, old.spans()[i]);
+    if (belongs_to_turn(old.spans(), i)) append_copy(target, old, old.spans()[i]);
 }
 
 }  // namespace detail

@@ -18,6 +18,7 @@ namespace dualagent {
 struct ToolCall {
   std::string tool;       ///< name
   std::string arguments;  ///< a JSON object as text
+  std::string id = {};    ///< the model's name of this call, in formats that have one
 };
 
 /// The model's final answer.
@@ -47,11 +48,16 @@ using Turn = std::variant<std::vector<ToolCall>, Answer, MalformedTurn>;
 /// 7. `d.check_summary(tokens)` returns why a sampled summary cannot be used, or nothing.
 /// 8. `d.present_summary(tokens)` renders a summary as the Answerer reads it.
 ///
-/// Optional: `d.parse_turn(tokens, rollout)` is used instead of 3 in an episode: for a dialect that
-/// reads a turn by what was said before it. `rollout` holds the turn as its last sampled span.
+/// Optional, each used instead of its shorter form in an episode where the dialect has it:
+/// 9. `d.parse_turn(tokens, rollout)`: for a dialect that reads a turn by what was said before it.
+///    `rollout` holds the turn as its last sampled span.
+/// 10. `d.observation(results, turn)` and `d.correction(malformed, turn)`: `turn` holds the sampled
+///    tokens that are answered, so that a dialect can close them.
+/// 11. `d.turn_opening(context)` returns what is given right before each turn of the Answerer, e.g.
+///    the header of its message; a request for a summary then follows the history without it.
 ///
 /// Semantic requirements: all are pure; `parse_turn` accepts any tokens, however broken, and never
-/// throws on them; appending what 4 to 6 return to a context only ever appends.
+/// throws on them; what 4 to 6 and 8 to 11 return is only ever appended to a context.
 template <class D>
 concept ToolDialect = requires(const D& d, const Task& task, std::span<const Token> tokens,
                                std::span<const std::string> results,

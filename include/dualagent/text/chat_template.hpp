@@ -1,0 +1,65 @@
+#pragma once
+
+#include <concepts>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "dualagent/text/pieces.hpp"
+
+namespace dualagent {
+
+/// What opens a conversation.
+struct Opening {
+  std::string_view system = {};  ///< empty: the template's own system message, if it has one
+  std::string_view tools = {};   ///< the call format's description of the tools; empty: no tools
+  std::string_view user = {};    ///< the first message of the user
+};
+
+/// How the messages of a conversation are put together; append-only: nothing that was written is
+/// ever written in another way, so a context only grows.
+///
+/// Syntactic requirements on a template t:
+/// 1. `t.open(pieces, opening)` writes the start of the text, the system message, the tools and the
+///    first user message.
+/// 2. `t.user(pieces, text)` writes a later user message; `t.begin_user(pieces)` and
+///    `t.end_user(pieces)` write what stands around its text.
+/// 3. `t.results(pieces, bodies)` writes the results of a turn's calls, as the format rendered
+/// them.
+/// 4. `t.assistant(pieces)` writes what stands before a turn of the model.
+/// 5. `t.end_of_turn` names the special token with which a turn ends; `t.other_ends` lists names of
+///    tokens that end it as well where the tokenizer has them.
+/// 6. `t.after_turn(pieces)` writes what stands after the end-of-turn token and is never sampled.
+/// 7. `t.thinking_open` and `t.thinking_close` name the tags of thoughts, in which no call is read;
+///    empty: there are none.
+/// 8. `t.append_only` says in words where the model's own template would write something else than
+///    these rules; empty: nowhere.
+template <class T>
+concept ChatTemplate = requires(const T& t, Pieces& pieces, std::string_view text,
+                                const Opening& opening, std::span<const std::string> bodies) {
+  t.open(pieces, opening);
+  t.user(pieces, text);
+  t.begin_user(pieces);
+  t.end_user(pieces);
+  t.results(pieces, bodies);
+  t.assistant(pieces);
+  t.after_turn(pieces);
+  { t.end_of_turn } -> std::convertible_to<std::string_view>;
+  std::span<const std::string_view>(t.other_ends);
+  { t.thinking_open } -> std::convertible_to<std::string_view>;
+  { t.thinking_close } -> std::convertible_to<std::string_view>;
+  { t.append_only } -> std::convertible_to<std::string_view>;
+};
+
+/// One readable sentence if T is no ChatTemplate.
+template <class T>
+consteval bool check_chat_template() {
+  static_assert(ChatTemplate<T>,
+                "dualagent: a ChatTemplate needs open, user, begin_user, end_user, results, "
+                "assistant, after_turn, "
+                "end_of_turn, other_ends, thinking_open, thinking_close and append_only; see "
+                "docs/dialects.md#chat-templates");
+  return true;
+}
+
+}  // namespace dualagent

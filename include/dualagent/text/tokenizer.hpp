@@ -1,0 +1,103 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/types.hpp"
+
+namespace dualagent {
+
+/// Bytes to tokens and back.
+///
+/// Syntactic requirements on a tokenizer t:
+/// 1. `t.vocab_size()`: tokens are 0, 1, ... below it.
+/// 2. `t.encode(text, tokens)` appends the tokens of the text to a vector.
+/// 3. `t.bytes_of(token)` returns the bytes of one token as a std::string_view that lives as long
+///    as t; the name of a special token; nothing for a token outside the vocabulary.
+/// 4. `t.special(name)` returns the token of that name, e.g. "<|im_end|>", or nothing.
+/// 5. `t.is_special(token)` tells whether `special` can return the token.
+/// Semantic requirements: pure; the bytes of `encode(text)`, joined, are the text; `encode` takes
+/// any bytes and never makes a special token, whatever the text spells: only a template can.
+template <class T>
+concept Tokenizer = requires(const T& tokenizer, std::string_view text, Token token,
+                             std::vector<Token>& tokens) {
+  { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;
+  tokenizer.encode(text, tokens);
+  { tokenizer.bytes_of(token) } -> std::same_as<std::string_view>;
+  { tokenizer.special(text) } -> std::same_as<std::optional<Token>>;
+  { tokenizer.is_special(token) } -> std::convertible_to<bool>;
+};
+
+/// One readable sentence if T is no Tokenizer.
+template <class T>
+consteval bool check_tokenizer() {
+  static_assert(
+      Tokenizer<T>,
+      "dualagent: a Tokenizer needs vocab_size, encode, bytes_of, special and is_special; "
+      "see docs/dialects.md#tokenizers");
+  return true;
+}
+
+/// The tokens as bytes; special tokens are written as their names.
+template <Tokenizer T>
+std::string decode(const T& tokenizer, std::span<const Token> tokens) {
+  std::string text;
+  for (const Token token : tokens) text += tokenizer.bytes_of(token);
+  return text;
+}
+
+/// A tokenizer without a model's vocabulary: token b is the byte b, and 256, 257, ... are the given
+/// special tokens. Any text can be written in it, at one token a byte; for tests and first steps.
+///
+/// Errors: the constructor throws Error for an empty name or one given twice.
+/// Example: ByteTokenizer tokenizer({"<|im_start|>", "<|im_end|>"});
+class ByteTokenizer {
+ public:
+  explicit ByteTokenizer(std::vector<std::string> specials = {}) : specials_(std::move(specials)) {
+    for (std::size_t i = 0; i < 256; ++i) bytes_[i] = static_cast<char>(i);
+    for (std::size_t i = 0; i < specials_.size(); ++i) {
+      if (specials_[i].empty())
+        throw Error("a special token has no name", "special token " + std::to_string(i));
+      if (special(specials_[i]) != static_cast<Token>(256 + i))
+        throw Error("the special token '" + specials_[i] + "' is given twice", "ByteTokenizer",
+                    "Give every special token once");
+    }
+  }
+
+  std::size_t vocab_size() const { return 256 + specials_.size(); }
+
+  void encode(std::string_view text, std::vector<Token>& tokens) const {
+    tokens.reserve(tokens.size() + text.size());
+    for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+  }
+
+  std::string_view bytes_of(Token token) const {
+    if (is_special(token)) return specials_[static_cast<std::size_t>(token) - 256];
+    if (token < 0 || token >= 256) return {};
+    return {bytes_ + token, 1};
+  }
+
+  std::optional<Token> special(std::string_view name) const {
+    for (std::size_t i = 0; i < specials_.size(); ++i)
+      if (specials_[i] == name) return static_cast<Token>(256 + i);
+    return std::nullopt;
+  }
+
+  bool is_special(Token token) const {
+    return token >= 256 && static_cast<std::size_t>(token) < vocab_size();
+  }
+
+ private:
+  char bytes_[256];
+  std::vector<std::string> specials_;
+};
+static_assert(Tokenizer<ByteTokenizer>);
+
+}  // namespace dualagent
