@@ -55,16 +55,27 @@ inline JsonCall read_json_call(std::string_view said, std::size_t at,
   return read;
 }
 
+inline bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const DecodedCharacter character = decode_utf8(text);
+    if (!character.valid) return false;
+    text.remove_prefix(character.size_bytes);
+  }
+  return true;
+}
+
+/// Errors: Error if `text` is not UTF-8; `what` and `where` name it.
+inline void check_utf8(std::string_view text, const std::string& what, const std::string& where) {
+  if (!is_utf8(text)) throw Error(what + " is not valid UTF-8", where);
+}
+
 /// Errors: Error if the call has no name or its arguments are no JSON object; formats check what
 /// they write.
 inline void check_writable(const ToolCall& call, std::string_view format) {
   const std::string where = std::string(format) + ", call of '" + printable(call.tool) + "'";
   if (call.tool.empty()) throw Error("a call has no tool name", where);
-  for (std::size_t i = 0; i < call.tool.size();) {
-    const DecodedCharacter character = decode_utf8(std::string_view(call.tool).substr(i));
-    if (!character.valid) throw Error("a tool's name is not valid UTF-8", where);
-    i += character.size_bytes;
-  }
+  check_utf8(call.tool, "a tool's name", where);
+  check_utf8(call.id, "a call's id", where);
   const bool object = !call.arguments.empty() && call.arguments.front() == '{';
   const JsonEnd end =
       object ? skip_json_value(call.arguments, 0) : JsonEnd{0, "a JSON object is expected"};

@@ -135,15 +135,16 @@ inline JsonEnd skip_json_number(std::string_view text, std::size_t at) {
     if (!is_digit(byte(at + 1))) return {at + 1, kFault};
     at = skip_digits(text, at + 1);
   }
-  if (byte(at) == 'e' || byte(at) == 'E') {
+  const bool exponent = byte(at) == 'e' || byte(at) == 'E';
+  if (exponent) {
     ++at;
     if (byte(at) == '+' || byte(at) == '-') ++at;
     if (!is_digit(byte(at))) return {at, kFault};
     at = skip_digits(text, at);
   }
-  constexpr std::size_t kSafeBytes = 5;  // none so short is too large for a double
+  constexpr std::size_t kSafeBytes = 300;  // no number so short is too large without an exponent
   double value = 0;
-  const bool held = at - begin < kSafeBytes ||
+  const bool held = (!exponent && at - begin < kSafeBytes) ||
                     std::from_chars(text.data() + begin, text.data() + at, value).ec == std::errc{};
   return {held ? at : begin, held ? nullptr : "a number does not fit a double"};
 }

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "dualagent/text/call_format.hpp"
+#include "dualagent/text/chat_template.hpp"
+
+namespace dualagent {
+
+/// Llama 3.1, 3.2 and 3.3 Instruct: tools in the first user message, results from `ipython`.
+///
+/// Text of the system and of users is trimmed, as the model's own template does. Pair it with
+/// Llama3Calls and CallsPerTurn::one: the model writes one call per message.
+/// Source: the chat template of Llama-3.1-8B-Instruct.
+struct Llama3 {
+  std::string knowledge_date = "December 2023";
+  std::string today = "26 Jul 2024";
+
+  static constexpr std::string_view end_of_turn = "<|eot_id|>";
+  static constexpr std::array<std::string_view, 2> other_ends{"<|eom_id|>", "<|end_of_text|>"};
+  static constexpr std::string_view thinking_open = {}, thinking_close = {}, append_only = {};
+
+  void open(Pieces& pieces, const Opening& opening) const {
+    pieces.special("<|begin_of_text|>");
+    begin(pieces, "system");
+    if (!opening.tools.empty()) pieces.text("Environment: ipython\n");
+    pieces.text("Cutting Knowledge Date: " + knowledge_date + "\nToday Date: " + today + "\n\n");
+    pieces.text(trimmed(opening.system)).special(end_of_turn);
+    begin(pieces, "user");
+    pieces.text(opening.tools).text(trimmed(opening.user)).special(end_of_turn);
+  }
+
+  void user(Pieces& pieces, std::string_view text) const {
+    begin(pieces, "user");
+    pieces.text(trimmed(text)).special(end_of_turn);
+  }
+  void begin_user(Pieces& pieces) const { begin(pieces, "user"); }
+  void end_user(Pieces& pieces) const { pieces.special(end_of_turn); }
+
+  /// A message for each result.
+  void results(Pieces& pieces, std::span<const std::string> bodies) const {
+    for (const std::string& body : bodies) {
+      begin(pieces, "ipython");
+      pieces.text(body).special(end_of_turn);
+    }
+  }
+
+  void assistant(Pieces& pieces) const { begin(pieces, "assistant"); }
+  void after_turn(Pieces&) const {}
+
+ private:
+  static void begin(Pieces& pieces, std::string_view role) {
+    pieces.special("<|start_header_id|>").text(role).special("<|end_header_id|>").text("\n\n");
+  }
+};
+static_assert(ChatTemplate<Llama3>);
+
+}  // namespace dualagent
