@@ -160,11 +160,11 @@ def main():
         "Llama3Calls": said_calls(trl["llama3_1"], "{\"name\"", "<|eot_id|>", 1, 13),
         "GptOssCalls": said_calls(trl["gptoss"], "<|start|>assistant", "", 1, 14),
     }
-    json.dump({"transformers": transformers.__version__,
-               "tools": [t["function"] for t in TOOLS],
-               "templates": templates, "turns": turns},
-              sys.stdout, ensure_ascii=False, indent=0)
-    print()
+    rows = lambda cases: "[\n" + ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases) + "]"
+    named = lambda parts: "{" + ",\n".join(f"{json.dumps(k)}: {rows(v)}" for k, v in parts.items()) + "}"
+    print(f'{{"transformers": "{transformers.__version__}",')
+    print(f'"tools": {rows([t["function"] for t in TOOLS])},')
+    print(f'"templates": {named(templates)},\n"turns": {named(turns)}}}')
 
 
 main()
