@@ -35,10 +35,11 @@ build() { # TARGET
 }
 
 fuzz() { # TARGET
-  local target=$1 log=$out/$1.log status=0
+  local target=$1 log=$out/$1.log status=0 dictionary=json
+  [[ $1 != *_calls ]] || dictionary=calls
   mkdir -p "$out/corpus/$target"
   "$out/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
-    -dict=tests/fuzz/json.dict -print_final_stats=1 -artifact_prefix="$out/$target-finding-" \
+    "-dict=tests/fuzz/$dictionary.dict" -print_final_stats=1 -artifact_prefix="$out/$target-finding-" \
     "$out/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1 || status=$?
   printf '%-16s %10s executions\n' "$target" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"

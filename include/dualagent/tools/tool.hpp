@@ -59,23 +59,26 @@ concept HasToolCall = HasToolArguments<T> &&
 ///
 /// Syntactic requirements on a tool type T and a constant t of it:
 /// 1. `T::name` is a constant convertible to std::string_view.
-/// 2. `T::Arguments` is a default-constructible struct that nlohmann_json can read
-///    (`from_json(const nlohmann::json&, Arguments&)`).
+/// 2. `T::Arguments` is a default-constructible struct that either lists its members in
+///    `describe(visitor)`, which gives a schema and a full check (tools/argument_schema.hpp), or
+///    that nlohmann_json can read (`from_json(const nlohmann::json&, Arguments&)`).
 /// 3. `t(arguments, info)` returns the text of the result as std::string.
 /// 4. optional: `static constexpr Execution execution`; default `Execution::worker`.
+/// 5. optional: `static constexpr std::string_view description`, for the model.
 /// Semantic requirements: calls may run at the same time on several threads.
 ///
 /// Example:
 ///   struct Double {
 ///     static constexpr std::string_view name = "double";
-///     struct Arguments { int x = 0; };
+///     struct Arguments {
+///       int x = 0;
+///       template <class Visitor>
+///       void describe(Visitor&& visit) { visit("x", x, {.description = "what is doubled"}); }
+///     };
 ///     std::string operator()(const Arguments& a, const dualagent::CallInfo&) const {
 ///       return std::to_string(2 * a.x);
 ///     }
 ///   };
-///   void from_json(const nlohmann::json& j, Double::Arguments& a) {
-///     dualagent::read_argument(j, "x", a.x);
-///   }
 template <class T>
 concept Tool = detail::HasToolName<T> && detail::HasToolCall<T>;
 

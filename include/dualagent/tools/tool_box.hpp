@@ -6,8 +6,11 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "dualagent/text/dialect.hpp"
+#include "dualagent/text/tool_spec.hpp"
+#include "dualagent/tools/argument_schema.hpp"
 #include "dualagent/tools/tool.hpp"
 
 namespace dualagent {
@@ -41,7 +44,23 @@ class ToolBox {
     return execution;
   }
 
+  /// What a model is told about the tools: their names, `T::description` where a tool has one, and
+  /// the schema of `Arguments` where it describes its members.
+  static std::vector<ToolSpec> specs() { return {spec_of<Tools>()...}; }
+
  private:
+  template <class T>
+  static ToolSpec spec_of() {
+    ToolSpec spec{.name = std::string(T::name)};
+    if constexpr (requires { std::string(T::description); })
+      spec.description = std::string(T::description);
+    if constexpr (DescribedArguments<typename T::Arguments>)
+      spec.parameters = argument_schema<typename T::Arguments>();
+    else
+      spec.parameters = R"({"type": "object"})";
+    return spec;
+  }
+
   template <class Visitor>
   void visit(std::string_view name, Visitor&& visitor) const {
     std::apply([&](const Tools&... tool) { ((Tools::name == name ? visitor(tool) : void()), ...); },
@@ -52,7 +71,10 @@ class ToolBox {
   static ToolResult run(const T& tool, const ToolCall& call, const CallInfo& info) {
     typename T::Arguments arguments;
     try {
-      nlohmann::json::parse(call.arguments).get_to(arguments);
+      if constexpr (DescribedArguments<typename T::Arguments>)
+        arguments = read_described_arguments<typename T::Arguments>(call.arguments);
+      else
+        nlohmann::json::parse(call.arguments).get_to(arguments);
     } catch (const std::exception& error) {
       return {ToolStatus::bad_arguments, "bad arguments for '" + call.tool + "': " + error.what()};
     }
