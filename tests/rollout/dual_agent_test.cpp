@@ -72,7 +72,37 @@ struct ParallelCalls : toy::Dialect {
   }
 };
 
+/// Writes a header before each turn, and answers with the first token of the turn.
+struct Headed : toy::Dialect {
+  Tokens turn_opening(const Context& context) const { return {static_cast<Token>(context.size())}; }
+  using toy::Dialect::correction;
+  using toy::Dialect::observation;
+  Tokens observation(std::span<const std::string>, std::span<const Token> turn) const {
+    return {toy::observation, turn.front()};
+  }
+  std::optional<Tokens> correction(const MalformedTurn&, std::span<const Token> turn) const {
+    return Tokens{toy::sorry, turn.front()};
+  }
+};
+
 }  // namespace
+
+TEST_CASE("a dialect may open each turn and see the turn it answers", "[rollout]") {
+  const auto headed = protocol(Never{}, {}, ReplaceBySummary{}, Headed{});
+  const Rollout rollout = play(headed, {kCall, {{toy::end}}, kAnswer});
+  CHECK(rollout.answer == "5");
+  CHECK(tokens_of(rollout.segments.at(0)) == Tokens{toy::bos, toy::digit(1), 2, toy::call,
+                                                    toy::digit(1), toy::end, toy::observation,
+                                                    toy::call, 8, toy::end, toy::sorry, toy::end,
+                                                    12, toy::answer, toy::digit(5), toy::end});
+  CHECK(rollout.segments[0].context.spans()[1].provenance == Provenance::injected);
+  // A header that leaves no room for a turn ends the episode before it is written.
+  const Rollout full =
+      play(protocol(Never{}, {.max_context_tokens = 3}, ReplaceBySummary{}, Headed{}), {});
+  CHECK(full.status == RolloutStatus::truncated);
+  CHECK(full.ending == "context limit");
+  CHECK(full.segments[0].context.size() == 2);
+}
 
 TEST_CASE("an answer ends the episode", "[rollout]") {
   const Rollout rollout = play(protocol(), {kCall, kAnswer});

@@ -97,6 +97,23 @@ TEST_CASE("kept turns are kept again when they are among the last", "[summary][r
   CHECK(again.spans()[2].provenance == Provenance::action);
 }
 
+TEST_CASE("what opens a turn is kept with it, a request for a summary is not",
+          "[summary][rewriter]") {
+  Context old;
+  old.append(Provenance::prompt, Tokens{1, 2});
+  for (const Token turn : {10, 20}) {
+    old.append(Provenance::injected, Tokens{7});
+    old.append(BackendAccess::sampled(AgentRole::answerer, 5, {turn}, {-1.0F}));
+    old.append(Provenance::observation, Tokens{turn + 1});
+  }
+  old.append(Provenance::injected, Tokens{40});
+  old.append(BackendAccess::sampled(AgentRole::summarizer, 5, {50, 51}, {-1.0F, -1.0F}));
+  const Context one = KeepLastTurns{.turns = 1}.rewrite(old, kSummary);
+  CHECK(tokens_of(one) == Tokens{1, 2, 50, 51, 7, 20, 21});
+  CHECK(tokens_of(KeepLastTurns{.turns = 1}.rewrite(one, kSummary)) == tokens_of(one));
+  CHECK(tokens_of(SlidingWindow{.max_tokens = 6}.rewrite(old, {})) == Tokens{1, 2, 7, 20, 21});
+}
+
 TEST_CASE("a sliding window drops whole oldest turns until it fits", "[summary][rewriter]") {
   const auto slide = [](std::size_t max_tokens) {
     return tokens_of(SlidingWindow{.max_tokens = max_tokens}.rewrite(three_turns(), {}));

@@ -8,6 +8,11 @@
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/text/chatml_templates.hpp"
 #include "dualagent/text/hermes_calls.hpp"
+#include "dualagent/text/llama3_calls.hpp"
+#include "dualagent/text/llama3_template.hpp"
+#include "dualagent/text/openai_calls.hpp"
+#include "dualagent/text/plain_chat.hpp"
+#include "dualagent/text/retool_calls.hpp"
 #include "laws/dialect_laws.hpp"
 #include "support/catch.hpp"
 #include "support/toy_protocol.hpp"
@@ -59,6 +64,34 @@ TEST_CASE("a chat dialect obeys the laws of dialects", "[text][laws]") {
   CHECK(laws::of_dialect(dialect_of(Qwen25{}), tasks, kBytes.vocab_size()) == laws::Violations{});
   CHECK(laws::of_dialect(dialect_of(Qwen3{.thinking = Qwen3::Thinking::off}), tasks,
                          kBytes.vocab_size()) == laws::Violations{});
+}
+
+TEST_CASE("other templates and formats obey the laws of dialects too", "[text][laws]") {
+  const std::vector<Task> tasks{{.id = "a", .prompt = "1 + 1?"}};
+  const ByteTokenizer llama({"<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
+                             "<|eot_id|>", "<|eom_id|>", "<|python_tag|>"});
+  const ChatDialect by_llama{llama, Llama3{}, Llama3Calls{}, {.tools = {{"f"}}}};
+  CHECK(laws::of_dialect(by_llama, tasks, llama.vocab_size()) == laws::Violations{});
+  const ChatDialect plain{kBytes, PlainChat{}, OpenAiCalls{}};
+  CHECK(laws::of_dialect(plain, tasks, kBytes.vocab_size()) == laws::Violations{});
+  const ChatDialect retool{kBytes, ChatMl{}, RetoolCalls{}};
+  CHECK(laws::of_dialect(retool, tasks, kBytes.vocab_size()) == laws::Violations{});
+}
+
+TEST_CASE("a result inside the model's message lets the model go on in it", "[text]") {
+  const ChatDialect dialect{kBytes, ChatMl{}, RetoolCalls{}, {.summary_request = "Sum up."}};
+  const std::string code = "<code>1 + 1</code>";
+  CHECK(said_of(dialect, tokens(code + "\n<interpreter>3")) == code.size());
+  Context context;
+  context.append(Provenance::prompt, dialect.prompt({.prompt = "1 + 1?"}));
+  CHECK(text(dialect.turn_opening(context)) == "<|im_start|>assistant\n");
+  const std::vector<std::string> results{"2"};
+  const Tokens observation = dialect.observation(results, tokens(code));
+  CHECK(text(observation) == "\n<interpreter>\n2\n</interpreter>\n");
+  context.append(Provenance::observation, observation);
+  CHECK(dialect.turn_opening(context).empty());
+  CHECK(text(dialect.summary_request()) ==
+        "<|im_end|>\n<|im_start|>user\nSum up.<|im_end|>\n<|im_start|>assistant\n");
 }
 
 TEST_CASE("a prompt has system message, tools and task, and ends before the model's turn",

@@ -55,15 +55,6 @@ inline JsonCall read_json_call(std::string_view said, std::size_t at,
   return read;
 }
 
-inline bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const DecodedCharacter character = decode_utf8(text);
-    if (!character.valid) return false;
-    text.remove_prefix(character.size_bytes);
-  }
-  return true;
-}
-
 /// Errors: Error if `text` is not UTF-8; `what` and `where` name it.
 inline void check_utf8(std::string_view text, const std::string& what, const std::string& where) {
   if (!is_utf8(text)) throw Error(what + " is not valid UTF-8", where);

@@ -322,24 +322,50 @@ inline std::string json_string_text(std::string_view literal) {
 
 /// A JSON string literal of any bytes, quotes included; bytes that are not UTF-8 become U+FFFD.
 inline std::string json_literal(std::string_view text) {
-  constexpr std::string_view kHexDigits = "0123456789abcdef";
-  std::string literal = "\"";
+  constexpr std::string_view kHexDigits = "0123456789abcdef", kEscaped = "\"\\\b\f\n\r\t";
+  std::string literal;
+  literal.reserve(text.size() + text.size() / 8 + 2);
+  literal += '"';
   for (std::size_t i = 0; i < text.size();) {
-    const DecodedCharacter character = decode_utf8(text.substr(i));
-    const char c = text[i];
-    const std::size_t escape = std::string_view("\"\\\b\f\n\r\t").find(c);
-    if (!character.valid)
-      literal += "\xEF\xBF\xBD";
-    else if (escape != std::string_view::npos)
+    const std::size_t plain = detail::skip_plain_bytes(text, i);
+    literal.append(text, i, plain - i);
+    if ((i = plain) == text.size()) break;
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x80) {
+      const DecodedCharacter character = decode_utf8(text.substr(i));
+      literal += character.valid ? text.substr(i, character.size_bytes) : "\xEF\xBF\xBD";
+      i += character.size_bytes;
+      continue;
+    }
+    const bool plain_byte = byte >= 0x20 && byte != '"' && byte != '\\';
+    const std::size_t escape = plain_byte ? kEscaped.npos : kEscaped.find(text[i]);
+    if (escape != kEscaped.npos)
       (literal += '\\') += "\"\\bfnrt"[escape];
-    else if (static_cast<unsigned char>(c) < 0x20)
-      ((literal += "\\u00") += kHexDigits[static_cast<unsigned char>(c) >> 4]) +=
-          kHexDigits[static_cast<unsigned char>(c) & 0xF];
+    else if (!plain_byte)
+      ((literal += "\\u00") += kHexDigits[byte >> 4U]) += kHexDigits[byte & 0xFU];
     else
-      literal += text.substr(i, character.size_bytes);
-    i += character.size_bytes;
+      literal += text[i];
+    ++i;
   }
   return literal += '"';
+}
+
+/// Whether all bytes are UTF-8, strictly.
+inline bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    std::uint64_t eight = 0;
+    if (text.size() - at >= 8) {
+      std::memcpy(&eight, text.data() + at, 8);
+      if ((eight & 0x8080808080808080U) == 0) {
+        at += 8;
+        continue;
+      }
+    }
+    const DecodedCharacter character = decode_utf8(text.substr(at));
+    if (!character.valid) return false;
+    at += character.size_bytes;
+  }
+  return true;
 }
 
 }  // namespace dualagent
