@@ -134,7 +134,7 @@ TEST_CASE("a critic learns what to expect", "[train]") {
   BigramModel model = guessing::model(kCritic);
   model.parameters()[toy::answer * toy::vocab + static_cast<std::size_t>(toy::digit(5))] += 2.5;
   const Objective watching{Whitened<Gae>{}, One{}, GlobalTokenMean{}, NoCorrection{},
-                           ValueLoss{.coefficient = 1.0, .clip = 10.0}};  // the policy stays
+                           ValueLoss{.coefficient = 1.0}};  // the policy stays
   Trainer trainer{SharedWeights{model},
                   protocol(),
                   ExactMatch{},
