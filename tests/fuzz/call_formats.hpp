@@ -16,8 +16,8 @@ inline void require_same(const std::vector<dualagent::ToolCall>& a,
                          const std::vector<dualagent::ToolCall>& b) {
   require(a.size() == b.size(), "calls that were written are read as another number of calls");
   for (std::size_t i = 0; i < a.size(); ++i)
-    require(a[i].tool == b[i].tool && nlohmann::json::parse(a[i].arguments) ==
-                                          nlohmann::json::parse(b[i].arguments),
+    require(a[i].tool == b[i].tool &&
+                nlohmann::json::parse(a[i].arguments) == nlohmann::json::parse(b[i].arguments),
             "a call that was written is read as another one");
 }
 

@@ -112,3 +112,14 @@ TEST_CASE("the members of an object are visited as they are written", "[text]") 
   CHECK(!walk_json_object("[]", 0, refuse).whole());
   CHECK(!walk_json_object("", 0, refuse).whole());
 }
+
+TEST_CASE("a JSON value is indented as by nlohmann_json's dump(4)", "[text]") {
+  for (const std::string json : {R"({"a":[1,{"b":"{[,:"}],"c":{},"d":[],"e":[[]]})", "[ ]", "7",
+                                 R"({"a" : { "b" : [ { } ] } })"})
+    CHECK(indented_json(json) == nlohmann::ordered_json::parse(json).dump(4));
+  const auto random = RandomStream::from_seed(7);
+  for (std::size_t i = 0; i < 2'000; ++i) {
+    const nlohmann::json value = laws::detail::Draws(random.child(i)).value();
+    CHECK(indented_json(value.dump()) == value.dump(4));
+  }
+}

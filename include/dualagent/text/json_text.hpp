@@ -350,6 +350,34 @@ inline std::string json_literal(std::string_view text) {
   return literal += '"';
 }
 
+/// A whole JSON value on several lines, each level indented by four spaces, as Python's
+/// json.dumps(value, indent=4) writes it.
+inline std::string indented_json(std::string_view json) {
+  std::string text;
+  std::size_t depth = 0;
+  const auto new_line = [&] { text.append("\n").append(4 * depth, ' '); };
+  for (std::size_t at = skip_json_space(json, 0); at < json.size();
+       at = skip_json_space(json, at)) {
+    const char c = json[at];
+    const bool opened = !text.empty() && (text.back() == '{' || text.back() == '[');
+    const bool closes = c == '}' || c == ']';
+    if (closes && depth > 0) --depth;
+    if (closes != opened) new_line();
+    if (c == '"') {
+      const std::size_t end = skip_json_string(json, at).at;
+      text += json.substr(at, end - at);
+      at = end;
+      continue;
+    }
+    ++at;
+    text += c;
+    if (c == '{' || c == '[') ++depth;
+    if (c == ',') new_line();
+    if (c == ':') text += ' ';
+  }
+  return text;
+}
+
 /// Whether all bytes are UTF-8, strictly.
 inline bool is_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {

@@ -2,12 +2,12 @@
 
 #include <array>
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/json_call.hpp"
@@ -63,18 +63,11 @@ struct Llama3Calls {
         "proper arguments that best answers the given prompt.\n\nRespond in the format {\"name\": "
         "function name, \"parameters\": dictionary of argument name and its value}.Do not use "
         "variables.\n\n";
-    for (const ToolSpec& tool : tools) text += indented(tool) + "\n\n";
+    for (const ToolSpec& tool : tools) text += indented_json(tool_spec_json(tool)) + "\n\n";
     return text;
   }
 
  private:
-  static std::string indented(const ToolSpec& tool) {
-    constexpr int kIndent = 4;
-    const std::string json = tool_spec_json(tool);
-    const auto tree = nlohmann::ordered_json::parse(json, nullptr, false);
-    return tree.is_discarded() ? json : tree.dump(kIndent);
-  }
-
   static CallStep first_call(std::string_view said) {
     const std::string_view tag = brackets[1].open;
     std::size_t at = skip_json_space(said, 0);
