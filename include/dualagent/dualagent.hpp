@@ -56,6 +56,7 @@
 #include "dualagent/reward/math_answer.hpp"
 #include "dualagent/reward/math_expression.hpp"
 #include "dualagent/reward/overlong_penalty.hpp"
+#include "dualagent/reward/per_call_bonus.hpp"
 #include "dualagent/reward/reference_system.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/reward/reward_sum.hpp"
