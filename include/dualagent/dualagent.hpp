@@ -90,6 +90,8 @@
 #include "dualagent/text/tool_spec.hpp"
 #include "dualagent/tools/argument_schema.hpp"
 #include "dualagent/tools/read_argument.hpp"
+#include "dualagent/tools/sandbox.hpp"
+#include "dualagent/tools/sandboxed_process.hpp"
 #include "dualagent/tools/tool.hpp"
 #include "dualagent/tools/tool_box.hpp"
 #include "dualagent/trace/context.hpp"

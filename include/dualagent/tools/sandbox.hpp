@@ -1,0 +1,239 @@
+#pragma once
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <concepts>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+
+namespace dualagent {
+
+/// What one sandboxed command may use. The kernel enforces all but `wall_seconds` and
+/// `output_bytes`, which the host enforces by killing the command and all that it started.
+struct SandboxLimits {
+  double wall_seconds = 10.0;
+  unsigned cpu_seconds = 10;                ///< of each process (RLIMIT_CPU)
+  std::uint64_t memory_bytes = 512u << 20;  ///< address space of each process (RLIMIT_AS)
+  unsigned max_processes = 32;              ///< processes and threads at once (RLIMIT_NPROC)
+  std::uint64_t file_bytes = 16u << 20;     ///< of one file; Bubblewrap: of all of /tmp as well
+  std::uint64_t output_bytes = 64u << 10;   ///< of standard output and error together
+};
+
+/// How to start a command in its sandbox: what a policy hands to SandboxedProcess.
+struct SandboxLaunch {
+  std::vector<std::string> argv;         ///< argv[0] is an absolute path
+  std::vector<std::string> environment;  ///< the whole environment, "NAME=value"
+  std::string directory = "/";           ///< working folder
+  std::string private_folder;            ///< removed with its contents afterwards; empty: none
+  std::optional<uid_t> uid;              ///< user and group to become; nobody else has them
+  std::uint64_t max_user_tasks = 0;      ///< RLIMIT_NPROC before exec; 0: as inherited
+  bool reports_namespace = false;        ///< argv[0] writes {"child-pid": N} to descriptor 3
+  std::string marker;                    ///< environment entry that only this sandbox has
+};
+
+namespace detail {
+
+/// User ids for sandboxes of a root host: far from real accounts, one for each command running.
+/// None if the host is not root, or is root of a container that has too few user ids.
+inline std::optional<uid_t> next_sandbox_uid() {
+  static std::atomic<std::uint32_t> next{0};
+  static const bool available = [] {
+    std::uint64_t inside = 0, outside = 0, count = 0;
+    std::ifstream("/proc/self/uid_map") >> inside >> outside >> count;
+    return geteuid() == 0 && inside == 0 && count >= 2'000'000'000u;
+  }();
+  if (!available) return std::nullopt;
+  const auto process = static_cast<std::uint32_t>(getpid()) % 65536u;
+  return static_cast<uid_t>(1'000'000'000u + process * 8192u + next++ % 8192u);
+}
+
+inline std::string next_sandbox_marker() {
+  static std::atomic<std::uint64_t> next{0};
+  return "DUALAGENT_SANDBOX=" + std::to_string(getpid()) + "." + std::to_string(next++);
+}
+
+/// Full path of a program: `name` itself if it has a slash, else the first in the system folders.
+inline std::string find_program(std::string_view name) {
+  if (name.find('/') != std::string_view::npos) return std::string(name);
+  for (const std::string_view folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
+    const std::string path = std::string(folder) + std::string(name);
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  throw Error("there is no program '" + std::string(name) + "'", "/usr/local/bin, /usr/bin, /bin",
+              "Install it or give its absolute path");
+}
+
+/// Processes and threads that the host's user has now; RLIMIT_NPROC counts them all.
+inline std::uint64_t tasks_of_this_user() {
+  std::uint64_t tasks = 0;
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return 0;
+  while (const dirent* entry = readdir(folder)) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    const std::string path = std::string("/proc/") + entry->d_name;
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 || status.st_uid != getuid()) continue;
+    std::ifstream lines(path + "/status");
+    for (std::string line; std::getline(lines, line);)
+      if (line.rfind("Threads:", 0) == 0) tasks += std::strtoull(line.c_str() + 8, nullptr, 10);
+  }
+  closedir(folder);
+  return tasks;
+}
+
+}  // namespace detail
+
+/// New user, process, network, IPC, host-name and control-group namespaces made by `bwrap`
+/// (Debian package bubblewrap). The command sees the `readable` paths read-only, a private /tmp of
+/// `limits.file_bytes`, a /dev of four harmless devices, its own /proc, no network, an environment
+/// of four constants, and is nobody (65534). No capabilities, no new privileges, no terminal.
+///
+/// A host that is root first becomes a user id nobody has, so that files of root stay closed and
+/// the limit of processes binds. The namespace dies with its first process, so nothing survives a
+/// kill. Memory and CPU limits hold for each process: all together at most `max_processes` times.
+/// Example: Bubblewrap{.limits = {.wall_seconds = 2.0}, .readable = {"/usr", "/lib", "/lib64"}}
+struct Bubblewrap {
+  SandboxLimits limits{};
+  /// Paths the command can read; those that do not exist are left out. Home folders are not in it.
+  std::vector<std::string> readable = {"/usr",
+                                       "/bin",
+                                       "/sbin",
+                                       "/lib",
+                                       "/lib64",
+                                       "/lib32",
+                                       "/etc/ld.so.cache",
+                                       "/etc/alternatives",
+                                       "/etc/localtime"};
+  std::string program = "bwrap";  ///< found in the system folders, or an absolute path
+
+  /// Errors: Error if bwrap or prlimit (package util-linux) is missing.
+  SandboxLaunch launch(const std::vector<std::string>& command) const {
+    SandboxLaunch launch{.environment = {"PATH=/usr/bin:/bin"}, .reports_namespace = true};
+    launch.uid = detail::next_sandbox_uid();
+    launch.argv = {detail::find_program(program),
+                   "--unshare-all",
+                   "--die-with-parent",
+                   "--new-session",
+                   "--cap-drop",
+                   "ALL",
+                   "--uid",
+                   "65534",
+                   "--gid",
+                   "65534",
+                   "--hostname",
+                   "sandbox",
+                   "--info-fd",
+                   "3",
+                   "--clearenv"};
+    const auto add = [&](std::initializer_list<std::string> words) {
+      launch.argv.insert(launch.argv.end(), words);
+    };
+    for (const char* name : {"PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", "TMPDIR=/tmp"}) {
+      const char* equals = std::strchr(name, '=');
+      add({"--setenv", std::string(name, equals), equals + 1});
+    }
+    for (const std::string& path : readable) add({"--ro-bind-try", path, path});
+    for (const char* device : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
+      add({"--dev-bind", device, device});
+    add({"--proc", "/proc", "--size", std::to_string(limits.file_bytes), "--tmpfs", "/tmp"});
+    add({"--remount-ro", "/", "--chdir", "/tmp", "--", detail::find_program("prlimit")});
+    // Inside the namespace the count starts anew; bwrap's own first process is one more.
+    add({"--nproc=" + std::to_string(limits.max_processes + 1), "--"});
+    launch.argv.insert(launch.argv.end(), command.begin(), command.end());
+    return launch;
+  }
+};
+
+/// The fallback where bwrap cannot run: kernel limits, a session and process group of its own, an
+/// environment of five constants and a private folder that is removed afterwards.
+///
+/// It cannot keep the command from the network, from reading what everyone may read, from filling
+/// world-writable folders, or from seeing other processes. A root host starts each command under a
+/// user id nobody has: then it writes no foreign file, signals nobody, its processes are counted
+/// exactly, and all of them are found and killed whatever they do. Other hosts run it under their
+/// own user: it can then read, write and signal what that user can, and a process that leaves its
+/// group is found only by the marker in its environment. The first `launch` says this on stderr.
+struct Rlimits {
+  SandboxLimits limits{};
+  std::string folder = "/tmp";  ///< where private folders are made
+
+  /// Makes the private folder. Errors: Error if that fails.
+  SandboxLaunch launch(const std::vector<std::string>& command) const {
+    say_once();
+    SandboxLaunch launch{.argv = command, .marker = detail::next_sandbox_marker()};
+    launch.argv.at(0) = detail::find_program(command.at(0));
+    std::string path = folder + "/dualagent-XXXXXX";
+    if (mkdtemp(path.data()) == nullptr)
+      throw Error(std::string("no private folder: ") + std::strerror(errno), folder,
+                  "Give a folder that can be written");
+    launch.directory = launch.private_folder = path;
+    launch.uid = detail::next_sandbox_uid();
+    if (launch.uid && chown(path.c_str(), *launch.uid, *launch.uid) != 0) {
+      const int error = errno;
+      rmdir(path.c_str());
+      throw Error(std::string("chown failed: ") + std::strerror(error), path);
+    }
+    launch.environment = {"PATH=/usr/bin:/bin", "HOME=" + path, "LANG=C.UTF-8", "TMPDIR=" + path,
+                          launch.marker};
+    launch.max_user_tasks = limits.max_processes + (launch.uid ? 0 : detail::tasks_of_this_user());
+    return launch;
+  }
+
+ private:
+  static void say_once() {
+    static std::once_flag said;
+    std::call_once(said, [] {
+      std::cerr << "dualagent: the Rlimits sandbox cannot forbid the network, nor reading files "
+                   "that its user may read"
+                << (geteuid() == 0 ? "" : ", nor writing or signalling what your user can")
+                << ". Install bubblewrap and use the Bubblewrap sandbox.\n";
+    });
+  }
+};
+
+namespace detail {
+template <class T>
+concept HasSandboxLimits = requires(const T& sandbox) {
+  { sandbox.limits } -> std::convertible_to<const SandboxLimits&>;
+};
+template <class T>
+concept HasSandboxLaunch = requires(const T& sandbox, const std::vector<std::string>& command) {
+  { sandbox.launch(command) } -> std::same_as<SandboxLaunch>;
+};
+}  // namespace detail
+
+/// A way to contain a command. Requirements on a constant t of type T:
+/// 1. `t.limits` is a SandboxLimits.
+/// 2. `t.launch(command)` says how to start the command (argv); called from several threads at
+///    once; each launch is started once at most.
+template <class T>
+concept Sandbox = detail::HasSandboxLimits<T> && detail::HasSandboxLaunch<T>;
+
+/// One readable sentence for each part of `Sandbox` that T lacks.
+template <class T>
+consteval bool check_sandbox() {
+  static_assert(detail::HasSandboxLimits<T>,
+                "dualagent: a Sandbox needs a member 'SandboxLimits limits'; see docs/tools.md");
+  static_assert(detail::HasSandboxLaunch<T>,
+                "dualagent: a Sandbox needs 'SandboxLaunch launch(const std::vector<std::string>&) "
+                "const'; see docs/tools.md");
+  return true;
+}
+
+}  // namespace dualagent

@@ -1,0 +1,95 @@
+#include "dualagent/tools/sandboxed_process.hpp"
+
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+template <class S>
+S small(double wall_seconds = 5.0) {
+  return S{.limits = {.wall_seconds = wall_seconds,
+                      .cpu_seconds = 2,
+                      .memory_bytes = 256u << 20,
+                      .max_processes = 16,
+                      .file_bytes = 1u << 20,
+                      .output_bytes = 4096}};
+}
+
+template <class S>
+bool runs_here() {
+  std::string why;
+  if (!std::is_same_v<S, Bubblewrap> || bubblewrap_works(&why)) return true;
+  std::cout << "skipped: " << why << "\n";
+  return false;
+}
+
+template <class S>
+ProcessResult shell(const std::string& script, const std::string& input = {}, double wall = 5.0) {
+  return SandboxedCommand<S>(small<S>(wall))({"/bin/sh", "-c", script}, input);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a command gets its input and gives output, errors and status", "[tools]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const ProcessResult sorted = SandboxedCommand<TestType>(small<TestType>())({"sort"}, "b\na\n");
+  CHECK(sorted.output == "a\nb\n");
+  CHECK(sorted.end == ProcessEnd::exited);
+  CHECK(sorted.code == 0);
+  const ProcessResult failed = shell<TestType>("echo out; echo err >&2; exit 7");
+  CHECK(failed.output == "out\nerr\n");
+  CHECK(failed.code == 7);
+  const ProcessResult killed = shell<TestType>("kill -SEGV $$");
+  CHECK(killed.end == ProcessEnd::signalled);
+  CHECK(killed.code == SIGSEGV);
+}
+
+TEMPLATE_TEST_CASE("input that nobody reads neither blocks nor signals the host", "[tools]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const std::string megabytes(4u << 20, 'x');
+  CHECK(shell<TestType>("exec 0<&-; echo done", megabytes).output == "done\n");
+  CHECK(shell<TestType>("wc -c", megabytes).output == "4194304\n");
+}
+
+TEMPLATE_TEST_CASE("wall clock, output and a stop request end a command", "[tools]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  CHECK(shell<TestType>("echo first; sleep 1000", {}, 0.3).end == ProcessEnd::wall_clock);
+  const ProcessResult endless = shell<TestType>("yes");
+  CHECK(endless.end == ProcessEnd::output_limit);
+  CHECK(endless.output.size() == 4096);
+  std::stop_source source;
+  source.request_stop();
+  const ProcessResult stopped =
+      SandboxedCommand<TestType>(small<TestType>(60.0))({"sleep", "1000"}, {}, source.get_token());
+  CHECK(stopped.end == ProcessEnd::cancelled);
+}
+
+TEMPLATE_TEST_CASE("a command sees no environment, descriptor or terminal of the host", "[tools]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  setenv("DUALAGENT_TEST_SECRET", "hunter2", 1);
+  const int leaky = open("/dev/null", O_RDONLY);  // as a careless library opens it
+  const ProcessResult result = shell<TestType>("env; cd /proc/self/fd && echo *");
+  close(leaky);
+  unsetenv("DUALAGENT_TEST_SECRET");
+  CHECK(result.output.find("hunter2") == std::string::npos);
+  CHECK_THAT(result.output, ContainsSubstring("\n0 1 2"));
+  CHECK(result.output.find("2 3 4") == std::string::npos);
+  CHECK_THAT(result.output, ContainsSubstring("LANG=C.UTF-8"));
+}
+
+TEMPLATE_TEST_CASE("what cannot be started is an error that names it", "[tools]", Rlimits) {
+  CHECK_THROWS_WITH(SandboxedCommand<TestType>{}({"no-such-program"}),
+                    ContainsSubstring("no-such-program"));
+  CHECK_THROWS_WITH(SandboxedCommand<TestType>{}({"/etc/hostname"}),
+                    ContainsSubstring("/etc/hostname"));
+  CHECK_THROWS_AS(SandboxedCommand<TestType>{}({}), Error);
+}
