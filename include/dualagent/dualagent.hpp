@@ -89,6 +89,7 @@
 #include "dualagent/text/tokenizer.hpp"
 #include "dualagent/text/tool_spec.hpp"
 #include "dualagent/tools/argument_schema.hpp"
+#include "dualagent/tools/python_interpreter.hpp"
 #include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/sandbox.hpp"
 #include "dualagent/tools/sandboxed_process.hpp"

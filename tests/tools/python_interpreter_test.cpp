@@ -1,0 +1,122 @@
+#include "dualagent/tools/python_interpreter.hpp"
+
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "dualagent/tools/tool_box.hpp"
+#include "laws/tool_laws.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+template <class S>
+PythonOptions<S> small(std::size_t waiting = 1) {
+  return {.sandbox = {.limits = {.wall_seconds = 20.0,
+                                 .cpu_seconds = 5,
+                                 .memory_bytes = 256u << 20,
+                                 .max_processes = 8,
+                                 .file_bytes = 1u << 20}},
+          .waiting_interpreters = waiting};
+}
+
+template <class S>
+bool runs_here() {
+  std::string why;
+  if (!std::is_same_v<S, Bubblewrap> || bubblewrap_works(&why)) return true;
+  std::cout << "skipped: " << why << "\n";
+  return false;
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    ++count;
+  return count;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("python answers with what a program prints, unchanged", "[tools]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const PythonInterpreter<TestType> python(small<TestType>());
+  CHECK(python.run("print(6 * 7)") == "42\n");
+  CHECK(python.run("text = '''a\n  b\n'''\nprint(repr(text))") == "'a\\n  b\\n'\n");
+  CHECK(python.run("\n\nif __name__ == '__main__':\n\tprint('main')") == "main\n");
+  CHECK(python.run("import sys\nprint(sys.stdin.read() == '')") == "True\n");
+  CHECK(python.run("x = 1") == "");
+  CHECK(python.run("") == "");
+  CHECK(python.run("print('é')\nprint([i for i in range(2)], (lambda: 3)())") == "é\n[0, 1] 3\n");
+  CHECK(python.run("import pickle\nclass P: pass\nprint(type(pickle.loads(pickle.dumps(P()))))") ==
+        "<class '__main__.P'>\n");
+}
+
+TEMPLATE_TEST_CASE("python shows the program's own traceback and its exit status", "[tools]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const PythonInterpreter<TestType> python(small<TestType>());
+  CHECK(python.run("def f():\n    return 1 / 0\nprint('before')\nf()") ==
+        "before\nTraceback (most recent call last):\n"
+        "  File \"<code>\", line 4, in <module>\n    f()\n"
+        "  File \"<code>\", line 2, in f\n    return 1 / 0\n           ~~^~~\n"
+        "ZeroDivisionError: division by zero\n[exit status 1]");
+  const std::string syntax = python.run("print(1");
+  CHECK_THAT(syntax, ContainsSubstring("File \"<code>\", line 1"));
+  CHECK_THAT(syntax, ContainsSubstring("SyntaxError: '(' was never closed"));
+  CHECK(syntax.find("stub") == std::string::npos);
+  CHECK(python.run("raise SystemExit(3)") == "[exit status 3]");
+  CHECK_THAT(python.run("x = '\xFF'"), ContainsSubstring("SyntaxError"));
+}
+
+TEMPLATE_TEST_CASE("python calls share nothing and run on many threads at once", "[tools]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  std::vector<std::string> texts(32);
+  const std::size_t before = open_descriptors();
+  {
+    const PythonInterpreter<TestType> python(small<TestType>(4));
+    std::vector<std::jthread> threads;
+    for (std::size_t thread = 0; thread < 8; ++thread)
+      threads.emplace_back([&texts, &python, thread] {
+        for (std::size_t i = thread; i < texts.size(); i += 8)
+          texts[i] = python.run("import os\nprint(os.path.exists('seen'), " + std::to_string(i) +
+                                ")\nopen('seen', 'w').close()");
+      });
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    CHECK(texts[i] == "False " + std::to_string(i) + "\n");
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("python is a tool of a tool box and keeps the laws of tools", "[tools]") {
+  const PythonInterpreter<Rlimits> python(small<Rlimits>());
+  const ToolBox box{python};
+  const Task task{.id = "t"};
+  const ToolResult result = box.call({"python", R"_({"code":"print(2+2)"})_"}, {&task, 0});
+  CHECK(result.status == ToolStatus::ok);
+  CHECK(result.text == "4\n");
+  CHECK(box.call({"python", R"_({"code":4})_"}, {&task, 0}).status == ToolStatus::bad_arguments);
+  const std::vector<std::string> good = {R"_({"code":"print(1)"})_"};
+  CHECK(laws::of_tool(python, good) == laws::Violations{});
+}
+
+TEST_CASE("an interpreter that cannot be started aborts the rollout and says why", "[tools]") {
+  PythonOptions<Rlimits> options = small<Rlimits>();
+  options.python = "/no/such/python";
+  const PythonInterpreter<Rlimits> python(options);
+  CHECK_THROWS_AS(python.run("print(1)"), AbortRollout);
+  CHECK_THROWS_WITH(python.run("print(1)"), ContainsSubstring("/no/such/python"));
+}
+
+TEST_CASE("a stop request ends a program", "[tools]") {
+  const PythonInterpreter<Rlimits> python(small<Rlimits>());
+  std::stop_source source;
+  std::jthread stopper([&] { source.request_stop(); });
+  CHECK_THAT(python.run("while True: pass", source.get_token()),
+             ContainsSubstring("[killed: the call was cancelled]"));
+}

@@ -1,0 +1,221 @@
+// What a hostile program may try, against PythonInterpreter under both sandboxes: each attempt is
+// contained and becomes text. Limits are small, so that a hole does not harm the machine.
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "dualagent/tools/python_interpreter.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+template <class S>
+PythonInterpreter<S> small(double wall_seconds = 20.0) {
+  return PythonInterpreter<S>({.sandbox = {.limits = {.wall_seconds = wall_seconds,
+                                                      .cpu_seconds = 1,
+                                                      .memory_bytes = 192u << 20,
+                                                      .max_processes = 6,
+                                                      .file_bytes = 1u << 20,
+                                                      .output_bytes = 8192}},
+                               .waiting_interpreters = 1});
+}
+
+template <class S>
+bool runs_here() {
+  std::string why;
+  if (!std::is_same_v<S, Bubblewrap> || bubblewrap_works(&why)) return true;
+  std::cout << "skipped: " << why << "\n";
+  return false;
+}
+
+bool has_own_user() { return detail::next_sandbox_uid().has_value(); }
+
+/// Processes of this test's children and of sandbox users that are alive; zombies that wait for
+/// init are not.
+std::size_t processes_left() {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream lines(entry.path() / "status");
+    long parent = 0, user = 0;
+    bool zombie = false;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind("PPid:", 0) == 0) parent = std::atol(line.c_str() + 5);
+      if (line.rfind("Uid:", 0) == 0) user = std::atol(line.c_str() + 4);
+      if (line.rfind("State:", 0) == 0) zombie = line.find("Z (") != std::string::npos;
+    }
+    const long own = 1'000'000'000 + static_cast<long>(getpid()) % 65536 * 8192;
+    const bool sandboxed = user >= own && user < own + 8192;
+    count += parent == getpid() || (sandboxed && !zombie);
+  }
+  return count;
+}
+
+std::size_t entries(const std::filesystem::path& folder, const std::string& prefix) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    count += entry.path().filename().string().rfind(prefix, 0) == 0;
+  return count;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("greedy programs meet a limit and say which", "[tools][redteam]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const auto python = small<TestType>();
+  CHECK_THAT(python.run("while True: pass"),
+             ContainsSubstring("[killed: it used more than 1 s of CPU time]"));
+  CHECK_THAT(python.run("x = bytearray(1 << 30)"), ContainsSubstring("MemoryError"));
+  CHECK_THAT(python.run("x = []\nwhile True: x.append(bytearray(1 << 20))"),
+             ContainsSubstring("MemoryError"));
+  CHECK_THAT(python.run("while True: print('spam')"),
+             ContainsSubstring("[killed: it printed more than 8192 bytes]"));
+  const std::string file = python.run("f = open('big', 'wb')\nwhile True: f.write(bytes(65536))");
+  CHECK(file.find("OSError: [Errno") != std::string::npos);  // 27 too large, 28 no space
+  const std::string deep = python.run("def f(n): return f(n + 1)\nf(0)");
+  CHECK_THAT(deep, ContainsSubstring("RecursionError"));
+  const std::string crash = python.run(
+      "import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return [f(n + 1)] + [f]\n"
+      "class A:\n  def __getattr__(self, n): return getattr(self, n + 'x')\n"
+      "repr(A().a)");
+  CHECK_THAT(crash, ContainsSubstring("["));
+}
+
+TEMPLATE_TEST_CASE("hostile bytes in and out become readable text", "[tools][redteam]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const auto python = small<TestType>();
+  CHECK(python.run("import sys\nsys.stdout.buffer.write(bytes([0xff, 0, 65, 0xc3, 0xa9]))") ==
+        "\xEF\xBF\xBD\xEF\xBF\xBD"
+        "Aé");
+  const std::string source = "x = '" + std::string(10u << 20, 'y') + "'\nprint(len(x))";
+  CHECK(python.run(source) == "10485760\n");
+  CHECK_THAT(python.run(std::string(10u << 20, '(')), ContainsSubstring("Error"));
+  CHECK_THAT(python.run(std::string("print(1)\0", 9)), ContainsSubstring("null bytes"));
+}
+
+TEMPLATE_TEST_CASE("stopping itself or closing its descriptors gains nothing", "[tools][redteam]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const auto python = small<TestType>(1.0);
+  CHECK(python.run("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)") ==
+        "[killed: it ran longer than 1 s]");
+  CHECK(python.run("import os, time\nos.closerange(0, 256)\ntime.sleep(1000)") ==
+        "[killed: it ran longer than 1 s]");
+  const std::string flood = python.run("import os\nx = [os.dup(1) for _ in range(1000)]");
+  CHECK_THAT(flood, ContainsSubstring("Too many open files"));
+}
+
+TEMPLATE_TEST_CASE("the host's environment and private files cannot be read", "[tools][redteam]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  setenv("DUALAGENT_TEST_SECRET", "hunter2", 1);
+  const auto python = small<TestType>();
+  const std::string result = python.run(
+      "import os, glob\nprint(dict(os.environ))\n"
+      "for p in glob.glob('/proc/*/environ'):\n  try: print(open(p, 'rb').read())\n"
+      "  except OSError: pass\n"
+      "for p in ('/etc/shadow', '/root', '/home'):\n"
+      "  try: print('LEAK', p, os.listdir(p) if os.path.isdir(p) else open(p).read())\n"
+      "  except OSError: pass\n");
+  unsetenv("DUALAGENT_TEST_SECRET");
+  CHECK_THAT(result, ContainsSubstring("LANG"));
+  if (std::is_same_v<TestType, Bubblewrap> || has_own_user()) {
+    CHECK(result.find("hunter2") == std::string::npos);
+    CHECK(result.find("LEAK /etc/shadow") == std::string::npos);
+    CHECK(result.find("LEAK /root") == std::string::npos);
+  }
+}
+
+TEMPLATE_TEST_CASE("nothing outside is written and no host process is signalled",
+                   "[tools][redteam]", Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  if (std::is_same_v<TestType, Rlimits> && !has_own_user()) {
+    std::cout << "skipped: Rlimits contains writes and signals for a root host only\n";
+    return;
+  }
+  char folder[] = "/tmp/red-team-XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/escaped";
+  const auto python = small<TestType>();
+  const std::string written = python.run(
+      "import os\nfor p in ('" + path + "', '/usr/escaped', '/etc/escaped', '/escaped'):\n" +
+      "  try: open(p, 'w').close(); print('WROTE', p)\n  except OSError as e: print(e)\n"
+      "os.symlink('" +
+      folder +
+      "', 'link')\n"
+      "try: open('link/escaped', 'w').close(); print('WROTE')\nexcept OSError as e: print(e)\n");
+  CHECK(written.find("WROTE") == std::string::npos);
+  CHECK(!std::filesystem::exists(path));
+  std::filesystem::remove_all(folder);
+  const std::string host = std::to_string(getpid());
+  const std::string signalled = python.run("import os\nfor p in (" + host + ", os.getppid()):\n" +
+                                           "  try:\n    if p > 1: os.kill(p, 9)\n"
+                                           "  except OSError as e: print(e)\nprint('end')");
+  CHECK_THAT(signalled, ContainsSubstring("end"));  // and this test goes on
+}
+
+TEST_CASE("a loopback listener of the host is out of reach", "[tools][redteam]") {
+  if (!runs_here<Bubblewrap>()) return;
+  const detail::OwnedDescriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(bind(listener.get(), any, size) == 0);
+  REQUIRE(listen(listener.get(), 1) == 0);
+  REQUIRE(getsockname(listener.get(), any, &size) == 0);
+  const std::string code = "import socket\nsocket.create_connection(('127.0.0.1', " +
+                           std::to_string(ntohs(address.sin_port)) + "), 2)\nprint('in')";
+  CHECK_THAT(small<Bubblewrap>().run(code), ContainsSubstring("refused"));
+  CHECK(small<Rlimits>().run(code) == "in\n");  // what docs/tools.md says Rlimits cannot contain
+}
+
+TEMPLATE_TEST_CASE("many processes meet the limit and none is left", "[tools][redteam]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const auto python = small<TestType>(3.0);
+  const std::string result = python.run(
+      "import os, time\nn = 0\ntry:\n  for _ in range(40):\n    if os.fork() == 0: "
+      "time.sleep(100)\n"
+      "    n += 1\nexcept OSError as e: print(e)\nprint(n)");
+  CHECK_THAT(result, ContainsSubstring("Resource temporarily unavailable"));
+  const int count = std::atoi(result.substr(result.find('\n') + 1).c_str());
+  CHECK(count >= 3);
+  CHECK(count <= 6);
+}
+
+TEMPLATE_TEST_CASE("no process, descriptor or file outlives its call", "[tools][redteam]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const std::size_t descriptors = entries("/proc/self/fd", "");
+  const std::size_t files = entries("/tmp", "dualagent-");
+  {
+    const auto python = small<TestType>(3.0);
+    const std::string daemon = python.run(
+        "import os, time\nprint('start')\nif os.fork() == 0:\n  os.setsid()\n"
+        "  if os.fork() == 0:\n    os.closerange(0, 256)\n    os.chdir('/')\n"
+        "    time.sleep(1000)\n  os._exit(0)\nos.wait()\n"
+        "os.makedirs('a/b')\nopen('a/b/c', 'w').close()\nos.chmod('a/b', 0)\nos.chmod('a', 0)");
+    CHECK(daemon == "start\n");
+    const std::string bomb =
+        python.run("import os\nwhile True:\n  try: os.fork()\n  except OSError: pass");
+    CHECK_THAT(bomb, ContainsSubstring("[killed"));
+  }
+  CHECK(processes_left() == 0);
+  CHECK(entries("/proc/self/fd", "") == descriptors);
+  CHECK(entries("/tmp", "dualagent-") == files);
+}
