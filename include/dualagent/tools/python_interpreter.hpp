@@ -26,7 +26,7 @@ namespace dualagent {
 namespace detail {
 
 /// Waits for a program on standard input and runs it as the module __main__. A traceback begins at
-/// the program's own first frame and shows its source lines.
+/// the program's own first frame and shows its source lines, cut at 1000 characters.
 inline constexpr std::string_view kPythonStub = R"py(
 def stub():
     import sys, types, traceback, linecache
@@ -50,7 +50,9 @@ def stub():
         except Exception:
             pass
         trace = error.__traceback__.tb_next
-        traceback.print_exception(type(error), error, trace)
+        text = ''.join(traceback.format_exception(type(error), error, trace))
+        for line in text.splitlines():
+            sys.stderr.write((line if len(line) < 1000 else line[:1000] + '...') + '\n')
         return 1
     return 0
 import sys

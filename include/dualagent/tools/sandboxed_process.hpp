@@ -22,6 +22,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -196,18 +197,38 @@ inline void wait_for_end(int pidfd) {
   }
 }
 
-/// Kills every process of a user: one pass of the kernel over the process table, which a fork
-/// cannot slip through. Only for user ids that belong to one sandbox.
+/// Whether a process of this user runs; one that has ended and waits for init to reap it does not.
+inline bool user_runs(uid_t uid) {
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return false;
+  bool runs = false;
+  while (const dirent* entry = readdir(folder)) {
+    if (runs || entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    std::ifstream lines(std::string("/proc/") + entry->d_name + "/status");
+    bool ended = false, same = false;
+    for (std::string line; std::getline(lines, line);) {
+      ended |= line.starts_with("State:\tZ") || line.starts_with("State:\tX");
+      same |= line.starts_with("Uid:\t" + std::to_string(uid) + "\t");
+    }
+    runs = same && !ended;
+  }
+  closedir(folder);
+  return runs;
+}
+
+/// Kills every process of a user and waits until they have ended: one pass of the kernel over the
+/// process table, which a fork cannot slip through. Only for user ids that belong to one sandbox.
 inline void kill_user(uid_t uid) {
   const ChildProcess killer = clone_child(
       [](void* pointer) {
         const uid_t user = *static_cast<uid_t*>(pointer);
-        if (syscall(SYS_setresuid, user, user, user) == 0) kill(-1, SIGKILL);
-        _exit(0);
+        const bool became = syscall(SYS_setresuid, user, user, user) == 0;
+        _exit(became && kill(-1, SIGKILL) == 0 ? 1 : 0);  // 1: there was one
         return 0;
       },
       &uid);
-  reap(killer.pid);
+  if (WEXITSTATUS(reap(killer.pid)) == 0) return;
+  while (user_runs(uid)) usleep(1000);
 }
 
 /// Kills the processes whose environment has `marker`, until a walk through /proc finds none.
