@@ -56,7 +56,17 @@ def stub():
         return 1
     return 0
 import sys
-sys.exit(stub())
+status = stub()
+# What the end of an interpreter does for the program; tearing down its modules would only take time.
+if 'threading' in sys.modules:
+    sys.modules['threading']._shutdown()
+import atexit, os
+atexit._run_exitfuncs()
+try:
+    sys.stdout.flush()
+except Exception:
+    pass
+os._exit(status)
 )py";
 
 /// Text with every byte that is not UTF-8 and every NUL replaced by U+FFFD.
