@@ -25,7 +25,7 @@ double milliseconds_since(Clock::time_point start) {
 /// What a trainer without a sandbox does.
 struct Bare {
   SandboxLimits limits{};
-  SandboxLaunch launch(const std::vector<std::string>& command) const {
+  SandboxLaunch launch(const std::vector<std::string>& command, SandboxRole) const {
     return {.argv = command, .environment = {"PATH=/usr/bin:/bin"}};
   }
 };
@@ -79,12 +79,15 @@ int measure(int calls) {
   const SandboxedCommand<Bare> bare;
   const auto start_each = [&] { return bare({"/usr/bin/python3", "-c", code}).output; };
   const double base = report("python3 -c, no sandbox", start_each, calls, 0);
+  const SandboxedCommand<Bubblewrap> sandboxed;
+  const auto start_sandboxed = [&] { return sandboxed({"/usr/bin/python3", "-c", code}).output; };
+  std::string why;
+  if (bubblewrap_works(&why)) report("python3 -c, Bubblewrap", start_sandboxed, calls, base);
   {
     const PythonInterpreter<Rlimits> python;
     report(
         "python tool, Rlimits", [&] { return python.run(code); }, calls, base);
   }
-  std::string why;
   if (!bubblewrap_works(&why)) {
     std::printf("python tool, Bubblewrap: not measured: %s\n", why.c_str());
     return 0;

@@ -21,7 +21,7 @@ PythonOptions<S> small(std::size_t waiting = 1) {
                                  .memory_bytes = 256u << 20,
                                  .max_processes = 8,
                                  .file_bytes = 1u << 20}},
-          .waiting_interpreters = waiting};
+          .interpreters = waiting};
 }
 
 template <class S>
@@ -119,4 +119,42 @@ TEST_CASE("a stop request ends a program", "[tools]") {
   std::jthread stopper([&] { source.request_stop(); });
   CHECK_THAT(python.run("while True: pass", source.get_token()),
              ContainsSubstring("[killed: the call was cancelled]"));
+}
+
+TEMPLATE_TEST_CASE("names of an episode live as long as the episode and in it only", "[tools]",
+                   Rlimits, Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  PythonOptions<TestType> options = small<TestType>();
+  options.state = PythonState::per_episode;
+  const PythonInterpreter<TestType> python(options);
+  const Task task{.id = "t"};
+  const auto call = [&](const std::string& code, ToolMemory& memory) {
+    return python({.code = code}, {.task = &task, .memory = &memory});
+  };
+  ToolMemory first, second;
+  CHECK(call("x = 6\ndef f(): return 7 * x\nopen('kept', 'w').close()", first) == "");
+  CHECK(call("x = 1", second) == "");
+  CHECK(call("import os\nprint(f(), os.listdir('.'))", first) == "42 ['kept']\n");
+  CHECK_THAT(call("f()", second), ContainsSubstring("NameError: name 'f' is not defined"));
+  CHECK_THAT(call("1 / 0", first), ContainsSubstring("ZeroDivisionError"));
+  CHECK(call("raise SystemExit(3)", first) == "[exit status 3]");
+  CHECK(call("print(x)", first) == "6\n");
+  CHECK(call("import os\nprint('bye')\nos._exit(4)", first) ==
+        "bye\n[exit status 4]\n[the interpreter was started anew: what it knew is lost]");
+  CHECK_THAT(call("print(x)", first), ContainsSubstring("NameError"));
+  CHECK_THAT(call("import os, time\nos.closerange(3, 256)\ntime.sleep(1000)", second),
+             ContainsSubstring("SIGKILL"));  // its socket closed, it is not waited for
+  CHECK_THROWS_WITH(python({.code = "1"}, {.task = &task}), ContainsSubstring("no episode"));
+}
+
+TEST_CASE("a session that runs too long is killed and says what is lost", "[tools]") {
+  PythonOptions<Rlimits> options = small<Rlimits>();
+  options.state = PythonState::per_episode;
+  options.sandbox.limits.wall_seconds = 0.5;
+  const PythonInterpreter<Rlimits> python(options);
+  const Task task{.id = "t"};
+  ToolMemory memory;
+  CHECK(python({.code = "while True: pass"}, {.task = &task, .memory = &memory}) ==
+        "[killed: it ran longer than 0.5 s]\n"
+        "[the interpreter was started anew: what it knew is lost]");
 }

@@ -109,7 +109,8 @@ class RolloutScheduler {
     EpisodeDesk desk;
     Episode episode;
     RandomStream random;
-    bool waiting = false;             // for a model or a worker
+    bool waiting = false;  // for a model or a worker
+    ToolMemory memory;
     std::vector<ToolResult> results;  // written by a worker
     std::size_t segments_released = 0;
   };
@@ -151,7 +152,7 @@ class RolloutScheduler {
     player.results.clear();
     if (immediate) {
       try {
-        call_all(player, wanted);
+        call_all(player, wanted, {});
         player.desk.deliver(std::move(player.results));
       } catch (const AbortRollout& error) {
         player.desk.abort(error.what());
@@ -161,11 +162,16 @@ class RolloutScheduler {
     if (!workers_) workers_.emplace(std::max<std::size_t>(1, options_.tool_threads));
     player.waiting = true;
     ++tools_running_;
-    workers_->submit(player.index, [this, &player, &wanted] { call_all(player, wanted); });
+    workers_->submit(player.index, [this, &player, &wanted, cancel = workers_->cancel()] {
+      call_all(player, wanted, cancel);
+    });
   }
 
-  void call_all(Player& player, const WantsTools& wanted) const {
-    CallInfo info{&player.desk.task(), player.desk.rollout().calls};
+  void call_all(Player& player, const WantsTools& wanted, const std::stop_token& cancel) const {
+    CallInfo info{.task = &player.desk.task(),
+                  .call = player.desk.rollout().calls,
+                  .memory = &player.memory,
+                  .cancel = cancel};
     for (const ToolCall& call : wanted.calls) {
       player.results.push_back(protocol_.tools.call(call, info));
       ++info.call;

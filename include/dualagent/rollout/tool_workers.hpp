@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,8 +29,9 @@ class ToolWorkers {
   }
   ToolWorkers(const ToolWorkers&) = delete;
   ToolWorkers& operator=(const ToolWorkers&) = delete;
-  /// Waits for running jobs; jobs that have not begun are dropped.
+  /// Asks running jobs to stop and waits for them; jobs that have not begun are dropped.
   ~ToolWorkers() {
+    cancel_.request_stop();
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
@@ -38,6 +40,9 @@ class ToolWorkers {
     work_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
+
+  /// Asked to stop when these workers end.
+  std::stop_token cancel() const { return cancel_.get_token(); }
 
   void submit(std::size_t id, std::function<void()> job) {
     {
@@ -85,6 +90,7 @@ class ToolWorkers {
     }
   }
 
+  std::stop_source cancel_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;

@@ -1,26 +1,25 @@
 #pragma once
 
-#include <dirent.h>
-#include <sys/stat.h>
 #include <sys/types.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <bitset>
 #include <cerrno>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iostream>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/tools/process_table.hpp"
 
 namespace dualagent {
 
@@ -35,33 +34,77 @@ struct SandboxLimits {
   std::uint64_t output_bytes = 64u << 10;   ///< of standard output and error together
 };
 
+/// What is started in a sandbox: a command, or a server, which runs one program after the other and
+/// must be out of their reach.
+enum class SandboxRole : std::uint8_t { command, server };
+
 /// How to start a command in its sandbox: what a policy hands to SandboxedProcess.
 struct SandboxLaunch {
   std::vector<std::string> argv;         ///< argv[0] is an absolute path
   std::vector<std::string> environment;  ///< the whole environment, "NAME=value"
   std::string directory = "/";           ///< working folder
   std::string private_folder;            ///< removed with its contents afterwards; empty: none
-  std::optional<uid_t> uid;              ///< user and group to become; nobody else has them
+  std::shared_ptr<const uid_t> user;     ///< user and group to become, held for it; null: none
   std::uint64_t max_user_tasks = 0;      ///< RLIMIT_NPROC before exec; 0: as inherited
   bool reports_namespace = false;        ///< argv[0] writes {"child-pid": N} to descriptor 3
   std::string marker;                    ///< environment entry that only this sandbox has
+  /// Of a server: it may kill every process that it sees or may signal, because they all belong to
+  /// this sandbox, and no program can touch its memory. Else it is used for one program only.
+  bool owns_all_processes = false;
 };
 
 namespace detail {
 
-/// User ids for sandboxes of a root host: far from real accounts, one for each command running.
-/// None if the host is not root, or is root of a container that has too few user ids.
-inline std::optional<uid_t> next_sandbox_uid() {
-  static std::atomic<std::uint32_t> next{0};
-  static const bool available = [] {
-    std::uint64_t inside = 0, outside = 0, count = 0;
-    std::ifstream("/proc/self/uid_map") >> inside >> outside >> count;
-    return geteuid() == 0 && inside == 0 && count >= 2'000'000'000u;
-  }();
-  if (!available) return std::nullopt;
-  const auto process = static_cast<std::uint32_t>(getpid()) % 65536u;
-  return static_cast<uid_t>(1'000'000'000u + process * 8192u + next++ % 8192u);
-}
+/// User ids that no account has and no other sandbox uses while it is held.
+class SandboxUsers {
+ public:
+  static constexpr std::uint32_t kFirst = 1'000'000'000u;
+  static constexpr std::uint32_t kPerHost = 512;  // times 2^22 possible process ids: all below 2^32
+
+  /// None if the host is not root, or is root of a container that has too few user ids.
+  /// Errors: Error if this host runs 512 sandboxes already.
+  static std::shared_ptr<const uid_t> take() {
+    if (!available()) return nullptr;
+    const std::lock_guard lock(mutex());
+    static std::size_t next = 0;
+    for (std::size_t tries = 0; tries < kPerHost; ++tries) {
+      const std::size_t i = next++ % kPerHost;
+      if (taken()[i]) continue;
+      taken().set(i);
+      return {new uid_t(first_of(getpid()) + static_cast<uid_t>(i)), [i](const uid_t* uid) {
+                delete uid;
+                const std::lock_guard give_back(mutex());
+                taken().reset(i);
+              }};
+    }
+    throw Error("all " + std::to_string(kPerHost) + " user ids of sandboxes are in use", "sandbox",
+                "Run fewer sandboxes at once");
+  }
+
+  static uid_t first_of(pid_t host) {
+    return kFirst + (static_cast<std::uint32_t>(host) & 0x3FFFFFu) * kPerHost;
+  }
+
+ private:
+  static bool available() {
+    static const bool enough = [] {
+      unsigned long inside = 1, outside = 0, count = 0;
+      const std::string map = read_proc_file("/proc/self/uid_map");
+      return geteuid() == 0 &&
+             std::sscanf(map.c_str(), "%lu %lu %lu", &inside, &outside, &count) == 3 &&
+             inside == 0 && count >= first_of(0x3FFFFF) + kPerHost;
+    }();
+    return enough;
+  }
+  static std::mutex& mutex() {
+    static std::mutex one;
+    return one;
+  }
+  static std::bitset<kPerHost>& taken() {
+    static std::bitset<kPerHost> bits;
+    return bits;
+  }
+};
 
 inline std::string next_sandbox_marker() {
   static std::atomic<std::uint64_t> next{0};
@@ -77,24 +120,6 @@ inline std::string find_program(std::string_view name) {
   }
   throw Error("there is no program '" + std::string(name) + "'", "/usr/local/bin, /usr/bin, /bin",
               "Install it or give its absolute path");
-}
-
-/// Processes and threads that the host's user has now; RLIMIT_NPROC counts them all.
-inline std::uint64_t tasks_of_this_user() {
-  std::uint64_t tasks = 0;
-  DIR* folder = opendir("/proc");
-  if (folder == nullptr) return 0;
-  while (const dirent* entry = readdir(folder)) {
-    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
-    const std::string path = std::string("/proc/") + entry->d_name;
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0 || status.st_uid != getuid()) continue;
-    std::ifstream lines(path + "/status");
-    for (std::string line; std::getline(lines, line);)
-      if (line.rfind("Threads:", 0) == 0) tasks += std::strtoull(line.c_str() + 8, nullptr, 10);
-  }
-  closedir(folder);
-  return tasks;
 }
 
 }  // namespace detail
@@ -123,9 +148,11 @@ struct Bubblewrap {
   std::string program = "bwrap";  ///< found in the system folders, or an absolute path
 
   /// Errors: Error if bwrap or prlimit (package util-linux) is missing.
-  SandboxLaunch launch(const std::vector<std::string>& command) const {
-    SandboxLaunch launch{.environment = {"PATH=/usr/bin:/bin"}, .reports_namespace = true};
-    launch.uid = detail::next_sandbox_uid();
+  SandboxLaunch launch(const std::vector<std::string>& command, SandboxRole role) const {
+    SandboxLaunch launch{.environment = {"PATH=/usr/bin:/bin"},
+                         .reports_namespace = true,
+                         .owns_all_processes = role == SandboxRole::server};
+    launch.user = detail::SandboxUsers::take();
     launch.argv = {detail::find_program(program),
                    "--unshare-all",
                    "--die-with-parent",
@@ -144,6 +171,8 @@ struct Bubblewrap {
     const auto add = [&](std::initializer_list<std::string> words) {
       launch.argv.insert(launch.argv.end(), words);
     };
+    // The namespace's first process gets no signal from inside it and cannot be killed there.
+    if (role == SandboxRole::server) add({"--as-pid-1"});
     for (const char* name : {"PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", "TMPDIR=/tmp"}) {
       const char* equals = std::strchr(name, '=');
       add({"--setenv", std::string(name, equals), equals + 1});
@@ -153,7 +182,8 @@ struct Bubblewrap {
       add({"--dev-bind", device, device});
     add({"--proc", "/proc", "--size", std::to_string(limits.file_bytes), "--tmpfs", "/tmp"});
     add({"--remount-ro", "/", "--chdir", "/tmp", "--", detail::find_program("prlimit")});
-    // Inside the namespace the count starts anew; bwrap's own first process is one more.
+    // Inside the namespace the count starts anew; its first process, bwrap's or the server, is one
+    // more.
     add({"--nproc=" + std::to_string(limits.max_processes + 1), "--"});
     launch.argv.insert(launch.argv.end(), command.begin(), command.end());
     return launch;
@@ -174,7 +204,7 @@ struct Rlimits {
   std::string folder = "/tmp";  ///< where private folders are made
 
   /// Makes the private folder. Errors: Error if that fails.
-  SandboxLaunch launch(const std::vector<std::string>& command) const {
+  SandboxLaunch launch(const std::vector<std::string>& command, SandboxRole role) const {
     say_once();
     SandboxLaunch launch{.argv = command, .marker = detail::next_sandbox_marker()};
     launch.argv.at(0) = detail::find_program(command.at(0));
@@ -183,15 +213,18 @@ struct Rlimits {
       throw Error(std::string("no private folder: ") + std::strerror(errno), folder,
                   "Give a folder that can be written");
     launch.directory = launch.private_folder = path;
-    launch.uid = detail::next_sandbox_uid();
-    if (launch.uid && chown(path.c_str(), *launch.uid, *launch.uid) != 0) {
+    launch.user = detail::SandboxUsers::take();
+    if (launch.user && chown(path.c_str(), *launch.user, *launch.user) != 0) {
       const int error = errno;
       rmdir(path.c_str());
       throw Error(std::string("chown failed: ") + std::strerror(error), path);
     }
     launch.environment = {"PATH=/usr/bin:/bin", "HOME=" + path, "LANG=C.UTF-8", "TMPDIR=" + path,
                           launch.marker};
-    launch.max_user_tasks = limits.max_processes + (launch.uid ? 0 : detail::tasks_of_this_user());
+    const auto others = detail::tasks_of_user(launch.user ? *launch.user : getuid());
+    launch.max_user_tasks = limits.max_processes + others.running + others.ended +
+                            (role == SandboxRole::server ? 1 : 0);
+    launch.owns_all_processes = launch.user && role == SandboxRole::server;
     return launch;
   }
 
@@ -199,10 +232,10 @@ struct Rlimits {
   static void say_once() {
     static std::once_flag said;
     std::call_once(said, [] {
-      std::cerr << "dualagent: the Rlimits sandbox cannot forbid the network, nor reading files "
-                   "that its user may read"
-                << (geteuid() == 0 ? "" : ", nor writing or signalling what your user can")
-                << ". Install bubblewrap and use the Bubblewrap sandbox.\n";
+      std::fprintf(stderr,
+                   "dualagent: the Rlimits sandbox cannot forbid the network, nor reading files "
+                   "that its user may read%s. Install bubblewrap and use the Bubblewrap sandbox.\n",
+                   geteuid() == 0 ? "" : ", nor writing or signalling what your user can");
     });
   }
 };
@@ -214,14 +247,14 @@ concept HasSandboxLimits = requires(const T& sandbox) {
 };
 template <class T>
 concept HasSandboxLaunch = requires(const T& sandbox, const std::vector<std::string>& command) {
-  { sandbox.launch(command) } -> std::same_as<SandboxLaunch>;
+  { sandbox.launch(command, SandboxRole::command) } -> std::same_as<SandboxLaunch>;
 };
 }  // namespace detail
 
 /// A way to contain a command. Requirements on a constant t of type T:
 /// 1. `t.limits` is a SandboxLimits.
-/// 2. `t.launch(command)` says how to start the command (argv); called from several threads at
-///    once; each launch is started once at most.
+/// 2. `t.launch(command, role)` says how to start the command (argv); called from several threads
+///    at once; each launch is started once at most.
 template <class T>
 concept Sandbox = detail::HasSandboxLimits<T> && detail::HasSandboxLaunch<T>;
 
@@ -231,8 +264,8 @@ consteval bool check_sandbox() {
   static_assert(detail::HasSandboxLimits<T>,
                 "dualagent: a Sandbox needs a member 'SandboxLimits limits'; see docs/tools.md");
   static_assert(detail::HasSandboxLaunch<T>,
-                "dualagent: a Sandbox needs 'SandboxLaunch launch(const std::vector<std::string>&) "
-                "const'; see docs/tools.md");
+                "dualagent: a Sandbox needs 'SandboxLaunch launch(const std::vector<std::string>&, "
+                "SandboxRole) const'; see docs/tools.md");
   return true;
 }
 

@@ -3,10 +3,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/tools/tool_memory.hpp"
 #include "dualagent/trace/task.hpp"
 
 namespace dualagent {
@@ -14,8 +16,10 @@ namespace dualagent {
 /// What a tool may know about the call it answers. A tool that draws random numbers derives them
 /// from these values only, so that an episode can be repeated.
 struct CallInfo {
-  const Task* task = nullptr;  ///< never null during a call
-  std::size_t call = 0;        ///< 0, 1, ... over all calls of the rollout
+  const Task* task = nullptr;    ///< never null during a call
+  std::size_t call = 0;          ///< 0, 1, ... over all calls of the rollout
+  ToolMemory* memory = nullptr;  ///< of the episode; null outside of one
+  std::stop_token cancel = {};   ///< asked to stop when nobody waits for the answer any more
 };
 
 /// Where a tool runs: on a worker thread, or in the scheduler's thread for calls that take less

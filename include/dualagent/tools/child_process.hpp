@@ -1,0 +1,266 @@
+#pragma once
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/tools/process_table.hpp"
+#include "dualagent/tools/sandbox.hpp"
+
+namespace dualagent::detail {
+
+/// A descriptor that closes itself.
+class OwnedDescriptor {
+ public:
+  OwnedDescriptor() = default;
+  explicit OwnedDescriptor(int fd) : fd_(fd) {}
+  OwnedDescriptor(OwnedDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~OwnedDescriptor() { reset(); }
+  int get() const { return fd_; }
+  void reset() {
+    if (fd_ >= 0) close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+[[noreturn]] inline void throw_errno(const std::string& what, int error) {
+  throw Error(what + " failed: " + std::strerror(error), "sandboxed process");
+}
+
+struct Pipe {
+  OwnedDescriptor read, write;
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("pipe2", errno);
+    read = OwnedDescriptor(ends[0]);
+    write = OwnedDescriptor(ends[1]);
+  }
+};
+
+/// Two connected sockets that keep the borders of messages.
+struct SocketPair {
+  OwnedDescriptor ours, theirs;
+  SocketPair() {
+    std::array<int, 2> ends{};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+      throw_errno("socketpair", errno);
+    ours = OwnedDescriptor(ends[0]);
+    theirs = OwnedDescriptor(ends[1]);
+  }
+};
+
+/// All that the child needs, made before it exists: it shares the host's memory until exec and
+/// may neither allocate nor lock.
+struct ChildPlan {
+  std::vector<char*> argv, environment;
+  const char* directory = nullptr;
+  SandboxLimits limits;
+  std::uint64_t max_user_tasks = 0;
+  bool has_uid = false;
+  uid_t uid = 0;
+  std::array<int, 4> descriptors{-1, -1, -1, -1};  // for 0 to 3 of the child; all above 3
+  pid_t host = 0;
+  int error = 0;  // errno of the step that failed
+  const char* failed_step = "";
+};
+
+inline bool limit_child(const ChildPlan& plan) {
+  const auto set = [](int resource, rlim_t soft, rlim_t hard) {
+    rlimit own{};
+    if (getrlimit(static_cast<__rlimit_resource>(resource), &own) != 0) return false;
+    const rlimit wanted{std::min(soft, own.rlim_max), std::min(hard, own.rlim_max)};
+    return setrlimit(static_cast<__rlimit_resource>(resource), &wanted) == 0;
+  };
+  const SandboxLimits& limits = plan.limits;
+  const rlim_t tasks = plan.max_user_tasks;
+  return set(RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1) &&
+         set(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes) &&
+         set(RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes) && set(RLIMIT_CORE, 0, 0) &&
+         set(RLIMIT_NOFILE, 256, 256) && set(RLIMIT_STACK, 8u << 20, 8u << 20) &&
+         (tasks == 0 || set(RLIMIT_NPROC, tasks, tasks));
+}
+
+inline bool drop_user(const ChildPlan& plan) {
+  // System calls, because glibc's wrappers would change the user of the host's threads as well.
+  return !plan.has_uid || (syscall(SYS_setgroups, 0, nullptr) == 0 &&
+                           syscall(SYS_setresgid, plan.uid, plan.uid, plan.uid) == 0 &&
+                           syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) == 0);
+}
+
+inline void default_signals() {
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    sigaction(number, &action, nullptr);  // some cannot be changed: nothing to do
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+inline bool place_descriptors(const ChildPlan& plan) {
+  for (int i = 0; i < 4; ++i) {
+    const int from = plan.descriptors[static_cast<std::size_t>(i)];
+    if (from >= 0 && dup2(from, i) < 0) return false;
+  }
+  const unsigned first = plan.descriptors[3] >= 0 ? 4 : 3;
+  return syscall(SYS_close_range, first, ~0u, 0) == 0;
+}
+
+/// The child from clone to exec: only system calls.
+inline int run_child(void* pointer) {
+  auto& plan = *static_cast<ChildPlan*>(pointer);
+  const auto step = [&](const char* name, bool done) {
+    if (done) return;
+    plan.error = errno;
+    plan.failed_step = name;
+    _exit(127);
+  };
+  default_signals();
+  step("setsid", setsid() >= 0);
+  step("dup2 or close_range", place_descriptors(plan));
+  step("setrlimit", limit_child(plan));
+  step("setresuid", drop_user(plan));
+  step("chdir", chdir(plan.directory) == 0);
+  step("prctl", prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 &&
+                    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  step("host", getppid() == plan.host);
+  step("execve", execve(plan.argv[0], plan.argv.data(), plan.environment.data()) == 0);
+  return 127;
+}
+
+struct ChildProcess {
+  pid_t pid = -1;
+  OwnedDescriptor pidfd;
+};
+
+/// Runs `function(argument)` in a child that shares this memory until it execs or ends, as
+/// posix_spawn does: the host's page tables are not copied and its other threads go on.
+inline ChildProcess clone_child(int (*function)(void*), void* argument) {
+  constexpr std::size_t kStackBytes = 64u << 10;
+  const auto stack = std::make_unique<std::byte[]>(kStackBytes);
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // no handler of the host runs in the child
+  int pidfd = -1;
+  const pid_t pid = clone(function, stack.get() + kStackBytes,
+                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument, &pidfd);
+  const int error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) throw_errno("clone", error);
+  return {pid, OwnedDescriptor(pidfd)};
+}
+
+inline int reap(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+/// Waits until the process of a pidfd has ended.
+inline void wait_for_end(int pidfd) {
+  pollfd wait{pidfd, POLLIN, 0};
+  while (poll(&wait, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
+/// Kills every process of a user and waits until they have ended: one pass of the kernel over the
+/// process table, which a fork cannot slip through. Only for user ids that belong to one sandbox.
+inline void kill_user(uid_t uid) {
+  const ChildProcess killer = clone_child(
+      [](void* pointer) {
+        const uid_t user = *static_cast<uid_t*>(pointer);
+        if (syscall(SYS_setresuid, user, user, user) == 0) kill(-1, SIGKILL);
+        _exit(0);
+        return 0;
+      },
+      &uid);
+  reap(killer.pid);
+  while (tasks_of_user(uid).running > 0) usleep(1000);
+}
+
+/// Kills the processes whose environment has `marker`, until a walk through /proc finds none.
+inline void kill_marked(const std::string& marker) {
+  for (bool found = true; found;) {
+    found = false;
+    for_each_process([&](pid_t pid, const std::string& folder) {
+      const std::string environment = '\0' + read_proc_file(folder + "/environ");
+      if (environment.find('\0' + marker + '\0') != std::string::npos)
+        found |= kill(pid, SIGKILL) == 0;
+    });
+  }
+}
+
+/// While it lives, this thread's writes to a closed pipe fail with EPIPE and raise no signal.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+  ~NoPipeSignal() {
+    const timespec now{};
+    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_{}, before_{};
+  bool was_pending_ = false;
+};
+
+/// Removes a tree that its owner may have made unreadable; never follows a link.
+inline void remove_private_folder(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::remove_all(folder, error);
+  for (int round = 0; error && round < 64; ++round) {  // folders without permission, outer first
+    std::error_code ignored;
+    fs::permissions(folder, fs::perms::owner_all, ignored);
+    for (fs::recursive_directory_iterator
+             entry(folder, fs::directory_options::skip_permission_denied, ignored),
+         end;
+         !ignored && entry != end; entry.increment(ignored))
+      if (entry->symlink_status(ignored).type() == fs::file_type::directory)
+        fs::permissions(entry->path(), fs::perms::owner_all, ignored);
+    fs::remove_all(folder, error);
+  }
+}
+
+}  // namespace dualagent::detail

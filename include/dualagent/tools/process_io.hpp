@@ -1,0 +1,117 @@
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "dualagent/tools/child_process.hpp"
+#include "dualagent/tools/sandbox.hpp"
+
+namespace dualagent {
+
+/// How a sandboxed program came to its end.
+enum class ProcessEnd : std::uint8_t { exited, signalled, wall_clock, output_limit, cancelled };
+
+/// What a sandboxed program did.
+struct ProcessResult {
+  ProcessEnd end = ProcessEnd::exited;
+  int code = 0;        ///< exit status, or the number of the signal
+  std::string output;  ///< standard output and error as they came; any bytes, cut at the limit
+
+  /// Takes over a status as waitpid gives it.
+  void set_status(int status) {
+    end = WIFSIGNALED(status) ? ProcessEnd::signalled : ProcessEnd::exited;
+    code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  }
+};
+
+namespace detail {
+
+/// The host's side of one run of a program: feeds its standard input and reads its output until it
+/// ends or must be killed. The wall clock starts with `run`.
+class ProcessIo {
+ public:
+  ProcessIo(OwnedDescriptor input, OwnedDescriptor output, const SandboxLimits& limits)
+      : input_(std::move(input)), output_(std::move(output)), limits_(limits) {
+    for (const int fd : {input_.get(), output_.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
+  }
+
+  /// Moves bytes until `ended` can be read (true) or the program must be killed (false; result.end
+  /// says why).
+  bool run(std::string_view text, int ended, const std::stop_token& cancel, ProcessResult& result) {
+    const NoPipeSignal quiet;
+    const OwnedDescriptor wake(cancel.stop_possible() ? eventfd(0, EFD_CLOEXEC) : -1);
+    if (cancel.stop_possible() && wake.get() < 0) throw_errno("eventfd", errno);
+    const std::stop_callback on_cancel(cancel, [&] { eventfd_write(wake.get(), 1); });
+    const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                             std::chrono::duration<double>(limits_.wall_seconds));
+    for (;;) {
+      write_input(text);
+      if (!read_output(result)) return false;
+      const auto left = deadline - Clock::now();
+      if (left <= Clock::duration::zero()) return killed(ProcessEnd::wall_clock, result);
+      std::array<pollfd, 4> wait{{{ended, POLLIN, 0},
+                                  {wake.get(), POLLIN, 0},
+                                  {output_.get(), POLLIN, 0},
+                                  {input_.get(), POLLOUT, 0}}};
+      const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+      poll(wait.data(), wait.size(), static_cast<int>(std::min<long long>(milliseconds, 60'000)));
+      if (wait[1].revents != 0) return killed(ProcessEnd::cancelled, result);
+      if (wait[0].revents != 0) return read_output(result);
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  static bool killed(ProcessEnd end, ProcessResult& result) {
+    result.end = end;
+    return false;
+  }
+
+  /// Takes what the pipe holds; closes it at its end. False if that exceeds the limit.
+  bool read_output(ProcessResult& result) {
+    std::array<char, 16384> bytes;
+    while (output_.get() >= 0) {
+      const ssize_t count = read(output_.get(), bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) return true;
+      if (count <= 0) output_.reset();
+      if (count <= 0) return true;
+      const std::size_t room = limits_.output_bytes - result.output.size();
+      result.output.append(bytes.data(), std::min(room, static_cast<std::size_t>(count)));
+      if (static_cast<std::size_t>(count) > room) return killed(ProcessEnd::output_limit, result);
+    }
+    return true;
+  }
+
+  /// Writes what the pipe takes; closes it after the last byte or when nobody reads it.
+  void write_input(std::string_view& text) {
+    while (input_.get() >= 0 && !text.empty()) {
+      const ssize_t count = write(input_.get(), text.data(), text.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) return;
+      text.remove_prefix(count < 0 ? text.size() : static_cast<std::size_t>(count));
+    }
+    input_.reset();
+  }
+
+  OwnedDescriptor input_, output_;
+  SandboxLimits limits_;
+};
+
+}  // namespace detail
+
+}  // namespace dualagent
