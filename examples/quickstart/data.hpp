@@ -37,7 +37,7 @@ inline RandomStream stream_for(const Options& options, Use use) {
 struct Data {
   std::shared_ptr<const Ledger> ledger;
   std::vector<dualagent::Task> training;
-  std::vector<dualagent::Task> held_out;
+  std::vector<dualagent::EvaluationTask> held_out;
   std::vector<Trail> held_out_trails;  ///< for counting failures by kind, never shown to a model
   std::string fingerprint;             ///< changes with the contents of the files
 };
@@ -77,13 +77,14 @@ inline Data load_data(Options options) {
   const auto ledger = std::make_shared<Ledger>(Ledger::read(options.ledger));
   data.ledger = ledger;
   std::set<std::string> training_ids;
-  data.training =
-      dualagent::read_tasks(options.tasks, [&](dualagent::Task& task, const std::string& where) {
-        check_task(*ledger, task, where);
-        training_ids.insert(task.id);
-      });
-  data.held_out =
-      dualagent::read_tasks(options.held_out, [&](dualagent::Task& task, const std::string& where) {
+  data.training = dualagent::read_tasks(options.tasks, dualagent::TaskRows{},
+                                        [&](dualagent::Task& task, const std::string& where) {
+                                          check_task(*ledger, task, where);
+                                          training_ids.insert(task.id);
+                                        });
+  data.held_out = dualagent::read_evaluation_tasks(
+      options.held_out, dualagent::TaskRows{},
+      [&](dualagent::Task& task, const std::string& where) {
         data.held_out_trails.push_back(check_task(*ledger, task, where));
         if (training_ids.contains(task.id))
           throw dualagent::Error("the task \"" + task.id + "\" is also a training task", where,
@@ -94,25 +95,6 @@ inline Data load_data(Options options) {
     data.fingerprint += std::to_string(dualagent::crc64(std::as_bytes(std::span(bytes)))) + " ";
   }
   return data;
-}
-
-/// The tasks of a step: the file in a new random order in every pass over it.
-inline std::vector<dualagent::Task> tasks_of_step(const std::vector<dualagent::Task>& tasks,
-                                                  std::size_t step, std::size_t count,
-                                                  const RandomStream& random) {
-  std::vector<dualagent::Task> chosen;
-  std::vector<std::size_t> order;
-  std::size_t shuffled_pass = SIZE_MAX;
-  for (std::size_t position = step * count; position < (step + 1) * count; ++position) {
-    if (const std::size_t pass = position / tasks.size(); pass != shuffled_pass) {
-      order.resize(tasks.size());
-      for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-      dualagent::shuffle(std::span<std::size_t>(order), random.child(pass));
-      shuffled_pass = pass;
-    }
-    chosen.push_back(tasks[order[position % tasks.size()]]);
-  }
-  return chosen;
 }
 
 }  // namespace quickstart

@@ -143,6 +143,9 @@ struct LedgerLookup {
 /// Errors: Error when the prompt is not "sum:X+DD?", the trail is broken, or the answer is not the
 /// opening balance plus the trail's amounts.
 inline Trail check_task(const Ledger& ledger, dualagent::Task& task, const std::string& where) {
+  if (task.system)
+    throw dualagent::Error("the task has a system message, which this dialect cannot write", where,
+                           "Leave \"system\" out");
   const std::string& p = task.prompt;
   const auto is = [&](std::size_t i, char first, char last) {
     return p[i] >= first && p[i] <= last;

@@ -130,9 +130,10 @@ class Run {
     if (!row.seconds) row.seconds = seconds_;
     dualagent::RolloutScheduler scheduler(pairing, protocol, kScheduler);
     const auto play = [&](float temperature) {
-      dualagent::Evaluation evaluation = dualagent::evaluate(
-          scheduler, std::span<const dualagent::Task>(data_.held_out), dualagent::ExactMatch{},
-          {{temperature}, {temperature}}, stream_for(options_, Use::evaluation));
+      dualagent::Evaluation evaluation =
+          dualagent::evaluate(scheduler, std::span<const dualagent::EvaluationTask>(data_.held_out),
+                              dualagent::ExactMatch{}, {{temperature}, {temperature}},
+                              stream_for(options_, Use::evaluation));
       if (observe_) observe_(row.name, temperature, evaluation);
       return evaluation;
     };
@@ -210,7 +211,7 @@ class Run {
     Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol,
                   Recipe recipe)
         : run_(run),
-          random_(stream_for(run.options_, Use::order)),
+          tasks_(run.data_.training, stream_for(run.options_, Use::order)),
           trainer_(pairing, protocol, dualagent::ExactMatch{}, recipe, dualagent::LocalCollective{},
                    {.group_size = kGroupSize,
                     .minibatches = 2,
@@ -223,9 +224,8 @@ class Run {
     void save(dualagent::Checkpoint& checkpoint) const { trainer_.save(checkpoint); }
 
     std::string step(std::size_t step, dualagent::MetricsWriter& metrics) {
-      const std::vector<dualagent::Task> tasks =
-          tasks_of_step(run_.data_.training, step, kTasksPerStep, random_);
-      const dualagent::StepMetrics result = trainer_.step(tasks);
+      tasks_.seek(step * kTasksPerStep);
+      const dualagent::StepMetrics result = trainer_.step(tasks_.next(kTasksPerStep));
       metrics.write(result, {{"peak_memory_bytes", dualagent::peak_memory_bytes().value_or(0)}});
       return "success " + dualagent::percent_text(result.reward_mean, 0) + ", max |log ratio| " +
              dualagent::shortest_text(result.max_abs_log_ratio);
@@ -237,8 +237,7 @@ class Run {
                                       kRowNames.begin());
     }
 
-    Run& run_;
-    RandomStream random_;
+    dualagent::TaskStream tasks_;
     dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch, Recipe> trainer_;
   };
 
@@ -265,7 +264,7 @@ class Run {
                                            return view.trains(rollout, segment, span);
                                          },
                                          {.stage = row.title(),
-                                          .expected = data_.held_out[i].answer,
+                                          .expected = data_.held_out[i].task().answer,
                                           .solved = rollout.reward > 0.5}));
     }
   }

@@ -36,13 +36,14 @@ inline Data generate_data(const quickstart::Options& options) {
   };
   data.run.training =
       generate("train", Use::training_tasks, quickstart::kGeneratedTrainingTasks, [](Problem&&) {});
-  data.run.held_out =
+  const std::vector<dualagent::Task> held_out =
       generate("held-out", Use::held_out_tasks, options.eval_tasks, [&](Problem&& problem) {
         data.run.held_out_trails.push_back(problem.right());
         data.held_out.push_back(std::move(problem));
       });
   dualagent::write_tasks(options.out / "tasks.jsonl", data.run.training);
-  dualagent::write_tasks(options.out / "held_out.jsonl", data.run.held_out);
+  dualagent::write_tasks(options.out / "held_out.jsonl", held_out);
+  data.run.held_out = {held_out.begin(), held_out.end()};
   ledger.write(options.out / "ledger.csv");
   for (const char* file : {"tasks.jsonl", "ledger.csv"}) {
     const std::string bytes = dualagent::read_file(options.out / file);

@@ -107,6 +107,8 @@
 #include "dualagent/trace/span.hpp"
 #include "dualagent/trace/task.hpp"
 #include "dualagent/trace/task_file.hpp"
+#include "dualagent/trace/task_format.hpp"
+#include "dualagent/trace/task_stream.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/recipe.hpp"

@@ -18,7 +18,7 @@ TEST_CASE("generated files are read back, the same for the same seed", "[quickst
   const Data first = load_data(options);
   CHECK(first.training.size() == kGeneratedTrainingTasks);
   CHECK(first.held_out.size() == 30);
-  CHECK(first.held_out_trails[7].total() == std::stoi(first.held_out[7].answer));
+  CHECK(first.held_out_trails[7].total() == std::stoi(first.held_out[7].task().answer));
   CHECK(load_data(options).fingerprint == first.fingerprint);
   options.seed = 1;
   CHECK(load_data(options).fingerprint != first.fingerprint);
@@ -40,17 +40,4 @@ TEST_CASE("trails have distinct pages and two-digit totals", "[quickstart]") {
     }
     CHECK(pages.size() == trail.entries.size());
   }
-}
-
-TEST_CASE("every pass over the tasks takes each of them once, in a new order", "[quickstart]") {
-  std::vector<dualagent::Task> tasks(6);
-  for (std::size_t i = 0; i < tasks.size(); ++i) tasks[i].id = std::to_string(i);
-  const RandomStream random = RandomStream::from_seed(2);
-  std::string ids;
-  for (std::size_t step = 0; step < 3; ++step)
-    for (const dualagent::Task& task : tasks_of_step(tasks, step, 4, random)) ids += task.id;
-  REQUIRE(ids.size() == 12);
-  CHECK(std::set<char>(ids.begin(), ids.begin() + 6).size() == 6);
-  CHECK(std::set<char>(ids.begin() + 6, ids.end()).size() == 6);
-  CHECK(ids.substr(0, 6) != ids.substr(6));
 }

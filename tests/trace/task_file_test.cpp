@@ -1,6 +1,8 @@
 #include "dualagent/trace/task_file.hpp"
 
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -12,7 +14,12 @@ TEST_CASE("tasks are read back as they were written", "[trace]") {
   TemporaryFolder folder;
   const std::vector<Task> tasks{
       {.id = "a", .prompt = "1 + 1?", .answer = "2", .seed = 18446744073709551615U},
-      {.id = "b\"\n", .prompt = "\xC3\xA4", .answer = "", .seed = 0, .max_calls = 7}};
+      {.id = "b\"\n",
+       .prompt = "\xC3\xA4",
+       .answer = "",
+       .seed = 0,
+       .max_calls = 7,
+       .system = "be brief"}};
   write_tasks(folder / "t.jsonl", tasks);
   const std::vector<Task> read = read_tasks(folder / "t.jsonl");
   REQUIRE(read.size() == 2);
@@ -21,6 +28,8 @@ TEST_CASE("tasks are read back as they were written", "[trace]") {
   CHECK(read[1].id == "b\"\n");
   CHECK(read[1].prompt == "\xC3\xA4");
   CHECK(read[1].max_calls == 7);
+  CHECK(!read[0].system);
+  CHECK(read[1].system == "be brief");
 }
 
 TEST_CASE("a task that is not UTF-8 is not written", "[trace]") {
@@ -53,9 +62,20 @@ TEST_CASE("a task file without tasks is refused, a check can refuse a row", "[tr
   write_file_atomically(folder / "empty.jsonl", "\n\n");
   CHECK_THROWS_WITH(read_tasks(folder / "empty.jsonl"), ContainsSubstring("no tasks"));
   write_file_atomically(folder / "one.jsonl", R"({"id":"a","prompt":"p","answer":"x"})");
-  CHECK_THROWS_WITH(read_tasks(folder / "one.jsonl",
+  CHECK_THROWS_WITH(read_tasks(folder / "one.jsonl", TaskRows{},
                                [](Task& task, const std::string& where) {
                                  throw Error("no " + task.prompt, where);
                                }),
                     ContainsSubstring("no p") && ContainsSubstring("one.jsonl:1"));
+}
+
+static_assert(!std::is_convertible_v<EvaluationTask, Task>);
+static_assert(!std::is_convertible_v<std::vector<EvaluationTask>, std::span<const Task>>);
+
+TEST_CASE("evaluation tasks are read as training tasks are, into a type of their own", "[trace]") {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "t.jsonl", R"({"id":"a","prompt":"p","answer":"x"})");
+  const std::vector<EvaluationTask> held_out = read_evaluation_tasks(folder / "t.jsonl");
+  REQUIRE(held_out.size() == 1);
+  CHECK(held_out[0].task().prompt == "p");
 }

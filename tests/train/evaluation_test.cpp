@@ -5,11 +5,20 @@
 
 using namespace dualagent;
 
+namespace {
+
+std::vector<EvaluationTask> held_out(std::size_t count) {
+  const std::vector<Task> tasks = guessing::five_tasks(count);
+  return {tasks.begin(), tasks.end()};
+}
+
+}  // namespace
+
 TEST_CASE("an evaluation plays each task once and trains nothing", "[train]") {
   BigramModel model = guessing::model();
   const std::vector<double> before = guessing::weights(model);
   RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
-  const std::vector<Task> tasks = guessing::five_tasks(3000);
+  const std::vector<EvaluationTask> tasks = held_out(3000);
   const RandomStream random = RandomStream::from_seed(5);
   const Evaluation first = evaluate(scheduler, tasks, ExactMatch{}, {}, random);
   REQUIRE(first.rollouts.size() == 3000);
@@ -17,7 +26,7 @@ TEST_CASE("an evaluation plays each task once and trains nothing", "[train]") {
   double sum = 0;
   std::size_t aborted = 0;
   for (std::size_t i = 0; i < 3000; ++i) {
-    CHECK(first.rollouts[i].task_id == tasks[i].id);
+    CHECK(first.rollouts[i].task_id == tasks[i].task().id);
     if (first.rollouts[i].status == RolloutStatus::aborted)
       ++aborted;
     else if (first.rollouts[i].answer == "5")
@@ -34,8 +43,8 @@ TEST_CASE("a greedy evaluation does not depend on the random stream", "[train]")
   RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
   const auto answers = [&](std::uint64_t seed) {
     std::string all;
-    for (const Rollout& rollout : evaluate(scheduler, guessing::five_tasks(9), ExactMatch{},
-                                           {{0.0F}, {0.0F}}, RandomStream::from_seed(seed))
+    for (const Rollout& rollout : evaluate(scheduler, held_out(9), ExactMatch{}, {{0.0F}, {0.0F}},
+                                           RandomStream::from_seed(seed))
                                       .rollouts)
       all += rollout.ending + rollout.answer.value_or("-") + ";";
     return all;

@@ -93,7 +93,7 @@ class ChatDialect {
   std::vector<Token> prompt(const Task& task) const {
     Pieces pieces;
     const std::string tools = format_.describe_tools(options_.tools);
-    template_.open(pieces, {options_.system, tools, task.prompt});
+    template_.open(pieces, {task.system.value_or(options_.system), tools, task.prompt});
     return encode(tokenizer_, pieces);
   }
 

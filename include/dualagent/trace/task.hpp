@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace dualagent {
 
@@ -14,6 +15,17 @@ struct Task {
   std::string answer = {};  ///< the reference answer, for rewards
   std::uint64_t seed = 0;   ///< of environments that draw random numbers, e.g. for noise
   std::optional<std::size_t> max_calls = {};  ///< tighter than the protocol's limit where set
+  std::optional<std::string> system = {};     ///< the system message, in place of the dialect's
+};
+
+/// A task to measure with. No trainer takes one, so that held-out data cannot be trained on.
+class EvaluationTask {
+ public:
+  explicit EvaluationTask(Task task) : task_(std::move(task)) {}
+  const Task& task() const { return task_; }
+
+ private:
+  Task task_;
 };
 
 }  // namespace dualagent

@@ -21,15 +21,17 @@ struct Evaluation {
 ///
 /// Determinism: depends on weights, tasks, sampling and `random` only.
 template <class Pairing, class Protocol, class Reward>
-Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler, std::span<const Task> tasks,
-                    const Reward& reward, const RolloutSampling& sampling,
-                    const RandomStream& random) {
+Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler,
+                    std::span<const EvaluationTask> tasks, const Reward& reward,
+                    const RolloutSampling& sampling, const RandomStream& random) {
   Evaluation evaluation;
-  evaluation.rollouts = scheduler.run(tasks, 1, sampling, random);
+  std::vector<RolloutStart> starts;
+  for (std::size_t i = 0; i < tasks.size(); ++i) starts.push_back({&tasks[i].task(), i, 0});
+  evaluation.rollouts = scheduler.run(starts, sampling, random);
   double sum = 0;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     Rollout& rollout = evaluation.rollouts[i];
-    score_rollout(reward, tasks[i], rollout);
+    score_rollout(reward, tasks[i].task(), rollout);
     evaluation.aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
     sum += rollout.reward;
   }

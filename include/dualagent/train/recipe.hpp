@@ -24,6 +24,19 @@ Recipe(Objective) -> Recipe<Objective>;
 template <class Objective, class View>
 Recipe(Objective, View) -> Recipe<Objective, View>;
 
+/// One readable sentence where something else than a recipe is given.
+template <class R>
+consteval bool check_recipe_parts() {
+  static_assert(
+      requires(const R& recipe) {
+        recipe.objective;
+        recipe.view;
+      },
+      "dualagent: a Recipe needs the members objective and view; write "
+      "Recipe{YourObjective{}} or Recipe{YourObjective{}, YourView{}}");
+  return true;
+}
+
 /// One readable sentence where an objective and a view do not fit together.
 template <class R>
 consteval bool check_recipe() {

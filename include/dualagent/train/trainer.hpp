@@ -60,6 +60,7 @@ template <class Pairing, class Protocol, class Reward, class Recipe,
           class Collective = LocalCollective>
 class Trainer {
   static_assert(check_reward<Reward>());
+  static_assert(check_recipe_parts<Recipe>());
   static_assert(check_objective<decltype(Recipe::objective)>());
   static_assert(check_training_view<decltype(Recipe::view)>());
   static_assert(check_recipe<Recipe>());
@@ -89,6 +90,7 @@ class Trainer {
   /// group of the next task of `spare`, until every group's rewards differ or `spare` is used up.
   /// `StepMetrics::replaced_groups` says how many spare tasks were used.
   /// Source: Yu et al., "DAPO", 2025, section 3.2.
+  /// Evaluation tasks do not compile.
   StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
                    std::span<const Task> spare = {}) {
     const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
@@ -114,6 +116,14 @@ class Trainer {
     metrics.update_seconds = std::chrono::duration<double>(end - middle).count();
     ++step_;
     return metrics;
+  }
+  template <class Tasks>
+  requires std::convertible_to<const Tasks&, std::span<const EvaluationTask>> StepMetrics
+  step(const Tasks&, double = 1.0, std::span<const Task> = {}) {
+    static_assert(sizeof(Tasks) == 0,
+                  "dualagent: evaluation tasks are not trained on; read training tasks with "
+                  "read_tasks or TaskStream");
+    return {};
   }
 
   /// Number of steps done.

@@ -1,0 +1,201 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/trace/task.hpp"
+
+namespace dualagent {
+
+/// How one line of a JSON-lines file says what the task is.
+///
+/// Requirement on a constant f: `f.read(row, line, where)` returns the Task of `row` (the line's
+/// text), the line numbered from 1; it throws Error with `where` ("FILE:LINE") if the row cannot be
+/// used.
+template <class F>
+concept TaskFormat = requires(const F& format, std::string_view row, std::size_t line,
+                              const std::string& where) {
+  { format.read(row, line, where) } -> std::same_as<Task>;
+};
+
+/// One readable sentence if F is no TaskFormat.
+template <class F>
+consteval bool check_task_format() {
+  static_assert(TaskFormat<F>,
+                "dualagent: a TaskFormat needs 'Task read(std::string_view row, std::size_t line, "
+                "const std::string& where) const'; see docs/data.md");
+  return true;
+}
+
+namespace detail {
+
+inline nlohmann::json parse_row(std::string_view row, const std::string& where,
+                                const std::string& remedy) {
+  nlohmann::json object = parse_json(std::string(row), where);
+  if (!object.is_object()) throw Error("a task is not a JSON object", where, remedy);
+  return object;
+}
+
+inline std::string text_of(const nlohmann::json& object, const std::string& key,
+                           const std::string& where, const std::string& remedy) {
+  if (!object.contains(key)) throw Error("the task has no \"" + key + "\"", where, remedy);
+  if (!object[key].is_string())
+    throw Error("the task's \"" + key + "\" is not a text", where, remedy);
+  return object[key].get<std::string>();
+}
+
+inline std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+}  // namespace detail
+
+/// dualagent's own rows: {"id": ..., "prompt": ..., "answer": ..., "seed": 0, "max_calls": 9,
+/// "system": ...}; the last three may be left out.
+///
+/// Errors: Error for a missing, ill-typed or unknown key, an empty id or an empty prompt.
+struct TaskRows {
+  Task read(std::string_view row, std::size_t, const std::string& where) const {
+    const std::string remedy =
+        "A row is {\"id\": \"...\", \"prompt\": \"...\", \"answer\": \"...\"}, with \"seed\", "
+        "\"max_calls\" (whole numbers) and \"system\" where wanted";
+    const nlohmann::json object = detail::parse_row(row, where, remedy);
+    Task task{.id = detail::text_of(object, "id", where, remedy),
+              .prompt = detail::text_of(object, "prompt", where, remedy),
+              .answer = detail::text_of(object, "answer", where, remedy)};
+    for (const auto& [key, value] : object.items()) {
+      const bool number = key == "seed" || key == "max_calls";
+      if (number && !value.is_number_unsigned())
+        throw Error("the task's \"" + key + "\" is not a whole number", where, remedy);
+      if (key == "seed") task.seed = value.get<std::uint64_t>();
+      if (key == "max_calls") task.max_calls = value.get<std::size_t>();
+      if (key == "system") task.system = detail::text_of(object, key, where, remedy);
+      if (!number && key != "id" && key != "prompt" && key != "answer" && key != "system")
+        throw Error("the task has an unknown key \"" + key + "\"", where, remedy);
+    }
+    if (task.id.empty() || task.prompt.empty())
+      throw Error("the task's id or prompt is empty", where, remedy);
+    return task;
+  }
+};
+
+/// Rows of GSM8K: {"question": ..., "answer": "...\n#### 72"}. The task's answer is what follows
+/// the last "####"; its id is `id_prefix` and the number of the line. Source: Cobbe et al., 2021.
+///
+/// Errors: Error for a missing or ill-typed key, an empty question, an answer without "####".
+struct Gsm8kRows {
+  std::string id_prefix = "gsm8k-";
+  Task read(std::string_view row, std::size_t line, const std::string& where) const {
+    const std::string remedy =
+        "A row of GSM8K is {\"question\": \"...\", \"answer\": \"... #### NUMBER\"}";
+    const nlohmann::json object = detail::parse_row(row, where, remedy);
+    const std::string solution = detail::text_of(object, "answer", where, remedy);
+    const std::size_t hashes = solution.rfind("####");
+    Task task{.id = id_prefix + std::to_string(line),
+              .prompt = detail::text_of(object, "question", where, remedy)};
+    if (hashes != std::string::npos)
+      task.answer = detail::trimmed(std::string_view(solution).substr(hashes + 4));
+    if (task.answer.empty()) throw Error("nothing follows \"####\" in the answer", where, remedy);
+    if (task.prompt.empty()) throw Error("the question is empty", where, remedy);
+    return task;
+  }
+};
+
+/// Rows with OpenAI-style messages. The defaults read the reference system's files
+/// ({"prompt": [{"role": "user", "content": ...}], "label": "73"}, or a plain text as prompt).
+/// With `messages_key = "messages", answer_key = ""` they are chats
+/// ({"messages": [system, user, assistant]}), whose last message is the reference answer.
+///
+/// A conversation is a system message where wanted and one of the user. Contents are texts or lists
+/// of text parts. The id is the row's own "id", else `id_prefix` and the number of the line. Other
+/// keys are ignored, since data sets carry many.
+/// Errors: Error for a missing or ill-typed key, other roles or more turns, parts that are not
+/// text, a plain prompt that is written in a chat template already, an empty user message or
+/// answer.
+struct MessageRows {
+  std::string messages_key = "prompt";
+  std::string answer_key =
+      "label";  ///< a text or whole number; "": the last message, the assistant's
+  std::string id_prefix = "row-";
+
+  Task read(std::string_view row, std::size_t line, const std::string& where) const {
+    const nlohmann::json object = detail::parse_row(row, where, remedy());
+    Task task{.id = id_prefix + std::to_string(line)};
+    if (object.contains("id")) task.id = scalar(object, "id", where);
+    if (!object.contains(messages_key))
+      throw Error("the row has no \"" + messages_key + "\"", where, remedy());
+    if (!answer_key.empty()) task.answer = scalar(object, answer_key, where);
+    const nlohmann::json& messages = object[messages_key];
+    if (messages.is_string())
+      read_plain(messages.get<std::string>(), task, where);
+    else
+      read_messages(messages, task, where);
+    if (task.id.empty() || task.prompt.empty() || task.answer.empty())
+      throw Error("the row's id, user message or answer is empty", where, remedy());
+    return task;
+  }
+
+ private:
+  std::string remedy() const {
+    return "A row is {\"" + messages_key + "\": [{\"role\": \"user\", \"content\": \"...\"}" +
+           (answer_key.empty() ? ", {\"role\": \"assistant\", ...}]}"
+                               : "], \"" + answer_key + "\": \"...\"}");
+  }
+
+  std::string scalar(const nlohmann::json& object, const std::string& key,
+                     const std::string& where) const {
+    if (object.contains(key) && object[key].is_number_integer()) return object[key].dump();
+    return detail::text_of(object, key, where, remedy());
+  }
+
+  void read_plain(std::string text, Task& task, const std::string& where) const {
+    for (const char* mark : {"<|im_start|>", "<|start_header_id|>", "<|begin_of_text|>"})
+      if (text.find(mark) != std::string::npos)
+        throw Error(std::string("the prompt is written in a chat template already: it has ") + mark,
+                    where, "Give the messages; the dialect writes the template");
+    task.prompt = std::move(text);
+  }
+
+  void read_messages(const nlohmann::json& messages, Task& task, const std::string& where) const {
+    if (!messages.is_array())
+      throw Error("\"" + messages_key + "\" is neither a text nor a list of messages", where,
+                  remedy());
+    std::string roles;
+    for (const nlohmann::json& message : messages) {
+      if (!message.is_object()) throw Error("a message is not a JSON object", where, remedy());
+      const std::string role = detail::text_of(message, "role", where, remedy());
+      const std::string content = content_of(message, where);
+      roles += (roles.empty() ? "" : ", ") + role;
+      if (role == "system") task.system = content;
+      if (role == "user") task.prompt = content;
+      if (role == "assistant") task.answer = content;
+    }
+    const std::string asked = answer_key.empty() ? "user, assistant" : "user";
+    if (roles != asked && roles != "system, " + asked)
+      throw Error("the messages are by: " + (roles.empty() ? "nobody" : roles), where,
+                  "A task is by: " + asked + ", after a system message where wanted");
+  }
+
+  std::string content_of(const nlohmann::json& message, const std::string& where) const {
+    if (message.contains("content") && message["content"].is_array()) {
+      std::string all;
+      for (const nlohmann::json& part : message["content"]) {
+        if (!part.is_object() || part.value("type", nlohmann::json()) != "text")
+          throw Error("a part of a message's content is not text", where, remedy());
+        all += detail::text_of(part, "text", where, remedy());
+      }
+      return all;
+    }
+    return detail::text_of(message, "content", where, remedy());
+  }
+};
+
+}  // namespace dualagent

@@ -1,0 +1,80 @@
+#include "dualagent/trace/task_format.hpp"
+
+#include <string>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+template <class Format>
+void refused(const Format& format, const std::string& row, const std::string& why) {
+  INFO(row);
+  CHECK_THROWS_WITH(format.read(row, 3, "f.jsonl:3"),
+                    ContainsSubstring("f.jsonl:3") && ContainsSubstring(why));
+}
+
+}  // namespace
+
+TEST_CASE("rows of GSM8K give the number after the last hashes", "[trace]") {
+  const Task task = Gsm8kRows{}.read(
+      R"({"question": "How many?", "answer": "48/2 = <<48/2=24>>24\n#### no\n#### 1,072 "})", 5,
+      "f.jsonl:5");
+  CHECK(task.id == "gsm8k-5");
+  CHECK(task.prompt == "How many?");
+  CHECK(task.answer == "1,072");
+  refused(Gsm8kRows{}, R"({"question": "?", "answer": "72"})", "nothing follows \"####\"");
+  refused(Gsm8kRows{}, R"({"question": "?", "answer": "#### "})", "nothing follows \"####\"");
+  refused(Gsm8kRows{}, R"({"question": "", "answer": "#### 1"})", "question is empty");
+  refused(Gsm8kRows{}, R"({"answer": "#### 1"})", "no \"question\"");
+  refused(Gsm8kRows{}, R"({"question": 4, "answer": "#### 1"})", "\"question\" is not a text");
+  refused(Gsm8kRows{}, R"(["question"])", "not a JSON object");
+}
+
+TEST_CASE("rows of the reference system give messages and label", "[trace]") {
+  const MessageRows rows;
+  const Task task = rows.read(
+      R"({"prompt": [{"role": "user", "content": "Find $n$."}], "label": "073", "metadata": {}})",
+      2, "f.jsonl:2");
+  CHECK(task.id == "row-2");
+  CHECK(task.prompt == "Find $n$.");
+  CHECK(task.answer == "073");
+  CHECK(!task.system);
+  const Task plain = rows.read(R"({"id": 17, "prompt": "Find it.", "label": -4})", 2, "f.jsonl:2");
+  CHECK(plain.id == "17");
+  CHECK(plain.prompt == "Find it.");
+  CHECK(plain.answer == "-4");
+  refused(rows, R"({"prompt": "<|im_start|>user\nhi<|im_end|>", "label": "1"})",
+          "chat template already");
+  refused(rows, R"({"prompt": "x", "label": 0.5})", "\"label\" is not a text");
+  refused(rows, R"({"prompt": "x"})", "no \"label\"");
+  refused(rows, R"({"label": "x"})", "no \"prompt\"");
+  refused(rows, R"({"prompt": "", "label": "1"})", "is empty");
+  refused(rows, R"({"prompt": 3, "label": "1"})", "neither a text nor a list");
+}
+
+TEST_CASE("chats give the last message as the reference answer", "[trace]") {
+  const MessageRows chats{.messages_key = "messages", .answer_key = "", .id_prefix = "chat-"};
+  const Task task = chats.read(
+      R"({"messages": [{"role": "system", "content": "Be brief."},
+                       {"role": "user", "content": [{"type": "text", "text": "1 + "},
+                                                    {"type": "text", "text": "1?"}]},
+                       {"role": "assistant", "content": "2"}]})",
+      9, "f.jsonl:9");
+  CHECK(task.id == "chat-9");
+  CHECK(task.system == "Be brief.");
+  CHECK(task.prompt == "1 + 1?");
+  CHECK(task.answer == "2");
+  const std::string user = R"({"role": "user", "content": "u"})";
+  const std::string assistant = R"({"role": "assistant", "content": "a"})";
+  const auto of = [](const std::string& messages) { return "{\"messages\": [" + messages + "]}"; };
+  refused(chats, of(user), "the messages are by: user");
+  refused(chats, of(user + "," + assistant + "," + user + "," + assistant),
+          "by: user, assistant, user, assistant");
+  refused(chats, of(""), "by: nobody");
+  refused(chats, of("3"), "a message is not a JSON object");
+  refused(chats, of(R"({"role": "user", "content": [{"type": "image_url"}]})"), "not text");
+  refused(chats, of(R"({"role": "user", "content": null})"), "\"content\" is not a text");
+  refused(chats, of(R"({"content": "u"})"), "no \"role\"");
+}
