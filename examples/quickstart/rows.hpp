@@ -17,6 +17,7 @@
 #include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/memory.hpp"
 #include "dualagent/report/report_episode.hpp"
+#include "dualagent/trace/task_stream.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/supervised.hpp"
 #include "dualagent/train/trainer.hpp"
@@ -210,8 +211,7 @@ class Run {
    public:
     Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol,
                   Recipe recipe)
-        : run_(run),
-          tasks_(run.data_.training, stream_for(run.options_, Use::order)),
+        : tasks_(run.data_.training, stream_for(run.options_, Use::order)),
           trainer_(pairing, protocol, dualagent::ExactMatch{}, recipe, dualagent::LocalCollective{},
                    {.group_size = kGroupSize,
                     .minibatches = 2,
