@@ -28,7 +28,7 @@ FUZZ_TARGET(text) {
   const std::size_t cut = std::min(text.find("---\n"), text.size());
   const auto ledger = quickstart::Ledger::parse(text.substr(0, cut), "input.csv");
   const std::string_view row = text.substr(std::min(cut + 4, text.size()));
-  dualagent::Task task = dualagent::parse_task(row, "input.jsonl:1");
+  dualagent::Task task = dualagent::TaskRows{}.read(row, 1, "input.jsonl:1");
   look_up_all(ledger, task);
   const quickstart::Trail trail = check_task(ledger, task, "input.jsonl:1");
   fuzz::require(!trail.entries.empty() && trail.entries.size() <= 26, "an endless trail");

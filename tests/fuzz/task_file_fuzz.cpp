@@ -18,10 +18,11 @@ FUZZ_TARGET(text) {
     nlohmann::ordered_json row{
         {"id", task.id}, {"prompt", task.prompt}, {"answer", task.answer}, {"seed", task.seed}};
     if (task.max_calls) row["max_calls"] = *task.max_calls;
-    const dualagent::Task again = dualagent::parse_task(row.dump(), "written");
+    if (task.system) row["system"] = *task.system;
+    const dualagent::Task again = dualagent::TaskRows{}.read(row.dump(), 1, "written");
     fuzz::require(again.id == task.id && again.prompt == task.prompt &&
                       again.answer == task.answer && again.seed == task.seed &&
-                      again.max_calls == task.max_calls,
+                      again.max_calls == task.max_calls && again.system == task.system,
                   "a task reads back differently");
   }
 }
