@@ -45,7 +45,7 @@ inline std::string as_utf8(std::string_view bytes) {
 enum class PythonState : std::uint8_t { per_call, per_episode };
 
 /// Settings of a PythonInterpreter.
-template <Sandbox S>
+template <class S>
 struct PythonOptions {
   S sandbox{};
   PythonState state = PythonState::per_call;
@@ -71,7 +71,7 @@ struct PythonOptions {
 /// program, the clock or the limits are not. Errors: AbortRollout if no sandbox can be started;
 /// whatever the program does becomes text. Example: ToolBox
 /// box{PythonInterpreter<Bubblewrap>{{.sandbox = {.limits = {.wall_seconds = 5}}}}};
-template <Sandbox S = Bubblewrap>
+template <class S = Bubblewrap>
 class PythonInterpreter {
   static_assert(check_sandbox<S>());
 

@@ -360,7 +360,7 @@ class PythonServer {
 
 /// Python servers that wait for work, kept at a given number by a thread of their own. All are
 /// started by that thread, which lives as long as the pool: a sandbox dies with its maker.
-template <Sandbox S>
+template <class S>
 class PythonServerPool {
  public:
   PythonServerPool(S sandbox, std::vector<std::string> python, std::size_t size)

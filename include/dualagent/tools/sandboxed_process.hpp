@@ -169,7 +169,7 @@ class SandboxedProcess {
 
 /// Runs commands in a sandbox, each in one of its own; safe from several threads at once.
 /// Example: SandboxedCommand<>{}({"/usr/bin/sort"}, "b\na\n").output == "a\nb\n"
-template <Sandbox S = Bubblewrap>
+template <class S = Bubblewrap>
 class SandboxedCommand {
   static_assert(check_sandbox<S>());
 
