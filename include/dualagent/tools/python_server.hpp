@@ -374,7 +374,7 @@ class PythonServerPool {
     std::unique_lock lock(mutex_);
     for (;;) {
       ++takers_;
-      wanted_.notify_one();
+      if (idle_.empty()) wanted_.notify_one();
       ready_.wait(lock, [&] { return !idle_.empty() || !problem_.empty(); });
       --takers_;
       if (idle_.empty()) throw AbortRollout(std::exchange(problem_, {}));
@@ -385,6 +385,7 @@ class PythonServerPool {
         return server;
       }
       ended_.push_back(std::move(server));
+      wanted_.notify_one();
     }
   }
 
@@ -393,12 +394,12 @@ class PythonServerPool {
     const std::lock_guard lock(mutex_);
     --at_work_;
     if (server->reusable() && at_work_ + idle_.size() < size_) {
-      idle_.push_back(std::move(server));
+      idle_.push_front(std::move(server));  // its memory is in the caches
       ready_.notify_one();
     } else {
       ended_.push_back(std::move(server));
+      wanted_.notify_one();
     }
-    wanted_.notify_one();
   }
 
  private:
