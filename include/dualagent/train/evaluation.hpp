@@ -26,10 +26,10 @@ Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler, std::span<co
                     const RandomStream& random) {
   Evaluation evaluation;
   evaluation.rollouts = scheduler.run(tasks, 1, sampling, random);
+  score_rollouts(reward, std::span(evaluation.rollouts),
+                 [&](const Rollout& rollout) -> const Task& { return tasks[rollout.group]; });
   double sum = 0;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    Rollout& rollout = evaluation.rollouts[i];
-    score_rollout(reward, tasks[i], rollout);
+  for (const Rollout& rollout : evaluation.rollouts) {
     evaluation.aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
     sum += rollout.reward;
   }
