@@ -8,14 +8,14 @@
 namespace dualagent {
 
 struct ChatMessage {
-  std::string role;  ///< "system", "user" or "assistant"
-  std::string text;  ///< UTF-8
+  std::string role = {};  ///< "system", "user" or "assistant"
+  std::string text = {};  ///< UTF-8
 };
 
 /// What a chat model is asked.
 struct ChatRequest {
-  std::string model;  ///< the server's name of it
-  std::vector<ChatMessage> messages;
+  std::string model = {};  ///< the server's name of it
+  std::vector<ChatMessage> messages = {};
   double temperature = 1.0;
   std::size_t max_tokens = 1024;  ///< of the reply
 };

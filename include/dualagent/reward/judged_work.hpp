@@ -15,9 +15,9 @@ namespace dualagent {
 
 /// One thing that a judge grades.
 struct JudgedItem {
-  std::string question;  ///< what was asked
-  std::string material;  ///< what the work has to be faithful to
-  std::string work;      ///< what is graded
+  std::string question = {};  ///< what was asked
+  std::string material = {};  ///< what the work has to be faithful to
+  std::string work = {};      ///< what is graded
 };
 
 /// Picks what a judge reads of a rollout.

@@ -16,9 +16,9 @@ namespace dualagent {
 
 /// What a judge grades from 1 to 10.
 struct Criterion {
-  std::string name;      ///< the key in the judge's reply
-  std::string question;  ///< what the judge is told about it
-  double weight = 1.0;   ///< above 0; only the ratios matter
+  std::string name = {};      ///< the key in the judge's reply
+  std::string question = {};  ///< what the judge is told about it
+  double weight = 1.0;        ///< above 0; only the ratios matter
 };
 using Rubric = std::vector<Criterion>;
 
