@@ -31,6 +31,8 @@ find_missing() {
   have_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
   [ "$set_name" != build ] || return 0
   have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
+  have_header httplib.h || missing+=(libcpp-httplib-dev)
+  have pkg-config || missing+=(pkgconf)
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)
   have clang++ || missing+=(clang)
