@@ -34,12 +34,24 @@ concept Reward = requires(const R& reward, const Task& task, const Rollout& roll
   { reward.score(task, rollout) } -> std::same_as<std::optional<double>>;
 };
 
+/// A Reward that looks at many rollouts at once.
+template <class R>
+concept ScoresTogether = requires(const R& reward, std::span<const ScoreRequest> requests,
+                                  std::span<std::optional<double>> scores) {
+  reward.score_all(requests, scores);
+};
+
 /// One readable sentence if R is no Reward.
 template <class R>
 consteval bool check_reward() {
   static_assert(Reward<R>,
                 "dualagent: a Reward needs 'std::optional<double> score(const Task&, const "
                 "Rollout&) const'; see docs/policies.md#rewards");
+  static_assert(
+      !requires { &R::score_all; } || ScoresTogether<R>,
+      "dualagent: a Reward's score_all must be 'void score_all(std::span<const "
+      "ScoreRequest>, std::span<std::optional<double>>) const'; see "
+      "docs/rewards.md#many-rollouts-at-once");
   return true;
 }
 
@@ -50,7 +62,7 @@ consteval bool check_reward() {
 template <Reward R>
 void score_all(const R& reward, std::span<const ScoreRequest> requests,
                std::span<std::optional<double>> scores) {
-  if constexpr (requires { reward.score_all(requests, scores); }) {
+  if constexpr (ScoresTogether<R>) {
     reward.score_all(requests, scores);
   } else {
     for (std::size_t i = 0; i < requests.size(); ++i)
