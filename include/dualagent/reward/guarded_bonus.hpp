@@ -16,8 +16,8 @@ namespace dualagent {
 /// Example: GuardedBonus{BoxedMath{.failure = -1.0}, judge, 0.2}.
 template <Reward Base, Reward Bonus>
 struct GuardedBonus {
-  Base base = {};
-  Bonus bonus = {};
+  Base base;
+  Bonus bonus;
   double weight = 1.0;
 
   std::optional<double> score(const Task& task, const Rollout& rollout) const {

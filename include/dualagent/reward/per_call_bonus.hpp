@@ -16,7 +16,7 @@ namespace dualagent {
 /// Example: PerCallBonus<ExactMatch>{.base = {.failure = -1.0}, .bonus_per_call = 0.05}.
 template <Reward Base>
 struct PerCallBonus {
-  Base base = {};
+  Base base;
   double bonus_per_call = 0.05;
   double max_bonus = 0.4;
 

@@ -15,7 +15,7 @@ namespace dualagent {
 template <Reward R>
 struct Weighted {
   double weight = 1.0;
-  R reward = {};
+  R reward;
 };
 template <class R>
 Weighted(double, R) -> Weighted<R>;
