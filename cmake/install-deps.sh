@@ -34,6 +34,8 @@ find_missing() {
   # The tests of the python tool run /usr/bin/python3 and bwrap.
   [ -x /usr/bin/python3 ] || missing+=(python3)
   have bwrap || missing+=(bubblewrap)
+  have_header httplib.h || missing+=(libcpp-httplib-dev)
+  have pkg-config || missing+=(pkgconf)
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)
   have clang++ || missing+=(clang)

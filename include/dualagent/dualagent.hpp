@@ -1,6 +1,6 @@
 #pragma once
 
-/// Everything of dualagent that compiles without CUDA.
+/// Everything of dualagent that compiles without CUDA and without optional dependencies.
 
 #include "dualagent/collective/bucketed_all_reduce.hpp"
 #include "dualagent/collective/collective.hpp"
@@ -53,6 +53,12 @@
 #include "dualagent/report/result_row.hpp"
 #include "dualagent/report/text_table.hpp"
 #include "dualagent/report/wilson.hpp"
+#include "dualagent/reward/chat_client.hpp"
+#include "dualagent/reward/compression_bonus.hpp"
+#include "dualagent/reward/format_reward.hpp"
+#include "dualagent/reward/guarded_bonus.hpp"
+#include "dualagent/reward/judge.hpp"
+#include "dualagent/reward/judged_work.hpp"
 #include "dualagent/reward/math_answer.hpp"
 #include "dualagent/reward/math_expression.hpp"
 #include "dualagent/reward/overlong_penalty.hpp"
@@ -60,6 +66,8 @@
 #include "dualagent/reward/reference_system.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/reward/reward_sum.hpp"
+#include "dualagent/reward/rubric.hpp"
+#include "dualagent/reward/token_f1.hpp"
 #include "dualagent/rollout/dual_agent.hpp"
 #include "dualagent/rollout/episode.hpp"
 #include "dualagent/rollout/pairing.hpp"
@@ -104,6 +112,7 @@
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/render.hpp"
 #include "dualagent/trace/rollout.hpp"
+#include "dualagent/trace/sampled_summary.hpp"
 #include "dualagent/trace/span.hpp"
 #include "dualagent/trace/task.hpp"
 #include "dualagent/trace/task_file.hpp"

@@ -9,6 +9,9 @@ function(expect name content umbrella wanted)
   if(name STREQUAL "folder")
     file(WRITE ${root}/include/dualagent/attic/c.hpp "#pragma once\n")
   endif()
+  if(name STREQUAL "optional")
+    file(WRITE ${root}/include/dualagent/service/openai_client.hpp "#pragma once\n")
+  endif()
   execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${root} -P ${CMAKE_CURRENT_LIST_DIR}/check_floors.cmake
                   RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
   if(wanted STREQUAL "" AND NOT code EQUAL 0)
@@ -24,4 +27,6 @@ expect(upward "#include \"dualagent/train/b.hpp\"\n" "${both}" "includes dualage
 expect(angle "#  include <dualagent/train/b.hpp>\n" "${both}" "includes dualagent/train/b.hpp")
 expect(whole "#include \"dualagent/dualagent.hpp\"\n" "${both}" "includes dualagent/dualagent.hpp")
 expect(umbrella "#pragma once\n" "#include \"dualagent/train/b.hpp\"\n" "a.hpp is missing")
+expect(optional "#pragma once\n"
+       "${both}#include \"dualagent/service/openai_client.hpp\"\n" "is in the umbrella")
 expect(folder "#pragma once\n" "${both}" "no.*floor")

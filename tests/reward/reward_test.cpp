@@ -2,7 +2,9 @@
 
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -26,6 +28,31 @@ struct Gives {
 struct Plain {
   double score(const Task&, const Rollout&) const { return 1.0; }
 };
+/// Scores rollouts one by one with their members; together with what `score` gives plus 100.
+struct Together {
+  mutable std::size_t batches = 0;
+  std::optional<double> score(const Task&, const Rollout& rollout) const {
+    return static_cast<double>(rollout.member);
+  }
+  void score_all(std::span<const ScoreRequest> requests,
+                 std::span<std::optional<double>> scores) const {
+    ++batches;
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      scores[i] = *score(*requests[i].task, *requests[i].rollout) + 100.0;
+  }
+};
+struct Refuses {
+  std::optional<double> score(const Task&, const Rollout&) const {
+    throw Error("this reward is broken");
+  }
+};
+
+template <class R>
+void score_one(const R& reward, Rollout& rollout) {
+  score_rollouts(reward, std::span(&rollout, 1),
+                 [](const Rollout&) -> const Task& { return kTask; });
+}
+
 static_assert(Reward<Gives>);
 static_assert(Reward<ExactMatch>);
 static_assert(!Reward<Plain>);  // it could not abstain
@@ -51,7 +78,7 @@ TEST_CASE("scoring writes one reward, of finished and truncated rollouts alike",
   for (const RolloutStatus status : {RolloutStatus::finished, RolloutStatus::truncated}) {
     Rollout rollout = answering("3");
     rollout.status = status;
-    score_rollout(Gives{-1.25}, kTask, rollout);
+    score_one(Gives{-1.25}, rollout);
     CHECK(rollout.reward == -1.25);
     CHECK(rollout.status == status);
   }
@@ -60,7 +87,7 @@ TEST_CASE("scoring writes one reward, of finished and truncated rollouts alike",
 TEST_CASE("a rollout whose reward abstains is aborted; an aborted one is not scored", "[reward]") {
   Rollout abstained = answering("3");
   abstained.ending = "answered";
-  score_rollout(Gives{std::nullopt}, kTask, abstained);
+  score_one(Gives{std::nullopt}, abstained);
   CHECK(abstained.status == RolloutStatus::aborted);
   CHECK(abstained.ending == "aborted: the reward abstained");
   CHECK(abstained.reward == 0.0);
@@ -68,7 +95,7 @@ TEST_CASE("a rollout whose reward abstains is aborted; an aborted one is not sco
   Rollout aborted = answering("3");
   aborted.status = RolloutStatus::aborted;
   aborted.ending = "aborted: the server is gone";
-  score_rollout(Gives{7.0}, kTask, aborted);
+  score_one(Gives{7.0}, aborted);
   CHECK(aborted.reward == 0.0);
   CHECK(aborted.ending == "aborted: the server is gone");
 }
@@ -78,7 +105,50 @@ TEST_CASE("a reward that is not finite is refused with task and rollout", "[rewa
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
         -std::numeric_limits<double>::infinity()}) {
     Rollout rollout = answering("3");
-    CHECK_THROWS_WITH(score_rollout(Gives{value}, kTask, rollout),
+    CHECK_THROWS_WITH(score_one(Gives{value}, rollout),
                       ContainsSubstring("task 'sum-3', rollout 4"));
   }
+}
+
+TEST_CASE("a reward that can look at all rollouts at once gets those that are not aborted",
+          "[reward]") {
+  const std::vector<Task> tasks{{.id = "a"}, {.id = "b"}, {.id = "c"}};
+  std::vector<Rollout> rollouts(3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    rollouts[i].group = i;
+    rollouts[i].member = 7 + i;
+  }
+  rollouts[1].status = RolloutStatus::aborted;
+  const Together together;
+  score_rollouts(together, std::span(rollouts),
+                 [&](const Rollout& rollout) -> const Task& { return tasks[rollout.group]; });
+  CHECK(together.batches == 1);
+  CHECK(rollouts[0].reward == 107.0);
+  CHECK(rollouts[1].reward == 0.0);
+  CHECK(rollouts[2].reward == 109.0);
+}
+
+TEST_CASE("each rollout is scored with its own task", "[reward]") {
+  const std::vector<Task> tasks{{.id = "a", .answer = "1"}, {.id = "b", .answer = "2"}};
+  std::vector<Rollout> rollouts{answering("2"), answering("2"), answering("1")};
+  rollouts[1].group = 1;
+  score_rollouts(ExactMatch{}, std::span(rollouts),
+                 [&](const Rollout& rollout) -> const Task& { return tasks[rollout.group]; });
+  CHECK(rollouts[0].reward == 0.0);
+  CHECK(rollouts[1].reward == 1.0);
+  CHECK(rollouts[2].reward == 1.0);
+}
+
+TEST_CASE("what a reward throws reaches the caller", "[reward]") {
+  Rollout rollout = answering("3");
+  CHECK_THROWS_WITH(score_one(Refuses{}, rollout), ContainsSubstring("this reward is broken"));
+}
+
+TEST_CASE("a bonus is added in full to a right answer and never lifts a wrong one above zero",
+          "[reward]") {
+  CHECK(add_bonus(1.0, 0.75) == 1.75);
+  CHECK(add_bonus(-1.0, 0.25) == -0.75);
+  CHECK(add_bonus(-1.0, 1.25) == 0.0);
+  CHECK(add_bonus(0.0, 0.25) == 0.0);
+  CHECK(add_bonus(0.0, -0.25) == -0.25);
 }

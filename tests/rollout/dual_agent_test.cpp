@@ -262,6 +262,22 @@ TEST_CASE("a fork goes on from another rollout's history as if it had lived it",
   }
 }
 
+TEST_CASE("turns that could not be read are counted, in a fork those of its history too",
+          "[rollout]") {
+  const Task task{.prompt = "1"};
+  const Protocol rules{toy::Dialect{.corrects = true}, toy::Tools{toy::Successor<>{}},
+                       TurnCount{.turns = 3}};
+  const Line unreadable{{toy::end}};
+  const Rollout source =
+      play(rules, {unreadable, kCall, unreadable, kSummary, unreadable, kAnswer}, task);
+  CHECK(source.malformed_turns == 3);
+  REQUIRE(source.summary_requests.size() == 1);
+  CHECK(source.summary_requests[0].malformed_turns == 2);
+  EpisodeDesk desk(task, source, 0, 1, SummaryWindow::shared, rules.limits.max_context_tokens);
+  CHECK(play_at(desk, rules, {kSummary, kAnswer}).malformed_turns == 2);
+  CHECK(play(rules, {kCall, kAnswer}, task).malformed_turns == 0);
+}
+
 TEST_CASE("a fork obeys the limits of the whole rollout", "[rollout]") {
   const Task task{.prompt = "1"};
   const auto rules = protocol(TurnCount{.turns = 2}, {.max_calls = 3});

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <span>
 
 #include "dualagent/reward/reward.hpp"
 
@@ -14,14 +16,26 @@ namespace dualagent {
 /// Example: PerCallBonus<ExactMatch>{.base = {.failure = -1.0}, .bonus_per_call = 0.05}.
 template <Reward Base>
 struct PerCallBonus {
-  Base base = {};
+  Base base;
   double bonus_per_call = 0.05;
   double max_bonus = 0.4;
+
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
-    const std::optional<double> plain = base.score(task, rollout);
+    return with_bonus(rollout, base.score(task, rollout));
+  }
+
+  void score_all(std::span<const ScoreRequest> requests,
+                 std::span<std::optional<double>> scores) const {
+    dualagent::score_all(base, requests, scores);
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      scores[i] = with_bonus(*requests[i].rollout, scores[i]);
+  }
+
+ private:
+  std::optional<double> with_bonus(const Rollout& rollout, std::optional<double> plain) const {
     if (!plain) return std::nullopt;
     const double bonus = std::min(max_bonus, bonus_per_call * static_cast<double>(rollout.calls));
-    return *plain > 0.0 ? *plain + bonus : std::min(0.0, *plain + bonus);
+    return add_bonus(*plain, bonus);
   }
 };
 

@@ -101,6 +101,7 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
       if (const auto* answer = std::get_if<Answer>(&parsed))
         co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
       if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {
+        desk.count_malformed_turn();
         const std::optional<std::vector<Token>> correction =
             detail::correction(dialect, *malformed, turn.sampled.tokens());
         if (!correction)

@@ -112,6 +112,7 @@ class EpisodeDesk {
     current_ = at.segment;
     rollout_.turns = at.turns;
     rollout_.calls = at.calls;
+    rollout_.malformed_turns = at.malformed_turns;
     rollout_.summaries = summary;
     rollout_.summary_requests.assign(
         source.summary_requests.begin(),
@@ -153,7 +154,7 @@ class EpisodeDesk {
   GenerationAwaiter summarize(std::span<const Token> request, const StopRule& stop) {
     ++rollout_.summaries;
     rollout_.summary_requests.push_back(
-        {current_, context().size(), rollout_.turns, rollout_.calls});
+        {current_, context().size(), rollout_.turns, rollout_.calls, rollout_.malformed_turns});
     std::size_t segment = current_;
     if (window_ == SummaryWindow::separate) {
       open_segment(AgentRole::summarizer, copy_as_given(context(), context().size()));
@@ -168,6 +169,9 @@ class EpisodeDesk {
     want_ = WantsTools{std::move(calls)};
     return {*this};
   }
+
+  /// Counts a turn that could not be read.
+  void count_malformed_turn() { ++rollout_.malformed_turns; }
 
   /// Marks how the episode ended; the episode then returns.
   void finish(RolloutStatus status, std::string ending, std::optional<std::string> answer = {}) {

@@ -42,10 +42,11 @@ inline constexpr std::string_view to_string(RolloutStatus status) {
 /// A moment at which a summary was asked for: the history so far, from which other summaries can be
 /// sampled.
 struct SummaryRequest {
-  std::size_t segment = 0;   ///< the Answerer's
-  std::size_t position = 0;  ///< tokens of that segment before the request
-  std::size_t turns = 0;     ///< taken so far
-  std::size_t calls = 0;     ///< made so far
+  std::size_t segment = 0;          ///< the Answerer's
+  std::size_t position = 0;         ///< tokens of that segment before the request
+  std::size_t turns = 0;            ///< taken so far
+  std::size_t calls = 0;            ///< made so far
+  std::size_t malformed_turns = 0;  ///< taken so far
 };
 
 /// Whose history a rollout goes on with, and from which of its summary requests.
@@ -67,6 +68,7 @@ struct Rollout {
   double reward = 0.0;                ///< one per rollout, never per segment
   std::size_t turns = 0;              ///< Answerer turns over all segments
   std::size_t calls = 0;              ///< tool calls over all segments
+  std::size_t malformed_turns = 0;    ///< Answerer turns that were neither calls nor an answer
   std::size_t summaries = 0;
   std::vector<Segment> segments;                 ///< in the order in which they were opened
   std::vector<SummaryRequest> summary_requests;  ///< [summaries]

@@ -28,10 +28,11 @@ Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler,
   std::vector<RolloutStart> starts;
   for (std::size_t i = 0; i < tasks.size(); ++i) starts.push_back({&tasks[i].task(), i, 0});
   evaluation.rollouts = scheduler.run(starts, sampling, random);
+  score_rollouts(
+      reward, std::span(evaluation.rollouts),
+      [&](const Rollout& rollout) -> const Task& { return tasks[rollout.group].task(); });
   double sum = 0;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    Rollout& rollout = evaluation.rollouts[i];
-    score_rollout(reward, tasks[i].task(), rollout);
+  for (const Rollout& rollout : evaluation.rollouts) {
     evaluation.aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
     sum += rollout.reward;
   }

@@ -50,7 +50,7 @@ class StepRollouts {
     }
     rollouts_ = play(starts);
     begun_ = rollouts_.size();
-    for (Rollout& rollout : rollouts_) score(reward, rollout);
+    score(reward, rollouts_);
   }
 
   /// Plays spare tasks in place of groups whose rewards are all equal, until there are none or the
@@ -68,8 +68,9 @@ class StepRollouts {
       const std::size_t before = used;
       const std::vector<RolloutStart> starts = replacements(spare, equal, used);
       if (used == before) break;
-      for (Rollout& rollout : play(starts, used)) {
-        score(reward, rollout);
+      std::vector<Rollout> played = play(starts, used);
+      score(reward, played);
+      for (Rollout& rollout : played) {
         const std::size_t i = (rollout.group - first_group_) * group_size_ + rollout.member;
         rollouts_[i] = std::move(rollout);
       }
@@ -94,10 +95,9 @@ class StepRollouts {
               {tasks_[g], first_group_ + g, member++, &rollouts_[fork.source], fork.summary});
       }
     }
-    for (Rollout& rollout : play(starts)) {
-      score(reward, rollout);
-      rollouts_.push_back(std::move(rollout));
-    }
+    std::vector<Rollout> played = play(starts);
+    score(reward, played);
+    for (Rollout& rollout : played) rollouts_.push_back(std::move(rollout));
   }
 
   /// Compares each group, and each forked history's continuations.
@@ -162,8 +162,10 @@ class StepRollouts {
   }
 
   template <class Reward>
-  void score(const Reward& reward, Rollout& rollout) const {
-    score_rollout(reward, *tasks_[rollout.group - first_group_], rollout);
+  void score(const Reward& reward, std::span<Rollout> rollouts) const {
+    score_rollouts(reward, rollouts, [&](const Rollout& rollout) -> const Task& {
+      return *tasks_[rollout.group - first_group_];
+    });
   }
 
   /// Whether the rewards of a group differ; aborted rollouts have none.

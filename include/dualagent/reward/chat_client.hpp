@@ -1,0 +1,43 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace dualagent {
+
+struct ChatMessage {
+  std::string role = {};  ///< "system", "user" or "assistant"
+  std::string text = {};  ///< UTF-8
+};
+
+/// What a chat model is asked.
+struct ChatRequest {
+  std::string model = {};  ///< the server's name of it
+  std::vector<ChatMessage> messages = {};
+  double temperature = 1.0;
+  std::size_t max_tokens = 1024;  ///< of the reply
+};
+
+/// Asks a chat model, usually on a server.
+///
+/// Syntactic requirement on a constant client c: `c.complete(request)` returns the reply's text as
+/// std::string.
+/// Semantic requirements: may be called from several threads at once; throws Error when there is no
+/// reply, after as many attempts as the client makes; returns within a bounded time.
+template <class C>
+concept ChatClient = requires(const C& client, const ChatRequest& request) {
+  { client.complete(request) } -> std::same_as<std::string>;
+};
+
+/// One readable sentence if C is no ChatClient.
+template <class C>
+consteval bool check_chat_client() {
+  static_assert(ChatClient<C>,
+                "dualagent: a ChatClient needs 'std::string complete(const ChatRequest&) const'; "
+                "see docs/rewards.md#a-judge");
+  return true;
+}
+
+}  // namespace dualagent

@@ -1,0 +1,296 @@
+#pragma once
+
+/// Needs cpp-httplib: link the CMake target dualagent::http. Not part of the umbrella.
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/core/random.hpp"
+#include "dualagent/reward/chat_client.hpp"
+
+#if !__has_include(<httplib.h>)
+#error "dualagent/service/openai_client.hpp needs cpp-httplib (Debian: libcpp-httplib-dev)"
+#endif
+#include <httplib.h>
+
+namespace dualagent {
+
+struct OpenAiOptions {
+  std::string base_url = "http://127.0.0.1:8000/v1";  ///< without "/chat/completions"
+  /// Name of the environment variable that holds the key; empty: none is sent.
+  std::string api_key_variable = {};
+  double connect_timeout_seconds = 5;
+  /// Of one attempt: to the first byte of the reply, and to its last.
+  double reply_timeout_seconds = 60;
+  std::size_t retries = 2;          ///< attempts after the first
+  double backoff_seconds = 0.5;     ///< before the first retry; doubles with each
+  double max_backoff_seconds = 30;  ///< the longest wait; one that the server asks for, too
+  std::size_t max_reply_bytes = std::size_t{4} << 20U;
+  std::uint64_t seed = 0;  ///< of the jitter of the waits
+};
+
+/// Seconds to wait before a retry: the back-off doubles with each attempt up to its maximum, and
+/// `uniform` in [0, 1) takes up to half of it away; at least what the server asked for.
+inline double retry_delay_seconds(const OpenAiOptions& options, std::size_t attempt, double uniform,
+                                  double server_asked_seconds) {
+  const double doubled = options.backoff_seconds * std::exp2(static_cast<double>(attempt));
+  const double jittered = std::min(doubled, options.max_backoff_seconds) * (1.0 - 0.5 * uniform);
+  return std::max(jittered, server_asked_seconds);
+}
+
+namespace detail {
+
+/// No SIGPIPE in this thread: writing to a server that has gone fails with an error instead of
+/// ending the process.
+class WithoutSigpipe {
+ public:
+  WithoutSigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  WithoutSigpipe(const WithoutSigpipe&) = delete;
+  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
+  ~WithoutSigpipe() {
+    const timespec at_once{0, 0};
+    if (!was_pending_) sigtimedwait(&pipe_, nullptr, &at_once);  // takes our own one back
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_, before_;
+  bool was_pending_ = false;
+};
+
+/// "http://host:8000/v1/" -> "http://host:8000" and "/v1".
+struct BaseUrl {
+  std::string server;
+  std::string path;
+
+  explicit BaseUrl(const std::string& url) {
+    const bool secure = url.starts_with("https://");
+    if (!secure && !url.starts_with("http://"))
+      throw Error("the server's address begins with neither http:// nor https://",
+                  "'" + printable(url) + "'", "Write e.g. http://127.0.0.1:8000/v1");
+    if (url.find_first_of("@?# \t\r\n") != std::string::npos)
+      throw Error("the server's address holds a user name, a query or white space", "base_url",
+                  "Write e.g. http://127.0.0.1:8000/v1; a key goes into an environment variable");
+#ifndef CPPHTTPLIB_OPENSSL_SUPPORT
+    if (secure)
+      throw Error("https is not available in this build", "'" + url + "'",
+                  "Compile with CPPHTTPLIB_OPENSSL_SUPPORT and OpenSSL, or use an http server");
+#endif
+    const std::size_t host = secure ? 8 : 7;
+    const std::size_t slash = std::min(url.find('/', host), url.size());
+    server = url.substr(0, slash);
+    path = url.substr(slash);
+    while (path.ends_with('/')) path.pop_back();
+    if (slash == host)
+      throw Error("the server's address names no host", "'" + url + "'",
+                  "Write e.g. http://127.0.0.1:8000/v1");
+  }
+};
+
+inline std::string read_api_key(const std::string& variable) {
+  if (variable.empty()) return {};
+  const char* const value = std::getenv(variable.c_str());
+  const std::string key = value == nullptr ? "" : value;
+  if (key.empty() || std::any_of(key.begin(), key.end(), [](char c) { return c <= ' '; }))
+    throw Error("the environment variable " + variable + (key.empty() ? " is not set" : " holds ") +
+                    (key.empty() ? "" : "characters that a key cannot have"),
+                "OpenAiOptions::api_key_variable", "Export the server's key in it");
+  return key;
+}
+
+}  // namespace detail
+
+/// Asks a server that speaks OpenAI's chat-completions protocol: vLLM, SGLang, llama.cpp, Ollama,
+/// OpenAI. A ChatClient, e.g. of a Judge.
+///
+/// A failed connection, a timeout, HTTP 429 and 5xx and a reply that is no completion are tried
+/// again, each time after a longer wait with a random share, and not before a Retry-After of the
+/// server; other failures are not. Redirects are not followed. The reply is bounded in time and
+/// size. The key is read once, from the environment, and never shown.
+/// Thread-safe: every request has a connection of its own.
+/// Errors: the constructor throws Error for an address, option or key that cannot be; `complete`
+/// throws Error with the address, what happened last and what to do.
+/// Example: OpenAiClient client{{.base_url = "http://127.0.0.1:8000/v1", .retries = 4}};
+class OpenAiClient {
+ public:
+  explicit OpenAiClient(OpenAiOptions options = {})
+      : options_(std::move(options)),
+        url_(options_.base_url),
+        api_key_(detail::read_api_key(options_.api_key_variable)) {
+    for (const double seconds : {options_.connect_timeout_seconds, options_.reply_timeout_seconds,
+                                 options_.backoff_seconds, options_.max_backoff_seconds})
+      if (!(seconds > 0.0 && seconds <= 1e6))
+        throw Error("a time is " + std::to_string(seconds) + " seconds", "OpenAiOptions",
+                    "Set all times above 0 and at most 1000000 seconds");
+    if (!httplib::Client(url_.server).is_valid())
+      throw Error("the server's address cannot be read", "'" + options_.base_url + "'",
+                  "Write e.g. http://127.0.0.1:8000/v1");
+  }
+
+  std::string complete(const ChatRequest& request) const {
+    const std::string body = write_request(request);
+    for (std::size_t attempt = 0;; ++attempt) {
+      Outcome outcome = post(body);
+      if (outcome.text) return std::move(*outcome.text);
+      const bool too_long = outcome.retry_after_seconds > options_.max_backoff_seconds;
+      if (!outcome.again || attempt == options_.retries || too_long)
+        throw Error(outcome.failure, endpoint() + ", attempt " + std::to_string(attempt + 1),
+                    outcome.remedy);
+      const double uniform = RandomStream::from_seed(options_.seed).uniform(waits_++);
+      std::this_thread::sleep_for(std::chrono::duration<double>(
+          retry_delay_seconds(options_, attempt, uniform, outcome.retry_after_seconds)));
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t kShownBytes = 300;  // of a server's error
+  static constexpr std::string_view kHiddenKey = "(key)";
+
+  /// What came of one attempt: a text, or why not.
+  struct Outcome {
+    std::optional<std::string> text = {};
+    std::string failure = {};
+    std::string remedy = {};
+    bool again = false;  // another attempt may do better
+    double retry_after_seconds = 0;
+  };
+
+  std::string endpoint() const { return url_.server + url_.path + "/chat/completions"; }
+
+  static std::string write_request(const ChatRequest& request) {
+    nlohmann::json messages = nlohmann::json::array();
+    for (const ChatMessage& message : request.messages)
+      messages.push_back({{"role", message.role}, {"content", message.text}});
+    const nlohmann::json body{{"model", request.model},
+                              {"messages", std::move(messages)},
+                              {"temperature", request.temperature},
+                              {"max_tokens", request.max_tokens}};
+    return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+
+  Outcome post(const std::string& body) const {
+    const detail::WithoutSigpipe without_sigpipe;
+    httplib::Client client(url_.server);
+    const auto duration = [](double seconds) {
+      return std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6) + 1);
+    };
+    client.set_connection_timeout(duration(options_.connect_timeout_seconds));
+    client.set_read_timeout(duration(options_.reply_timeout_seconds));
+    client.set_write_timeout(duration(options_.reply_timeout_seconds));
+    const Clock::time_point deadline = Clock::now() + duration(options_.reply_timeout_seconds);
+
+    httplib::Request request;
+    request.method = "POST";
+    request.path = url_.path + "/chat/completions";
+    request.headers = {{"Content-Type", "application/json"}};
+    if (!api_key_.empty()) request.headers.emplace("Authorization", "Bearer " + api_key_);
+    request.body = body;
+    std::string reply;
+    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t,
+                                   std::uint64_t) {
+      if (Clock::now() > deadline || size > options_.max_reply_bytes - reply.size()) return false;
+      reply.append(data, size);
+      return true;
+    };
+    const httplib::Result result = client.send(request);
+    if (!result) return unreached(result.error());
+    return result->status == 200 ? read_reply(reply) : refused(*result, reply);
+  }
+
+  Outcome unreached(httplib::Error error) const {
+    std::string failure;
+    switch (error) {
+      case httplib::Error::Connection:
+      case httplib::Error::ConnectionTimeout:
+        failure = "no connection to the server";
+        break;
+      case httplib::Error::Canceled:
+        failure = "the reply was too slow or too large";
+        break;
+      default:
+        failure = "the server closed the connection or did not reply in time (" +
+                  httplib::to_string(error) + ")";
+    }
+    return {.failure = std::move(failure),
+            .remedy = "Check that the server runs there, and the timeouts",
+            .again = true};
+  }
+
+  Outcome refused(const httplib::Response& response, const std::string& reply) const {
+    const int status = response.status;
+    return {
+        .failure = "the server replied with HTTP " + std::to_string(status) + ": " + shown(reply),
+        .remedy = status == 401 || status == 403 ? "Check the key in the environment variable"
+                  : status == 404                ? "Check the address and the model's name"
+                  : status == 429                ? "Ask less at a time, or wait longer"
+                  : status >= 500                ? "Look into the server's log"
+                                                 : "Check the request's options",
+        .again = status == 429 || status >= 500,
+        .retry_after_seconds = retry_after(response.get_header_value("Retry-After"))};
+  }
+
+  Outcome read_reply(const std::string& reply) const {
+    try {
+      const nlohmann::json json = parse_json(reply, "the server's reply");
+      return {.text = json.at("choices").at(0).at("message").at("content").get<std::string>()};
+    } catch (const std::exception&) {  // no JSON, or a part is missing or of another type
+      return {.failure = "the server's reply is no chat completion: " + shown(reply),
+              .remedy = "Check that the server speaks OpenAI's chat-completions protocol",
+              .again = true};
+    }
+  }
+
+  /// Seconds; 0 for a date or anything else that is no number.
+  static double retry_after(const std::string& header) {
+    unsigned seconds = 0;
+    const char* const end = header.data() + header.size();
+    const auto [stop, error] = std::from_chars(header.data(), end, seconds);
+    return error == std::errc{} && stop == end ? seconds : 0.0;
+  }
+
+  /// The beginning of what a server said, for an error; without the key, should it repeat it.
+  std::string shown(std::string text) const {
+    for (std::size_t at = 0; !api_key_.empty(); at += kHiddenKey.size()) {
+      at = text.find(api_key_, at);
+      if (at == std::string::npos) break;
+      text.replace(at, api_key_.size(), kHiddenKey);
+    }
+    return printable(std::string_view(text).substr(0, kShownBytes));
+  }
+
+  OpenAiOptions options_;
+  detail::BaseUrl url_;
+  std::string api_key_;
+  mutable std::atomic<std::uint64_t> waits_{0};
+};
+static_assert(ChatClient<OpenAiClient>);
+
+}  // namespace dualagent

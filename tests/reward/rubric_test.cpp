@@ -1,0 +1,90 @@
+#include "dualagent/reward/rubric.hpp"
+
+#include <string>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+std::string reply_of(double completeness, double conciseness, double coherence,
+                     double faithfulness) {
+  return "{\"completeness\": " + std::to_string(completeness) +
+         ", \"conciseness\": " + std::to_string(conciseness) +
+         ", \"coherence\": " + std::to_string(coherence) +
+         ", \"faithfulness\": " + std::to_string(faithfulness) + "}";
+}
+
+}  // namespace
+
+TEST_CASE("grades are weighed as the reference system weighs them", "[reward]") {
+  const Rubric rubric = summary_rubric();
+  // (.4 completeness + .3 conciseness + .3 coherence + .5 faithfulness) / 15
+  CHECK(read_grades(rubric, reply_of(10, 10, 10, 10)) == Approx(1.0));
+  CHECK(read_grades(rubric, reply_of(1, 1, 1, 1)) == Approx(0.1));
+  CHECK(read_grades(rubric, reply_of(5, 5, 5, 5)) == Approx(0.5));
+  CHECK(read_grades(rubric, reply_of(10, 1, 1, 1)) == Approx((4.0 + 0.3 + 0.3 + 0.5) / 15));
+  CHECK(read_grades(rubric, reply_of(1, 10, 1, 1)) == Approx((0.4 + 3.0 + 0.3 + 0.5) / 15));
+  CHECK(read_grades(rubric, reply_of(1, 1, 10, 1)) == Approx((0.4 + 0.3 + 3.0 + 0.5) / 15));
+  CHECK(read_grades(rubric, reply_of(1, 1, 1, 10)) == Approx((0.4 + 0.3 + 0.3 + 5.0) / 15));
+}
+
+TEST_CASE("only the ratios of a rubric's weights matter", "[reward]") {
+  const Rubric rubric{{"form", "Is it tidy?", 3.0}, {"truth", "Is it true?", 1.0}};
+  CHECK(read_grades(rubric, R"({"form": 2, "truth": 6})") == Approx(0.3));
+}
+
+TEST_CASE("a reply may have space, one code fence and keys of its own around the grades",
+          "[reward]") {
+  const Rubric rubric{{"truth", "Is it true?"}};
+  for (const char* reply :
+       {R"({"truth": 7})", " \n{\"truth\":7.0}\n\n", "```json\n{\"truth\": 7}\n```",
+        "```\n {\"truth\": 7} \n```\n", R"({"why": "it says \"1\"", "truth": 7, "other": 99})"}) {
+    CAPTURE(reply);
+    CHECK(read_grades(rubric, reply) == Approx(0.7));
+  }
+}
+
+TEST_CASE("whatever is not all grades in range is refused; nothing is filled in", "[reward]") {
+  const Rubric rubric{{"form", "Is it tidy?"}, {"truth", "Is it true?"}};
+  for (const std::string reply : {R"({"form": 7})",
+                                  R"({"form": 7, "truth": 0})",
+                                  R"({"form": 7, "truth": 10.5})",
+                                  R"({"form": 7, "truth": -3})",
+                                  R"({"form": 7, "truth": "9"})",
+                                  R"({"form": 7, "truth": true})",
+                                  R"({"form": 7, "truth": null})",
+                                  R"({"form": 7, "truth": [9]})",
+                                  R"({"form": 7, "truth": 1e999})",
+                                  R"({"form": 7, "truth": NaN})",
+                                  R"({"form": 7, "truth": 9)",
+                                  R"({"form": 7, "tru)",
+                                  R"({"form": 7, "truth": 9, "truth": 2})",
+                                  R"({"form": 7, "truth": 9} Good work!)",
+                                  R"(I give {"form": 7, "truth": 9})",
+                                  R"([7, 9])",
+                                  "7",
+                                  "form: 7, truth: 9",
+                                  "",
+                                  " ",
+                                  "```",
+                                  "```json\n```",
+                                  "```json\n{\"form\": 7, \"truth\": 9}",
+                                  "\xFF\xFE",
+                                  "null"}) {
+    CAPTURE(reply);
+    CHECK_THROWS_AS(read_grades(rubric, reply), Error);
+  }
+  CHECK_THROWS_AS(read_grades(rubric, std::string(100000, '[')), Error);
+  CHECK_THROWS_WITH(read_grades(rubric, R"({"form": 7})"), ContainsSubstring("'truth'"));
+}
+
+TEST_CASE("a rubric that cannot be used is refused by the name of its criterion", "[reward]") {
+  check_rubric(summary_rubric());
+  CHECK_THROWS_WITH(check_rubric({}), ContainsSubstring("no criteria"));
+  CHECK_THROWS_WITH(check_rubric({{"", "?"}}), ContainsSubstring("empty"));
+  CHECK_THROWS_WITH(check_rubric({{"a", "?"}, {"a", "?"}}), ContainsSubstring("'a'"));
+  CHECK_THROWS_WITH(check_rubric({{"a", "?", 0.0}}), ContainsSubstring("above 0"));
+  CHECK_THROWS_WITH(check_rubric({{"a", "?", -1.0}}), ContainsSubstring("above 0"));
+}
