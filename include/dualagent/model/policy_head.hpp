@@ -216,7 +216,7 @@ struct PolicyHead {
 struct PolicyHeadOptions {
   /// Trained rows whose logits exist at a time. More make better use of the head's every reading
   /// from memory; their logits take chunk_rows * V elements.
-  std::size_t chunk_rows = 256;
+  std::size_t chunk_rows = 384;
 };
 
 namespace detail {
@@ -249,7 +249,7 @@ void check(const PolicyHead<T>& head, const PolicyHeadOptions& options, std::siz
 /// Row t has logits W h_t; its loss, masking and errors are those of policy_loss_on_logits. Writes
 /// d_hidden (0 at masked rows), adds to d_weights, and fills `outputs` of the trained rows. Masked
 /// rows cost nothing.
-/// Memory beyond the arguments, in elements: chunk_rows * (V + 3 D) + threads * 512 * D; 36 MiB for
+/// Memory beyond the arguments, in elements: chunk_rows * (V + 3 D) + threads * 512 * D; 54 MiB for
 /// T = 4096, V = 32768, D = 576 in float with 2 threads.
 /// Determinism: bits depend on `chunk_rows` (d_weights only), never on the number of threads.
 /// Errors: as policy_loss_on_logits, and if sizes do not fit; after an error in the middle
