@@ -1,7 +1,7 @@
 """GRPO's clipped loss, forward and backward, float32, with torch: policy_loss_bench.cpp's other side.
 
-On logits (--width 0): log_softmax and gather, the faster of the two usual ways here; the other, a
-logsumexp of each row as TRL has it, with --rowwise 1. From hidden states: the product, then the same.
+On logits (--width 0): log_softmax and gather, or with --rowwise 1 a logsumexp of each row, as TRL has
+it. From hidden states: the product, then the same.
 Prints milliseconds, the peak of memory above inputs (and above the gradients of hidden states and
 head), loss and norm of the gradients.
 """
