@@ -93,10 +93,11 @@ inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, 
           at(i, j), mode == Store::accumulate ? kernels::load<T>(at(i, j)) + sum[i][j] : sum[i][j]);
 }
 
-/// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end.
+/// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end. Not
+/// inlined: how well its registers are used must not hang on who calls it.
 template <class T, Store mode, int kRows>
-inline void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a, RightOperand<T> b,
-                      bool padded, T* c, std::size_t ldc) {
+[[gnu::noinline]] void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a,
+                                 RightOperand<T> b, bool padded, T* c, std::size_t ldc) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   const std::size_t vectors = columns / kLanes;
   std::size_t v = 0;
