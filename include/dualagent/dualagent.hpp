@@ -21,6 +21,8 @@
 #include "dualagent/model/config_json.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/model_files.hpp"
+#include "dualagent/model/policy_head.hpp"
+#include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/safetensors.hpp"
 #include "dualagent/model/scripted.hpp"
 #include "dualagent/model/transformer.hpp"

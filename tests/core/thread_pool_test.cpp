@@ -55,6 +55,32 @@ TEST_CASE("for_each visits every index once, worker w the indices w, w + size, .
   }
 }
 
+TEST_CASE("share visits every index once and says by whom", "[core][threads]") {
+  for (const std::size_t threads : {1, 3}) {
+    ThreadPool pool(threads);
+    for (const std::size_t count : {0, 1, 2, 3, 10, 1000}) {
+      std::vector<int> visits(count, 0);
+      std::vector<std::size_t> by(count, threads);
+      pool.share(count, [&](std::size_t worker, std::size_t index) {
+        ++visits[index];
+        by[index] = worker;
+      });
+      CHECK(visits == std::vector<int>(count, 1));
+      for (const std::size_t worker : by) CHECK(worker < threads);
+    }
+  }
+}
+
+TEST_CASE("share gives the rest to whoever is free", "[core][threads]") {
+  ThreadPool pool(2);
+  std::atomic<std::size_t> others{0};
+  pool.share(50, [&](std::size_t, std::size_t index) {
+    if (index != 0) ++others;
+    while (index == 0 && others < 49) std::this_thread::yield();  // waits for all the others
+  });
+  CHECK(others == 49);
+}
+
 TEST_CASE("what workers wrote is there when the round ends", "[core][threads]") {
   ThreadPool pool(4);
   std::vector<std::size_t> values(4096, 0);

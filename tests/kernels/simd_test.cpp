@@ -104,3 +104,27 @@ TEMPLATE_TEST_CASE("multiply_add rounds lanes and scalars alike", "[kernels][sim
   CHECK((scalar == epsilon * epsilon || scalar == T{0}));
   CHECK(kernels::multiply_add_scalar(T{2}, T{3}, T{4}) == T{10});
 }
+
+TEMPLATE_TEST_CASE("larger and smaller go lane by lane and give the second where one is NaN",
+                   "[kernels][simd]", float, double) {
+  using T = TestType;
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const auto one = kernels::broadcast(T{1});
+  const auto two = kernels::broadcast(T{2});
+  auto mixed = two;
+  mixed[0] = T{0};
+  CHECK(kernels::larger(one, mixed)[0] == T{1});
+  CHECK(kernels::larger(one, mixed)[1] == T{2});
+  CHECK(kernels::larger(kernels::broadcast(nan), one)[0] == T{1});
+  CHECK(std::isnan(kernels::larger(one, kernels::broadcast(nan))[1]));
+  if constexpr (std::is_same_v<T, float>) {
+    CHECK(kernels::smaller(one, mixed)[0] == T{0});
+    CHECK(kernels::smaller(one, mixed)[1] == T{1});
+    CHECK(kernels::smaller(kernels::broadcast(nan), one)[0] == T{1});
+    CHECK(std::isnan(kernels::smaller(one, kernels::broadcast(nan))[1]));
+  }
+}
+
+TEST_CASE("float exp of NaN is NaN", "[kernels][simd]") {
+  CHECK(std::isnan(exp_in_lane(std::numeric_limits<float>::quiet_NaN(), 1, 0.0F)));
+}

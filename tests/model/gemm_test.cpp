@@ -1,5 +1,6 @@
 #include "dualagent/model/gemm.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -88,7 +89,7 @@ void check_exact(std::size_t rows, std::size_t columns, std::size_t depth, bool 
   std::size_t wrong = !transposed && from_panels.data != c.data;
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 0; j < columns; ++j) {
-      const double start = mode == Store::accumulate ? static_cast<double>(before.at(i, j)) : 0.0;
+      const double start = mode != Store::overwrite ? static_cast<double>(before.at(i, j)) : 0.0;
       if (static_cast<double>(c.at(i, j)) != expected(a, b, start, i, j)) ++wrong;
     }
     for (std::size_t j = columns; j < c.leading; ++j)
@@ -108,6 +109,7 @@ TEMPLATE_TEST_CASE("gemm equals the triple loop for odd shapes and strides", "[m
         for (const bool transposed : {false, true}) {
           check_exact<TestType, Store::overwrite>(rows, columns, depth, transposed);
           check_exact<TestType, Store::accumulate>(rows, columns, depth, transposed);
+          check_exact<TestType, Store::extend>(rows, columns, depth, transposed);
         }
 }
 
@@ -174,6 +176,32 @@ TEMPLATE_TEST_CASE("accumulating adds the finished product to what was there", "
   for (std::size_t i = 0; i < sum.data.size(); ++i)
     different += sum.data[i] != before.data[i] + product.data[i];
   CHECK(different == 0);
+}
+
+TEMPLATE_TEST_CASE("a product in parts of its depth has the bits of the whole", "[model][gemm]",
+                   float, double) {
+  using T = TestType;
+  const auto a = random_matrix<T>(15, 203, 0, 14, false);
+  const auto b = random_matrix<T>(203, 75, 2, 15, false);
+  Matrix<T> whole(15, 75, 1), parts(15, 75, 1), from_panels(15, 75, 1);
+  gemm(15, 75, 203, Strided<T>{a.data.data(), a.leading}, b.data.data(), b.leading,
+       whole.data.data(), whole.leading);
+  for (std::size_t i = 0; i < 15; ++i)
+    for (std::size_t j = 0; j < 75; ++j) parts.at(i, j) = from_panels.at(i, j) = T{0};
+  for (std::size_t k = 0; k < 203; k += 50) {
+    const std::size_t depth = std::min<std::size_t>(50, 203 - k);
+    Matrix<T> part(depth, 75, 0);
+    for (std::size_t i = 0; i < depth; ++i)
+      for (std::size_t j = 0; j < 75; ++j) part.at(i, j) = b.at(k + i, j);
+    const Strided<T> left{&a.at(0, k), a.leading};
+    gemm<Store::extend>(15, 75, depth, left, &b.at(k, 0), b.leading, parts.data.data(),
+                        parts.leading);
+    gemm<Store::extend>(15, 75, depth, left,
+                        Panels<T>{in_panels(part).data(), depth * kernels::kLanes<T>},
+                        from_panels.data.data(), from_panels.leading);
+  }
+  CHECK(parts.data == whole.data);
+  CHECK(from_panels.data == whole.data);
 }
 
 TEMPLATE_TEST_CASE("gemv multiplies every row by a matrix of its own with the bits of gemm",

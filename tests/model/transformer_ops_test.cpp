@@ -172,34 +172,6 @@ TEST_CASE("softmax_row has the same bits at any width", "[model][ops]") {
   }
 }
 
-TEMPLATE_TEST_CASE("log_softmax_row gives log-probabilities and entropy", "[model][ops]", float,
-                   double) {
-  using T = TestType;
-  for (const std::size_t n : kSizes)
-    for (const double temperature : {0.6, 1.0, 1.7}) {
-      const std::size_t width = kernels::padded<T>(n);
-      auto logits = normals<T>(width, 13, 4.0);
-      for (std::size_t i = n; i < width; ++i) logits[i] = T(1e9);
-      std::vector<double> p(n);
-      double sum = 0, entropy = 0;
-      for (std::size_t i = 0; i < n; ++i)
-        sum += p[i] = std::exp(static_cast<double>(logits[i]) / temperature);
-      for (double& value : p) value /= sum, entropy -= value * std::log(value);
-      std::vector<T> e(width);
-      const auto row =
-          detail::log_softmax_row(n, static_cast<T>(1.0 / temperature), logits.data(), e.data());
-      INFO("n = " << n << ", temperature " << temperature);
-      CHECK(static_cast<double>(row.entropy) == Approx(entropy).margin(20 * tolerance<T>()));
-      CHECK(row.log_sum == std::log(row.sum));
-      for (std::size_t i = 0; i < n; ++i) {
-        CHECK(static_cast<double>(e[i] / row.sum) == Approx(p[i]).margin(tolerance<T>()));
-        CHECK(static_cast<double>(logits[i] - row.log_sum) ==
-              Approx(std::log(p[i])).margin(20 * tolerance<T>()));
-      }
-      for (std::size_t i = n; i < width; ++i) CHECK(e[i] == T{0});
-    }
-}
-
 TEST_CASE("rotate turns pairs by their angle and back", "[model][ops]") {
   // A quarter turn of (1, 2) is (-2, 1); the pair (3, 5) has angle 0.
   const std::vector<double> cosine{0.0, 1.0}, sine{1.0, 0.0};

@@ -69,6 +69,17 @@ class ThreadPool {
     });
   }
 
+  /// Calls `body(worker, index)` for index = 0 .. count - 1; whoever is free takes the next one, so
+  /// that a slowed worker does not hold up the others. What is computed must not depend on the
+  /// worker, which names scratch memory only.
+  template <class Body>
+  void share(std::size_t count, Body&& body) {
+    std::atomic<std::size_t> next{0};
+    run([&](std::size_t worker) {
+      for (std::size_t index = next++; index < count; index = next++) body(worker, index);
+    });
+  }
+
  private:
   static constexpr int kSpins = 4000;  // about 20-100 microseconds of pause instructions
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 #include "dualagent/kernels/simd.inl"
@@ -32,7 +33,11 @@ constexpr std::size_t panel_index(std::size_t depth, std::size_t k, std::size_t 
   return j / kLanes * depth * kLanes + k * kLanes + j % kLanes;
 }
 
-enum class Store { overwrite, accumulate };
+enum class Store {
+  overwrite,
+  accumulate,  ///< C + (A B)
+  extend,      ///< the sums go on from C's value: a product in parts of its depth has one's bits
+};
 
 namespace detail {
 
@@ -55,10 +60,17 @@ inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, 
     return c + static_cast<std::size_t>(i) * ldc + static_cast<std::size_t>(j) * kLanes;
   };
   Vec sum[kRows][kVectors] = {};
+  if constexpr (mode == Store::extend) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, 0), 1);
+    for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, kVectors - 1), 1);
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = kernels::load<T>(at(i, j));
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, 0), 1);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, kVectors - 1), 1);
+  }
   for (std::size_t k = 0; k < depth; ++k) {
     Vec right[kVectors];
 #pragma GCC unroll 16
@@ -81,10 +93,11 @@ inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, 
           at(i, j), mode == Store::accumulate ? kernels::load<T>(at(i, j)) + sum[i][j] : sum[i][j]);
 }
 
-/// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end.
+/// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end. Not
+/// inlined: how well its registers are used must not hang on who calls it.
 template <class T, Store mode, int kRows>
-inline void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a, RightOperand<T> b,
-                      bool padded, T* c, std::size_t ldc) {
+[[gnu::noinline]] void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a,
+                                 RightOperand<T> b, bool padded, T* c, std::size_t ldc) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   const std::size_t vectors = columns / kLanes;
   std::size_t v = 0;
@@ -97,12 +110,16 @@ inline void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a, Righ
     gemm_tile<T, mode, kRows, 1>(depth, a, b.from_vector(v), c + v * kLanes, ldc);
   if (v * kLanes == columns) return;
   T last[kRows * kLanes] = {};
+  if constexpr (mode == Store::extend)
+    for (std::size_t i = 0; i < kRows; ++i)
+      std::memcpy(last + i * kLanes, c + i * ldc + v * kLanes, columns % kLanes * sizeof(T));
   if (padded) {
-    gemm_tile<T, Store::overwrite, kRows, 1>(depth, a, b.from_vector(v), last, kLanes);
+    constexpr Store start = mode == Store::extend ? Store::extend : Store::overwrite;
+    gemm_tile<T, start, kRows, 1>(depth, a, b.from_vector(v), last, kLanes);
   } else {
     for (std::size_t i = 0; i < kRows; ++i)
       for (std::size_t j = 0; j < columns % kLanes; ++j) {
-        T sum{0};
+        T sum = last[i * kLanes + j];
         for (std::size_t k = 0; k < depth; ++k)
           sum = kernels::multiply_add_scalar(a.data[i * a.row + k * a.column],
                                              b.data[v * b.vector + k * b.row + j], sum);
@@ -200,11 +217,12 @@ void gemv_all(std::size_t heads, std::size_t columns, std::size_t depth, const T
 
 }  // namespace detail
 
-/// C[rows, columns] = A[rows, depth] B[depth, columns], or += with Store::accumulate.
+/// C[rows, columns] = A[rows, depth] B[depth, columns], or += with Store::accumulate and extend.
 ///
 /// Batch invariance: element (i, j) is one chain of multiply-adds over k = 0 .. depth - 1 that
-/// starts at 0, then added to C's value if asked; its bits depend on row i of A and column j of B
-/// only, not on `rows`, nor on how B is stored. B and C are row-major. One thread.
+/// starts at 0, or at C's value with Store::extend; then added to C's value with accumulate; its
+/// bits depend on row i of A and column j of B only, not on `rows`, nor on how B is stored. B and C
+/// are row-major. One thread.
 template <Store mode = Store::overwrite, class T>
 void gemm(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a, const T* b,
           std::size_t ldb, T* c, std::size_t ldc) {

@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "dualagent/core/thread_pool.hpp"
-#include "dualagent/kernels/log_prob.inl"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/policy_head.hpp"
+#include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -141,8 +142,7 @@ class Transformer {
       std::fill(gradients.begin(), gradients.end(), Scalar{0});
       for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
         if (!head_forward(core, batch, begin, end)) return;
-        for (std::size_t s = 0; s < trained.size(); ++s)
-          differentiate(core, batch, s, loss, outputs);
+        differentiate(core, batch, loss, outputs);
         head_backward(core);
         chunk.backward(dx.data(), gradients.data());
       });
@@ -152,8 +152,8 @@ class Transformer {
       for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
         if (!head_forward(core, batch, begin, end)) return;
         for (std::size_t s = 0; s < trained.size(); ++s) {
-          const detail::LogitsRow<Scalar> row = log_softmax(core, batch, s);
-          write(core, batch, s, row, outputs);
+          const cpu::LogitsRow<Scalar> row = detail::log_softmax(head.logits(), rows(), s);
+          write(core, s, detail::prediction(head.logits(), rows(), s, row), outputs);
         }
       });
     }
@@ -184,39 +184,44 @@ class Transformer {
       chunk.forward();
       const TransformerWeights<Scalar>& weights = core.weights;
       const std::size_t d = weights.config().hidden_size;
-      const std::size_t vocab = weights.vocab_padded();
       using Buffers = detail::LayerActivations<Scalar>;
       Buffers::grow(normed, trained.size() * d);
       Buffers::grow(inverse, trained.size());
-      Buffers::grow(logits, trained.size() * vocab);
-      Buffers::grow(exps, vocab);
       Buffers::grow(d_value, trained.size());
       for (std::size_t s = 0; s < trained.size(); ++s)
         inverse[s] = detail::rms_norm(
             d, chunk.output() + (trained[s] - 1 - begin) * d, weights.at(weights.final_norm()),
             static_cast<Scalar>(weights.config().rms_norm_eps), normed.data() + s * d);
-      gemm(trained.size(), vocab, d, Strided<Scalar>{normed.data(), d},
-           Panels<Scalar>(weights.transposed_head()), logits.data(), vocab);
+      gather_rows(batch);
+      head.forward(alone, trained.size(), normed.data(), head_weights(weights));
       return true;
     }
 
-    detail::LogitsRow<Scalar> log_softmax(const Core& core, const PackedBatch& batch,
-                                          std::size_t s) {
-      return detail::log_softmax_row(
-          core.weights.config().vocab_size,
-          Scalar{1} / static_cast<Scalar>(batch.temperature_of(trained[s])),
-          logits.data() + s * core.weights.vocab_padded(), exps.data());
+    static detail::HeadWeights<Scalar> head_weights(const TransformerWeights<Scalar>& weights) {
+      return {weights.at(weights.head()), weights.config().vocab_size, weights.config().hidden_size,
+              weights.transposed_head()};
     }
 
-    TokenPrediction write(const Core& core, const PackedBatch& batch, std::size_t s,
-                          const detail::LogitsRow<Scalar>& row, TokenOutputs& outputs) const {
+    /// What the trained tokens' rows of logits are about.
+    void gather_rows(const PackedBatch& batch) {
+      target.clear(), loss_weight.clear(), temperature.clear();
+      for (const std::size_t t : trained) {
+        target.push_back(batch.tokens[t]);
+        loss_weight.push_back(batch.loss_weight[t]);
+        temperature.push_back(batch.temperature_of(t));
+      }
+    }
+    PolicyRows rows() const { return {target, loss_weight, temperature}; }
+
+    /// Adds the critic's value to a prediction of trained token s and writes it down.
+    TokenPrediction write(const Core& core, std::size_t s, TokenPrediction now,
+                          TokenOutputs& outputs) const {
       const std::size_t t = trained[s];
-      const auto target = static_cast<std::size_t>(batch.tokens[t]);
-      const Scalar log_prob = logits[s * core.weights.vocab_padded() + target] - row.log_sum;
-      outputs.log_prob[t] = static_cast<double>(log_prob);
-      outputs.entropy[t] = static_cast<double>(row.entropy);
-      outputs.value[t] = value(core.weights, s);
-      return {outputs.log_prob[t], outputs.entropy[t], outputs.value[t]};
+      now.value = value(core.weights, s);
+      outputs.log_prob[t] = now.log_prob;
+      outputs.entropy[t] = now.entropy;
+      outputs.value[t] = now.value;
+      return now;
     }
 
     double value(const TransformerWeights<Scalar>& weights, std::size_t s) const {
@@ -229,43 +234,31 @@ class Transformer {
       return sum;
     }
 
-    /// Turns a row of logits into its gradient.
+    /// Turns the logits into their gradients.
     template <class Loss>
-    void differentiate(const Core& core, const PackedBatch& batch, std::size_t s, Loss&& loss,
+    void differentiate(const Core& core, const PackedBatch& batch, Loss&& loss,
                        TokenOutputs& outputs) {
-      const std::size_t t = trained[s];
-      const std::size_t vocab = core.weights.vocab_padded();
-      const detail::LogitsRow<Scalar> row = log_softmax(core, batch, s);
-      const TokenLossGradient gradient = loss(t, write(core, batch, s, row, outputs));
-      outputs.loss[t] = gradient.value;
-      d_value[s] =
-          static_cast<Scalar>(batch.loss_weight[t]) * static_cast<Scalar>(gradient.d_value);
-      const Scalar weight =
-          static_cast<Scalar>(batch.loss_weight[t]) / static_cast<Scalar>(batch.temperature_of(t));
-      const Scalar d_log_prob = weight * static_cast<Scalar>(gradient.d_log_prob);
-      const Scalar d_entropy = weight * static_cast<Scalar>(gradient.d_entropy);
-      const Scalar inverse_sum = Scalar{1} / row.sum;
-      Scalar* z = logits.data() + s * vocab;
-      const auto target = static_cast<std::size_t>(batch.tokens[t]);
-      for (std::size_t v = 0; v < vocab; ++v)
-        z[v] = kernels::logit_gradient(exps[v] * inverse_sum, z[v] - row.log_sum, row.entropy,
-                                       v == target, d_log_prob, d_entropy);
+      const auto token_loss = [&](std::size_t s, const TokenPrediction& now) {
+        const std::size_t t = trained[s];
+        const TokenLossGradient gradient = loss(t, write(core, s, now, outputs));
+        outputs.loss[t] = gradient.value;
+        d_value[s] =
+            static_cast<Scalar>(batch.loss_weight[t]) * static_cast<Scalar>(gradient.d_value);
+        return gradient;
+      };
+      detail::differentiate_logits(alone, head.logits(), rows(), trained, token_loss);
     }
 
     /// From gradients of the logits to gradients of head, final norm and hidden states.
     void head_backward(const Core& core) {
       const TransformerWeights<Scalar>& weights = core.weights;
       const std::size_t d = weights.config().hidden_size;
-      const std::size_t vocab = weights.vocab_padded();
       const std::size_t count = trained.size();
       using Buffers = detail::LayerActivations<Scalar>;
       Buffers::grow(d_normed, count * d);
       Buffers::grow(dx, chunk.rows() * d);
-      gemm<Store::accumulate>(weights.config().vocab_size, d, count,
-                              Strided<Scalar>{logits.data(), 1, vocab}, normed.data(), d,
-                              gradients.data() + weights.head(), d);
-      gemm(count, d, weights.config().vocab_size, Strided<Scalar>{logits.data(), vocab},
-           weights.at(weights.head()), d, d_normed.data(), d);
+      head.backward(alone, normed.data(), head_weights(weights), gradients.data() + weights.head(),
+                    d_normed.data());
       value_backward(weights);
       std::fill_n(dx.data(), chunk.rows() * d, Scalar{0});
       for (std::size_t s = 0; s < count; ++s) {
@@ -294,7 +287,11 @@ class Transformer {
     std::size_t first_row = 0, end_row = 0;
     std::size_t first_token = 0;       // of the chunk, in the batch
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
-    std::vector<Scalar> normed, inverse, logits, exps, d_normed, d_value, dx;
+    std::vector<Token> target;         // [S] and of their rows of logits
+    std::vector<float> loss_weight, temperature;
+    detail::Alone alone;
+    detail::HeadChunk<Scalar> head;
+    std::vector<Scalar> normed, inverse, d_normed, d_value, dx;
   };
 
   /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for

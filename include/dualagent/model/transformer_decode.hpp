@@ -404,7 +404,7 @@ class Decoder {
     const bool greedy = running.request.sampling.temperature == 0.0F;
     const T inverse_temperature =
         greedy ? T{1} : T{1} / static_cast<T>(running.request.sampling.temperature);
-    const LogitsRow<T> row = log_softmax_row(vocab, inverse_temperature, logits, exps);
+    const cpu::LogitsRow<T> row = cpu::log_softmax_row(vocab, inverse_temperature, logits, exps);
     std::size_t drawn = 0;
     if (greedy) {
       drawn = static_cast<std::size_t>(std::max_element(logits, logits + vocab) - logits);

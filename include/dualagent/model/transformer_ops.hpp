@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "dualagent/cpu/policy_loss.inl"
 #include "dualagent/kernels/simd.inl"
 
 /// Row functions of the transformer. Those of the forward pass are not inlined and spell out their
@@ -84,27 +85,13 @@ void swiglu_backward(std::size_t n, const T* gate, const T* up, const T* d_act, 
   });
 }
 
-/// Largest of n numbers; n is a multiple of the lanes.
-template <class T>
-inline T largest(std::size_t n, const T* x) {
-  Vec<T> top = kernels::load<T>(x);
-  for (std::size_t i = kernels::kLanes<T>; i < n; i += kernels::kLanes<T>) {
-    const Vec<T> next = kernels::load<T>(x + i);
-    top = next > top ? next : top;
-  }
-  T result = top[0];
-  for (std::size_t lane = 1; lane < kernels::kLanes<T>; ++lane)
-    result = top[lane] > result ? top[lane] : result;
-  return result;
-}
-
 /// p = softmax(scale * s) over the first n entries; entries n .. width - 1 become exactly 0.
 /// `width` is a multiple of the lanes.
 template <class T>
 [[gnu::noinline]] void softmax_row(std::size_t n, std::size_t width, T scale, T* s) {
   const std::size_t used = kernels::padded<T>(n);
   for (std::size_t i = n; i < used; ++i) s[i] = T{-1e30F};
-  const T top = largest(used, s);
+  const T top = cpu::largest(used, s);
   Vec<T> sum{};
   for (std::size_t i = 0; i < used; i += kernels::kLanes<T>) {
     const Vec<T> e = kernels::exp((kernels::load<T>(s + i) - top) * scale);
@@ -115,39 +102,6 @@ template <class T>
   for (std::size_t i = 0; i < used; i += kernels::kLanes<T>)
     kernels::store<T>(s + i, kernels::load<T>(s + i) * inverse);
   for (std::size_t i = used; i < width; ++i) s[i] = T{0};
-}
-
-/// What is known of one row of logits after log-softmax.
-template <class T>
-struct LogitsRow {
-  T top;      // largest logit
-  T sum;      // of exp((logit - top) / temperature)
-  T log_sum;  // log(sum)
-  T entropy;  // nats
-};
-
-/// Replaces a row of logits by z = (logit - top) / temperature and writes exp(z) to `e`.
-/// [width] both, width = padded(n); entries from n on are exp = 0.
-template <class T>
-[[gnu::noinline]] LogitsRow<T> log_softmax_row(std::size_t n, T inverse_temperature, T* logits,
-                                               T* e) {
-  const std::size_t width = kernels::padded<T>(n);
-  for (std::size_t i = n; i < width; ++i) logits[i] = T{-1e30F};
-  const T top = largest(width, logits);
-  Vec<T> sum{};
-  Vec<T> weighted{};
-  for (std::size_t i = 0; i < width; i += kernels::kLanes<T>) {
-    const Vec<T> z = (kernels::load<T>(logits + i) - top) * inverse_temperature;
-    const Vec<T> exp_z = kernels::exp(z);
-    sum += exp_z;
-    weighted = kernels::multiply_add(exp_z, z, weighted);
-    kernels::store<T>(logits + i, z);
-    kernels::store<T>(e + i, exp_z);
-  }
-  LogitsRow<T> row{top, kernels::sum_lanes<T>(sum), T{0}, T{0}};
-  row.log_sum = std::log(row.sum);
-  row.entropy = row.log_sum - kernels::sum_lanes<T>(weighted) / row.sum;
-  return row;
 }
 
 /// Rotary position embedding of one head: pairs (i, i + half) turn by position * theta^(-i / half).

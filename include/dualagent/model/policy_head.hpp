@@ -1,0 +1,280 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/thread_pool.hpp"
+#include "dualagent/kernels/mask.inl"
+#include "dualagent/kernels/simd.inl"
+#include "dualagent/model/gemm.hpp"
+#include "dualagent/model/policy_loss.hpp"
+
+namespace dualagent {
+
+namespace detail {
+
+/// The head of a language model: W [vocab, width] row-major, and W^T in panels if somebody keeps
+/// them.
+template <class T>
+struct HeadWeights {
+  const T* rows = nullptr;
+  std::size_t vocab = 0;
+  std::size_t width = 0;
+  Panels<T> transposed{nullptr, 0};
+};
+
+/// [depth, columns] with rows `ld` apart -> panels of `depth` rows, zero padded.
+template <class T>
+void copy_to_panels(std::size_t depth, std::size_t columns, const T* from, std::size_t ld, T* to) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  for (std::size_t k = 0; k < depth; ++k, from += ld, to += kLanes) {
+    std::size_t j = 0;
+    for (; j + kLanes <= columns; j += kLanes)
+      kernels::store<T>(to + j * depth, kernels::load<T>(from + j));
+    if (j < columns)
+      kernels::store<T>(to + j * depth, cpu::detail::load_end(from + j, columns - j, T{0}));
+  }
+}
+
+/// [rows, columns] row-major -> panels of its transpose [columns, rows], zero padded.
+template <class T>
+void transpose_to_panels(std::size_t rows, std::size_t columns, const T* from, T* to) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  for (std::size_t first = 0; first < rows; first += kLanes, to += columns * kLanes) {
+    const std::size_t filled = std::min(kLanes, rows - first);
+    for (std::size_t c = 0; c < columns; ++c)
+      for (std::size_t r = 0; r < kLanes; ++r)
+        to[c * kLanes + r] = r < filled ? from[(first + r) * columns + c] : T{0};
+  }
+}
+
+/// The memory of a chunk of rows on its way through the head, and the three products of the way:
+/// logits, gradient of the head, gradient of the hidden states. In between, the owner turns the
+/// logits into their gradient.
+///
+/// A team (ThreadPool or Alone) shares the work by tiles of the vocabulary, then of the width.
+/// Bits: each element is one chain of multiply-adds in the order of its sum, whatever the tiles and
+/// the team; that of the head's gradient is one chain per chunk, added to what was there.
+/// Memory: rows * vocab + width * (rows + team * tile) elements, kept for the next chunk.
+template <class T>
+class HeadChunk {
+ public:
+  /// hidden [rows, width] W^T -> logits().
+  template <class Team>
+  void forward(Team& team, std::size_t rows, const T* hidden, const HeadWeights<T>& head) {
+    // An odd number of vectors from row to row, so that a column does not share one cache set.
+    const std::size_t vectors = kernels::padded<T>(head.vocab) / kLanes | 1U;
+    grow(logits_, rows * vectors * kLanes);
+    view_ = {logits_.data(), rows, head.vocab, vectors * kLanes};
+    grow_scratch(team, head);
+    team.share(tiles(head.vocab), [&](std::size_t worker, std::size_t tile) {
+      const std::size_t first = tile * kTile;
+      const std::size_t count = std::min(kTile, head.vocab - first);
+      Panels<T> right{head.transposed.data + first / kLanes * head.transposed.panel,
+                      head.transposed.panel};
+      if (head.transposed.data == nullptr) {
+        T* const scratch = scratch_of(worker);
+        transpose_to_panels(count, head.width, head.rows + first * head.width, scratch);
+        right = {scratch, head.width * kLanes};
+      }
+      gemm(rows, count, head.width, Strided<T>{hidden, head.width}, right, view_.data + first,
+           view_.stride);
+    });
+  }
+
+  /// The chunk's logits, or what the owner wrote over them.
+  const Logits<T>& logits() const { return view_; }
+
+  /// From gradients over the logits: adds those of W to d_head [vocab, width], and overwrites
+  /// d_hidden [rows, width].
+  template <class Team>
+  void backward(Team& team, const T* hidden, const HeadWeights<T>& head, T* d_head, T* d_hidden) {
+    grow_scratch(team, head);
+    backward_head(team, hidden, head, d_head);
+    backward_hidden(team, head, d_hidden);
+  }
+
+ private:
+  static constexpr std::size_t kLanes = kernels::kLanes<T>;
+  static constexpr std::size_t kTile = 512;  // of the vocabulary; a multiple of the lanes
+
+  static std::size_t tiles(std::size_t vocab) { return (vocab + kTile - 1) / kTile; }
+
+  static void grow(std::vector<T>& buffer, std::size_t size) {
+    if (buffer.size() < size) buffer.resize(size);
+  }
+
+  template <class Team>
+  void grow_scratch(const Team& team, const HeadWeights<T>& head) {
+    scratch_size_ =
+        std::min(kTile, kernels::padded<T>(head.vocab)) * kernels::padded<T>(head.width);
+    grow(scratch_, team.size() * scratch_size_);
+  }
+  T* scratch_of(std::size_t worker) { return scratch_.data() + worker * scratch_size_; }
+
+  template <class Team>
+  void backward_head(Team& team, const T* hidden, const HeadWeights<T>& head, T* d_head) {
+    grow(hidden_, view_.rows * kernels::padded<T>(head.width));
+    copy_to_panels(view_.rows, head.width, hidden, head.width, hidden_.data());
+    const Panels<T> right{hidden_.data(), view_.rows * kLanes};
+    team.share(tiles(head.vocab), [&](std::size_t, std::size_t tile) {
+      const std::size_t first = tile * kTile;
+      gemm<Store::accumulate>(std::min(kTile, head.vocab - first), head.width, view_.rows,
+                              Strided<T>{view_.data + first, 1, view_.stride}, right,
+                              d_head + first * head.width, head.width);
+    });
+  }
+
+  /// A share is some rows and columns of d_hidden; it goes down the vocabulary tile by tile.
+  template <class Team>
+  void backward_hidden(Team& team, const HeadWeights<T>& head, T* d_hidden) {
+    const std::size_t pairs = (head.width + 2 * kLanes - 1) / (2 * kLanes);  // of vectors
+    const std::size_t wanted = team.size() == 1 ? 1 : 2 * team.size();
+    const std::size_t column_shares = std::min(pairs, wanted);
+    const std::size_t row_shares =
+        std::min(view_.rows, (wanted + column_shares - 1) / column_shares);
+    team.share(column_shares * row_shares, [&](std::size_t worker, std::size_t share) {
+      const std::size_t c = share % column_shares;
+      const std::size_t r = share / column_shares;
+      const std::size_t first = pairs * c / column_shares * 2 * kLanes;
+      const std::size_t row = view_.rows * r / row_shares;
+      backward_hidden_share(
+          head, row, view_.rows * (r + 1) / row_shares - row, first,
+          std::min(head.width, pairs * (c + 1) / column_shares * 2 * kLanes) - first,
+          scratch_of(worker), d_hidden);
+    });
+  }
+
+  void backward_hidden_share(const HeadWeights<T>& head, std::size_t row, std::size_t rows,
+                             std::size_t column, std::size_t columns, T* scratch, T* d_hidden) {
+    T* const to = d_hidden + row * head.width + column;
+    for (std::size_t r = 0; r < rows; ++r) std::fill_n(to + r * head.width, columns, T{0});
+    for (std::size_t v = 0; v < head.vocab; v += kTile) {
+      const std::size_t depth = std::min(kTile, head.vocab - v);
+      copy_to_panels(depth, columns, head.rows + v * head.width + column, head.width, scratch);
+      gemm<Store::extend>(rows, columns, depth, Strided<T>{view_.row(row) + v, view_.stride},
+                          Panels<T>{scratch, depth * kLanes}, to, head.width);
+    }
+  }
+
+  Logits<T> view_;
+  std::vector<T> logits_;   // [rows, stride]
+  std::vector<T> hidden_;   // [rows, width] in panels
+  std::vector<T> scratch_;  // [team, tile of the vocabulary, width] in panels
+  std::size_t scratch_size_ = 0;
+};
+
+/// The trained rows among those of a policy_head_loss, some at a time, one after another.
+template <class T>
+struct GatheredRows {
+  std::vector<std::size_t> index;  // [R] of the row among all
+  std::vector<Token> target;
+  std::vector<float> loss_weight, temperature;
+  std::vector<T> hidden, d_hidden;  // [R, width]
+
+  PolicyRows rows() const { return {target, loss_weight, temperature}; }
+
+  /// Takes trained rows from `next` on until there are `most`; false if none is left.
+  bool gather(const PolicyRows& all, const T* all_hidden, std::size_t width, std::size_t most,
+              std::size_t& next) {
+    index.clear(), target.clear(), loss_weight.clear(), temperature.clear(), hidden.clear();
+    for (; next < all.size() && index.size() < most; ++next) {
+      if (!kernels::is_trained(all.loss_weight[next])) continue;
+      index.push_back(next);
+      target.push_back(all.target[next]);
+      loss_weight.push_back(all.loss_weight[next]);
+      temperature.push_back(all.temperature_of(next));
+      hidden.insert(hidden.end(), all_hidden + next * width, all_hidden + (next + 1) * width);
+    }
+    d_hidden.resize(hidden.size());
+    return !index.empty();
+  }
+  void scatter(T* all_d_hidden, std::size_t width) const {
+    for (std::size_t s = 0; s < index.size(); ++s)
+      std::copy_n(d_hidden.data() + s * width, width, all_d_hidden + index[s] * width);
+  }
+};
+
+}  // namespace detail
+
+/// Hidden states, the head, and where their gradients go. T rows, V tokens, D width; row-major.
+template <class T>
+struct PolicyHead {
+  std::size_t width = 0;       // D
+  std::span<const T> hidden;   // [T, D] that the head is multiplied with
+  std::span<const T> weights;  // [V, D]
+  std::span<T> d_hidden;       // [T, D] overwritten
+  std::span<T> d_weights;      // [V, D] added to
+};
+
+struct PolicyHeadOptions {
+  /// Trained rows whose logits exist at a time. More make better use of the head's every reading
+  /// from memory; their logits take chunk_rows * V elements.
+  std::size_t chunk_rows = 384;
+};
+
+namespace detail {
+
+template <class T>
+void check(const PolicyHead<T>& head, const PolicyHeadOptions& options, std::size_t rows,
+           const std::string& where) {
+  const auto check_size = [&](const char* name, std::size_t size, std::size_t expected) {
+    if (size != expected)
+      throw Error(std::string(name) + " has " + std::to_string(size) + " elements, expected " +
+                      std::to_string(expected),
+                  where);
+  };
+  if (head.width == 0) throw Error("the width of the hidden states is 0", where);
+  if (options.chunk_rows == 0) throw Error("chunk_rows must be at least 1", where);
+  if (head.weights.size() % head.width != 0)
+    throw Error("weights of " + std::to_string(head.weights.size()) +
+                    " elements are not rows of width " + std::to_string(head.width),
+                where);
+  check_size("hidden", head.hidden.size(), rows * head.width);
+  check_size("d_hidden", head.d_hidden.size(), rows * head.width);
+  check_size("d_weights", head.d_weights.size(), head.weights.size());
+}
+
+}  // namespace detail
+
+/// A policy loss from hidden states through the head, forward and backward; the logits [T, V] never
+/// exist whole.
+///
+/// Row t has logits W h_t; its loss, masking and errors are those of policy_loss_on_logits. Writes
+/// d_hidden (0 at masked rows), adds to d_weights, and fills `outputs` of the trained rows. Masked
+/// rows cost nothing.
+/// Memory beyond the arguments, in elements: chunk_rows * (V + 3 D) + threads * 512 * D; 54 MiB for
+/// T = 4096, V = 32768, D = 576 in float with 2 threads.
+/// Determinism: bits depend on `chunk_rows` (d_weights only), never on the number of threads.
+/// Errors: as policy_loss_on_logits, and if sizes do not fit; after an error in the middle
+/// d_hidden and d_weights are incomplete.
+/// Example: policy_head_loss(pool, PolicyHead<float>{d, hidden, w, d_hidden, d_w}, rows, loss, out)
+template <class T, class Loss>
+void policy_head_loss(ThreadPool& pool, const PolicyHead<T>& head, const PolicyRows& rows,
+                      Loss&& loss, TokenOutputs& outputs, const PolicyHeadOptions& options = {}) {
+  const std::string where = "policy_head_loss";
+  detail::check(head, options, rows.size(), where);
+  const detail::HeadWeights<T> weights{head.weights.data(), head.weights.size() / head.width,
+                                       head.width};
+  detail::check(rows, rows.size(), weights.vocab, where);
+  detail::check(outputs, rows.size(), where);
+  std::fill(head.d_hidden.begin(), head.d_hidden.end(), T{0});
+  detail::HeadChunk<T> chunk;
+  detail::GatheredRows<T> part;
+  for (std::size_t next = 0;
+       part.gather(rows, head.hidden.data(), head.width, options.chunk_rows, next);) {
+    chunk.forward(pool, part.index.size(), part.hidden.data(), weights);
+    detail::differentiate_logits(pool, chunk.logits(), part.rows(), part.index,
+                                 detail::noting(loss, outputs, part.index));
+    chunk.backward(pool, part.hidden.data(), weights, head.d_weights.data(), part.d_hidden.data());
+    part.scatter(head.d_hidden.data(), head.width);
+  }
+}
+
+}  // namespace dualagent

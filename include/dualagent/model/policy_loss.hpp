@@ -1,0 +1,187 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/thread_pool.hpp"
+#include "dualagent/core/types.hpp"
+#include "dualagent/cpu/policy_loss.inl"
+#include "dualagent/kernels/mask.inl"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/trace/packed_batch.hpp"
+
+namespace dualagent {
+
+/// A matrix [rows, vocab] of logits in somebody's memory; row r begins at data + r * stride.
+template <class T>
+struct Logits {
+  T* data = nullptr;
+  std::size_t rows = 0;
+  std::size_t vocab = 0;
+  std::size_t stride = 0;  // elements from row to row, >= vocab
+
+  T* row(std::size_t r) const { return data + r * stride; }
+};
+
+/// What each of T rows is trained on.
+struct PolicyRows {
+  std::span<const Token> target;       // [T] the token whose log-probability the loss is about
+  std::span<const float> loss_weight;  // [T] factor of the row's loss; 0 = masked
+  std::span<const float> temperature;  // [T] logits are divided by it; > 0. Empty: 1
+
+  std::size_t size() const { return target.size(); }
+  float temperature_of(std::size_t r) const { return temperature.empty() ? 1.0F : temperature[r]; }
+};
+
+namespace detail {
+
+/// A team of one: the caller. Stands where a ThreadPool could.
+struct Alone {
+  static constexpr std::size_t size() { return 1; }
+  template <class Body>
+  void share(std::size_t count, Body&& body) const {
+    for (std::size_t index = 0; index < count; ++index) body(std::size_t{0}, index);
+  }
+};
+
+/// Replaces row r by log-softmax's z and says what is known of it; see cpu::log_softmax_row.
+template <class T>
+cpu::LogitsRow<T> log_softmax(const Logits<T>& logits, const PolicyRows& rows, std::size_t r) {
+  return cpu::log_softmax_row<T>(logits.vocab, T{1} / static_cast<T>(rows.temperature_of(r)),
+                                 logits.row(r), nullptr);
+}
+
+/// Of a row that log_softmax has replaced.
+template <class T>
+TokenPrediction prediction(const Logits<T>& logits, const PolicyRows& rows, std::size_t r,
+                           const cpu::LogitsRow<T>& row) {
+  const T log_prob = logits.row(r)[static_cast<std::size_t>(rows.target[r])] - row.log_sum;
+  return {static_cast<double>(log_prob), static_cast<double>(row.entropy), 0.0};
+}
+
+[[noreturn]] inline void throw_not_finite(std::size_t row, const TokenPrediction& now,
+                                          const TokenLossGradient& gradient) {
+  throw Error("a policy loss is not finite: log-probability " + std::to_string(now.log_prob) +
+                  ", entropy " + std::to_string(now.entropy) + ", loss " +
+                  std::to_string(gradient.value) + ", derivatives " +
+                  std::to_string(gradient.d_log_prob) + " and " +
+                  std::to_string(gradient.d_entropy),
+              "row " + std::to_string(row),
+              "Look for NaN or infinity in the logits, then in the token loss");
+}
+
+/// Turns row r of logits into its gradient; `next` is fetched meanwhile, errors say `name`.
+template <class T, class Loss>
+void differentiate_row(const Logits<T>& logits, const PolicyRows& rows, std::size_t r,
+                       std::size_t name, const T* next, Loss& loss) {
+  if (!kernels::is_trained(rows.loss_weight[r])) {
+    std::fill_n(logits.row(r), logits.vocab, T{0});
+    return;
+  }
+  const cpu::LogitsRow<T> row = log_softmax(logits, rows, r);
+  const TokenPrediction now = prediction(logits, rows, r, row);
+  const TokenLossGradient gradient = loss(r, now);
+  if (!std::isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy) ||
+      !std::isfinite(row.sum))
+    throw_not_finite(name, now, gradient);
+  const T weight = static_cast<T>(rows.loss_weight[r]) / static_cast<T>(rows.temperature_of(r));
+  cpu::logit_gradient_row(logits.vocab, row, static_cast<std::size_t>(rows.target[r]),
+                          weight * static_cast<T>(gradient.d_log_prob),
+                          weight * static_cast<T>(gradient.d_entropy), logits.row(r), next);
+}
+
+/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or Alone. Errors call row
+/// r names[r] if there are names.
+template <class Team, class T, class Loss>
+void differentiate_logits(Team& team, const Logits<T>& logits, const PolicyRows& rows,
+                          std::span<const std::size_t> names, Loss&& loss) {
+  constexpr std::size_t kTurn = 8;  // rows; the next one is then mostly one's own
+  team.share((logits.rows + kTurn - 1) / kTurn, [&](std::size_t, std::size_t turn) {
+    const std::size_t end = std::min(logits.rows, (turn + 1) * kTurn);
+    for (std::size_t r = turn * kTurn; r < end; ++r)
+      differentiate_row(logits, rows, r, names.empty() ? r : names[r],
+                        logits.row(std::min(r + 1, end - 1)), loss);
+  });
+}
+
+/// Calls the user's loss and notes what came of it; row r is the user's names[r], or r.
+template <class Loss>
+auto noting(Loss& loss, TokenOutputs& outputs, std::span<const std::size_t> names = {}) {
+  return [&loss, &outputs, names](std::size_t r, const TokenPrediction& now) {
+    const std::size_t t = names.empty() ? r : names[r];
+    const TokenLossGradient gradient = loss(t, now);
+    outputs.log_prob[t] = now.log_prob;
+    outputs.entropy[t] = now.entropy;
+    outputs.loss[t] = gradient.value;
+    return gradient;
+  };
+}
+
+inline void check(const PolicyRows& rows, std::size_t count, std::size_t vocab,
+                  const std::string& where) {
+  if (rows.target.size() != count || rows.loss_weight.size() != count ||
+      (!rows.temperature.empty() && rows.temperature.size() != count))
+    throw Error("there are " + std::to_string(count) + " rows, but " +
+                    std::to_string(rows.target.size()) + " targets, " +
+                    std::to_string(rows.loss_weight.size()) + " loss weights and " +
+                    std::to_string(rows.temperature.size()) + " temperatures",
+                where, "Give one of each for every row; temperatures may be left out");
+  for (std::size_t r = 0; r < count; ++r) {
+    if (!kernels::is_trained(rows.loss_weight[r])) continue;
+    const auto row = [&] { return where + ", row " + std::to_string(r); };
+    if (!std::isfinite(rows.loss_weight[r])) throw Error("a loss weight is not finite", row());
+    if (rows.target[r] < 0 || static_cast<std::size_t>(rows.target[r]) >= vocab)
+      throw Error("target " + std::to_string(rows.target[r]) + " is not in the vocabulary of " +
+                      std::to_string(vocab),
+                  row());
+    if (!(rows.temperature_of(r) > 0.0F) || !std::isfinite(rows.temperature_of(r)))
+      throw Error("a temperature is not a number > 0", row());
+  }
+}
+
+inline void check(const TokenOutputs& outputs, std::size_t count, const std::string& where) {
+  if (outputs.log_prob.size() != count || outputs.entropy.size() != count ||
+      outputs.loss.size() != count)
+    throw Error("there are " + std::to_string(count) + " rows, but outputs for " +
+                    std::to_string(outputs.log_prob.size()),
+                where, "Call outputs.resize(rows) first");
+}
+
+}  // namespace detail
+
+/// A policy loss on logits, forward and backward in one pass over each row: the gradient is written
+/// over the logits.
+///
+/// For row t with logits l_t [V], z = l_t / temperature_t, log p = log-softmax(z):
+/// `loss(t, TokenPrediction{log p[target_t], entropy of p})` returns a `TokenLossGradient` (write
+/// the loss as one scalar function and let kernels::differentiate derive it), and l_t becomes
+/// d(loss_weight_t * loss_t) / d(l_t). `loss` is called once per trained row, from several threads,
+/// and must be pure; `now.value` is 0.
+/// Masking: a row of weight 0 is not read, its gradient is exactly 0, its outputs stay.
+/// Logits of -infinity are impossible tokens: probability 0, gradient 0.
+/// Writes `outputs.log_prob`, `entropy` and `loss` of the trained rows; they have T entries.
+/// Memory: none beyond the arguments. Time: reads and writes the logits once.
+/// Determinism: a row's bits depend on the row alone, never on threads or other rows.
+/// Errors: Error before anything is written if sizes differ, a target is outside of [0, V) or a
+/// temperature is not > 0; Error that names the row if a logit is NaN or +infinity, all are
+/// -infinity, or the loss or a derivative is not finite (other rows may be overwritten by then).
+/// Example: policy_loss_on_logits(pool, Logits<float>{data, t, v, v}, rows, loss, outputs)
+template <class T, class Loss>
+void policy_loss_on_logits(ThreadPool& pool, const Logits<T>& logits, const PolicyRows& rows,
+                           Loss&& loss, TokenOutputs& outputs) {
+  const std::string where = "policy_loss_on_logits";
+  if (logits.stride < logits.vocab)
+    throw Error("rows of " + std::to_string(logits.vocab) + " logits overlap at a stride of " +
+                    std::to_string(logits.stride),
+                where);
+  detail::check(rows, logits.rows, logits.vocab, where);
+  detail::check(outputs, logits.rows, where);
+  detail::differentiate_logits(pool, logits, rows, {}, detail::noting(loss, outputs));
+}
+
+}  // namespace dualagent
