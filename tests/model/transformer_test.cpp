@@ -406,6 +406,31 @@ TEST_CASE("a bad batch is refused with row, rollout or token", "[model][transfor
                                  ContainsSubstring("row 3") && ContainsSubstring("rollout 9"));
 }
 
+TEST_CASE("a loss that is not finite is refused with its token, and the model goes on",
+          "[model][transformer]") {
+  auto model = odd_model<float>(true, with_threads(2, 2));
+  const PackedBatch batch = ragged_batch({9, 12, 10}, 1.0F);
+  const std::vector<float> before = gradients_of(model, batch);
+  std::size_t poisoned = batch.size() - 1;
+  while (batch.loss_weight[poisoned] == 0.0F) --poisoned;
+  TokenOutputs outputs;
+  outputs.resize(batch.size());
+  std::string message;
+  try {
+    model.backward(
+        batch,
+        [&](std::size_t t, const TokenPrediction&) {
+          return TokenLossGradient{0.0, t == poisoned ? NAN : 1.0, 0.0, 0.0};
+        },
+        outputs);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  INFO(message);
+  CHECK(message.find("(token " + std::to_string(poisoned) + ")") != std::string::npos);
+  CHECK(gradients_of(model, batch) == before);
+}
+
 TEST_CASE("impossible options and shapes are refused", "[model][transformer]") {
   CHECK_THROWS_WITH(Transformer<float>(odd_shape(true), {.gradient_shards = 0}),
                     ContainsSubstring("gradient_shards"));

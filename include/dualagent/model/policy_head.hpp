@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "dualagent/core/error.hpp"
@@ -270,8 +268,8 @@ void policy_head_loss(ThreadPool& pool, const PolicyHead<T>& head, const PolicyR
   for (std::size_t next = 0;
        part.gather(rows, head.hidden.data(), head.width, options.chunk_rows, next);) {
     chunk.forward(pool, part.index.size(), part.hidden.data(), weights);
-    detail::differentiate_logits(pool, chunk.logits(), part.rows(), part.index,
-                                 detail::noting(loss, outputs, part.index));
+    detail::differentiate_logits(pool, chunk.logits(), part.rows(), {part.index},
+                                 detail::noting(loss, outputs, {part.index}));
     chunk.backward(pool, part.hidden.data(), weights, head.d_weights.data(), part.d_hidden.data());
     part.scatter(head.d_hidden.data(), head.width);
   }

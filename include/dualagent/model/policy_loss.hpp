@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <utility>
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/thread_pool.hpp"
@@ -64,21 +63,28 @@ TokenPrediction prediction(const Logits<T>& logits, const PolicyRows& rows, std:
   return {static_cast<double>(log_prob), static_cast<double>(row.entropy), 0.0};
 }
 
-[[noreturn]] inline void throw_not_finite(std::size_t row, const TokenPrediction& now,
+/// What errors, and the user, call row r: `of`[r], or r itself where it is empty.
+struct RowNames {
+  std::span<const std::size_t> of = {};
+  const char* kind = "row";
+
+  std::size_t operator()(std::size_t r) const { return of.empty() ? r : of[r]; }
+};
+
+[[noreturn]] inline void throw_not_finite(const std::string& where, const TokenPrediction& now,
                                           const TokenLossGradient& gradient) {
   throw Error("a policy loss is not finite: log-probability " + std::to_string(now.log_prob) +
                   ", entropy " + std::to_string(now.entropy) + ", loss " +
                   std::to_string(gradient.value) + ", derivatives " +
                   std::to_string(gradient.d_log_prob) + " and " +
                   std::to_string(gradient.d_entropy),
-              "row " + std::to_string(row),
-              "Look for NaN or infinity in the logits, then in the token loss");
+              where, "Look for NaN or infinity in the logits, then in the token loss");
 }
 
-/// Turns row r of logits into its gradient; `next` is fetched meanwhile, errors say `name`.
+/// Turns row r of logits into its gradient; `next` is fetched meanwhile.
 template <class T, class Loss>
 void differentiate_row(const Logits<T>& logits, const PolicyRows& rows, std::size_t r,
-                       std::size_t name, const T* next, Loss& loss) {
+                       const RowNames& names, const T* next, Loss& loss) {
   if (!kernels::is_trained(rows.loss_weight[r])) {
     std::fill_n(logits.row(r), logits.vocab, T{0});
     return;
@@ -88,32 +94,30 @@ void differentiate_row(const Logits<T>& logits, const PolicyRows& rows, std::siz
   const TokenLossGradient gradient = loss(r, now);
   if (!std::isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy) ||
       !std::isfinite(row.sum))
-    throw_not_finite(name, now, gradient);
+    throw_not_finite(names.kind + (" " + std::to_string(names(r))), now, gradient);
   const T weight = static_cast<T>(rows.loss_weight[r]) / static_cast<T>(rows.temperature_of(r));
   cpu::logit_gradient_row(logits.vocab, row, static_cast<std::size_t>(rows.target[r]),
                           weight * static_cast<T>(gradient.d_log_prob),
                           weight * static_cast<T>(gradient.d_entropy), logits.row(r), next);
 }
 
-/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or Alone. Errors call row
-/// r names[r] if there are names.
+/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or Alone.
 template <class Team, class T, class Loss>
 void differentiate_logits(Team& team, const Logits<T>& logits, const PolicyRows& rows,
-                          std::span<const std::size_t> names, Loss&& loss) {
+                          const RowNames& names, Loss&& loss) {
   constexpr std::size_t kTurn = 8;  // rows; the next one is then mostly one's own
   team.share((logits.rows + kTurn - 1) / kTurn, [&](std::size_t, std::size_t turn) {
     const std::size_t end = std::min(logits.rows, (turn + 1) * kTurn);
     for (std::size_t r = turn * kTurn; r < end; ++r)
-      differentiate_row(logits, rows, r, names.empty() ? r : names[r],
-                        logits.row(std::min(r + 1, end - 1)), loss);
+      differentiate_row(logits, rows, r, names, logits.row(std::min(r + 1, end - 1)), loss);
   });
 }
 
-/// Calls the user's loss and notes what came of it; row r is the user's names[r], or r.
+/// Calls the user's loss and notes what came of it.
 template <class Loss>
-auto noting(Loss& loss, TokenOutputs& outputs, std::span<const std::size_t> names = {}) {
+auto noting(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
   return [&loss, &outputs, names](std::size_t r, const TokenPrediction& now) {
-    const std::size_t t = names.empty() ? r : names[r];
+    const std::size_t t = names(r);
     const TokenLossGradient gradient = loss(t, now);
     outputs.log_prob[t] = now.log_prob;
     outputs.entropy[t] = now.entropy;
@@ -181,7 +185,7 @@ void policy_loss_on_logits(ThreadPool& pool, const Logits<T>& logits, const Poli
                 where);
   detail::check(rows, logits.rows, logits.vocab, where);
   detail::check(outputs, logits.rows, where);
-  detail::differentiate_logits(pool, logits, rows, {}, detail::noting(loss, outputs));
+  detail::differentiate_logits(pool, logits, rows, {}, detail::noting(loss, outputs, {}));
 }
 
 }  // namespace dualagent

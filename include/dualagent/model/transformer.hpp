@@ -246,7 +246,7 @@ class Transformer {
             static_cast<Scalar>(batch.loss_weight[t]) * static_cast<Scalar>(gradient.d_value);
         return gradient;
       };
-      detail::differentiate_logits(alone, head.logits(), rows(), trained, token_loss);
+      detail::differentiate_logits(alone, head.logits(), rows(), {trained, "token"}, token_loss);
     }
 
     /// From gradients of the logits to gradients of head, final norm and hidden states.

@@ -91,13 +91,13 @@ struct BaseUrl {
   std::string path;
 
   explicit BaseUrl(const std::string& url) {
+    if (url.find_first_of("@?# \t\r\n") != std::string::npos)  // not shown: may hold a secret
+      throw Error("the server's address holds a user name, a query or white space", "base_url",
+                  "Write e.g. http://127.0.0.1:8000/v1; a key goes into an environment variable");
     const bool secure = url.starts_with("https://");
     if (!secure && !url.starts_with("http://"))
       throw Error("the server's address begins with neither http:// nor https://",
                   "'" + printable(url) + "'", "Write e.g. http://127.0.0.1:8000/v1");
-    if (url.find_first_of("@?# \t\r\n") != std::string::npos)
-      throw Error("the server's address holds a user name, a query or white space", "base_url",
-                  "Write e.g. http://127.0.0.1:8000/v1; a key goes into an environment variable");
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
     if (secure)
       throw Error("https is not available in this build", "'" + url + "'",
@@ -116,6 +116,12 @@ struct BaseUrl {
 
 inline std::string read_api_key(const std::string& variable) {
   if (variable.empty()) return {};
+  const auto in_name = [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  };
+  if (!std::all_of(variable.begin(), variable.end(), in_name))  // not shown: may be the key itself
+    throw Error("this is no name of an environment variable", "OpenAiOptions::api_key_variable",
+                "Name the variable that holds the key, e.g. JUDGE_KEY");
   const char* const value = std::getenv(variable.c_str());
   const std::string key = value == nullptr ? "" : value;
   if (key.empty() || std::any_of(key.begin(), key.end(), [](char c) { return c <= ' '; }))
