@@ -1,7 +1,6 @@
-#include "dualagent/trace/task_format.hpp"
-
 #include <string_view>
 
+#include "dualagent/trace/task_format.hpp"
 #include "fuzz.hpp"
 
 namespace {

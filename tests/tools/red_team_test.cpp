@@ -201,7 +201,7 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
 
 TEST_CASE("a loopback listener of the host is out of reach", "[tools][redteam]") {
   if (!runs_here<Bubblewrap>()) return;
-  const detail::OwnedDescriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const detail::FileDescriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -476,7 +476,7 @@ class MathParser {
   bool failed_ = false;
 };
 
-inline bool close(double x, double y) {
+inline bool nearly_equal(double x, double y) {
   if (std::isnan(x) && std::isnan(y)) return true;
   if (x == y) return true;
   if (!std::isfinite(x) || !std::isfinite(y)) return false;
@@ -486,13 +486,13 @@ inline bool close(double x, double y) {
 inline bool same_number(const MathNumber& a, const MathNumber& b) {
   if (a.has_variable || b.has_variable) {
     for (std::size_t i = 0; i < MathNumber::kPoints; ++i)
-      if (!close(a.at[i], b.at[i])) return false;
+      if (!nearly_equal(a.at[i], b.at[i])) return false;
     return true;
   }
   if (a.exact && b.exact && !a.has_decimal && !b.has_decimal)
     return a.numerator == b.numerator && a.denominator == b.denominator;
   const auto rounded = [](double x) { return std::nearbyint(x * 1e6); };
-  return close(a.at[0], b.at[0]) || rounded(a.at[0]) == rounded(b.at[0]);
+  return nearly_equal(a.at[0], b.at[0]) || rounded(a.at[0]) == rounded(b.at[0]);
 }
 
 }  // namespace detail

@@ -25,55 +25,36 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/tools/process_table.hpp"
 #include "dualagent/tools/sandbox.hpp"
 
 namespace dualagent::detail {
 
-/// A descriptor that closes itself.
-class OwnedDescriptor {
- public:
-  OwnedDescriptor() = default;
-  explicit OwnedDescriptor(int fd) : fd_(fd) {}
-  OwnedDescriptor(OwnedDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~OwnedDescriptor() { reset(); }
-  int get() const { return fd_; }
-  void reset() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_ = -1;
-};
-
 [[noreturn]] inline void throw_errno(const std::string& what, int error) {
   throw Error(what + " failed: " + std::strerror(error), "sandboxed process");
 }
 
 struct Pipe {
-  OwnedDescriptor read, write;
+  FileDescriptor read, write;
   Pipe() {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("pipe2", errno);
-    read = OwnedDescriptor(ends[0]);
-    write = OwnedDescriptor(ends[1]);
+    read = FileDescriptor(ends[0]);
+    write = FileDescriptor(ends[1]);
   }
 };
 
 /// Two connected sockets that keep the borders of messages.
 struct SocketPair {
-  OwnedDescriptor ours, theirs;
+  FileDescriptor ours, theirs;
   SocketPair() {
     std::array<int, 2> ends{};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
       throw_errno("socketpair", errno);
-    ours = OwnedDescriptor(ends[0]);
-    theirs = OwnedDescriptor(ends[1]);
+    ours = FileDescriptor(ends[0]);
+    theirs = FileDescriptor(ends[1]);
   }
 };
 
@@ -159,7 +140,7 @@ inline int run_child(void* pointer) {
 
 struct ChildProcess {
   pid_t pid = -1;
-  OwnedDescriptor pidfd;
+  FileDescriptor pidfd;
 };
 
 /// Runs `function(argument)` in a child that shares this memory until it execs or ends, as
@@ -176,7 +157,7 @@ inline ChildProcess clone_child(int (*function)(void*), void* argument) {
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) throw_errno("clone", error);
-  return {pid, OwnedDescriptor(pidfd)};
+  return {pid, FileDescriptor(pidfd)};
 }
 
 inline int reap(pid_t pid) {

@@ -43,7 +43,7 @@ namespace detail {
 /// ends or must be killed. The wall clock starts with `run`.
 class ProcessIo {
  public:
-  ProcessIo(OwnedDescriptor input, OwnedDescriptor output, const SandboxLimits& limits)
+  ProcessIo(FileDescriptor input, FileDescriptor output, const SandboxLimits& limits)
       : input_(std::move(input)), output_(std::move(output)), limits_(limits) {
     for (const int fd : {input_.get(), output_.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
   }
@@ -52,7 +52,7 @@ class ProcessIo {
   /// says why).
   bool run(std::string_view text, int ended, const std::stop_token& cancel, ProcessResult& result) {
     const NoPipeSignal quiet;
-    const OwnedDescriptor wake(cancel.stop_possible() ? eventfd(0, EFD_CLOEXEC) : -1);
+    const FileDescriptor wake(cancel.stop_possible() ? eventfd(0, EFD_CLOEXEC) : -1);
     if (cancel.stop_possible() && wake.get() < 0) throw_errno("eventfd", errno);
     const std::stop_callback on_cancel(cancel, [&] { eventfd_write(wake.get(), 1); });
     const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -88,7 +88,7 @@ class ProcessIo {
       const ssize_t count = read(output_.get(), bytes.data(), bytes.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && errno == EAGAIN) return true;
-      if (count <= 0) output_.reset();
+      if (count <= 0) output_.close();
       if (count <= 0) return true;
       const std::size_t room = limits_.output_bytes - result.output.size();
       result.output.append(bytes.data(), std::min(room, static_cast<std::size_t>(count)));
@@ -105,10 +105,10 @@ class ProcessIo {
       if (count < 0 && errno == EAGAIN) return;
       text.remove_prefix(count < 0 ? text.size() : static_cast<std::size_t>(count));
     }
-    input_.reset();
+    input_.close();
   }
 
-  OwnedDescriptor input_, output_;
+  FileDescriptor input_, output_;
   SandboxLimits limits_;
 };
 

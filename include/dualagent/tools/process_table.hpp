@@ -24,7 +24,7 @@ inline std::string read_proc_file(const std::string& path) {
     if (count <= 0) break;
     text.append(bytes.data(), static_cast<std::size_t>(count));
   }
-  close(fd);
+  ::close(fd);
   return text;
 }
 

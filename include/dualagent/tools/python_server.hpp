@@ -43,9 +43,8 @@ namespace dualagent::detail {
 /// characters.
 inline constexpr std::string_view kPythonServer = R"py(
 def serve(owns_all, keyctl, cpu_seconds):
-    import atexit, ctypes, gc, os, resource, stat, sys, time, types, _socket
+    import atexit, ctypes, gc, os, stat, sys, time, types, _socket
     libc = ctypes.CDLL(None)
-    word = ctypes.c_int * 32
 
     def prctl(option, value):
         if libc.prctl(option, value, 0, 0, 0) != 0:
@@ -104,7 +103,8 @@ def serve(owns_all, keyctl, cpu_seconds):
         os._exit(status)
 
     def child(kind, descriptors):
-        control.close()
+        for fd in own:
+            os.close(fd)
         os.setsid()
         gc.enable()
         if kind == b'p':
@@ -121,34 +121,34 @@ def serve(owns_all, keyctl, cpu_seconds):
             os.close(nothing)
             channel.send(bytes([status]))
 
+    def watch(path):
+        try:
+            return os.open(path, os.O_RDONLY)
+        except OSError:
+            return -1  # the kernel does not have it
+
+    def seen(fd):
+        return os.pread(fd, 65536, 0) if fd >= 0 else b''
+
+    def has_keyring(which):
+        return libc.syscall(keyctl, 0, which, 0) >= 0  # KEYCTL_GET_KEYRING_ID, not to be made
+
     def traces():  # what one program could leave for the next
-        counts = []
-        for control_call, operation, index in (('shmctl', 14, 0), ('semctl', 19, 7), ('msgctl', 12, 0)):
-            info = word()
-            if control_call == 'semctl':
-                libc.semctl(0, 0, operation, ctypes.byref(info))
-            else:
-                getattr(libc, control_call)(0, operation, ctypes.byref(info))
-            counts.append(info[index])
-        return (os.listdir('.'), counts, [resource.getrlimit(i) for i in range(16)],
-                os.getpriority(0, 0), os.sched_getscheduler(0), os.sched_getaffinity(0))
+        return ([seen(fd) for fd in watched], [has_keyring(which) for which in keyrings],
+                os.listdir('.'), os.getpriority(0, 0), os.sched_getscheduler(0),
+                os.sched_getaffinity(0))
 
     def clean_up():
-        try:
-            os.kill(-1, 9)
-        except ProcessLookupError:
-            pass
-        try:
-            while True:
-                os.waitpid(-1, 0)
-        except ChildProcessError:
-            pass
-        left = os.listdir('.')
-        for name in left:
+        if children < 0 or seen(children):
+            try:
+                os.kill(-1, 9)
+                while True:
+                    os.waitpid(-1, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+        for name in os.listdir('.'):
             if not stat.S_ISDIR(os.lstat(name).st_mode):
                 os.unlink(name)
-        for keyring in (-4, -5):  # of the user, of the user's sessions: KEYCTL_CLEAR
-            libc.syscall(keyctl, 7, keyring)
         return traces() == before and time.process_time() < 0.5 * cpu_seconds
 
     control = _socket.socket(fileno=os.dup(0))
@@ -170,7 +170,16 @@ def serve(owns_all, keyctl, cpu_seconds):
     main.__builtins__ = __builtins__
     sys.modules['__main__'] = main
     names = main.__dict__
+    keyrings = (-4, -5)  # of the user, of the user's sessions
+    for which in keyrings:
+        if has_keyring(which):  # of an earlier sandbox with this user id
+            libc.syscall(keyctl, 7, which)  # KEYCTL_CLEAR
+    watched = [watch(path) for path in ('/proc/self/limits', '/proc/sysvipc/shm',
+                                        '/proc/sysvipc/sem', '/proc/sysvipc/msg')]
+    children = watch('/proc/self/task/%d/children' % os.getpid())
     before = traces()
+    own = [fd for fd in (control.fileno(), children, *watched) if fd >= 0]
+    os.environ.pop('LD_BIND_NOW', None)
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -287,6 +296,8 @@ class PythonServer {
                                           std::vector<std::string> python, const char* owns_all) {
     python.insert(python.end(), {"-c", std::string(kPythonServer), owns_all,
                                  std::to_string(SYS_keyctl), std::to_string(limits.cpu_seconds)});
+    // Symbols are bound once in the server and not once in every fork.
+    python.insert(python.begin(), {"/usr/bin/env", "LD_BIND_NOW=1"});
     return python;
   }
 
@@ -308,8 +319,8 @@ class PythonServer {
                 ProcessResult& result) {
     Pipe in, out;
     send_descriptors(socket, 'p', std::array{in.read.get(), out.write.get()});
-    in.read.reset();
-    out.write.reset();
+    in.read.close();
+    out.write.close();
     const bool done = ProcessIo(std::move(in.write), std::move(out.read), limits_)
                           .run(code, ended, cancel, result);
     if (!done) end();
@@ -353,7 +364,7 @@ class PythonServer {
 
   SandboxLimits limits_;
   SandboxedProcess process_;
-  OwnedDescriptor session_;
+  FileDescriptor session_;
   bool reusable_ = true;
   bool ended_ = false;
 };

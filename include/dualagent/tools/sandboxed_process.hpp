@@ -95,8 +95,8 @@ class SandboxedProcess {
       if (launch_.user) detail::kill_user(*launch_.user);
       if (!launch_.user && !launch_.marker.empty()) detail::kill_marked(launch_.marker);
     }
-    input_.reset();
-    output_.reset();
+    input_.close();
+    output_.close();
     if (!launch_.private_folder.empty())
       detail::remove_private_folder(std::exchange(launch_.private_folder, {}));
     launch_.user.reset();
@@ -113,7 +113,7 @@ class SandboxedProcess {
     }
     detail::ChildPlan plan = plan_child();
     // Numbers above 3, so that no dup2 in the child overwrites one that it still needs.
-    const detail::OwnedDescriptor ends[] = {high(in.read), high(out.write), high(info.write)};
+    const detail::FileDescriptor ends[] = {high(in.read), high(out.write), high(info.write)};
     plan.descriptors = {ends[0].get(), ends[1].get(), ends[1].get(),
                         launch_.reports_namespace ? ends[2].get() : -1};
     child_ = detail::clone_child(&detail::run_child, &plan);
@@ -139,15 +139,15 @@ class SandboxedProcess {
     return plan;
   }
 
-  static detail::OwnedDescriptor high(const detail::OwnedDescriptor& fd) {
+  static detail::FileDescriptor high(const detail::FileDescriptor& fd) {
     const int copy = fcntl(fd.get(), F_DUPFD_CLOEXEC, 4);
     if (copy < 0) detail::throw_errno("fcntl", errno);
-    return detail::OwnedDescriptor(copy);
+    return detail::FileDescriptor(copy);
   }
 
   /// Reads the pid of the namespace's first process, which bwrap writes as soon as it exists.
   void open_namespace(detail::Pipe& info) {
-    info.write.reset();
+    info.write.close();
     std::string text;
     for (char byte = 0; text.find('}') == std::string::npos;) {
       const ssize_t count = read(info.read.get(), &byte, 1);
@@ -158,13 +158,13 @@ class SandboxedProcess {
     const std::size_t at = text.find(kKey);
     if (at == std::string::npos) return;
     const long pid = std::atol(text.c_str() + at + kKey.size());
-    namespace_ = detail::OwnedDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    namespace_ = detail::FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   }
 
   SandboxLaunch launch_;
   SandboxLimits limits_;
   detail::ChildProcess child_;
-  detail::OwnedDescriptor input_, output_, namespace_;
+  detail::FileDescriptor input_, output_, namespace_;
 };
 
 /// Runs commands in a sandbox, each in one of its own; safe from several threads at once.
