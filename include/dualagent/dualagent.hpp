@@ -11,6 +11,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/half_float.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/no_pipe_signal.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"

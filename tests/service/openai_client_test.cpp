@@ -7,7 +7,6 @@
 
 #include <array>
 #include <barrier>
-#include <cerrno>
 #include <condition_variable>
 #include <csignal>
 #include <functional>
@@ -260,20 +259,6 @@ TEST_CASE("a server that hangs up while it is written to is an error", "[service
   const ChatRequest large{.messages = {{"user", std::string(std::size_t{64} << 20U, 'x')}}};
   CHECK_THROWS_AS(OpenAiClient(once).complete(large), Error);
   rude.join();
-}
-
-TEST_CASE("writing to nobody is an error instead of the end of the process", "[service]") {
-  const auto before = std::signal(SIGPIPE, SIG_DFL);  // would end this process
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  close(ends[0]);
-  {
-    const detail::WithoutSigpipe without_sigpipe;
-    CHECK(write(ends[1], "x", 1) == -1);
-    CHECK(errno == EPIPE);
-  }
-  close(ends[1]);
-  std::signal(SIGPIPE, before);
 }
 
 TEST_CASE("waits double up to their maximum, less a random share, and not below Retry-After",

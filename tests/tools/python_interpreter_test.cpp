@@ -1,7 +1,6 @@
 #include "dualagent/tools/python_interpreter.hpp"
 
 #include <filesystem>
-#include <iostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "dualagent/tools/tool_box.hpp"
 #include "laws/tool_laws.hpp"
 #include "support/catch.hpp"
+#include "support/sandboxes.hpp"
 
 using namespace dualagent;
 
@@ -22,14 +22,6 @@ PythonOptions<S> small(std::size_t waiting = 1) {
                                  .max_processes = 8,
                                  .file_bytes = 1u << 20}},
           .interpreters = waiting};
-}
-
-template <class S>
-bool runs_here() {
-  std::string why;
-  if (!std::is_same_v<S, Bubblewrap> || bubblewrap_works(&why)) return true;
-  std::cout << "skipped: " << why << "\n";
-  return false;
 }
 
 std::size_t open_descriptors() {

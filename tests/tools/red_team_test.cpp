@@ -16,6 +16,7 @@
 
 #include "dualagent/tools/python_interpreter.hpp"
 #include "support/catch.hpp"
+#include "support/sandboxes.hpp"
 
 using namespace dualagent;
 
@@ -30,14 +31,6 @@ PythonInterpreter<S> small(double wall_seconds = 20.0) {
                                                       .file_bytes = 1u << 20,
                                                       .output_bytes = 8192}},
                                .interpreters = 1});
-}
-
-template <class S>
-bool runs_here() {
-  std::string why;
-  if (!std::is_same_v<S, Bubblewrap> || bubblewrap_works(&why)) return true;
-  std::cout << "skipped: " << why << "\n";
-  return false;
 }
 
 bool has_own_user() { return detail::SandboxUsers::take() != nullptr; }

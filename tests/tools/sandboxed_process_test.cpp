@@ -1,10 +1,10 @@
 #include "dualagent/tools/sandboxed_process.hpp"
 
-#include <iostream>
 #include <string>
 #include <thread>
 
 #include "support/catch.hpp"
+#include "support/sandboxes.hpp"
 
 using namespace dualagent;
 
@@ -18,14 +18,6 @@ S small(double wall_seconds = 5.0) {
                       .max_processes = 16,
                       .file_bytes = 1u << 20,
                       .output_bytes = 4096}};
-}
-
-template <class S>
-bool runs_here() {
-  std::string why;
-  if (!std::is_same_v<S, Bubblewrap> || bubblewrap_works(&why)) return true;
-  std::cout << "skipped: " << why << "\n";
-  return false;
 }
 
 template <class S>

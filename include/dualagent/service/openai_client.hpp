@@ -2,18 +2,14 @@
 
 /// Needs cpp-httplib: link the CMake target dualagent::http. Not part of the umbrella.
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,6 +20,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/no_pipe_signal.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/reward/chat_client.hpp"
@@ -59,31 +56,6 @@ inline double retry_delay_seconds(const OpenAiOptions& options, std::size_t atte
 }
 
 namespace detail {
-
-/// No SIGPIPE in this thread: writing to a server that has gone fails with an error instead of
-/// ending the process.
-class WithoutSigpipe {
- public:
-  WithoutSigpipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-  ~WithoutSigpipe() {
-    const timespec at_once{0, 0};
-    if (!was_pending_) sigtimedwait(&pipe_, nullptr, &at_once);  // takes our own one back
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pipe_, before_;
-  bool was_pending_ = false;
-};
 
 /// "http://host:8000/v1/" -> "http://host:8000" and "/v1".
 struct BaseUrl {
@@ -203,7 +175,7 @@ class OpenAiClient {
   }
 
   Outcome post(const std::string& body) const {
-    const detail::WithoutSigpipe without_sigpipe;
+    const NoPipeSignal quiet;
     httplib::Client client(url_.server);
     const auto duration = [](double seconds) {
       return std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6) + 1);

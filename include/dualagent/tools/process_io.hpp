@@ -16,6 +16,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/no_pipe_signal.hpp"
 #include "dualagent/tools/child_process.hpp"
 #include "dualagent/tools/sandbox.hpp"
 
