@@ -3,6 +3,7 @@
 #include <string>
 #include <thread>
 
+#include "dualagent/tools/python_interpreter.hpp"
 #include "support/catch.hpp"
 #include "support/sandboxes.hpp"
 
@@ -84,4 +85,15 @@ TEMPLATE_TEST_CASE("what cannot be started is an error that names it", "[tools]"
   CHECK_THROWS_WITH(SandboxedCommand<TestType>{}({"/etc/hostname"}),
                     ContainsSubstring("/etc/hostname"));
   CHECK_THROWS_AS(SandboxedCommand<TestType>{}({}), Error);
+}
+
+TEST_CASE("a sandbox that ends before its command starts is not waited for", "[tools]") {
+  Bubblewrap broken = small<Bubblewrap>();
+  broken.program = "/bin/false";  // as bwrap does where the kernel forbids namespaces
+  const ProcessResult result = SandboxedCommand<Bubblewrap>(broken)({"sort"});
+  CHECK(result.end == ProcessEnd::exited);
+  CHECK(result.code == 1);
+  PythonOptions<Bubblewrap> options{.sandbox = broken};
+  CHECK_THROWS_WITH(PythonInterpreter<Bubblewrap>(options).run("print(1)"),
+                    ContainsSubstring("does not start"));
 }

@@ -112,11 +112,14 @@ class SandboxedProcess {
       in.write = std::move(messages.ours);
     }
     detail::ChildPlan plan = plan_child();
-    // Numbers above 3, so that no dup2 in the child overwrites one that it still needs.
-    const detail::FileDescriptor ends[] = {high(in.read), high(out.write), high(info.write)};
-    plan.descriptors = {ends[0].get(), ends[1].get(), ends[1].get(),
-                        launch_.reports_namespace ? ends[2].get() : -1};
-    child_ = detail::clone_child(&detail::run_child, &plan);
+    {
+      // Numbers above 3, so that no dup2 in the child overwrites one that it still needs; closed
+      // here before anything is read, so that a pipe ends when the child does.
+      const detail::FileDescriptor ends[] = {high(in.read), high(out.write), high(info.write)};
+      plan.descriptors = {ends[0].get(), ends[1].get(), ends[1].get(),
+                          launch_.reports_namespace ? ends[2].get() : -1};
+      child_ = detail::clone_child(&detail::run_child, &plan);
+    }
     if (plan.error != 0)
       throw Error(std::string(plan.failed_step) + " failed: " + std::strerror(plan.error),
                   launch_.argv.at(0), "Check that the program exists and may be started");
