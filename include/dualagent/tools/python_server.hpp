@@ -318,7 +318,12 @@ class PythonServer {
   bool converse(int socket, std::string_view code, int ended, const std::stop_token& cancel,
                 ProcessResult& result) {
     Pipe in, out;
-    send_descriptors(socket, 'p', std::array{in.read.get(), out.write.get()});
+    const bool sent = send_descriptors(socket, 'p', std::array{in.read.get(), out.write.get()});
+    if (!sent && socket == process_.socket()) {
+      end();
+      throw AbortRollout("a waiting interpreter has ended", "python tool",
+                         "Look for what kills processes on this machine, e.g. for want of memory");
+    }
     in.read.close();
     out.write.close();
     const bool done = ProcessIo(std::move(in.write), std::move(out.read), limits_)
