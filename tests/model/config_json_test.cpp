@@ -3,6 +3,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
@@ -43,13 +44,8 @@ std::string config_with(const std::string& key = "", const std::string& value = 
 
 std::string without(const std::string& key) { return config_with(key, ""); }
 
-std::string error_of(const std::string& text) {
-  try {
-    parse_config_json(text, "config.json");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+std::string error_of_config(const std::string& text) {
+  return error_of([&] { parse_config_json(text, "config.json"); });
 }
 
 }  // namespace
@@ -87,7 +83,7 @@ TEST_CASE("missing sizes are errors that name the entry", "[model][config_json]"
   for (const std::string key :
        {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
         "num_attention_heads", "max_position_embeddings", "rms_norm_eps", "model_type"})
-    CHECK_THAT(error_of(without(key)),
+    CHECK_THAT(error_of_config(without(key)),
                ContainsSubstring(key + " is missing") && ContainsSubstring("config.json"));
 }
 
@@ -95,22 +91,25 @@ TEST_CASE("wrong types and impossible numbers are errors that name the entry",
           "[model][config_json]") {
   for (const std::string value :
        {"0", "-1", "1.5", "64.0", "\"64\"", "[64]", "true", "2147483648", "18446744073709551616"})
-    CHECK_THAT(error_of(config_with("hidden_size", value)),
+    CHECK_THAT(error_of_config(config_with("hidden_size", value)),
                ContainsSubstring("hidden_size must be"));
   for (const std::string value : {"0", "-1e-5", "\"1e-5\"", "false"})
-    CHECK_THAT(error_of(config_with("rms_norm_eps", value)),
+    CHECK_THAT(error_of_config(config_with("rms_norm_eps", value)),
                ContainsSubstring("rms_norm_eps must be"));
-  CHECK_THAT(error_of(config_with("rope_theta", "-1")), ContainsSubstring("rope_theta must be"));
-  CHECK_THAT(error_of(config_with("tie_word_embeddings", "1")), ContainsSubstring("true or false"));
-  CHECK_THAT(error_of(config_with("model_type", "1")), ContainsSubstring("must be a string"));
-  CHECK_THAT(error_of("[]"), ContainsSubstring("not a JSON object"));
-  CHECK_THAT(error_of("{"), ContainsSubstring("not valid JSON"));
+  CHECK_THAT(error_of_config(config_with("rope_theta", "-1")),
+             ContainsSubstring("rope_theta must be"));
+  CHECK_THAT(error_of_config(config_with("tie_word_embeddings", "1")),
+             ContainsSubstring("true or false"));
+  CHECK_THAT(error_of_config(config_with("model_type", "1")),
+             ContainsSubstring("must be a string"));
+  CHECK_THAT(error_of_config("[]"), ContainsSubstring("not a JSON object"));
+  CHECK_THAT(error_of_config("{"), ContainsSubstring("not valid JSON"));
 }
 
 TEST_CASE("features that change the mathematics are refused with a remedy",
           "[model][config_json]") {
   const auto refused = [](const std::string& key, const std::string& value) {
-    return error_of(config_with(key, value));
+    return error_of_config(config_with(key, value));
   };
   CHECK_THAT(refused("model_type", "\"qwen2\""),
              ContainsSubstring("model_type = qwen2 is not supported"));
@@ -135,17 +134,19 @@ TEST_CASE("rope_parameters of newer files are understood", "[model][config_json]
   std::string text = without("rope_theta");
   text.insert(1, R"("rope_parameters": {"rope_type": "default", "rope_theta": 1000000},)");
   CHECK(parse_config_json(text, "t").rope_theta == Approx(1e6));
-  CHECK_THAT(error_of(config_with("rope_parameters", R"({"rope_theta": 7.0})")),
+  CHECK_THAT(error_of_config(config_with("rope_parameters", R"({"rope_theta": 7.0})")),
              ContainsSubstring("contradict"));
-  CHECK_THAT(error_of(config_with("rope_parameters", R"({"rope_type": "yarn"})")),
+  CHECK_THAT(error_of_config(config_with("rope_parameters", R"({"rope_type": "yarn"})")),
              ContainsSubstring("rope_parameters.rope_type = yarn"));
 }
 
 TEST_CASE("sizes that do not fit each other are refused", "[model][config_json]") {
-  CHECK_THAT(error_of(config_with("num_key_value_heads", "3")), ContainsSubstring("no multiple"));
-  CHECK_THAT(error_of(config_with("hidden_size", "66")), ContainsSubstring("head_dim is missing"));
-  CHECK_THAT(error_of(config_with("head_dim", "15")), ContainsSubstring("even head_dim"));
-  CHECK_THAT(error_of(config_with("hidden_size", "2147483640")), ContainsSubstring("10^13"));
+  CHECK_THAT(error_of_config(config_with("num_key_value_heads", "3")),
+             ContainsSubstring("no multiple"));
+  CHECK_THAT(error_of_config(config_with("hidden_size", "66")),
+             ContainsSubstring("head_dim is missing"));
+  CHECK_THAT(error_of_config(config_with("head_dim", "15")), ContainsSubstring("even head_dim"));
+  CHECK_THAT(error_of_config(config_with("hidden_size", "2147483640")), ContainsSubstring("10^13"));
 }
 
 TEST_CASE("a configuration survives being written and read", "[model][config_json]") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/file_faults.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -52,12 +53,7 @@ TinyModel<float> filled_model() {
 
 template <class Model>
 std::string error_of_loading(const std::filesystem::path& folder, Model& model) {
-  try {
-    load_weights(folder, model);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { load_weights(folder, model); });
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "dualagent/model/policy_head.hpp"
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/policy_formula.hpp"
 
 using namespace dualagent;
@@ -23,9 +23,8 @@ struct Case {
 
   Case(std::size_t rows, std::size_t vocab, std::size_t d, std::uint64_t seed)
       : problem(policy_formula::problem_of(rows, vocab, seed)), width(d) {
-    for (const T h : policy_formula::normals<T>(rows * d, seed + 1, 1.0))
-      hidden.push_back(static_cast<double>(h));
-    for (const T w : policy_formula::normals<T>(vocab * d, seed + 2, 2.0 / std::sqrt(d)))
+    for (const T h : normals<T>(rows * d, seed + 1, 1.0)) hidden.push_back(static_cast<double>(h));
+    for (const T w : normals<T>(vocab * d, seed + 2, 2.0 / std::sqrt(d)))
       weights.push_back(static_cast<double>(w));
     policy_formula::settle(problem, logits());
   }
@@ -87,15 +86,6 @@ void check_against_formula(const Case<T>& c, const Fused<T>& fused, double start
           Approx(answer.entropy[t]).epsilon(tolerance).margin(tolerance));
     CHECK(fused.outputs.loss[t] == Approx(answer.loss[t]).epsilon(tolerance));
   }
-}
-
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "dualagent/model/policy_loss.hpp"
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/policy_formula.hpp"
 
 using namespace dualagent;
@@ -45,15 +45,6 @@ struct Fused {
   }
 };
 
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("the fused policy loss is the formula of five steps", "[model][policy]", float,
@@ -62,7 +53,7 @@ TEMPLATE_TEST_CASE("the fused policy loss is the formula of five steps", "[model
   for (const std::size_t vocab : {1U, 2U, 15U, 16U, 17U, 100U, 515U, 4096U}) {
     const std::size_t rows = 37;
     Problem problem = policy_formula::problem_of(rows, vocab, vocab);
-    std::vector<double> logits = policy_formula::normals<double>(rows * vocab, vocab, 3.0);
+    std::vector<double> logits = normals<double>(rows * vocab, vocab, 3.0);
     for (double& logit : logits) logit = static_cast<double>(static_cast<T>(logit));
     policy_formula::settle(problem, logits);
     const Answer expected = policy_formula::unfused(problem, logits);
@@ -84,7 +75,7 @@ TEMPLATE_TEST_CASE("the fused policy loss is the formula of five steps", "[model
 TEST_CASE("the gradient of the fused policy loss is that of central differences",
           "[model][policy]") {
   Problem problem = policy_formula::problem_of(5, 19, 3);
-  std::vector<double> logits = policy_formula::normals<double>(5 * 19, 4, 2.0);
+  std::vector<double> logits = normals<double>(5 * 19, 4, 2.0);
   policy_formula::settle(problem, logits);
   const Fused<double> fused(problem, logits);
   const auto total = [&] {
@@ -109,7 +100,7 @@ TEST_CASE("the gradient of the fused policy loss is that of central differences"
 TEST_CASE("masked rows get exactly no gradient, whatever they hold, and keep their outputs",
           "[model][policy]") {
   Problem problem = policy_formula::problem_of(9, 21, 5);
-  std::vector<double> logits = policy_formula::normals<double>(9 * 21, 6, 2.0);
+  std::vector<double> logits = normals<double>(9 * 21, 6, 2.0);
   policy_formula::settle(problem, logits);
   problem.target[3] = -7;  // of nobody: rows 3 and 8 are masked
   problem.temperature[8] = 0.0F;
@@ -124,7 +115,7 @@ TEST_CASE("masked rows get exactly no gradient, whatever they hold, and keep the
 
 TEST_CASE("nothing between the rows is written", "[model][policy]") {
   Problem problem = policy_formula::problem_of(8, 35, 7);
-  const auto logits = policy_formula::normals<double>(8 * 35, 8, 1.0);
+  const auto logits = normals<double>(8 * 35, 8, 1.0);
   policy_formula::settle(problem, logits);
   const Fused<float> fused(problem, logits, 1, 4);
   for (std::size_t t = 0; t < 8; ++t)
@@ -133,7 +124,7 @@ TEST_CASE("nothing between the rows is written", "[model][policy]") {
 
 TEST_CASE("a row's bits do not depend on threads or on where rows lie", "[model][policy]") {
   Problem problem = policy_formula::problem_of(103, 77, 9);
-  const auto logits = policy_formula::normals<double>(103 * 77, 10, 3.0);
+  const auto logits = normals<double>(103 * 77, 10, 3.0);
   policy_formula::settle(problem, logits);
   const Fused<float> alone(problem, logits, 1, 0);
   for (const std::size_t threads : {1U, 2U, 3U}) {
@@ -150,7 +141,7 @@ TEMPLATE_TEST_CASE("logits of 10,000 either way, and impossible tokens, keep the
   using T = TestType;
   Problem problem = policy_formula::problem_of(3, 50, 11);
   problem.temperature.assign(3, 1.0F);
-  std::vector<double> logits = policy_formula::normals<double>(3 * 50, 12, 1.0);
+  std::vector<double> logits = normals<double>(3 * 50, 12, 1.0);
   logits[5] = 10'000.0;  // row 0: certain
   for (std::size_t v = 0; v < 50; ++v) logits[50 + v] = v % 2 == 0 ? -10'000.0 : -9'999.0;
   for (std::size_t v = 0; v < 50; v += 3) logits[100 + v] = -kInfinity;
@@ -181,7 +172,7 @@ TEST_CASE("an impossible target has log-probability -infinity, which a bounded r
 TEST_CASE("logits that are no distribution are an error that names the row", "[model][policy]") {
   for (const double poison : {kNan, kInfinity}) {
     Problem problem = policy_formula::problem_of(7, 33, 15);
-    auto logits = policy_formula::normals<double>(7 * 33, 16, 1.0);
+    auto logits = normals<double>(7 * 33, 16, 1.0);
     policy_formula::settle(problem, logits);
     logits[4 * 33 + 32] = poison;
     const std::string error = error_of([&] { Fused<float>(problem, logits, 2); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/file_faults.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -33,12 +34,7 @@ SafeTensors parse(const std::string& file) {
 }
 
 std::string error_of_parsing(const std::string& file) {
-  try {
-    parse(file);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { parse(file); });
 }
 
 struct StringSink {

@@ -7,22 +7,14 @@
 #include <numbers>
 #include <vector>
 
-#include "dualagent/core/random.hpp"
 #include "support/catch.hpp"
+#include "support/normals.hpp"
 
 using namespace dualagent;
 
 namespace {
 
 const std::size_t kSizes[] = {1, 2, 7, 8, 15, 16, 17, 33, 64, 95};
-
-template <class T>
-std::vector<T> normals(std::size_t n, std::uint64_t seed, double scale = 1.0) {
-  std::vector<T> values(n);
-  const RandomStream random = RandomStream::from_seed(seed);
-  for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<T>(scale * random.normal(i));
-  return values;
-}
 
 template <class T>
 constexpr double tolerance() {

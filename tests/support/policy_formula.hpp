@@ -7,6 +7,7 @@
 #include "dualagent/core/random.hpp"
 #include "dualagent/kernels/token_loss.inl"
 #include "dualagent/model/policy_loss.hpp"
+#include "support/normals.hpp"
 
 /// A policy loss by the textbook, as slow loops in double, and problems to try it on.
 namespace policy_formula {
@@ -94,14 +95,6 @@ inline double total(const Problem& problem, const Answer& answer) {
     if (problem.loss_weight[t] != 0.0F)
       sum += static_cast<double>(problem.loss_weight[t]) * answer.loss[t];
   return sum;
-}
-
-template <class T>
-std::vector<T> normals(std::size_t n, std::uint64_t seed, double scale) {
-  std::vector<T> values(n);
-  const RandomStream random = RandomStream::from_seed(seed);
-  for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<T>(scale * random.normal(i));
-  return values;
 }
 
 /// Rows with mixed weights (every fifth masked), temperatures and signs of advantage; `settle` then

@@ -87,6 +87,18 @@ inline bool equal_math(std::string_view a, std::string_view b) {
   return !words.empty() && words == detail::as_words(b);
 }
 
+namespace detail {
+
+/// Whether the rollout's answer means the task's; `part_of` finds the part of a text that counts.
+template <class PartOf>
+bool answers_alike(const Task& task, const Rollout& rollout, const PartOf& part_of) {
+  if (!rollout.answer) return false;
+  const std::string_view said = part_of(*rollout.answer).value_or(*rollout.answer);
+  return equal_math(part_of(task.answer).value_or(task.answer), said);
+}
+
+}  // namespace detail
+
 /// `success` if the last boxed answer of the rollout means the task's answer, else `failure`. An
 /// answer without a box is read as it is; so is a task's.
 ///
@@ -95,10 +107,7 @@ struct BoxedMath {
   double success = 1.0;
   double failure = 0.0;
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
-    if (!rollout.answer) return failure;
-    const std::string_view said = last_boxed(*rollout.answer).value_or(*rollout.answer);
-    const std::string_view right = last_boxed(task.answer).value_or(task.answer);
-    return equal_math(right, said) ? success : failure;
+    return detail::answers_alike(task, rollout, last_boxed) ? success : failure;
   }
 };
 
@@ -107,10 +116,7 @@ struct HashedMath {
   double success = 1.0;
   double failure = 0.0;
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
-    if (!rollout.answer) return failure;
-    const std::string_view said = after_hashes(*rollout.answer).value_or(*rollout.answer);
-    const std::string_view right = after_hashes(task.answer).value_or(task.answer);
-    return equal_math(right, said) ? success : failure;
+    return detail::answers_alike(task, rollout, after_hashes) ? success : failure;
   }
 };
 

@@ -11,6 +11,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/trim.hpp"
 
 namespace dualagent {
 
@@ -50,20 +51,14 @@ namespace detail {
 
 /// Without white space around it and without the code fence that models put around JSON.
 inline std::string_view without_fence(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto trim = [&] {
-    text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
-    text = text.substr(0, text.find_last_not_of(kSpace) + 1);
-  };
-  trim();
+  text = trimmed(text);
   for (const std::string_view open : {"```json\n", "```\n"}) {
     if (!text.starts_with(open) || !text.ends_with("\n```") || text.size() < open.size() + 4)
       continue;
     text = text.substr(open.size(), text.size() - open.size() - 4);
     break;
   }
-  trim();
-  return text;
+  return trimmed(text);
 }
 
 }  // namespace detail

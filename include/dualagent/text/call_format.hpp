@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dualagent/core/printable.hpp"
+#include "dualagent/core/trim.hpp"
 #include "dualagent/text/dialect.hpp"
 #include "dualagent/text/tool_spec.hpp"
 
@@ -85,14 +86,6 @@ inline std::string place_in(std::string_view said, std::size_t at) {
   return place + ", before '" + printable(said.substr(at, kShownBytes)) + "'";
 }
 
-/// The text without white space at its ends.
-inline std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
-}
-
 /// Reads a turn call by call: `next_call(said, at)` returns the first CallStep at or after `at`,
 /// and `answer(said)` reads a turn without calls. Calls may be parted by white space only, and
 /// nothing but white space may follow the last one.
@@ -120,6 +113,14 @@ std::optional<std::size_t> end_of_first_call(std::string_view said, NextCall&& n
   const CallStep step = next_call(said, 0);
   if (step.kind != CallStep::Kind::closed) return std::nullopt;
   return step.end;
+}
+
+/// Calls one below the other, each as `render_call(call)` writes it.
+template <class RenderCall>
+std::string render_lines(std::span<const ToolCall> calls, RenderCall&& render_call) {
+  std::string text;
+  for (const ToolCall& call : calls) text += (text.empty() ? "" : "\n") + render_call(call);
+  return text;
 }
 
 /// A turn without calls is the answer, unless nothing was said.

@@ -33,11 +33,9 @@ struct HermesCalls {
   }
 
   std::string render_calls(std::span<const ToolCall> calls) const {
-    std::string text;
-    for (const ToolCall& call : calls)
-      text += std::string(text.empty() ? "" : "\n") + "<tool_call>\n" +
-              write_json_call(call, "arguments", "HermesCalls") + "\n</tool_call>";
-    return text;
+    return render_lines(calls, [](const ToolCall& call) {
+      return "<tool_call>\n" + write_json_call(call, "arguments", "HermesCalls") + "\n</tool_call>";
+    });
   }
 
   std::string render_result(const ToolCall&, std::string_view text) const {

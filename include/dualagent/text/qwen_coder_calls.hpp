@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -55,20 +56,15 @@ struct QwenCoderCalls {
   }
 
   Turn parse(std::string_view said) const {
-    return read_calls(
-        said, [this](std::string_view text, std::size_t at) { return next_call(text, at); },
-        read_answer);
+    return read_calls(said, std::bind_front(&QwenCoderCalls::next_call, this), read_answer);
   }
 
   std::optional<std::size_t> call_end(std::string_view said) const {
-    return end_of_first_call(
-        said, [this](std::string_view text, std::size_t at) { return next_call(text, at); });
+    return end_of_first_call(said, std::bind_front(&QwenCoderCalls::next_call, this));
   }
 
   std::string render_calls(std::span<const ToolCall> calls) const {
-    std::string text;
-    for (const ToolCall& call : calls) text += (text.empty() ? "" : "\n") + render_call(call);
-    return text;
+    return render_lines(calls, [this](const ToolCall& call) { return render_call(call); });
   }
 
   std::string render_result(const ToolCall&, std::string_view text) const {

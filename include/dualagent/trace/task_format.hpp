@@ -9,6 +9,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/trim.hpp"
 #include "dualagent/trace/task.hpp"
 
 namespace dualagent {
@@ -48,12 +49,6 @@ inline std::string text_of(const nlohmann::json& object, const std::string& key,
   if (!object[key].is_string())
     throw Error("the task's \"" + key + "\" is not a text", where, remedy);
   return object[key].get<std::string>();
-}
-
-inline std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 }  // namespace detail
@@ -102,7 +97,7 @@ struct Gsm8kRows {
     Task task{.id = id_prefix + std::to_string(line),
               .prompt = detail::text_of(object, "question", where, remedy)};
     if (hashes != std::string::npos)
-      task.answer = detail::trimmed(std::string_view(solution).substr(hashes + 4));
+      task.answer = trimmed(std::string_view(solution).substr(hashes + 4));
     if (task.answer.empty()) throw Error("nothing follows \"####\" in the answer", where, remedy);
     if (task.prompt.empty()) throw Error("the question is empty", where, remedy);
     return task;
