@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "dualagent/core/random.hpp"
-#include "dualagent/cuda/token_loss.cuh"
+#include "dualagent/cuda/loops.cuh"
+#include "dualagent/loops/token_loss.inl"
 #include "own_objective.hpp"
 namespace da = dualagent;
 
 int main() try {
   constexpr std::size_t kTokens = 1 << 20;
-  if (da::cuda::device_count() == 0) {
+  if (da::gpu::device_count() == 0) {
     std::printf("there is no CUDA device\n");
     return 0;
   }
@@ -28,17 +29,15 @@ int main() try {
     advantage[i] = static_cast<float>(random.normal(3 * i + 2));
   }
   const auto device = [](const std::vector<float>& column) {
-    return da::cuda::Buffer<float>(std::span(column));
+    return da::gpu::Buffer<float>(std::span(column));
   };
   const auto d_weight = device(weight), d_log_prob = device(log_prob), d_old = device(old_log_prob),
              d_advantage = device(advantage);
-  da::cuda::Buffer<da::kernels::TokenGradient<float>> out(kTokens);
-  da::cuda::token_loss(own::Objective{}, kTokens,
-                       {.loss_weight = d_weight.data(),
-                        .log_prob = d_log_prob.data(),
-                        .old_log_prob = d_old.data(),
-                        .advantage = d_advantage.data()},
-                       out.data());
+  da::gpu::Buffer<da::kernels::TokenGradient<float>> out(kTokens);
+  da::gpu::Loops machine;
+  da::loops::token_loss(
+      machine, own::Objective{}, kTokens, d_weight.data(), {.log_prob = d_log_prob.data()},
+      {.old_log_prob = d_old.data(), .advantage = d_advantage.data()}, out.data());
   double worst = 0;
   const auto found = out.download();
   for (std::size_t i = 0; i < kTokens; ++i) {

@@ -10,9 +10,9 @@ using namespace dualagent;
 
 TEST_CASE("for_each visits every index once, in order", "[cpu]") {
   std::vector<std::size_t> seen;
-  cpu::for_each(4, [&](std::size_t i) { seen.push_back(i); });
+  cpu::Loops::for_each(4, [&](std::size_t i) { seen.push_back(i); });
   CHECK(seen == std::vector<std::size_t>{0, 1, 2, 3});
-  cpu::for_each(0, [&](std::size_t) { FAIL("there is no index"); });
+  cpu::Loops::for_each(0, [&](std::size_t) { FAIL("there is no index"); });
 }
 
 TEST_CASE("map_reduce folds from the identity, left to right", "[cpu]") {
@@ -21,8 +21,8 @@ TEST_CASE("map_reduce folds from the identity, left to right", "[cpu]") {
     std::string operator()(const std::string& a, const std::string& b) const { return a + b; }
   };
   const auto letter = [](std::size_t i) { return std::string(1, static_cast<char>('a' + i)); };
-  CHECK(cpu::map_reduce(3, Append{}, letter) == ">abc");
-  CHECK(cpu::map_reduce(0, Append{}, letter) == ">");
-  CHECK(cpu::map_reduce(3, kernels::Sum<double>{},
-                        [](std::size_t i) { return static_cast<double>(i); }) == 3.0);
+  CHECK(cpu::Loops::map_reduce(3, Append{}, letter) == ">abc");
+  CHECK(cpu::Loops::map_reduce(0, Append{}, letter) == ">");
+  CHECK(cpu::Loops::map_reduce(3, kernels::Sum<double>{},
+                               [](std::size_t i) { return static_cast<double>(i); }) == 3.0);
 }

@@ -1,63 +1,49 @@
+#include <memory>
+
 #include "cuda/loop_cases.hpp"
 #include "dualagent/cpu/loops.inl"
+#include "dualagent/cpu/sampling.inl"
 
 using namespace dualagent;
 
 namespace {
 
-/// The serial loops behind the face that the checks of CUDA loops need.
+/// The serial loops behind the face that the checks need.
 struct CpuMachine {
-  std::vector<std::vector<float>> buffers;
+  cpu::Loops loops;
+  std::vector<std::shared_ptr<void>> arrays;
 
-  float* view(const std::vector<float>& values) {
-    buffers.reserve(64);  // views stay valid
-    buffers.push_back(values);
-    return buffers.back().data();
+  template <class T>
+  T* view(const std::vector<T>& values) {
+    const auto array = std::make_shared<std::vector<T>>(values);
+    arrays.push_back(array);
+    return array->data();
   }
-  std::vector<float> fetch(const float* view, std::size_t size) const {
+  template <class T>
+  std::vector<T> fetch(const T* view, std::size_t size) const {
     return {view, view + size};
   }
-  template <class Body>
-  void for_each(std::size_t count, const Body& body) {
-    cpu::for_each(count, body);
-  }
-  template <class Operator, class Map>
-  auto map_reduce(std::size_t count, const Operator& op, const Map& map) {
-    return cpu::map_reduce(count, op, map);
-  }
-  template <class Operator, class Map>
-  auto segmented_map_reduce(const std::vector<std::size_t>& begin, const Operator& op,
-                            const Map& map) {
-    std::vector<decltype(Operator::identity())> results;
-    for (std::size_t s = 0; s + 1 < begin.size(); ++s)
-      results.push_back(cpu::map_reduce(begin[s + 1] - begin[s], op,
-                                        [&](std::size_t i) { return map(begin[s] + i); }));
-    return results;
-  }
-  template <class ObjectiveOf>
-  auto token_loss(const ObjectiveOf& objective, const loop_cases::Columns& in) {
-    const auto composed = [&]<class S>(const TokenTerms<S>& t) {
-      return objective.loss(t) + objective.regularizer(t);
-    };
-    std::vector<kernels::TokenGradient<float>> out(in.loss_weight.size());
-    for (std::size_t t = 0; t < out.size(); ++t)
-      if (in.loss_weight[t] != 0.0F)
-        out[t] = kernels::differentiate(
-            composed, TokenTerms<float>{.log_prob = in.log_prob[t],
-                                        .entropy = in.entropy[t],
-                                        .old_log_prob = in.old_log_prob[t],
-                                        .reference_log_prob = in.reference_log_prob[t],
-                                        .advantage = in.advantage[t]});
-    return out;
+  std::vector<Token> sample(const std::vector<float>& logits, std::size_t vocab,
+                            const std::vector<RandomStream>& random,
+                            const std::vector<float>& temperature) {
+    std::vector<Token> tokens;
+    std::vector<float> e(vocab);
+    for (std::size_t r = 0; r < random.size(); ++r) {
+      const float* const row = logits.data() + r * vocab;
+      const float* const top = std::max_element(row, row + vocab);
+      for (std::size_t v = 0; v < vocab; ++v)
+        e[v] = kernels::portable_exp((row[v] - *top) * (1.0F / temperature[r]));
+      tokens.push_back(static_cast<Token>(temperature[r] == 0.0F
+                                              ? static_cast<std::size_t>(top - row)
+                                              : cpu::sample(vocab, e.data(), random[r].bits(0))));
+    }
+    return tokens;
   }
 };
 
 }  // namespace
 
-TEST_CASE("the serial loops pass the checks of CUDA loops", "[cuda]") {
+TEST_CASE("the serial loops pass the checks of all loops", "[cuda]") {
   CpuMachine machine;
-  loop_cases::check_for_each(machine);
-  loop_cases::check_map_reduce(machine);
-  loop_cases::check_segments(machine);
-  loop_cases::check_token_loss(machine);
+  loop_cases::check_all(machine);
 }

@@ -12,7 +12,8 @@ nvcc=$(command -v nvcc || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc") |
 }
 mkdir -p build/cuda
 flags=(-std=c++20 --expt-relaxed-constexpr -I include -I kernels_inl -I tests -O3 -arch=native)
-"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/support/main.cpp -o build/cuda/tests
+"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/support/main.cpp -lcublasLt \
+  -o build/cuda/tests
 build/cuda/tests
 "$nvcc" "${flags[@]}" examples/own_objective/cuda.cu -o build/cuda/own_objective
 build/cuda/own_objective

@@ -3,6 +3,7 @@
 # check_floors.cmake. The floors are those of docs/architecture.md.
 set(floor_kernels 0)
 set(floor_cpu 0)
+set(floor_loops 0)
 set(floor_core 1)
 foreach(folder trace text)
   set(floor_${folder} 2)

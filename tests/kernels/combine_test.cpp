@@ -13,8 +13,8 @@ TEST_CASE("moments of two halves combine to those of the whole", "[kernels]") {
   const std::vector<double> x{3, 1, 4, 1, 5, 9, 2, 6};  // mean 31/8, squares 173 - 961/8
   using Moments = kernels::Moments<double>;
   const auto of = [&](std::size_t begin, std::size_t end) {
-    return cpu::map_reduce(end - begin, Moments{},
-                           [&](std::size_t i) { return Moments::of(x[begin + i]); });
+    return cpu::Loops::map_reduce(end - begin, Moments{},
+                                  [&](std::size_t i) { return Moments::of(x[begin + i]); });
   };
   for (const std::size_t cut : {0, 1, 3, 8}) {
     const auto whole = Moments{}(of(0, cut), of(cut, 8));
@@ -29,8 +29,8 @@ TEST_CASE("moments of two halves combine to those of the whole", "[kernels]") {
 TEST_CASE("log-sum-exp combines without overflow", "[kernels]") {
   using LogSumExp = kernels::LogSumExp<double>;
   const std::vector<double> x{1000, 1001, -std::numeric_limits<double>::infinity(), 999};
-  const auto state =
-      cpu::map_reduce(x.size(), LogSumExp{}, [&](std::size_t i) { return LogSumExp::of(x[i]); });
+  const auto state = cpu::Loops::map_reduce(x.size(), LogSumExp{},
+                                            [&](std::size_t i) { return LogSumExp::of(x[i]); });
   CHECK(state.value() == Approx(1001 + std::log(1 + std::exp(-1.0) + std::exp(-2.0))));
   const auto swapped =
       LogSumExp{}(LogSumExp{}(LogSumExp::of(999), LogSumExp::of(1001)), LogSumExp::of(1000));

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/advantage.inl"
 #include "dualagent/kernels/token_loss.inl"
+#include "dualagent/loops/group_advantage.inl"
 
 namespace dualagent {
 
@@ -93,18 +95,15 @@ consteval bool whitens() {
     return false;
 }
 
-/// Calls `write(i, moments)` for every rollout i with the moments of its group's rewards.
-template <class Write>
-void for_each_in_group(std::span<const double> rewards, std::span<const std::size_t> group_begin,
-                       Write&& write) {
-  using Moments = kernels::Moments<double>;
-  for (std::size_t g = 0; g + 1 < group_begin.size(); ++g) {
-    const std::size_t begin = group_begin[g];
-    const std::size_t size = group_begin[g + 1] - begin;
-    const auto moments = cpu::map_reduce(
-        size, Moments{}, [&](std::size_t i) { return Moments::of(rewards[begin + i]); });
-    cpu::for_each(size, [&](std::size_t i) { write(begin + i, moments); });
-  }
+/// Advantages from an estimator's `advantage(reward, moments of the group)`.
+template <class Estimator>
+void estimate_in_groups(const Estimator& estimator, std::span<const double> rewards,
+                        std::span<const std::size_t> group_begin, std::span<double> advantages) {
+  if (group_begin.empty()) return;
+  cpu::Loops machine;
+  std::vector<kernels::MomentsState<double>> moments;
+  loops::group_advantage(machine, estimator, rewards.size(), rewards.data(), group_begin.size() - 1,
+                         group_begin.data(), moments, advantages.data());
 }
 
 /// (R - mean) / (std + epsilon) within the group, unbiased standard deviation (GRPO).
@@ -113,33 +112,39 @@ void for_each_in_group(std::span<const double> rewards, std::span<const std::siz
 /// Example: rewards 1, 0, 0, 1 have mean 1/2 and std 1/sqrt(3): advantages about +-0.866.
 struct GroupNormalized {
   double epsilon = 1e-6;
+  template <class T>
+  constexpr T advantage(T reward, const kernels::MomentsState<T>& group) const {
+    return kernels::group_normalized(reward, group, static_cast<T>(epsilon));
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
-    for_each_in_group(rewards, group_begin, [&](std::size_t i, const auto& group) {
-      advantages[i] = kernels::group_normalized(rewards[i], group, epsilon);
-    });
+    estimate_in_groups(*this, rewards, group_begin, advantages);
   }
 };
 
 /// R - mean within the group, not divided by the standard deviation (Dr. GRPO, MemAgent).
 /// Groups of one and of equal rewards get exactly 0.
 struct GroupCentered {
+  template <class T>
+  constexpr T advantage(T reward, const kernels::MomentsState<T>& group) const {
+    return kernels::group_centered(reward, group);
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
-    for_each_in_group(rewards, group_begin, [&](std::size_t i, const auto& group) {
-      advantages[i] = kernels::group_centered(rewards[i], group);
-    });
+    estimate_in_groups(*this, rewards, group_begin, advantages);
   }
 };
 
 /// R - mean of the other rewards of the group; 0 in a group of one.
 /// Source: Ahmadian et al., "Back to basics" (RLOO), 2024, section 2.2.
 struct LeaveOneOut {
+  template <class T>
+  constexpr T advantage(T reward, const kernels::MomentsState<T>& group) const {
+    return kernels::leave_one_out(reward, group);
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
-    for_each_in_group(rewards, group_begin, [&](std::size_t i, const auto& group) {
-      advantages[i] = kernels::leave_one_out(rewards[i], group);
-    });
+    estimate_in_groups(*this, rewards, group_begin, advantages);
   }
 };
 
@@ -148,7 +153,7 @@ struct RawReward {
   static constexpr bool compares_group = false;
   void estimate(std::span<const double> rewards, std::span<const std::size_t>,
                 std::span<double> advantages) const {
-    cpu::for_each(rewards.size(), [&](std::size_t i) { advantages[i] = rewards[i]; });
+    cpu::Loops::for_each(rewards.size(), [&](std::size_t i) { advantages[i] = rewards[i]; });
   }
 };
 

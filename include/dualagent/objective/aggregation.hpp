@@ -3,23 +3,19 @@
 #include <concepts>
 #include <cstdint>
 
+#include "dualagent/kernels/mask.inl"
+
 namespace dualagent {
 
-/// Numbers of trained things in a minibatch, over all ranks, and in the token's own surroundings.
-struct TokenCounts {
-  double tokens = 0;          ///< trained tokens of the minibatch
-  double rollouts = 0;        ///< rollouts with a trained token
-  double segments = 0;        ///< segments with a trained token
-  double rollout_tokens = 0;  ///< trained tokens of this token's rollout
-  double segment_tokens = 0;  ///< trained tokens of this token's segment
-};
+using kernels::TokenCounts;
 
 /// What an aggregation takes the mean of.
 enum class AggregationUnit : std::uint8_t { token, rollout, segment };
 
 /// Decides how much each token's loss weighs in the minibatch's loss.
 ///
-/// Syntactic requirement on a constant a: `a.weight(counts)` returns double.
+/// Syntactic requirement on a constant a: `a.weight(counts)` returns double; constexpr, if it is to
+/// run on a device.
 /// Semantic requirement: the weights of all trained tokens of a minibatch sum to 1, unless the type
 /// says otherwise.
 /// Optional: `static constexpr AggregationUnit unit` says what is averaged, so that recipes that
@@ -32,14 +28,14 @@ concept Aggregation = requires(const A& aggregation, const TokenCounts& counts) 
 /// Every trained token weighs the same, over the whole distributed minibatch (DAPO, SUPO).
 struct GlobalTokenMean {
   static constexpr AggregationUnit unit = AggregationUnit::token;
-  double weight(const TokenCounts& counts) const { return 1.0 / counts.tokens; }
+  constexpr double weight(const TokenCounts& counts) const { return 1.0 / counts.tokens; }
 };
 
 /// Every rollout weighs the same, whatever its length and number of segments (GRPO's sequence mean,
 /// per logical rollout).
 struct RolloutMean {
   static constexpr AggregationUnit unit = AggregationUnit::rollout;
-  double weight(const TokenCounts& counts) const {
+  constexpr double weight(const TokenCounts& counts) const {
     return 1.0 / (counts.rollouts * counts.rollout_tokens);
   }
 };
@@ -47,7 +43,7 @@ struct RolloutMean {
 /// Every segment weighs the same: a rollout weighs as much as it has segments.
 struct SegmentMean {
   static constexpr AggregationUnit unit = AggregationUnit::segment;
-  double weight(const TokenCounts& counts) const {
+  constexpr double weight(const TokenCounts& counts) const {
     return 1.0 / (counts.segments * counts.segment_tokens);
   }
 };
@@ -58,7 +54,9 @@ struct SegmentMean {
 struct FixedLength {
   static constexpr AggregationUnit unit = AggregationUnit::token;
   double max_tokens = 1024;  ///< sampled tokens that a rollout may have
-  double weight(const TokenCounts& counts) const { return 1.0 / (counts.rollouts * max_tokens); }
+  constexpr double weight(const TokenCounts& counts) const {
+    return 1.0 / (counts.rollouts * max_tokens);
+  }
 };
 
 }  // namespace dualagent

@@ -34,6 +34,19 @@ struct AdamW {
   double epsilon = 1e-8;
   double weight_decay = 0.0;
 
+  /// The constants of step 1, 2, ..., as loops::adamw takes them.
+  template <class Scalar>
+  kernels::AdamWStep<Scalar> at_step(std::uint64_t step, double scale = 1.0) const {
+    const auto t = static_cast<double>(step);
+    const double rate = learning_rate * scale;
+    return {static_cast<Scalar>(beta1),
+            static_cast<Scalar>(beta2),
+            static_cast<Scalar>(epsilon),
+            static_cast<Scalar>(1.0 - rate * weight_decay),
+            static_cast<Scalar>(rate / (1.0 - std::pow(beta1, t))),
+            static_cast<Scalar>(1.0 / std::sqrt(1.0 - std::pow(beta2, t)))};
+  }
+
   /// One update in place; `scale` multiplies the learning rate (a schedule's value).
   /// Errors: throws when the sizes differ.
   template <class Scalar>
@@ -44,15 +57,7 @@ struct AdamW {
                       std::to_string(gradients.size()) + " gradients and moments for " +
                       std::to_string(state.first.size()),
                   "AdamW::step");
-    const auto t = static_cast<double>(++state.steps);
-    const double rate = learning_rate * scale;
-    const kernels::AdamWStep<Scalar> constants{
-        static_cast<Scalar>(beta1),
-        static_cast<Scalar>(beta2),
-        static_cast<Scalar>(epsilon),
-        static_cast<Scalar>(1.0 - rate * weight_decay),
-        static_cast<Scalar>(rate / (1.0 - std::pow(beta1, t))),
-        static_cast<Scalar>(1.0 / std::sqrt(1.0 - std::pow(beta2, t)))};
+    const auto constants = at_step<Scalar>(++state.steps, scale);
     Scalar* const weight = parameters.data();
     const Scalar* const gradient = gradients.data();
     Scalar* const first = state.first.data();

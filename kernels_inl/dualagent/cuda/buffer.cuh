@@ -9,7 +9,7 @@
 
 #include "dualagent/cuda/check.cuh"
 
-namespace dualagent::cuda {
+namespace dualagent::gpu {
 
 /// Memory of the device for `size()` numbers; the only owner of device memory in the library.
 ///
@@ -77,4 +77,4 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
-}  // namespace dualagent::cuda
+}  // namespace dualagent::gpu

@@ -10,7 +10,7 @@
 
 #include "dualagent/core/error.hpp"
 
-namespace dualagent::cuda {
+namespace dualagent::gpu {
 
 /// Throws Error that names the call, CUDA's words for its status and what to do.
 /// Example: check(cudaMalloc(&p, bytes), "cudaMalloc");
@@ -28,4 +28,4 @@ inline int device_count() {
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
-}  // namespace dualagent::cuda
+}  // namespace dualagent::gpu

@@ -14,4 +14,13 @@ DUALAGENT_HD constexpr T weighted(float loss_weight, T value) {
   return is_trained(loss_weight) ? static_cast<T>(loss_weight) * value : T{0};
 }
 
+/// Numbers of trained things in a minibatch, over all ranks, and in the token's own surroundings.
+struct TokenCounts {
+  double tokens = 0;          ///< trained tokens of the minibatch
+  double rollouts = 0;        ///< rollouts with a trained token
+  double segments = 0;        ///< segments with a trained token
+  double rollout_tokens = 0;  ///< trained tokens of this token's rollout
+  double segment_tokens = 0;  ///< trained tokens of this token's segment
+};
+
 }  // namespace dualagent::kernels

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include "dualagent/cuda/policy_rows.cuh"
+#include "dualagent/cuda/row_loops.cuh"
+#include "dualagent/kernels/mask.inl"
+
+namespace dualagent::gpu {
+
+namespace detail {
+
+/// Log-probability of a row's target and the row's entropy; in thread 0 only. Notes faults; false
+/// if there was one.
+template <class T>
+__device__ bool predict(const T* row, std::size_t vocab, const PolicyRows& rows, std::size_t t,
+                        kernels::SoftmaxState<float>& state, float& log_prob, float& entropy,
+                        unsigned long long* faults) {
+  const float inverse_temperature = 1.0F / rows.temperature_of(t);
+  state = softmax_of_row(row, vocab, inverse_temperature);
+  if (threadIdx.x != 0) return true;
+  const bool known = rows.target[t] >= 0 && static_cast<std::size_t>(rows.target[t]) < vocab;
+  if (!known) return RowFaults::note(faults, t, RowFault::target), false;
+  if (!(rows.temperature_of(t) > 0.0F) || !isfinite(inverse_temperature) ||
+      !isfinite(rows.loss_weight[t]))
+    return RowFaults::note(faults, t, RowFault::temperature), false;
+  log_prob = to_float(row[rows.target[t]]) * inverse_temperature - state.max - state.log_sum();
+  entropy = state.entropy();
+  if (!isfinite(state.sum) || !isfinite(state.log_sum()))
+    return RowFaults::note(faults, t, RowFault::not_finite), false;
+  return true;
+}
+
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    log_prob_kernel(Matrix<const T> logits, PolicyRows rows, PolicyOutputs out,
+                    unsigned long long* faults) {
+  const std::size_t t = blockIdx.x;
+  if (!kernels::is_trained(rows.loss_weight[t])) return;
+  kernels::SoftmaxState<float> state;
+  float log_prob = 0, entropy = 0;
+  const bool good =
+      predict(logits.row(t), logits.columns, rows, t, state, log_prob, entropy, faults);
+  if (threadIdx.x != 0 || !good) return;
+  if (out.log_prob != nullptr) out.log_prob[t] = log_prob;
+  if (out.entropy != nullptr) out.entropy[t] = entropy;
+}
+
+}  // namespace detail
+
+/// Log-probability of each row's target, and the entropy of each row, in one pass over the logits.
+///
+/// Row t with logits l_t [V]: z = l_t / temperature_t, log p = log-softmax(z), in float whatever T
+/// is. T is float or BFloat16; one read of the logits, nothing else of their size. Masked rows are
+/// not read, their outputs stay. Waits for the result.
+/// Errors: Error that names the first row whose target is outside of [0, V), whose temperature is
+/// not > 0, or whose logits hold NaN or +infinity or nothing but -infinity.
+template <class T>
+void log_prob(const Matrix<const T>& logits, const PolicyRows& rows, const PolicyOutputs& out,
+              RowFaults& faults, cudaStream_t stream = nullptr) {
+  if (logits.rows == 0) return;
+  unsigned long long* const first = faults.begin(stream);
+  launch("log_prob", detail::log_prob_kernel<T>, logits.rows, kRowThreads, stream, logits, rows,
+         out, first);
+  faults.check("gpu::log_prob", stream);
+}
+
+}  // namespace dualagent::gpu

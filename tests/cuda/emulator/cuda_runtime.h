@@ -1,0 +1,176 @@
+#pragma once
+
+#include <math.h>
+#include <ucontext.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+// The part of CUDA's runtime that the library uses, on the CPU; see README.md.
+
+#define __host__
+#define __device__
+#define __global__
+#define __shared__ static  // one block at a time
+#define __launch_bounds__(threads)
+
+enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorInvalidValue };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+using cudaStream_t = void*;
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  dim3(unsigned of_x = 1) : x(of_x) {}
+};
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+};
+
+inline dim3 threadIdx(0), blockIdx(0), blockDim, gridDim;
+
+inline const char* cudaGetErrorString(cudaError_t status) {
+  return status == cudaErrorMemoryAllocation ? "out of memory" : "invalid argument";
+}
+inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaFree(void* memory) { return std::free(memory), cudaSuccess; }
+
+/// Memory of bytes 0xFF: NaN in every floating-point type.
+template <class T>
+cudaError_t cudaMalloc(T** memory, std::size_t bytes) {
+  *memory = bytes >> 40 != 0 ? nullptr : static_cast<T*>(std::malloc(bytes));
+  if (*memory == nullptr) return cudaErrorMemoryAllocation;
+  std::memset(static_cast<void*>(*memory), 0xFF, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                                   cudaStream_t) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+  if (bytes > 0) std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+
+namespace cuda_emulator {
+
+/// Runs the threads of a block one after another, each up to its next barrier.
+class Block {
+ public:
+  static Block*& current() {
+    static Block* block = nullptr;
+    return block;
+  }
+
+  explicit Block(unsigned threads) : threads_(threads) {
+    for (Thread& thread : threads_) thread.stack = std::make_unique<char[]>(kStackBytes);
+  }
+
+  /// Sweeps run forwards and backwards in turn, `first_forwards` the first one.
+  void run(const std::function<void()>& body, bool first_forwards) {
+    body_ = &body;
+    current() = this;
+    for (Thread& thread : threads_) start(thread);
+    for (bool forwards = first_forwards; sweep(forwards); forwards = !forwards) require_one_place();
+    current() = nullptr;
+  }
+
+  /// Back to the sweep, from the barrier that is called at `place`.
+  void wait(const void* place) {
+    threads_[running_].place = place;
+    swapcontext(&threads_[running_].context, &scheduler_);
+  }
+
+ private:
+  static constexpr std::size_t kStackBytes = std::size_t{64} << 10;
+
+  struct Thread {
+    ucontext_t context;
+    std::unique_ptr<char[]> stack;
+    const void* place = nullptr;  // of the barrier that it waits at
+    bool done = false;
+  };
+
+  static void enter() {
+    Block& block = *current();
+    (*block.body_)();
+    block.threads_[block.running_].done = true;
+  }
+
+  void start(Thread& thread) {
+    thread.done = false;
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack.get();
+    thread.context.uc_stack.ss_size = kStackBytes;
+    thread.context.uc_link = &scheduler_;
+    makecontext(&thread.context, &enter, 0);
+  }
+
+  /// True while a thread waits at a barrier.
+  bool sweep(bool forwards) {
+    bool waiting = false;
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+      running_ = forwards ? i : threads_.size() - 1 - i;
+      if (threads_[running_].done) continue;
+      threadIdx.x = static_cast<unsigned>(running_);
+      swapcontext(&scheduler_, &threads_[running_].context);
+      waiting = waiting || !threads_[running_].done;
+    }
+    return waiting;
+  }
+
+  void require_one_place() const {
+    const void* place = nullptr;
+    for (const Thread& thread : threads_) {
+      if (thread.done) continue;
+      if (place != nullptr && thread.place != place) {
+        std::fprintf(stderr, "the threads of a block wait at different barriers\n");
+        std::abort();
+      }
+      place = thread.place;
+    }
+  }
+
+  std::vector<Thread> threads_;
+  ucontext_t scheduler_;
+  const std::function<void()>* body_ = nullptr;
+  std::size_t running_ = 0;
+};
+
+[[gnu::noinline]] inline void barrier() { Block::current()->wait(__builtin_return_address(0)); }
+
+}  // namespace cuda_emulator
+
+[[gnu::always_inline]] inline void __syncthreads() { cuda_emulator::barrier(); }
+
+inline unsigned long long atomicMin(unsigned long long* at, unsigned long long value) {
+  const unsigned long long old = *at;
+  if (value < old) *at = value;
+  return old;
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  if (config->gridDim.x == 0 || config->blockDim.x == 0 || config->blockDim.x > 1024)
+    return cudaErrorInvalidValue;
+  gridDim = config->gridDim;
+  blockDim = config->blockDim;
+  const std::function<void()> body = [&] { kernel(arguments...); };
+  cuda_emulator::Block block(blockDim.x);
+  for (unsigned b = 0; b < gridDim.x; ++b) {
+    blockIdx.x = b;
+    block.run(body, b % 2 == 0);
+  }
+  return cudaSuccess;
+}
