@@ -16,6 +16,7 @@
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/thread_pool.hpp"
+#include "dualagent/core/trim.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/core/version.hpp"
 #include "dualagent/model/backend.hpp"

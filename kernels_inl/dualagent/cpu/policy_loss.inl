@@ -43,7 +43,9 @@ inline T largest(std::size_t n, const T* x) {
   for (Vec& chain : top) chain = kernels::broadcast(-std::numeric_limits<T>::infinity());
   std::size_t i = 0;
   for (; i + kChains * kLanes <= n; i += kChains * kLanes)
+#if !defined(__CUDACC__)  // nvcc does not know it
 #pragma GCC unroll 4
+#endif
     for (std::size_t c = 0; c < kChains; ++c)
       top[c] = kernels::larger(kernels::load<T>(x + i + c * kLanes), top[c]);
   for (; i + kLanes <= n; i += kLanes) top[0] = kernels::larger(kernels::load<T>(x + i), top[0]);

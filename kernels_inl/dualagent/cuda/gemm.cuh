@@ -71,7 +71,7 @@ class Gemm {
   }
 
  private:
-  static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
+  static constexpr std::size_t kWorkspaceBytes = std::size_t{8} << 20;
 
   /// A matrix as cuBLAS sees it.
   struct Stored {

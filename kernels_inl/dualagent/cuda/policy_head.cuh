@@ -75,7 +75,7 @@ struct ScatterRows {
 /// gpu::policy_loss_on_logits. With BFloat16 the products' inputs are BFloat16, the gradient of
 /// the logits among them, and their sums float; log-probability, entropy and loss see float logits.
 /// Masked rows cost nothing; their d_hidden is 0.
-/// Memory beyond the arguments, in bytes: chunk_rows * (4 V + 8 D) + 8 T + 32 MiB, kept between
+/// Memory beyond the arguments, in bytes: chunk_rows * (4 V + 8 D) + 8 T + 8 MiB, kept between
 /// calls.
 /// Determinism: equal inputs give equal bits on one kind of device with one version of cuBLAS.
 /// Example: PolicyHeadLoss<BFloat16> head_loss;  head_loss(head, rows, loss, outputs);

@@ -13,14 +13,15 @@ namespace detail {
 /// What the second pass over a row needs of the first.
 struct RowGradient {
   float inverse_temperature;
-  float log_normalizer;  ///< log p = z - log_normalizer
+  float max;  ///< log p = z - max - log_sum
+  float log_sum;
   float entropy;
   float d_log_prob;  ///< of weight * loss / temperature
   float d_entropy;
   std::size_t target;
 
   __device__ float operator()(std::size_t v, float logit) const {
-    const float log_p = logit * inverse_temperature - log_normalizer;
+    const float log_p = logit * inverse_temperature - max - log_sum;
     return kernels::logit_gradient(kernels::exp_of_negative(log_p), log_p, entropy, v == target,
                                    d_log_prob, d_entropy);
   }
@@ -35,7 +36,8 @@ __device__ bool differentiate_token(const PolicyRows& rows, std::size_t t, const
   const float inverse_temperature = 1.0F / rows.temperature_of(t);
   const float weight = rows.loss_weight[t] * inverse_temperature;
   row = {inverse_temperature,
-         state.max + state.log_sum(),
+         state.max,
+         state.log_sum(),
          entropy,
          weight * gradient.d_log_prob,
          weight * gradient.d_entropy,
