@@ -2,8 +2,8 @@
 
 /// Everything of dualagent that compiles without CUDA and without optional dependencies.
 
-#include "dualagent/collective/bucketed_all_reduce.hpp"
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/collective/gradient_buckets.hpp"
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/threads.hpp"
 #include "dualagent/core/atomic_file.hpp"

@@ -32,6 +32,41 @@ TEST_CASE("sums are added in the order of the ranks", "[collective]") {
   SUCCEED("no rank saw another order");
 }
 
+TEST_CASE("shards of a thread collective are the sum, and are gathered and sent",
+          "[collective][laws]") {
+  for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
+    std::vector<std::string> faults(ranks);
+    run_ranks(ranks, [&](ThreadCollective collective) {
+      faults[collective.rank()] = laws::faults_of_shards(collective);
+    });
+    for (const std::string& fault : faults) CHECK(fault == "");
+  }
+}
+
+TEST_CASE("the ranks' shards follow one another", "[collective]") {
+  CHECK(shard_of(7, 0, 2) == Shard{0, 3});
+  CHECK(shard_of(7, 1, 2) == Shard{3, 7});
+  CHECK(shard_of(2, 0, 3).size() + shard_of(2, 1, 3).size() + shard_of(2, 2, 3).size() == 2);
+}
+
+TEST_CASE("ranks that ask for different operations are refused", "[collective]") {
+  std::vector<std::string> seen(2);
+  run_ranks(2, [&](ThreadCollective collective) {
+    std::vector<float> values(4);
+    try {
+      if (collective.rank() == 0)
+        collective.all_gather(std::span<float>(values));
+      else
+        collective.broadcast(std::span<float>(values), 1);
+    } catch (const Error& error) {
+      seen[collective.rank()] = error.what();
+    }
+  });
+  for (const std::string& error : seen)
+    CHECK_THAT(error, ContainsSubstring("4 elements to all_gather") &&
+                          ContainsSubstring("4 elements to broadcast from rank 1"));
+}
+
 TEST_CASE("a failing rank frees the waiting ones and its error is rethrown", "[collective]") {
   std::vector<std::string> seen(3);  // Catch2 assertions belong to one thread
   const auto body = [&](ThreadCollective collective) {
@@ -55,7 +90,7 @@ TEST_CASE("arrays of different sizes are refused on every rank", "[collective]")
     try {
       collective.all_reduce_sum(std::span<float>(values));
     } catch (const Error& error) {
-      if (std::string(error.what()).find("rank 1 has 11") != std::string::npos) ++refused;
+      if (std::string(error.what()).find("rank 1 brings 11") != std::string::npos) ++refused;
     }
   });
   CHECK(refused == 2);

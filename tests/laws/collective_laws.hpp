@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
@@ -37,6 +38,41 @@ inline std::vector<double> expected_sums(std::size_t ranks) {
     for (int type = 0; type < 2; ++type)
       for (std::size_t i = 0; i < size; ++i) all.push_back(factor * static_cast<double>(i % 7));
   return all;
+}
+
+/// Thirds, so that the order of addition shows in the last bits: element i of rank r.
+inline float third(std::size_t rank, std::size_t i) {
+  return static_cast<float>((rank + 1) * (i % 11 + 1)) / 3.0F;
+}
+
+/// What this rank finds wrong with sharded operations, for sizes around multiples of the ranks;
+/// empty if nothing is. Every rank must call it.
+template <dualagent::ShardingCollective C>
+std::string faults_of_shards(C& collective) {
+  const std::size_t rank = collective.rank(), ranks = collective.size();
+  std::string faults;
+  for (const std::size_t size : {0, 1, 2, 3, 7, 12, 1001}) {
+    std::vector<float> whole(size), sharded(size), sent(size);
+    for (std::size_t i = 0; i < size; ++i) whole[i] = sharded[i] = third(rank, i);
+    const auto place = " of " + std::to_string(size) + " on rank " + std::to_string(rank) + "; ";
+    collective.all_reduce_sum(std::span<float>(whole));
+    collective.reduce_scatter_sum(std::span<float>(sharded));
+    const dualagent::Shard own = dualagent::shard_of(size, rank, ranks);
+    for (std::size_t i = 0; i < size; ++i)
+      if (i < own.begin || i >= own.end)
+        sharded[i] = -1;  // undefined, and not read
+      else if (sharded[i] != whole[i])
+        faults += "reduce_scatter_sum" + place;
+    collective.all_gather(std::span<float>(sharded));
+    if (sharded != whole) faults += "all_gather" + place;
+    for (std::size_t root = 0; root < ranks; ++root) {
+      for (std::size_t i = 0; i < size; ++i) sent[i] = third(rank, i);
+      collective.broadcast(std::span<float>(sent), root);
+      for (std::size_t i = 0; i < size; ++i)
+        if (sent[i] != third(root, i)) faults += "broadcast" + place;
+    }
+  }
+  return faults;
 }
 
 }  // namespace laws

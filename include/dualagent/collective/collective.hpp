@@ -22,6 +22,40 @@ concept Collective = requires(C& collective, const C& constant, std::span<float>
   collective.all_reduce_sum(doubles);
 };
 
+/// A part [begin, end) of a flat array.
+struct Shard {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  constexpr std::size_t size() const { return end - begin; }
+  friend constexpr bool operator==(const Shard&, const Shard&) = default;
+};
+
+/// The part of an array of `elements` that a rank owns: the ranks' parts follow one another and
+/// differ by one element at most. Example: 7 elements, 2 ranks: [0, 3) and [3, 7).
+constexpr Shard shard_of(std::size_t elements, std::size_t rank, std::size_t ranks) {
+  return {elements * rank / ranks, elements * (rank + 1) / ranks};
+}
+
+/// A Collective that also cuts arrays into the ranks' shards (`shard_of`).
+///
+/// Syntactic requirements on a collective c, for spans of float and double:
+/// 1. `c.reduce_scatter_sum(values)` replaces this rank's shard by the sum over ranks; the rest of
+///    the array is then undefined.
+/// 2. `c.all_gather(values)` replaces every rank's shard by that of the rank that owns it.
+/// 3. `c.broadcast(values, root)` replaces the array by that of rank `root`.
+/// Semantic requirement: 1 and then 2 give the bits of `all_reduce_sum`.
+/// tests/laws/collective_laws.hpp checks them.
+template <class C>
+concept ShardingCollective = Collective<C> &&
+    requires(C& collective, std::span<float> floats, std::span<double> doubles) {
+  collective.reduce_scatter_sum(floats);
+  collective.reduce_scatter_sum(doubles);
+  collective.all_gather(floats);
+  collective.all_gather(doubles);
+  collective.broadcast(floats, std::size_t{});
+  collective.broadcast(doubles, std::size_t{});
+};
+
 /// One readable sentence if C is no Collective.
 template <class C>
 consteval bool check_collective() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -7,6 +8,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <typeinfo>
 #include <vector>
@@ -20,7 +22,8 @@ namespace dualagent {
 ///
 /// `ThreadCollective::group(n)` makes one handle per rank; `run_ranks` also starts the threads.
 /// Sums are added in rank order, each element by one rank, straight from the ranks' arrays.
-/// Errors: ranks that bring arrays of different sizes or types all get an Error; `abort` makes
+/// Errors: ranks that ask for different operations or bring arrays of different sizes or types all
+/// get an Error; `abort` makes
 /// every present and later call of the group throw, so that a failed rank never leaves others
 /// waiting. Example: run_ranks(4, [&](ThreadCollective collective) {
 /// train(models[collective.rank()], collective); });
@@ -40,17 +43,45 @@ class ThreadCollective {
 
   template <class T>
   void all_reduce_sum(std::span<T> values) {
-    shared_->ranks[rank_] = {values.data(), values.size(), &typeid(T)};
-    meet();
-    require_equal_arrays();
-    const std::size_t begin = values.size() * rank_ / size();
-    const std::size_t end = values.size() * (rank_ + 1) / size();
-    for (std::size_t i = begin; i < end; ++i) {  // element i of all arrays belongs to this rank
-      T sum = array<T>(0)[i];
-      for (std::size_t rank = 1; rank < size(); ++rank) sum += array<T>(rank)[i];
-      for (std::size_t rank = 0; rank < size(); ++rank) array<T>(rank)[i] = sum;
-    }
-    meet();
+    together("all_reduce_sum", 0, values, [&] {
+      const Shard own = shard_of(values.size(), rank_, size());
+      for (std::size_t i = own.begin; i < own.end; ++i) {
+        const T sum = sum_at<T>(i);
+        for (std::size_t rank = 0; rank < size(); ++rank) array<T>(rank)[i] = sum;
+      }
+    });
+  }
+
+  template <class T>
+  void reduce_scatter_sum(std::span<T> values) {
+    together("reduce_scatter_sum", 0, values, [&] {
+      const Shard own = shard_of(values.size(), rank_, size());
+      for (std::size_t i = own.begin; i < own.end; ++i) values[i] = sum_at<T>(i);
+    });
+  }
+
+  template <class T>
+  void all_gather(std::span<T> values) {
+    together("all_gather", 0, values, [&] {
+      for (std::size_t rank = 0; rank < size(); ++rank) {
+        const Shard shard = shard_of(values.size(), rank, size());
+        if (rank != rank_)
+          std::copy(array<T>(rank) + shard.begin, array<T>(rank) + shard.end,
+                    values.begin() + static_cast<std::ptrdiff_t>(shard.begin));
+      }
+    });
+  }
+
+  /// Errors: also if `root` is no rank.
+  template <class T>
+  void broadcast(std::span<T> values, std::size_t root) {
+    if (root >= size())
+      throw Error(
+          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
+          "ThreadCollective::broadcast");
+    together("broadcast", root, values, [&] {
+      if (rank_ != root) std::copy_n(array<T>(root), values.size(), values.begin());
+    });
   }
 
   /// Lets all waiting and later calls of the group throw.
@@ -63,9 +94,16 @@ class ThreadCollective {
 
  private:
   struct Array {
+    std::string_view operation;  // that the rank asks for
+    std::size_t root = 0;
     void* data = nullptr;
     std::size_t size = 0;
     const std::type_info* type = nullptr;
+
+    std::string text() const {
+      const std::string from = operation == "broadcast" ? " from rank " + std::to_string(root) : "";
+      return std::to_string(size) + " elements to " + std::string(operation) + from;
+    }
   };
   struct Shared {
     explicit Shared(std::size_t count) : ranks(count) {}
@@ -85,6 +123,27 @@ class ThreadCollective {
     return static_cast<T*>(shared_->ranks[rank].data);
   }
 
+  /// Shows this rank's array to the others, then runs `work` while all hold still.
+  template <class T, class Work>
+  void together(std::string_view operation, std::size_t root, std::span<T> values, Work&& work) {
+    shared_->ranks[rank_] = {operation, root, values.data(), values.size(), &typeid(T)};
+    meet();
+    const std::string fault = disagreement();
+    if (fault.empty()) work();
+    meet();
+    if (!fault.empty())
+      throw Error("ranks do not agree: " + fault, "ThreadCollective",
+                  "All ranks must call the same operations in the same order");
+  }
+
+  /// In rank order.
+  template <class T>
+  T sum_at(std::size_t i) const {
+    T sum = array<T>(0)[i];
+    for (std::size_t rank = 1; rank < size(); ++rank) sum += array<T>(rank)[i];
+    return sum;
+  }
+
   void meet() {
     std::unique_lock lock(shared_->mutex);
     const std::size_t round = shared_->round;
@@ -99,22 +158,24 @@ class ThreadCollective {
       throw Error("the collective was aborted", shared_->failure, "See that rank's own error");
   }
 
-  void require_equal_arrays() {
+  /// What the ranks do not agree in; empty if they do.
+  std::string disagreement() const {
     const Array& first = shared_->ranks[0];
     for (std::size_t rank = 1; rank < size(); ++rank) {
       const Array& other = shared_->ranks[rank];
-      if (other.size == first.size && *other.type == *first.type) continue;
-      throw Error("ranks bring different arrays to a sum: rank 0 has " +
-                      std::to_string(first.size) + " elements, rank " + std::to_string(rank) +
-                      " has " + std::to_string(other.size),
-                  "ThreadCollective", "All ranks must call the same operations in the same order");
+      if (other.operation == first.operation && other.root == first.root &&
+          other.size == first.size && *other.type == *first.type)
+        continue;
+      return "rank 0 brings " + first.text() + ", rank " + std::to_string(rank) + " brings " +
+             other.text();
     }
+    return {};
   }
 
   std::shared_ptr<Shared> shared_;
   std::size_t rank_;
 };
-static_assert(Collective<ThreadCollective>);
+static_assert(ShardingCollective<ThreadCollective>);
 
 /// Runs `body(collective)` once per rank, each on a thread of its own, and waits for all.
 ///

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "dualagent/collective/bucketed_all_reduce.hpp"
+#include "dualagent/collective/gradient_buckets.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
