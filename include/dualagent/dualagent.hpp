@@ -4,7 +4,10 @@
 
 #include "dualagent/collective/collective.hpp"
 #include "dualagent/collective/gradient_buckets.hpp"
+#include "dualagent/collective/launch_environment.hpp"
 #include "dualagent/collective/local.hpp"
+#include "dualagent/collective/rendezvous.hpp"
+#include "dualagent/collective/tcp_rendezvous.hpp"
 #include "dualagent/collective/threads.hpp"
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
