@@ -15,5 +15,11 @@ flags=(-std=c++20 --expt-relaxed-constexpr -I include -I kernels_inl -I tests -O
 "$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/support/main.cpp -lcublasLt \
   -o build/cuda/tests
 build/cuda/tests
+if echo '#include <nccl.h>' | "$nvcc" -x cu -E - >/dev/null 2>&1; then
+  "$nvcc" "${flags[@]}" tests/cuda/nccl_test.cu tests/support/main.cpp -lnccl -o build/cuda/nccl_tests
+  build/cuda/nccl_tests
+else
+  echo "NCCL tests: nccl.h is not installed"
+fi
 "$nvcc" "${flags[@]}" examples/own_objective/cuda.cu -o build/cuda/own_objective
 build/cuda/own_objective

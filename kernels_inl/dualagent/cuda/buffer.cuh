@@ -11,6 +11,20 @@
 
 namespace dualagent::gpu {
 
+/// Numbers on the device in somebody's memory.
+template <class T>
+class DeviceSpan {
+ public:
+  DeviceSpan(T* data, std::size_t size) : data_(data), size_(size) {}
+  T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  DeviceSpan subspan(std::size_t begin, std::size_t count) const { return {data_ + begin, count}; }
+
+ private:
+  T* data_;
+  std::size_t size_;
+};
+
 /// Memory of the device for `size()` numbers; the only owner of device memory in the library.
 ///
 /// Grows and never shrinks, so that a buffer that is kept between steps allocates once. Movable,
@@ -34,6 +48,7 @@ class Buffer {
   T* data() { return data_; }
   const T* data() const { return data_; }
   std::size_t size() const { return size_; }
+  DeviceSpan<T> span() { return {data_, size_}; }
 
   /// The contents are undefined afterwards.
   void resize(std::size_t size) {

@@ -22,9 +22,15 @@
 #define __shared__ static  // one block at a time
 #define __launch_bounds__(threads)
 
-enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorInvalidValue };
+enum cudaError_t {
+  cudaSuccess,
+  cudaErrorMemoryAllocation,
+  cudaErrorInvalidValue,
+  cudaErrorNotReady
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-using cudaStream_t = void*;
+using cudaStream_t = void*;  // work is done when it is given
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -43,6 +49,13 @@ inline const char* cudaGetErrorString(cudaError_t status) {
 }
 inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* made, unsigned) {
+  return *made = new char, cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  return delete static_cast<char*>(stream), cudaSuccess;
+}
 inline cudaError_t cudaFree(void* memory) { return std::free(memory), cudaSuccess; }
 
 /// Memory of bytes 0xFF: NaN in every floating-point type.
@@ -75,6 +88,10 @@ using cudaEvent_t = cudaEventOf*;
 inline cudaError_t cudaEventCreate(cudaEvent_t* made) {
   return *made = new cudaEventOf, cudaSuccess;
 }
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* made, unsigned) {
+  return cudaEventCreate(made);
+}
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
 inline cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
   return event->at = std::chrono::steady_clock::now(), cudaSuccess;
