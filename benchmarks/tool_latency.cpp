@@ -64,37 +64,51 @@ double throughput(const Call& call, int calls) {
   return 1000.0 * (calls / 2 * 2) / milliseconds_since(start);
 }
 
+/// Prints a line, with the rate over `base` where there is one; returns the rate.
 template <class Call>
-double report(const char* name, const Call& call, int calls, double base) {
+double report(const std::string& name, const Call& call, int calls, double bare, double sandboxed) {
   const double latency = median_latency(call, calls, std::chrono::milliseconds(100));
   const double rate = throughput(call, calls);
-  std::printf("%-24s %10.2f ms %10.1f calls/s %8.2fx\n", name, latency, rate,
-              base > 0 ? rate / base : 1.0);
+  const auto ratio = [&](double base) {
+    return base > 0 ? std::to_string(rate / base).substr(0, 4) + "x" : std::string("-");
+  };
+  std::printf("%-24s %10.2f ms %10.1f calls/s %12s %16s\n", name.c_str(), latency, rate,
+              ratio(bare).c_str(), ratio(sandboxed).c_str());
+  std::fflush(stdout);
   return rate;
 }
 
-int measure(int calls) {
-  const std::string code = "print(1 + 1)";
-  std::printf("%-24s %13s %18s %9s\n", "", "median warm", "two threads", "rate");
-  const SandboxedCommand<Bare> bare;
-  const auto start_each = [&] { return bare({"/usr/bin/python3", "-c", code}).output; };
-  const double base = report("python3 -c, no sandbox", start_each, calls, 0);
-  const SandboxedCommand<Bubblewrap> sandboxed;
-  const auto start_sandboxed = [&] { return sandboxed({"/usr/bin/python3", "-c", code}).output; };
-  std::string why;
-  if (bubblewrap_works(&why)) report("python3 -c, Bubblewrap", start_sandboxed, calls, base);
-  {
-    const PythonInterpreter<Rlimits> python;
-    report(
-        "python tool, Rlimits", [&] { return python.run(code); }, calls, base);
-  }
-  if (!bubblewrap_works(&why)) {
-    std::printf("python tool, Bubblewrap: not measured: %s\n", why.c_str());
-    return 0;
-  }
-  const PythonInterpreter<Bubblewrap> python;
+const std::string kCode = "print(1 + 1)";
+
+template <class Sandbox>
+double report_start(const std::string& name, int calls, double bare) {
+  const SandboxedCommand<Sandbox> command;
+  return report(
+      "python3 -c, " + name,
+      [&] {
+        return command({"/usr/bin/python3", "-c", kCode}).output;
+      },
+      calls, bare, 0);
+}
+
+template <class Sandbox>
+void report_both(const std::string& name, int calls, double bare) {
+  const double sandboxed = report_start<Sandbox>(name, calls, bare);
+  const PythonInterpreter<Sandbox> python;
   report(
-      "python tool, Bubblewrap", [&] { return python.run(code); }, calls, base);
+      "python tool, " + name, [&] { return python.run(kCode); }, calls, bare, sandboxed);
+}
+
+int measure(int calls) {
+  std::printf("%-24s %13s %18s %12s %16s\n", "", "median warm", "two threads", "of no sandbox",
+              "of same sandbox");
+  const double bare = report_start<Bare>("no sandbox", calls, 0);
+  report_both<Rlimits>("Rlimits", calls, bare);
+  std::string why;
+  if (bubblewrap_works(&why))
+    report_both<Bubblewrap>("Bubblewrap", calls, bare);
+  else
+    std::printf("Bubblewrap: not measured: %s\n", why.c_str());
   return 0;
 }
 

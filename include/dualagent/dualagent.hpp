@@ -9,6 +9,7 @@
 #include "dualagent/collective/rendezvous.hpp"
 #include "dualagent/collective/tcp_rendezvous.hpp"
 #include "dualagent/collective/threads.hpp"
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/mask.inl"
@@ -104,7 +105,7 @@ class HeadChunk {
 
   static std::size_t tiles(std::size_t vocab) { return (vocab + kTile - 1) / kTile; }
 
-  static void grow(std::vector<T>& buffer, std::size_t size) {
+  static void grow(AlignedVector<T>& buffer, std::size_t size) {
     if (buffer.size() < size) buffer.resize(size);
   }
 
@@ -162,9 +163,9 @@ class HeadChunk {
   }
 
   Logits<T> view_;
-  std::vector<T> logits_;   // [rows, stride]
-  std::vector<T> hidden_;   // [rows, width] in panels
-  std::vector<T> scratch_;  // [team, tile of the vocabulary, width] in panels
+  AlignedVector<T> logits_;   // [rows, stride]
+  AlignedVector<T> hidden_;   // [rows, width] in panels
+  AlignedVector<T> scratch_;  // [team, tile of the vocabulary, width] in panels
   std::size_t scratch_size_ = 0;
 };
 
@@ -174,7 +175,7 @@ struct GatheredRows {
   std::vector<std::size_t> index;  // [R] of the row among all
   std::vector<Token> target;
   std::vector<float> loss_weight, temperature;
-  std::vector<T> hidden, d_hidden;  // [R, width]
+  AlignedVector<T> hidden, d_hidden;  // [R, width]
 
   PolicyRows rows() const { return {target, loss_weight, temperature}; }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/model/backend.hpp"
@@ -283,7 +284,7 @@ class Transformer {
     }
 
     detail::Chunk<Scalar> chunk;
-    std::vector<Scalar> gradients;  // [parameters]
+    AlignedVector<Scalar> gradients;  // [parameters]
     std::size_t first_row = 0, end_row = 0;
     std::size_t first_token = 0;       // of the chunk, in the batch
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
@@ -291,7 +292,7 @@ class Transformer {
     std::vector<float> loss_weight, temperature;
     detail::Alone alone;
     detail::HeadChunk<Scalar> head;
-    std::vector<Scalar> normed, inverse, d_normed, d_value, dx;
+    AlignedVector<Scalar> normed, inverse, d_normed, d_value, dx;
   };
 
   /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for
@@ -344,7 +345,7 @@ class Transformer {
 
   std::unique_ptr<Core> core_;
   std::shared_ptr<ThreadPool> pool_;
-  std::vector<Scalar> gradients_;
+  AlignedVector<Scalar> gradients_;
   std::vector<Shard> shards_;
   WeightVersion version_ = 0;
 };

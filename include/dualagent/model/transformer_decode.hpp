@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -61,7 +62,7 @@ class KeyValueCache {
 
  private:
   std::size_t dim_, row_, capacity_;  // row_: kv heads * head_dim
-  std::vector<T> keys_, values_;
+  AlignedVector<T> keys_, values_;
   std::vector<Token> tokens_;  // whose keys and values are valid
 };
 
@@ -178,13 +179,13 @@ class Decoder {
     std::size_t begin = 0, end = 0;      // the part of it at work
     std::vector<std::size_t> counts;     // [requests] rows of each
     std::vector<std::size_t> positions;  // [rows]
-    std::vector<T> x;                    // [rows, hidden]
+    AlignedVector<T> x;                  // [rows, hidden]
     LayerActivations<T> activations;     // of the layer at work
-    std::vector<T> scores;
+    AlignedVector<T> scores;
     std::vector<std::size_t> sampling;  // [S] requests that sample in this step
-    std::vector<T> normed;              // [S, hidden]
-    std::vector<T> logits;              // [S, vocab_padded]
-    std::vector<T> exps;                // [vocab_padded]
+    AlignedVector<T> normed;            // [S, hidden]
+    AlignedVector<T> logits;            // [S, vocab_padded]
+    AlignedVector<T> exps;              // [vocab_padded]
   };
 
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step

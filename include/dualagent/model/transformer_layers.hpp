@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/transformer_ops.hpp"
 #include "dualagent/model/transformer_weights.hpp"
@@ -26,22 +27,22 @@ struct RotaryTable {
       }
   }
   std::size_t half;
-  std::vector<T> cosine, sine;
+  AlignedVector<T> cosine, sine;
 };
 
 /// What one layer computes for M rows and what its backward pass needs again.
 template <class T>
 struct LayerActivations {
-  std::vector<T> x_in;                     // [M, hidden] residual stream before the layer
-  std::vector<T> normed_in;                // [M, hidden]
-  std::vector<T> qkv;                      // [M, q + k + v], rotated
-  std::vector<T> mixed;                    // [M, heads * head_dim] attention output
-  std::vector<T> x_mid;                    // [M, hidden] residual stream after attention
-  std::vector<T> normed_mid;               // [M, hidden]
-  std::vector<T> gate_up;                  // [M, 2 * intermediate]
-  std::vector<T> act;                      // [M, intermediate]
-  std::vector<T> inverse_in, inverse_mid;  // [M] 1 / rms
-  std::vector<T> attention;                // probabilities; training only, see ChunkAttention
+  AlignedVector<T> x_in;                     // [M, hidden] residual stream before the layer
+  AlignedVector<T> normed_in;                // [M, hidden]
+  AlignedVector<T> qkv;                      // [M, q + k + v], rotated
+  AlignedVector<T> mixed;                    // [M, heads * head_dim] attention output
+  AlignedVector<T> x_mid;                    // [M, hidden] residual stream after attention
+  AlignedVector<T> normed_mid;               // [M, hidden]
+  AlignedVector<T> gate_up;                  // [M, 2 * intermediate]
+  AlignedVector<T> act;                      // [M, intermediate]
+  AlignedVector<T> inverse_in, inverse_mid;  // [M] 1 / rms
+  AlignedVector<T> attention;                // probabilities; training only, see ChunkAttention
 
   void resize(const TransformerWeights<T>& weights, std::size_t rows) {
     const std::size_t d = weights.config().hidden_size;
@@ -58,7 +59,7 @@ struct LayerActivations {
     grow(inverse_mid, rows);
   }
 
-  static void grow(std::vector<T>& buffer, std::size_t size) {
+  static void grow(AlignedVector<T>& buffer, std::size_t size) {
     if (buffer.size() < size) buffer.resize(size);
   }
 };
@@ -211,7 +212,7 @@ class Chunk {
 
   /// Panels of the transpose [columns, rows], zero padded, of [rows, columns] with leading `ld`.
   static Panels<T> transpose(std::size_t rows, std::size_t columns, const T* from, std::size_t ld,
-                             std::vector<T>& to) {
+                             AlignedVector<T>& to) {
     constexpr std::size_t kLanes = kernels::kLanes<T>;
     LayerActivations<T>::grow(to, columns * padded(rows));
     for (std::size_t first = 0; first < rows; first += kLanes) {
@@ -361,10 +362,10 @@ class Chunk {
   std::vector<std::size_t> lengths_;
   std::vector<std::size_t> positions_;  // [rows]
   std::vector<Token> tokens_;           // [rows]
-  std::vector<T> x_;
+  AlignedVector<T> x_;
   std::vector<LayerActivations<T>> layers_;
-  std::vector<T> keys_;                                    // scratch [head_dim, length] in panels
-  std::vector<T> d_wide_, d_inner_, d_normed_, d_scores_;  // scratch
+  AlignedVector<T> keys_;                                    // scratch [head_dim, length] in panels
+  AlignedVector<T> d_wide_, d_inner_, d_normed_, d_scores_;  // scratch
 };
 
 }  // namespace dualagent::detail

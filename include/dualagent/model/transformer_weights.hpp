@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/kernels/simd.inl"
 #include "dualagent/model/backend.hpp"
@@ -57,7 +58,7 @@ class TransformerWeights {
 
   /// W^T in panels, for the forward products x W^T; valid after `refresh`.
   struct Transposed {
-    std::vector<T> data;
+    AlignedVector<T> data;
     std::size_t panel = 0;
     operator Panels<T>() const { return {data.data(), panel}; }
   };
@@ -161,7 +162,7 @@ class TransformerWeights {
   }
 
   TransformerConfig config_;
-  std::vector<T> parameters_;
+  AlignedVector<T> parameters_;
   std::vector<TensorInfo> tensors_;
   std::size_t total_ = 0;
   std::size_t embedding_ = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/adamw.inl"
 
@@ -16,8 +17,8 @@ namespace dualagent {
 template <class Scalar>
 struct AdamWState {
   explicit AdamWState(std::size_t parameters) : first(parameters), second(parameters) {}
-  std::vector<Scalar> first;   // [parameters] mean of gradients
-  std::vector<Scalar> second;  // [parameters] mean of squared gradients
+  AlignedVector<Scalar> first;   // [parameters] mean of gradients
+  AlignedVector<Scalar> second;  // [parameters] mean of squared gradients
   std::uint64_t steps = 0;
 };
 

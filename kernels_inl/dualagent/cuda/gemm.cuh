@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -34,15 +35,10 @@ enum class Store : std::uint8_t { replace, accumulate };
 /// Movable, not copyable; for one stream at a time.
 class Gemm {
  public:
-  Gemm() { check(cublasLtCreate(&handle_), "cublasLtCreate"); }
-  Gemm(Gemm&& other) noexcept
-      : handle_(std::exchange(other.handle_, nullptr)),
-        workspace_(std::move(other.workspace_)),
-        plans_(std::move(other.plans_)) {}
-  Gemm& operator=(Gemm&&) = delete;
-  ~Gemm() {
-    for (const Plan& plan : plans_) plan.destroy();
-    if (handle_ != nullptr) cublasLtDestroy(handle_);
+  Gemm() {
+    cublasLtHandle_t made{};
+    check(cublasLtCreate(&made), "cublasLtCreate");
+    handle_.reset(made);
   }
 
   /// c [m, n] = a b, or c += a b, with a [m, k] and b [k, n] after their layouts. Row-major;
@@ -58,15 +54,16 @@ class Gemm {
       throw Error("the shapes of a product do not fit together", "gpu::Gemm");
     if (c.rows == 0 || c.columns == 0) return;
     // cuBLAS is column-major: what is stored row-major is the transpose, and c^T = b^T a^T.
-    const Stored left{b.columns, b.rows, b.stride, b_layout};
-    const Stored right{a.columns, a.rows, a.stride, a_layout};
-    const Stored result{c.columns, c.rows, c.stride, Layout::plain};
+    const Stored left{b.columns, b.rows, b.stride, b_layout, alignment(b.data)};
+    const Stored right{a.columns, a.rows, a.stride, a_layout, alignment(a.data)};
+    const Stored result{c.columns, c.rows, c.stride, Layout::plain, alignment(c.data)};
     const Shape shape{left, right, result, std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF};
     const Plan& plan = plan_of(shape);
     const float one = 1.0F, beta = store == Store::accumulate ? 1.0F : 0.0F;
-    check(cublasLtMatmul(handle_, plan.product, &one, b.data, plan.left, a.data, plan.right, &beta,
-                         c.data, plan.result, c.data, plan.result, &plan.algorithm,
-                         workspace_.data(), workspace_.size(), stream),
+    check(cublasLtMatmul(handle_.get(), plan.product.get(), &one, b.data, plan.left.get(), a.data,
+                         plan.right.get(), &beta, c.data, plan.result.get(), c.data,
+                         plan.result.get(), &plan.algorithm, workspace_.data(), workspace_.size(),
+                         stream),
           "cublasLtMatmul");
   }
 
@@ -77,6 +74,7 @@ class Gemm {
   struct Stored {
     std::size_t rows, columns, stride;
     Layout layout;
+    std::uint32_t alignment;  ///< of the first element, bytes
     friend bool operator==(const Stored&, const Stored&) = default;
   };
   struct Shape {
@@ -85,51 +83,71 @@ class Gemm {
     friend bool operator==(const Shape&, const Shape&) = default;
   };
 
-  struct Plan {
-    Shape shape;
-    cublasLtMatmulDesc_t product;
-    cublasLtMatrixLayout_t left, right, result;
-    cublasLtMatmulAlgo_t algorithm;
-
-    void destroy() const {
-      cublasLtMatrixLayoutDestroy(left);
-      cublasLtMatrixLayoutDestroy(right);
-      cublasLtMatrixLayoutDestroy(result);
-      cublasLtMatmulDescDestroy(product);
+  template <auto destroy>
+  struct Destroy {
+    template <class Handle>
+    void operator()(Handle* handle) const {
+      destroy(handle);
     }
   };
+  template <class Handle, auto destroy>
+  using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<destroy>>;
+  using Product = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+  using MatrixLayout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+  using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+
+  struct Plan {
+    Shape shape;
+    Product product;
+    MatrixLayout left, right, result;
+    cublasLtMatmulAlgo_t algorithm;
+  };
+
+  /// The largest power of two, up to the 256 that cuBLAS asks for, that divides an address.
+  static std::uint32_t alignment(const void* data) {
+    std::uint32_t bytes = 256;
+    while (reinterpret_cast<std::uintptr_t>(data) % bytes != 0) bytes /= 2;
+    return bytes;
+  }
 
   const Plan& plan_of(const Shape& shape) {
     for (const Plan& plan : plans_)
       if (plan.shape == shape) return plan;
-    plans_.reserve(plans_.size() + 1);
     plans_.push_back(make_plan(shape));
     return plans_.back();
   }
 
-  static cublasLtMatrixLayout_t layout(cudaDataType_t type, const Stored& matrix) {
+  static MatrixLayout layout(cudaDataType_t type, const Stored& matrix) {
     cublasLtMatrixLayout_t made{};
     check(cublasLtMatrixLayoutCreate(&made, type, matrix.rows, matrix.columns,
                                      static_cast<std::int64_t>(matrix.stride)),
           "cublasLtMatrixLayoutCreate");
-    return made;
+    return MatrixLayout(made);
   }
 
-  Plan make_plan(const Shape& shape) {
-    Plan plan{.shape = shape};
-    check(cublasLtMatmulDescCreate(&plan.product, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+  static Product product(const Shape& shape) {
+    cublasLtMatmulDesc_t made{};
+    check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
           "cublasLtMatmulDescCreate");
+    Product product(made);
     const auto transpose = [&](cublasLtMatmulDescAttributes_t which, const Stored& matrix) {
       const cublasOperation_t operation =
           matrix.layout == Layout::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-      check(cublasLtMatmulDescSetAttribute(plan.product, which, &operation, sizeof operation),
+      check(cublasLtMatmulDescSetAttribute(made, which, &operation, sizeof operation),
             "cublasLtMatmulDescSetAttribute");
     };
     transpose(CUBLASLT_MATMUL_DESC_TRANSA, shape.left);
     transpose(CUBLASLT_MATMUL_DESC_TRANSB, shape.right);
-    plan.left = layout(shape.type, shape.left);
-    plan.right = layout(shape.type, shape.right);
-    plan.result = layout(CUDA_R_32F, shape.result);
+    return product;
+  }
+
+  Plan make_plan(const Shape& shape) {
+    Plan plan{shape,
+              product(shape),
+              layout(shape.type, shape.left),
+              layout(shape.type, shape.right),
+              layout(CUDA_R_32F, shape.result),
+              {}};
     plan.algorithm = best_algorithm(plan);
     return plan;
   }
@@ -138,24 +156,30 @@ class Gemm {
     workspace_.resize(kWorkspaceBytes);
     cublasLtMatmulPreference_t preference{};
     check(cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
-    const std::size_t bytes = kWorkspaceBytes;
+    const Preference owner(preference);
+    const auto set = [&](cublasLtMatmulPreferenceAttributes_t which, const auto& value) {
+      check(cublasLtMatmulPreferenceSetAttribute(preference, which, &value, sizeof value),
+            "cublasLtMatmulPreferenceSetAttribute");
+    };
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, plan.shape.left.alignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, plan.shape.right.alignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, plan.shape.result.alignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, plan.shape.result.alignment);
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
-    cublasStatus_t status = cublasLtMatmulPreferenceSetAttribute(
-        preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes);
-    if (status == CUBLAS_STATUS_SUCCESS)
-      status =
-          cublasLtMatmulAlgoGetHeuristic(handle_, plan.product, plan.left, plan.right, plan.result,
-                                         plan.result, preference, 1, &best, &found);
-    cublasLtMatmulPreferenceDestroy(preference);
-    check(status, "cublasLtMatmulAlgoGetHeuristic");
+    check(cublasLtMatmulAlgoGetHeuristic(handle_.get(), plan.product.get(), plan.left.get(),
+                                         plan.right.get(), plan.result.get(), plan.result.get(),
+                                         preference, 1, &best, &found),
+          "cublasLtMatmulAlgoGetHeuristic");
     if (found == 0)
       throw Error("cuBLAS has no algorithm for a product of this shape",
-                  "cublasLtMatmulAlgoGetHeuristic", "Make rows of matrices multiples of 16 bytes");
+                  "cublasLtMatmulAlgoGetHeuristic",
+                  "Let matrices begin, and their rows lie, multiples of 16 bytes apart");
     return best.algo;
   }
 
-  cublasLtHandle_t handle_ = nullptr;
+  Owned<cublasLtHandle_t, cublasLtDestroy> handle_;
   Buffer<unsigned char> workspace_;
   std::vector<Plan> plans_;
 };

@@ -93,14 +93,19 @@ class PolicyHeadLoss {
   template <class Loss>
   void operator()(const PolicyHead<T>& head, const PolicyRows& rows, const Loss& loss,
                   const PolicyOutputs& out) {
+    if (head.rows == 0) return;
     const cudaStream_t stream = loops_.stream();
     check(cudaMemsetAsync(head.d_hidden, 0, head.rows * head.width * sizeof(float), stream),
           "cudaMemsetAsync");
     const std::size_t trained = select_trained(head.rows, rows.loss_weight);
+    const std::size_t chunk = std::min(options_.chunk_rows, head.rows);
+    hidden_.resize(chunk * head.width);
+    d_hidden_.resize(chunk * head.width);
+    logits_.resize(chunk * stride_of(head));
     unsigned long long* const faults = faults_.begin(stream);
-    for (std::size_t begin = 0; begin < trained; begin += options_.chunk_rows) {
+    for (std::size_t begin = 0; begin < trained; begin += chunk) {
       const std::size_t* const index = index_.data() + begin;
-      const std::size_t count = std::min(options_.chunk_rows, trained - begin);
+      const std::size_t count = std::min(chunk, trained - begin);
       gather(head, index, count);
       const Matrix<float> logits = forward(head, count);
       launch("policy_loss", detail::policy_loss_kernel<T, float, Loss>, count, kRowThreads, stream,
@@ -113,7 +118,6 @@ class PolicyHeadLoss {
  private:
   /// Indices of the trained rows to index_, in their order; returns their number.
   std::size_t select_trained(std::size_t rows, const float* loss_weight) {
-    if (rows == 0) return 0;
     index_.resize(rows);
     selected_.resize(1);
     const cudaStream_t stream = loops_.stream();
@@ -127,16 +131,16 @@ class PolicyHeadLoss {
   }
 
   void gather(const PolicyHead<T>& head, const std::size_t* index, std::size_t count) {
-    hidden_.resize(options_.chunk_rows * head.width);
     loops_.for_each(count * head.width,
                     detail::GatherRows<T>{head.hidden, index, head.width, hidden_.data()});
   }
 
-  /// Logits of the gathered rows; they lie multiples of 16 bytes apart, as cuBLAS likes it.
+  /// Floats from row to row of the logits: a multiple of 32 bytes, as cuBLAS likes it.
+  static std::size_t stride_of(const PolicyHead<T>& head) { return (head.vocab + 7) / 8 * 8; }
+
+  /// Logits of the gathered rows.
   Matrix<float> forward(const PolicyHead<T>& head, std::size_t count) {
-    const std::size_t stride = (head.vocab + 7) / 8 * 8;
-    logits_.resize(options_.chunk_rows * stride);
-    const Matrix<float> logits{logits_.data(), count, head.vocab, stride};
+    const Matrix<float> logits{logits_.data(), count, head.vocab, stride_of(head)};
     gemm_(dense(static_cast<const T*>(hidden_.data()), count, head.width), Layout::plain,
           dense(head.weights, head.vocab, head.width), Layout::transposed, logits, Store::replace,
           loops_.stream());
@@ -145,7 +149,6 @@ class PolicyHeadLoss {
 
   /// From gradients over the logits (as T): d_weights += G^T H, d_hidden = G W.
   void backward(const PolicyHead<T>& head, const Matrix<float>& logits, const std::size_t* index) {
-    d_hidden_.resize(options_.chunk_rows * head.width);
     const Matrix<const T> gradient{reinterpret_cast<const T*>(logits.data), logits.rows,
                                    logits.columns, logits.stride * sizeof(float) / sizeof(T)};
     gemm_(gradient, Layout::transposed,
