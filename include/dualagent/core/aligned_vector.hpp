@@ -6,8 +6,8 @@
 
 namespace dualagent {
 
-/// Allocates at multiples of 64 bytes: a cache line, and the widest vector register, so that no load
-/// of a whole vector touches two lines.
+/// Allocates at multiples of 64 bytes: a cache line, and the widest vector register, so that no
+/// load of a whole vector touches two lines.
 template <class T>
 struct AlignedAllocator {
   using value_type = T;
@@ -19,10 +19,10 @@ struct AlignedAllocator {
 
   T* allocate(std::size_t count) {
     if (count > static_cast<std::size_t>(-1) / sizeof(T)) throw std::bad_array_new_length();
-    return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{alignment}));
+    return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{alignment}));
   }
   void deallocate(T* memory, std::size_t) noexcept {
-    ::operator delete(memory, std::align_val_t{alignment});
+    ::operator delete (memory, std::align_val_t{alignment});
   }
   friend constexpr bool operator==(const AlignedAllocator&, const AlignedAllocator&) = default;
 };
