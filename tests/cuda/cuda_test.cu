@@ -5,6 +5,7 @@
 #include <memory>
 #include <tuple>
 
+#include "cuda/cpu_head.hpp"
 #include "cuda/loop_cases.hpp"
 #include "dualagent/cpu/sampling.inl"
 #include "dualagent/cuda/loops.cuh"
@@ -312,6 +313,30 @@ TEST_CASE("the fused head on a device is the unfused formula", "[cuda]") {
       check_head(Head<float>(rows, vocab, width, rows), chunk_rows, 1e-5);
       check_head(Head<gpu::BFloat16>(rows, vocab, width, rows), chunk_rows, 8e-3);
     }
+}
+
+TEST_CASE("the fused head on a device is that of the CPU", "[cuda]") {
+  const Head<float> head(40, 300, 24, 7);
+  const std::vector<float> hidden(head.hidden.begin(), head.hidden.end());
+  const std::vector<float> weights(head.weights.begin(), head.weights.end());
+  const CpuHead expected = cpu_head(head.problem, 24, hidden, weights);
+
+  Device device;
+  const auto on_device = [&](std::size_t size) { return device.view(std::vector<float>(size)); };
+  float* const device_d_hidden = on_device(hidden.size());
+  float* const device_d_weights = on_device(weights.size());
+  const Outputs device_outputs(device, 40);
+  gpu::PolicyHeadLoss<float>()(
+      {40, 300, 24, device.view(hidden), device.view(weights), device_d_hidden, device_d_weights},
+      rows_on(device, head.problem), clipped_loss(device, head.problem), device_outputs.columns());
+  CHECK(error_of_gradient(back(device.fetch(device_d_hidden, hidden.size())),
+                          back(expected.d_hidden)) <= 1e-5);
+  CHECK(error_of_gradient(back(device.fetch(device_d_weights, weights.size())),
+                          back(expected.d_weights)) <= 1e-5);
+  const std::vector<float> log_prob = device.fetch(device_outputs.log_prob, 40);
+  for (std::size_t t = 0; t < 40; ++t)
+    if (head.problem.loss_weight[t] != 0.0F)
+      CHECK(static_cast<double>(log_prob[t]) == Approx(expected.log_prob[t]).epsilon(1e-5));
 }
 
 TEST_CASE("a head without trained rows changes nothing but d_hidden", "[cuda]") {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds and runs the CUDA tests and examples; says what is missing if it cannot.
+#   bash tests/cuda/run.sh [sanitize]     sanitize: also under compute-sanitizer's three tools
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! nvidia-smi -L >/dev/null 2>&1; then
@@ -12,9 +13,15 @@ nvcc=$(command -v nvcc || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc") |
 }
 mkdir -p build/cuda
 flags=(-std=c++20 --expt-relaxed-constexpr -I include -I kernels_inl -I tests -O3 -arch=native)
-"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/support/main.cpp -lcublasLt \
+"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/cuda/cpu_head.cpp tests/support/main.cpp -lcublasLt \
   -o build/cuda/tests
 build/cuda/tests
+if [ "${1:-}" = sanitize ]; then
+  for tool in memcheck racecheck initcheck; do
+    compute-sanitizer --tool "$tool" --error-exitcode 1 build/cuda/tests \
+      '~a failed CUDA call names itself'  # it fails on purpose
+  done
+fi
 if echo '#include <nccl.h>' | "$nvcc" -x cu -E - >/dev/null 2>&1; then
   "$nvcc" "${flags[@]}" tests/cuda/nccl_test.cu tests/support/main.cpp -lnccl -o build/cuda/nccl_tests
   build/cuda/nccl_tests
