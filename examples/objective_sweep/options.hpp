@@ -23,7 +23,7 @@ usage: bash examples/objective_sweep/run.sh [options]
   --entry NAME          this experiment only, e.g. grpo_all_segments; may be given several times
   --seed N              of everything random (default 0)
   --steps N             steps of reinforcement learning per experiment (default 40)
-  --warm-start-steps N  steps of the supervised warm start (default 1700)
+  --warm-start-steps N  steps of the supervised warm start (default 2300)
   --eval-tasks N        held-out tasks (default 200)
   --out DIR             output folder (default objective-sweep-out)
   --resume              go on with the run in the output folder
@@ -67,6 +67,7 @@ inline Options parse_options(std::span<const char* const> arguments,
   Options options;
   options.out = "objective-sweep-out";
   options.steps = 40;
+  options.warm_start_steps = 2300;
   std::vector<std::string> problems;
   const auto own_flag = [&](std::string_view flag, const auto& value) {
     if (flag == "--problem")

@@ -9,7 +9,7 @@ namespace two_books {
 
 /// How the scripted agents err.
 struct Sloppiness {
-  double opens_general = 0.60;  ///< else the right book
+  double opens_general = 0.70;  ///< else the right book
   quickstart::Sloppiness afterwards{.forgets = 0.25, .stops_early = 0.10};
 };
 

@@ -15,7 +15,7 @@ usage: bash examples/two_books/run.sh [options]
 
   --seed N              of everything random (default 0)
   --steps N             steps of reinforcement learning per run (default 50)
-  --warm-start-steps N  steps of the supervised warm start (default 1700)
+  --warm-start-steps N  steps of the supervised warm start (default 2300)
   --eval-tasks N        held-out tasks (default 200)
   --out DIR             output folder (default two-books-out)
   --resume              go on with the run in the output folder
@@ -29,6 +29,7 @@ Output: result.json, metrics/, models/, checkpoints/ and the generated task file
 inline quickstart::Options parse_options(std::span<const char* const> arguments) {
   quickstart::Options defaults;
   defaults.out = "two-books-out";
+  defaults.warm_start_steps = 2300;
   const quickstart::Options options = quickstart::parse_options(arguments, defaults);
   if (options.only || !options.tasks.empty())
     throw dualagent::Error("rows and files cannot be chosen here", "command line", "See --help");

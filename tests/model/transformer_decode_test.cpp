@@ -386,6 +386,18 @@ TEST_CASE("a random number picks the token whose share of [0, 1) holds it", "[mo
           static_cast<Token>(request.random.uniform(i) * static_cast<double>(kVocab)));
 }
 
+TEST_CASE("logits that are not finite are an error", "[model][decode]") {
+  Transformer<float> broken(shape(false));
+  const TensorInfo& head = broken.tensors().back();
+  broken.parameters()[head.offset] = std::nanf("");
+  broken.weights_changed();
+  const std::vector<Token> context{5, 1};
+  const StopRule stop = tokens(4);
+  for (const float temperature : {0.0F, 1.0F})
+    CHECK_THROWS_WITH(laws::generate(broken, request_for(context, stop, temperature)),
+                      ContainsSubstring("Check the backend's logits for NaN or infinity"));
+}
+
 TEST_CASE("a generation ends for the reason that the rule gives", "[model][decode]") {
   auto model = make_model();
   const std::vector<Token> context(150, 2);

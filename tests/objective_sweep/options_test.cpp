@@ -18,6 +18,7 @@ TEST_CASE("without options both problems and all experiments run", "[objective_s
   CHECK(options.wants_problem("two_books"));
   CHECK(options.wants_entry("ppo"));
   CHECK(options.steps == 40);
+  CHECK(options.warm_start_steps == 2300);
   CHECK(options.out == "objective-sweep-out");
 }
 

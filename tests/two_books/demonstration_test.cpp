@@ -9,9 +9,11 @@ using namespace dualagent;
 using namespace two_books;
 
 TEST_CASE("demonstrators err as often as they were measured to", "[two_books]") {
-  // Of 4,000 demonstrations: right book 39.6 %, total of the opened book 50.5 %, success 20.8 %.
+  // Of 4,000 demonstrations of an independent program with these parameters: right book 39.6 %,
+  // total of the opened book 50.5 %, success 20.8 %.
   std::size_t right = 0, own = 0, solved = 0, longest = 0;
-  const Sloppiness sloppiness;
+  const Sloppiness sloppiness{.opens_general = 0.60,
+                              .afterwards = {.forgets = 0.25, .stops_early = 0.10}};
   for (std::uint64_t i = 0; i < 4000; ++i) {
     const RandomStream random = RandomStream::from_seed(77).child(i);
     const Problem problem = make_problem({}, random.child(0));

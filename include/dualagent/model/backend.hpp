@@ -39,7 +39,7 @@ using SequenceId = std::uint64_t;
 /// finished. A backend may reuse what it computed for the same `sequence` before, or for another
 /// request's equal prefix; the result does not depend on it.
 /// Determinism: token i of the result depends only on weights, context, options and
-/// `random.uniform(i)`; never on other requests, threads or order.
+/// `random.bits(i)`; never on other requests, threads or order.
 struct GenerationRequest {
   SequenceId sequence = 0;
   std::span<const Token> context;

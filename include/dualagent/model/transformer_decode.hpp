@@ -13,6 +13,7 @@
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/thread_pool.hpp"
+#include "dualagent/cpu/sampling.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
@@ -406,20 +407,11 @@ class Decoder {
     const T inverse_temperature =
         greedy ? T{1} : T{1} / static_cast<T>(running.request.sampling.temperature);
     const cpu::LogitsRow<T> row = cpu::log_softmax_row(vocab, inverse_temperature, logits, exps);
-    std::size_t drawn = 0;
-    if (greedy) {
+    std::size_t drawn = 0;  // also where logits are not finite: refused for its log-probability
+    if (greedy)
       drawn = static_cast<std::size_t>(std::max_element(logits, logits + vocab) - logits);
-    } else {
-      const double wanted =
-          running.request.random.uniform(running.tokens.size()) * static_cast<double>(row.sum);
-      double below = static_cast<double>(exps[0]);
-      std::size_t last_possible = 0;
-      while (below <= wanted && drawn + 1 < vocab) {
-        below += static_cast<double>(exps[++drawn]);
-        if (exps[drawn] > T{0}) last_possible = drawn;
-      }
-      if (exps[drawn] == T{0}) drawn = last_possible;
-    }
+    else if (std::isfinite(row.sum))
+      drawn = cpu::sample(vocab, exps, running.request.random.bits(running.tokens.size()));
     running.tokens.push_back(static_cast<Token>(drawn));
     running.log_probs.push_back(static_cast<float>(logits[drawn] - row.log_sum));
     running.finished = ended(running);
