@@ -352,8 +352,9 @@ double head_error(const Settings& s, const Columns& columns, DeviceColumns& on_d
                                      answer.log_prob));
 }
 
-template <class T>
-void bench_head(const Settings& s, Timer& timer, const std::string& type) {
+/// Of hidden states and head of type T.
+template <class T, class Logit>
+void bench_head(const Settings& s, Timer& timer, const std::string& name, std::size_t chunk_rows) {
   const Columns columns(s.head_rows, s.vocab, s.seed + 8);
   DeviceColumns on_device(columns);
   const gpu::Buffer<T> hidden = uniform<T>(s.head_rows * s.width, s.seed + 9, 3.5F);
@@ -362,7 +363,7 @@ void bench_head(const Settings& s, Timer& timer, const std::string& type) {
   gpu::Buffer<float> d_hidden(s.head_rows * s.width);
   gpu::Buffer<float> d_weights = uniform<float>(s.vocab * s.width, s.seed, 0.0F);
   const double before = used_mib();
-  gpu::PolicyHeadLoss<T> head_loss({.chunk_rows = s.chunk_rows});
+  gpu::PolicyHeadLoss<T, Logit> head_loss({.chunk_rows = chunk_rows});
   const gpu::PolicyHead<T> head{s.head_rows,    s.vocab,         s.width,         hidden.data(),
                                 weights.data(), d_hidden.data(), d_weights.data()};
   const double ms = timer.median_ms(s.repeats, [&] {
@@ -371,7 +372,7 @@ void bench_head(const Settings& s, Timer& timer, const std::string& type) {
   const double extra = used_mib() - before;
   const double flops = 6.0 * static_cast<double>(s.head_rows) * static_cast<double>(s.width) *
                        static_cast<double>(s.vocab);
-  Line{.name = "head, " + type,
+  Line{.name = name,
        .ms = ms,
        .flops = flops,
        .error = head_error(s, columns, on_device, hidden, weights, d_hidden),
@@ -388,7 +389,7 @@ int main(int argc, char** argv) try {
                           .vocab = options.number("--vocab", 151936),
                           .head_rows = options.number("--head-rows", 16384),
                           .width = options.number("--width", 1024),
-                          .chunk_rows = options.number("--chunk-rows", 384),
+                          .chunk_rows = options.number("--chunk-rows", 768),
                           .repeats = options.number("--repeats", 7),
                           .seed = options.number("--seed", std::random_device{}())};
   if (gpu::device_count() == 0) {
@@ -400,8 +401,11 @@ int main(int argc, char** argv) try {
   bench_limits(settings, timer);
   bench_loops(settings, timer);
   bench_logits(settings, timer);
-  bench_head<BFloat16>(settings, timer, "bf16");
-  bench_head<float>(settings, timer, "float");
+  const std::size_t chunk = settings.chunk_rows;
+  bench_head<BFloat16, BFloat16>(settings, timer, "head, bf16", chunk);
+  bench_head<BFloat16, BFloat16>(settings, timer, "head, bf16, chunks twice as large", 2 * chunk);
+  bench_head<BFloat16, float>(settings, timer, "head, bf16, float logits", chunk);
+  bench_head<float, float>(settings, timer, "head, float", chunk);
   return 0;
 } catch (const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

@@ -3,7 +3,6 @@
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/iterator/transform_iterator.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cub/device/device_reduce.cuh>
@@ -16,14 +15,21 @@ namespace dualagent::gpu {
 
 namespace detail {
 
-inline constexpr int kThreads = 256;
-inline constexpr std::size_t kMaxBlocks = 1U << 16;
+inline constexpr std::size_t kThreads = 256;
+inline constexpr std::size_t kEach = 4;  // elements per thread: as many loads are in flight
+inline constexpr std::size_t kTile = kThreads * kEach;
 
+/// Block b has the elements [b kTile, (b + 1) kTile). The distances within a tile are constants, so
+/// that the compiler may load all of a thread's elements of one array before it stores any.
 template <class Body>
-__global__ void for_each_kernel(std::size_t count, Body body) {
-  const std::size_t stride = std::size_t{gridDim.x} * blockDim.x;
-  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += stride)
-    body(i);
+__global__ void __launch_bounds__(kThreads) for_each_kernel(std::size_t count, Body body) {
+  const std::size_t first = blockIdx.x * kTile + threadIdx.x;
+  if (first + (kEach - 1) * kThreads < count) {
+#pragma unroll
+    for (std::size_t k = 0; k < kEach; ++k) body(first + k * kThreads);
+    return;
+  }
+  for (std::size_t i = first; i < count; i += kThreads) body(i);
 }
 
 }  // namespace detail
@@ -47,8 +53,7 @@ class Loops {
   template <class Body>
   void for_each(std::size_t count, const Body& body) {
     if (count == 0) return;
-    const std::size_t blocks =
-        std::min((count + detail::kThreads - 1) / detail::kThreads, detail::kMaxBlocks);
+    const std::size_t blocks = (count + detail::kTile - 1) / detail::kTile;
     launch("for_each", detail::for_each_kernel<Body>, blocks, detail::kThreads, stream_, count,
            body);
   }
@@ -57,14 +62,19 @@ class Loops {
   template <class Operator, class Map>
   auto map_reduce(std::size_t count, const Operator& op, const Map& map) {
     using State = decltype(Operator::identity());
-    Buffer<State> result(1);
+    result_.resize(sizeof(State));
+    auto* const result = reinterpret_cast<State*>(result_.data());
     const auto run = [&](void* scratch, std::size_t& bytes) {
-      return cub::DeviceReduce::Reduce(scratch, bytes, mapped(map), result.data(),
+      return cub::DeviceReduce::Reduce(scratch, bytes, mapped(map), result,
                                        static_cast<std::int64_t>(count), op, Operator::identity(),
                                        stream_);
     };
     detail::with_scratch(scratch_, run, "cub::DeviceReduce::Reduce");
-    return result.download(stream_).front();
+    State on_host;
+    check(cudaMemcpyAsync(&on_host, result, sizeof on_host, cudaMemcpyDeviceToHost, stream_),
+          "cudaMemcpyAsync to the host");
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    return on_host;
   }
 
   /// The same for each of S segments: segment s is [begin[s], begin[s + 1]) and its result goes to
@@ -89,6 +99,7 @@ class Loops {
 
   cudaStream_t stream_;
   Buffer<unsigned char> scratch_;
+  Buffer<unsigned char> result_;  // of map_reduce
 };
 
 }  // namespace dualagent::gpu
