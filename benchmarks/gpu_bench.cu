@@ -113,7 +113,8 @@ gpu::Buffer<T> device(const std::vector<T>& values) {
   return gpu::Buffer<T>(std::span<const T>(values));
 }
 
-/// Columns for T rows, all trained: targets, weights, old log-probabilities, advantages.
+/// Columns for T rows, all trained: targets, weights, old log-probabilities, advantages. Ratios are
+/// below 1 and advantages above 0, so that no row is clipped: every one has a gradient.
 struct Columns {
   std::vector<da::Token> target;
   std::vector<float> weight, old_log_prob, advantage;
@@ -124,8 +125,8 @@ struct Columns {
     for (std::size_t t = 0; t < rows; ++t) {
       target.push_back(static_cast<da::Token>(random.below(4 * t, vocab)));
       weight.push_back(1.0F);
-      old_log_prob.push_back(static_cast<float>(typical + random.uniform(4 * t + 1)));
-      advantage.push_back(static_cast<float>(random.normal(4 * t + 2)));
+      old_log_prob.push_back(static_cast<float>(typical + 4.5 + random.uniform(4 * t + 1)));
+      advantage.push_back(static_cast<float>(std::abs(random.normal(4 * t + 2))));
     }
   }
 };

@@ -72,6 +72,10 @@ cudaError_t cudaMalloc(T** memory, std::size_t bytes) {
   std::memset(static_cast<void*>(*memory), 0xFF, bytes);
   return cudaSuccess;
 }
+inline cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  return cudaMalloc(memory, bytes);
+}
+inline cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                                    cudaStream_t) {
   if (bytes > 0) std::memcpy(to, from, bytes);
