@@ -1,11 +1,15 @@
-// Latency and throughput of the python tool beside `python3 -c` started for each call, in one run.
+// Latency and throughput of the python tool beside `python3 -c` started for each call, in one run:
+// CALLS calls one by one, and nine rounds of a second each in turn.
 // Usage: tool_latency [CALLS]
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,6 +40,12 @@ void expect(const std::string& text) {
   std::exit(1);
 }
 
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 /// Median milliseconds of one call at a time, each after a pause that lets the pool refill.
 template <class Call>
 double median_latency(const Call& call, int calls, std::chrono::milliseconds pause) {
@@ -46,69 +56,79 @@ double median_latency(const Call& call, int calls, std::chrono::milliseconds pau
     expect(call());
     times.push_back(milliseconds_since(start));
   }
-  std::nth_element(times.begin(), times.begin() + calls / 2, times.end());
-  return times[static_cast<std::size_t>(calls / 2)];
+  return median(times);
 }
 
-/// Calls each second with two threads and no pause.
+/// Calls each second with two threads and no pause, over at least a second.
 template <class Call>
-double throughput(const Call& call, int calls) {
+double throughput(const Call& call) {
+  std::atomic<int> calls{0};
   const auto start = Clock::now();
   {
     std::vector<std::jthread> threads;
     for (int thread = 0; thread < 2; ++thread)
       threads.emplace_back([&] {
-        for (int i = 0; i < calls / 2; ++i) expect(call());
+        for (; milliseconds_since(start) < 1000.0; ++calls) expect(call());
       });
   }
-  return 1000.0 * (calls / 2 * 2) / milliseconds_since(start);
+  return 1000.0 * calls / milliseconds_since(start);
 }
 
-/// Prints a line, with the rate over `base` where there is one; returns the rate.
-template <class Call>
-double report(const std::string& name, const Call& call, int calls, double bare, double sandboxed) {
-  const double latency = median_latency(call, calls, std::chrono::milliseconds(100));
-  const double rate = throughput(call, calls);
-  const auto ratio = [&](double base) {
-    return base > 0 ? std::to_string(rate / base).substr(0, 4) + "x" : std::string("-");
-  };
-  std::printf("%-24s %10.2f ms %10.1f calls/s %12s %16s\n", name.c_str(), latency, rate,
-              ratio(bare).c_str(), ratio(sandboxed).c_str());
-  std::fflush(stdout);
-  return rate;
-}
+/// One way to run the program, and its calls each second in every round.
+struct Side {
+  std::string name;
+  std::function<std::string()> call;
+  std::size_t same_sandbox;  // the side that its rate is divided by, besides the first
+  std::vector<double> rates = {};
+};
 
 const std::string kCode = "print(1 + 1)";
 
 template <class Sandbox>
-double report_start(const std::string& name, int calls, double bare) {
-  const SandboxedCommand<Sandbox> command;
-  return report(
-      "python3 -c, " + name,
-      [&] {
-        return command({"/usr/bin/python3", "-c", kCode}).output;
-      },
-      calls, bare, 0);
+Side start_of(const std::string& name) {
+  return {"python3 -c, " + name,
+          [command = SandboxedCommand<Sandbox>()] {
+            return command({"/usr/bin/python3", "-c", kCode}).output;
+          },
+          0};
 }
 
 template <class Sandbox>
-void report_both(const std::string& name, int calls, double bare) {
-  const double sandboxed = report_start<Sandbox>(name, calls, bare);
-  const PythonInterpreter<Sandbox> python;
-  report(
-      "python tool, " + name, [&] { return python.run(kCode); }, calls, bare, sandboxed);
+void add_both(std::vector<Side>& sides, const std::string& name) {
+  sides.push_back(start_of<Sandbox>(name));
+  sides.push_back({"python tool, " + name,
+                   [python = PythonInterpreter<Sandbox>()] { return python.run(kCode); },
+                   sides.size() - 1});
+}
+
+/// The median over the rounds of a side's rate over another's in the same round.
+std::string ratio(const Side& side, const Side& base) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < side.rates.size(); ++i)
+    ratios.push_back(side.rates[i] / base.rates[i]);
+  return std::to_string(median(ratios)).substr(0, 4) + "x";
 }
 
 int measure(int calls) {
-  std::printf("%-24s %13s %18s %12s %16s\n", "", "median warm", "two threads", "of no sandbox",
-              "of same sandbox");
-  const double bare = report_start<Bare>("no sandbox", calls, 0);
-  report_both<Rlimits>("Rlimits", calls, bare);
+  constexpr int kRounds = 9;
+  std::vector<Side> sides = {start_of<Bare>("no sandbox")};
+  add_both<Rlimits>(sides, "Rlimits");
   std::string why;
   if (bubblewrap_works(&why))
-    report_both<Bubblewrap>("Bubblewrap", calls, bare);
+    add_both<Bubblewrap>(sides, "Bubblewrap");
   else
     std::printf("Bubblewrap: not measured: %s\n", why.c_str());
+  for (int round = 0; round < kRounds; ++round)  // so that a machine that slows down slows all
+    for (Side& side : sides) side.rates.push_back(throughput(side.call));
+  std::printf("%-24s %13s %18s %12s %16s\n", "", "median warm", "two threads", "of no sandbox",
+              "of same sandbox");
+  for (const Side& side : sides) {
+    const double latency = median_latency(side.call, calls, std::chrono::milliseconds(100));
+    std::printf("%-24s %10.2f ms %10.1f calls/s %12s %16s\n", side.name.c_str(), latency,
+                median(side.rates), ratio(side, sides[0]).c_str(),
+                side.same_sandbox > 0 ? ratio(side, sides[side.same_sandbox]).c_str() : "-");
+    std::fflush(stdout);
+  }
   return 0;
 }
 

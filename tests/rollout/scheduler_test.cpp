@@ -1,7 +1,12 @@
 #include "dualagent/rollout/scheduler.hpp"
 
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
@@ -42,6 +47,28 @@ Rollout play_one(Pairing pairing, Protocol protocol, const Task& task) {
   RolloutScheduler scheduler{pairing, protocol};
   return scheduler.run(std::span(&task, 1), 1, {}, RandomStream::from_seed(1)).at(0);
 }
+
+/// A tool that runs on a worker until it is asked to stop.
+struct Waits {
+  std::promise<void>* begun = nullptr;
+  std::atomic<bool>* stopped = nullptr;
+  static constexpr std::string_view name = "successor";
+  struct Arguments {
+    int x = 0;
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+      visit("x", x);
+    }
+  };
+  std::string operator()(const Arguments&, const CallInfo& info) const {
+    begun->set_value();
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, info.cancel, [] { return false; });
+    *stopped = true;
+    return "1";
+  }
+};
 
 }  // namespace
 
@@ -242,4 +269,25 @@ TEST_CASE("an exception from the dialect ends the run and leaves the models free
   CHECK(model.advance([](Generation&&) {}) == 0);
   const std::vector<Task> good{task("4")};
   CHECK(scheduler.run(good, 1, {}, RandomStream::from_seed(1))[0].answer == "5");
+}
+
+TEST_CASE("a run that ends early asks the tools that still run to stop", "[rollout][threads]") {
+  struct Throws : toy::Dialect {
+    std::shared_future<void> begun;
+    Turn parse_turn(std::span<const Token> tokens) const {
+      if (tokens[1] != toy::digit(2)) return toy::Dialect::parse_turn(tokens);
+      begun.wait();
+      throw Error("cannot read this turn", "Throws");
+    }
+  };
+  std::promise<void> begun;
+  std::atomic<bool> stopped{false};
+  ScriptedModel model{toy::vocab, counts_to(5)};
+  const std::vector<Task> tasks{task("1"), task("2")};
+  Throws dialect;
+  dialect.begun = begun.get_future().share();
+  RolloutScheduler scheduler{SharedWeights{model},
+                             Protocol{dialect, ToolBox{Waits{&begun, &stopped}}, Never{}}};
+  CHECK_THROWS_AS(scheduler.run(tasks, 1, {}, RandomStream::from_seed(1)), Error);
+  CHECK(stopped);
 }

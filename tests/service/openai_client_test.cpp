@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <barrier>
 #include <condition_variable>
 #include <csignal>
@@ -354,6 +355,50 @@ class MortalServer {
   int port_ = 0;
 };
 
+/// A judge server that fails on the works 1 to 4, each in a way of its own, whenever it is asked.
+class FaultyServer {
+ public:
+  FaultyServer()
+      : server_([this](const auto& request, auto& response) { serve(request, response); }) {}
+  ~FaultyServer() {
+    const std::lock_guard lock(mutex_);
+    released_ = true;
+    wake_.notify_all();
+  }
+  std::string url() const { return server_.url(); }
+
+ private:
+  void serve(const httplib::Request& request, httplib::Response& response) {
+    const std::string work = work_of(request);
+    std::string reply = completion(work == "5" ? R"({"truth": 10})" : R"({"truth": 1})");
+    if (work == "1") response.status = 500;
+    if (work == "2") reply.resize(reply.size() / 2);
+    if (work == "3") reply = completion(R"({"truth": 1)");
+    if (work == "4" && silent_.exchange(true))
+      response.status = 503;
+    else if (work == "4") {  // the first of them: in time for nobody
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return released_; });
+    }
+    response.set_content(reply, "application/json");
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool released_ = false;
+  std::atomic<bool> silent_{false};
+  Server server_;  // last: its threads use the others
+};
+
+/// What a judge says whose server is a FaultyServer: without a server.
+struct FaultyJudge {
+  std::optional<double> score(const Task&, const Rollout& rollout) const {
+    if (!rollout.answer) return 0.0;
+    if (*rollout.answer >= "1" && *rollout.answer <= "4") return std::nullopt;
+    return *rollout.answer == "5" ? 1.0 : 0.1;
+  }
+};
+
 /// What a judge says whose server dies at its request `last_request`: without a server.
 struct DyingJudge {
   int last_request = 0;
@@ -417,4 +462,43 @@ TEST_CASE("a judge that is killed in the middle of a batch costs its rollouts, n
   CHECK(next.aborted > 0);
   CHECK(judge.counts().graded == kLastRequest - 1);
   CHECK(trainer.steps_done() == 2);
+}
+
+TEST_CASE("errors, cut replies and silence of a judge cost its rollouts, not the training",
+          "[service][train]") {
+  const FaultyServer server;
+  OpenAiOptions no_patience = options(server.url());
+  no_patience.retries = 0;
+  no_patience.reply_timeout_seconds = 2;
+  const OpenAiClient client{no_patience};
+  const Judge judge{client,
+                    JudgedAnswer{},
+                    {.rubric = {{"truth", "?"}},
+                     .max_concurrent = 2,
+                     .attempts = 2,
+                     .max_failures_in_a_row = 1000}};
+  BigramModel model = guessing::model();
+  const std::vector<double> untrained = guessing::weights(model);
+  auto trainer = make_trainer(model, judge);
+  const std::vector<Task> tasks = guessing::five_tasks(150);
+  const StepMetrics metrics = trainer.step(tasks);
+
+  std::array<std::size_t, 10> said{};
+  std::size_t aborted = 0;
+  for (const Rollout& rollout : trainer.rollouts()) {
+    aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
+    if (!rollout.answer) continue;
+    const auto work = static_cast<std::size_t>(rollout.answer->at(0) - '0');
+    ++said.at(work);
+    CHECK((rollout.status == RolloutStatus::aborted) == (work >= 1 && work <= 4));
+  }
+  for (std::size_t work = 1; work <= 5; ++work) REQUIRE(said[work] > 0);
+  CHECK(judge.counts().unanswered == said[1] + said[2] + said[4]);
+  CHECK(judge.counts().unreadable == said[3]);
+  CHECK(metrics.aborted == static_cast<double>(aborted));
+
+  BigramModel twin = guessing::model();
+  make_trainer(twin, FaultyJudge{}).step(tasks);
+  CHECK(guessing::weights(model) == guessing::weights(twin));
+  CHECK(guessing::weights(model) != untrained);
 }

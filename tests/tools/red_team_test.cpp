@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <array>
 #include <cstdlib>
@@ -165,14 +166,20 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
                    Rlimits, Bubblewrap) {
   if (!runs_here<TestType>()) return;
   const auto python = small<TestType>(3.0);
+  const std::string key_calls = std::to_string(SYS_add_key) + ", " + std::to_string(SYS_keyctl);
   const std::string probe =
-      "import os, resource\n"
-      "print(os.listdir('.'), resource.getrlimit(resource.RLIMIT_NOFILE)[0], os.getpriority(0, "
-      "0),\n"
+      "import ctypes, os, resource\nlibc = ctypes.CDLL(None)\nadd_key, keyctl = " + key_calls +
+      "\n"
+      "print(os.listdir('.'), oct(os.stat('.').st_mode), [x for x in os.listxattr('.')\n"
+      "       if x.startswith('user.')], resource.getrlimit(resource.RLIMIT_NOFILE)[0],\n"
+      "      os.getpriority(0, 0), libc.mq_open(b'/left', 0), libc.syscall(keyctl, 11, -4, 0, 0),\n"
       "      [p for p in os.listdir('/proc') if p.isdigit() and p != str(os.getpid())\n"
       "       and p != str(os.getppid()) and os.stat('/proc/' + p).st_uid == os.getuid()])\n";
   const std::string clean = python.run(probe);
-  CHECK(clean == "[] 256 " + std::to_string(getpriority(PRIO_PROCESS, 0)) + " []\n");
+  const std::string keys = clean.substr(clean.find("-1 ") + 3, 2);  // none, or no keys at all here
+  CHECK((keys == "0 " || keys == "-1"));
+  CHECK_THAT(clean, ContainsSubstring("[] 256 " + std::to_string(getpriority(PRIO_PROCESS, 0)) +
+                                      " -1 " + keys));
   const std::vector<std::string> attacks = {
       "import os\nos.kill(os.getppid(), 9)",
       "import os, signal\nos.kill(os.getppid(), signal.SIGTERM)",
@@ -184,6 +191,11 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
       "import os\nos.makedirs('a/b')\nos.chmod('a', 0)",
       "import ctypes\nctypes.CDLL(None).shmget(7, 4096, 0o1666)",
       "import os, time\nif os.fork() == 0:\n  os.setsid()\n  time.sleep(1000)",
+      "import os\nos.chmod('.', 0o500)",
+      "import os\nos.setxattr('.', 'user.left', b'x')",
+      "import ctypes\nctypes.CDLL(None).mq_open(b'/left', 0o102, 0o600, None)",
+      "import ctypes\nadd_key, keyctl = " + key_calls +
+          "\nctypes.CDLL(None).syscall(add_key, b'user', b'left', b'x', 1, -4)",
       "import os\nfor fd in range(3, 256):\n  try: os.write(fd, bytes(5)); print('LE' + 'AK', fd)\n"
       "  except OSError: pass"};
   for (const std::string& attack : attacks) {
@@ -244,6 +256,23 @@ TEMPLATE_TEST_CASE("no process, descriptor or file outlives its call", "[tools][
   CHECK(processes_left() == 0);
   CHECK(entries("/proc/self/fd", "") == descriptors);
   CHECK(entries("/tmp", "dualagent-") == files);
+}
+
+TEST_CASE("the kernel forgets the keys of a sandbox's user", "[tools][redteam]") {
+  if (!has_own_user()) return;
+  small<Rlimits>().run("import ctypes\nlibc = ctypes.CDLL(None)\nlibc.syscall(" +
+                       std::to_string(SYS_add_key) + ", b'user', b'left', b'x', 1, -4)\n" +
+                       "libc.syscall(" + std::to_string(SYS_keyctl) + ", 22, -1, -4)");
+  const auto kept = [] {
+    std::size_t users = 0;
+    const std::uint32_t own = detail::SandboxUsers::first_of(getpid());
+    for (std::uint32_t i = 0; i < detail::SandboxUsers::kPerHost; ++i)
+      users += detail::has_keys(own + i);
+    return users;
+  };
+  for (int i = 0; i < 500 && kept() > 0; ++i)
+    usleep(10'000);  // a worker of the kernel removes them
+  CHECK(kept() == 0);
 }
 
 TEMPLATE_TEST_CASE("10,000 calls on 32 threads leave no process, file or descriptor",

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -85,6 +87,7 @@ inline bool limit_child(const ChildPlan& plan) {
   return set(RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1) &&
          set(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes) &&
          set(RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes) && set(RLIMIT_CORE, 0, 0) &&
+         set(RLIMIT_MSGQUEUE, 0, 0) &&  // POSIX message queues outlive their makers
          set(RLIMIT_NOFILE, 256, 256) && set(RLIMIT_STACK, 8u << 20, 8u << 20) &&
          (tasks == 0 || set(RLIMIT_NPROC, tasks, tasks));
 }
@@ -187,6 +190,38 @@ inline void kill_user(uid_t uid) {
       &uid);
   reap(killer.pid);
   while (tasks_of_user(uid).running > 0) usleep(1000);
+}
+
+/// Whether the kernel holds keys that a user owns.
+inline bool has_keys(uid_t uid) {
+  const std::string text = '\n' + read_proc_file("/proc/key-users");  // "%5u: ..." a line
+  char line[16];
+  std::snprintf(line, sizeof line, "\n%5u:", uid);
+  return text.find(line) != std::string::npos;
+}
+
+/// Removes the keyrings of a user, which would outlive its processes. Only for user ids that belong
+/// to one sandbox.
+inline void forget_keys(uid_t uid) {
+  if (!has_keys(uid)) return;  // to name a keyring is to make it
+  const ChildProcess child = clone_child(
+      [](void* pointer) {
+        const uid_t user = *static_cast<uid_t*>(pointer);
+        if (syscall(SYS_setresuid, user, user, user) != 0) _exit(1);
+        const auto id = [](long keyring) {
+          return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, keyring, 0);
+        };
+        // All before the first goes: to name one afterwards would make it again.
+        const std::array keyrings = {
+            syscall(SYS_keyctl, KEYCTL_GET_PERSISTENT, -1, KEY_SPEC_PROCESS_KEYRING),
+            id(KEY_SPEC_USER_SESSION_KEYRING), id(KEY_SPEC_USER_KEYRING)};
+        for (const long keyring : keyrings)
+          if (keyring > 0) syscall(SYS_keyctl, KEYCTL_INVALIDATE, keyring);
+        _exit(0);
+        return 0;
+      },
+      &uid);
+  reap(child.pid);
 }
 
 /// Kills the processes whose environment has `marker`, until a walk through /proc finds none.

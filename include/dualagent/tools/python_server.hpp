@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,8 +30,8 @@
 
 namespace dualagent::detail {
 
-/// The server's program. Arguments: 1 if it may kill every process it sees, else 0; the number of
-/// the system call keyctl; its limit of CPU seconds.
+/// The server's program. Arguments: 1 if it may kill every process it sees, else 0; its limit of
+/// CPU seconds.
 ///
 /// Standard input is a socket of messages. The server says "r" once it is ready. A message "p"
 /// brings the standard input and output of one program, which a child runs; the server kills what
@@ -42,7 +41,7 @@ namespace dualagent::detail {
 /// A traceback begins at the program's own first frame and shows its source lines, cut at 1000
 /// characters.
 inline constexpr std::string_view kPythonServer = R"py(
-def serve(owns_all, keyctl, cpu_seconds):
+def serve(owns_all, cpu_seconds):
     import atexit, ctypes, gc, os, stat, sys, time, types, _socket
     libc = ctypes.CDLL(None)
 
@@ -128,28 +127,42 @@ def serve(owns_all, keyctl, cpu_seconds):
             return -1  # the kernel does not have it
 
     def seen(fd):
-        return os.pread(fd, 65536, 0) if fd >= 0 else b''
+        text = b''
+        while True:  # a file of /proc gives a page at most at a time
+            part = os.pread(fd, 4096, len(text)) if fd >= 0 else b''
+            if not part:
+                return text
+            text += part
 
-    def has_keyring(which):
-        return libc.syscall(keyctl, 0, which, 0) >= 0  # KEYCTL_GET_KEYRING_ID, not to be made
+    def attributes():
+        try:
+            return os.listxattr('.')
+        except OSError:
+            return None  # the file system has none
 
-    def traces():  # what one program could leave for the next
-        return ([seen(fd) for fd in watched], [has_keyring(which) for which in keyrings],
-                os.listdir('.'), os.getpriority(0, 0), os.sched_getscheduler(0),
-                os.sched_getaffinity(0))
+    def traces():  # what one program could leave for the next, besides processes and files
+        return ([seen(fd) for fd in watched], os.stat('.').st_mode, attributes(),
+                os.getpriority(0, 0), os.sched_getscheduler(0), os.sched_getaffinity(0))
 
-    def clean_up():
-        if children < 0 or seen(children):
-            try:
-                os.kill(-1, 9)
-                while True:
-                    os.waitpid(-1, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
+    def kill_others():
+        try:
+            os.kill(-1, 9)
+            while True:
+                os.waitpid(-1, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+    def empty_folder():
         for name in os.listdir('.'):
             if not stat.S_ISDIR(os.lstat(name).st_mode):
                 os.unlink(name)
-        return traces() == before and time.process_time() < 0.5 * cpu_seconds
+        return not os.listdir('.')
+
+    def clean_up():
+        if children < 0 or os.pread(children, 1, 0):
+            kill_others()
+        return ((not os.listdir('.') or empty_folder()) and traces() == before and
+                time.process_time() < 0.5 * cpu_seconds)
 
     control = _socket.socket(fileno=os.dup(0))
     nothing = os.open('/dev/null', os.O_RDWR)
@@ -170,11 +183,7 @@ def serve(owns_all, keyctl, cpu_seconds):
     main.__builtins__ = __builtins__
     sys.modules['__main__'] = main
     names = main.__dict__
-    keyrings = (-4, -5)  # of the user, of the user's sessions
-    for which in keyrings:
-        if has_keyring(which):  # of an earlier sandbox with this user id
-            libc.syscall(keyctl, 7, which)  # KEYCTL_CLEAR
-    watched = [watch(path) for path in ('/proc/self/limits', '/proc/sysvipc/shm',
+    watched = [watch(path) for path in ('/proc/self/limits', '/proc/key-users', '/proc/sysvipc/shm',
                                         '/proc/sysvipc/sem', '/proc/sysvipc/msg')]
     children = watch('/proc/self/task/%d/children' % os.getpid())
     before = traces()
@@ -203,7 +212,7 @@ def serve(owns_all, keyctl, cpu_seconds):
             os._exit(0)
 
 import sys
-serve(sys.argv[1] == '1', int(sys.argv[2]), int(sys.argv[3]))
+serve(sys.argv[1] == '1', int(sys.argv[2]))
 )py";
 
 /// Sends one letter and some descriptors over a socket of messages. False if nobody is there.
@@ -294,8 +303,8 @@ class PythonServer {
 
   static std::vector<std::string> command(const SandboxLimits& limits,
                                           std::vector<std::string> python, const char* owns_all) {
-    python.insert(python.end(), {"-c", std::string(kPythonServer), owns_all,
-                                 std::to_string(SYS_keyctl), std::to_string(limits.cpu_seconds)});
+    python.insert(python.end(),
+                  {"-c", std::string(kPythonServer), owns_all, std::to_string(limits.cpu_seconds)});
     // Symbols are bound once in the server and not once in every fork.
     python.insert(python.begin(), {"/usr/bin/env", "LD_BIND_NOW=1"});
     return python;
@@ -303,7 +312,7 @@ class PythonServer {
 
   /// A server that does not own all processes it sees must kill none.
   static SandboxLaunch with_ownership(SandboxLaunch& launch) {
-    if (!launch.owns_all_processes) launch.argv.at(launch.argv.size() - 3) = "0";
+    if (!launch.owns_all_processes) launch.argv.at(launch.argv.size() - 2) = "0";
     return std::move(launch);
   }
 

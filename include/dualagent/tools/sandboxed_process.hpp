@@ -92,7 +92,10 @@ class SandboxedProcess {
       kill(-child_.pid, SIGKILL);
       kill(child_.pid, SIGKILL);
       status = detail::reap(std::exchange(child_.pid, -1));
-      if (launch_.user) detail::kill_user(*launch_.user);
+      if (launch_.user) {
+        detail::kill_user(*launch_.user);
+        detail::forget_keys(*launch_.user);
+      }
       if (!launch_.user && !launch_.marker.empty()) detail::kill_marked(launch_.marker);
     }
     input_.close();
