@@ -113,7 +113,8 @@ gpu::Buffer<T> device(const std::vector<T>& values) {
   return gpu::Buffer<T>(std::span<const T>(values));
 }
 
-/// Columns for T rows, all trained: targets, weights, old log-probabilities, advantages.
+/// Columns for T rows, all trained: targets, weights, old log-probabilities, advantages. Ratios are
+/// below 1 and advantages above 0, so that no row is clipped: every one has a gradient.
 struct Columns {
   std::vector<da::Token> target;
   std::vector<float> weight, old_log_prob, advantage;
@@ -124,8 +125,8 @@ struct Columns {
     for (std::size_t t = 0; t < rows; ++t) {
       target.push_back(static_cast<da::Token>(random.below(4 * t, vocab)));
       weight.push_back(1.0F);
-      old_log_prob.push_back(static_cast<float>(typical + random.uniform(4 * t + 1)));
-      advantage.push_back(static_cast<float>(random.normal(4 * t + 2)));
+      old_log_prob.push_back(static_cast<float>(typical + 4.5 + random.uniform(4 * t + 1)));
+      advantage.push_back(static_cast<float>(std::abs(random.normal(4 * t + 2))));
     }
   }
 };
@@ -352,8 +353,9 @@ double head_error(const Settings& s, const Columns& columns, DeviceColumns& on_d
                                      answer.log_prob));
 }
 
-template <class T>
-void bench_head(const Settings& s, Timer& timer, const std::string& type) {
+/// Of hidden states and head of type T.
+template <class T, class Logit>
+void bench_head(const Settings& s, Timer& timer, const std::string& name, std::size_t chunk_rows) {
   const Columns columns(s.head_rows, s.vocab, s.seed + 8);
   DeviceColumns on_device(columns);
   const gpu::Buffer<T> hidden = uniform<T>(s.head_rows * s.width, s.seed + 9, 3.5F);
@@ -362,7 +364,7 @@ void bench_head(const Settings& s, Timer& timer, const std::string& type) {
   gpu::Buffer<float> d_hidden(s.head_rows * s.width);
   gpu::Buffer<float> d_weights = uniform<float>(s.vocab * s.width, s.seed, 0.0F);
   const double before = used_mib();
-  gpu::PolicyHeadLoss<T> head_loss({.chunk_rows = s.chunk_rows});
+  gpu::PolicyHeadLoss<T, Logit> head_loss({.chunk_rows = chunk_rows});
   const gpu::PolicyHead<T> head{s.head_rows,    s.vocab,         s.width,         hidden.data(),
                                 weights.data(), d_hidden.data(), d_weights.data()};
   const double ms = timer.median_ms(s.repeats, [&] {
@@ -371,7 +373,7 @@ void bench_head(const Settings& s, Timer& timer, const std::string& type) {
   const double extra = used_mib() - before;
   const double flops = 6.0 * static_cast<double>(s.head_rows) * static_cast<double>(s.width) *
                        static_cast<double>(s.vocab);
-  Line{.name = "head, " + type,
+  Line{.name = name,
        .ms = ms,
        .flops = flops,
        .error = head_error(s, columns, on_device, hidden, weights, d_hidden),
@@ -388,7 +390,7 @@ int main(int argc, char** argv) try {
                           .vocab = options.number("--vocab", 151936),
                           .head_rows = options.number("--head-rows", 16384),
                           .width = options.number("--width", 1024),
-                          .chunk_rows = options.number("--chunk-rows", 384),
+                          .chunk_rows = options.number("--chunk-rows", 768),
                           .repeats = options.number("--repeats", 7),
                           .seed = options.number("--seed", std::random_device{}())};
   if (gpu::device_count() == 0) {
@@ -400,8 +402,11 @@ int main(int argc, char** argv) try {
   bench_limits(settings, timer);
   bench_loops(settings, timer);
   bench_logits(settings, timer);
-  bench_head<BFloat16>(settings, timer, "bf16");
-  bench_head<float>(settings, timer, "float");
+  const std::size_t chunk = settings.chunk_rows;
+  bench_head<BFloat16, BFloat16>(settings, timer, "head, bf16", chunk);
+  bench_head<BFloat16, BFloat16>(settings, timer, "head, bf16, chunks twice as large", 2 * chunk);
+  bench_head<BFloat16, float>(settings, timer, "head, bf16, float logits", chunk);
+  bench_head<float, float>(settings, timer, "head, float", chunk);
   return 0;
 } catch (const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

@@ -25,11 +25,25 @@ class DeviceSpan {
   std::size_t size_;
 };
 
-/// Memory of the device for `size()` numbers; the only owner of device memory in the library.
+/// Where a Buffer lies.
+struct DeviceMemory {
+  static cudaError_t allocate(void** data, std::size_t bytes) { return cudaMalloc(data, bytes); }
+  static void free(void* data) { cudaFree(data); }
+};
+/// Of the host and page-locked: kernels may write to it, and the host reads it without a copy.
+struct PinnedMemory {
+  static cudaError_t allocate(void** data, std::size_t bytes) {
+    return cudaMallocHost(data, bytes);
+  }
+  static void free(void* data) { cudaFreeHost(data); }
+};
+
+/// Memory for `size()` numbers, by default of the device; the only owner of such memory in the
+/// library.
 ///
 /// Grows and never shrinks, so that a buffer that is kept between steps allocates once. Movable,
 /// not copyable. Errors: Error of the CUDA call that failed.
-template <class T>
+template <class T, class Memory = DeviceMemory>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>,
                 "dualagent: only trivially copyable values cross to the device");
@@ -43,7 +57,7 @@ class Buffer {
     swap(other);
     return *this;
   }
-  ~Buffer() { cudaFree(data_); }
+  ~Buffer() { Memory::free(data_); }
 
   T* data() { return data_; }
   const T* data() const { return data_; }
@@ -53,10 +67,12 @@ class Buffer {
   /// The contents are undefined afterwards.
   void resize(std::size_t size) {
     if (size > capacity_) {
-      cudaFree(std::exchange(data_, nullptr));
+      Memory::free(std::exchange(data_, nullptr));
       size_ = capacity_ = 0;
-      check(cudaMalloc(&data_, size * sizeof(T)),
+      void* data = nullptr;
+      check(Memory::allocate(&data, size * sizeof(T)),
             "cudaMalloc of " + std::to_string(size * sizeof(T)) + " bytes");
+      data_ = static_cast<T*>(data);
       capacity_ = size;
     }
     size_ = size;

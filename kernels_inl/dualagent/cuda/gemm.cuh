@@ -28,14 +28,22 @@ enum class Layout : std::uint8_t { plain, transposed };
 /// Whether a product replaces what was there or is added to it.
 enum class Store : std::uint8_t { replace, accumulate };
 
-/// Matrix products by cuBLASLt, in float, with inputs of float or BFloat16: BFloat16 inputs are
-/// multiplied exactly and summed in float; float inputs are not rounded to TF32.
+struct GemmOptions {
+  std::size_t workspace_bytes = std::size_t{8} << 20;  ///< of the device, for cuBLASLt's use
+  /// Multiprocessors that a product should take, so that others stay free for what runs beside it;
+  /// a hint to cuBLASLt. 0: all.
+  int multiprocessors = 0;
+};
+
+/// Matrix products by cuBLASLt with inputs of float or BFloat16 and sums in float: BFloat16 inputs
+/// are multiplied exactly; float inputs are not rounded to TF32. Results are float or, of BFloat16
+/// inputs, rounded to BFloat16.
 ///
 /// Owns cuBLASLt's handle and workspace, and remembers the algorithm of every shape it has seen.
 /// Movable, not copyable; for one stream at a time.
 class Gemm {
  public:
-  Gemm() {
+  explicit Gemm(const GemmOptions& options = {}) : options_(options) {
     cublasLtHandle_t made{};
     check(cublasLtCreate(&made), "cublasLtCreate");
     handle_.reset(made);
@@ -43,10 +51,12 @@ class Gemm {
 
   /// c [m, n] = a b, or c += a b, with a [m, k] and b [k, n] after their layouts. Row-major;
   /// strides are free. Returns before it is done.
-  template <class T>
+  template <class T, class Result>
   void operator()(const Matrix<const T>& a, Layout a_layout, const Matrix<const T>& b,
-                  Layout b_layout, const Matrix<float>& c, Store store,
+                  Layout b_layout, const Matrix<Result>& c, Store store,
                   cudaStream_t stream = nullptr) {
+    static_assert(std::is_same_v<Result, float> || std::is_same_v<Result, T>,
+                  "dualagent: a product's result is float or of its inputs' type");
     const std::size_t k = a_layout == Layout::plain ? a.columns : a.rows;
     const std::size_t m = a_layout == Layout::plain ? a.rows : a.columns;
     if (m != c.rows || (b_layout == Layout::plain ? b.columns : b.rows) != c.columns ||
@@ -57,7 +67,7 @@ class Gemm {
     const Stored left{b.columns, b.rows, b.stride, b_layout, alignment(b.data)};
     const Stored right{a.columns, a.rows, a.stride, a_layout, alignment(a.data)};
     const Stored result{c.columns, c.rows, c.stride, Layout::plain, alignment(c.data)};
-    const Shape shape{left, right, result, std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF};
+    const Shape shape{left, right, result, kType<T>, kType<Result>};
     const Plan& plan = plan_of(shape);
     const float one = 1.0F, beta = store == Store::accumulate ? 1.0F : 0.0F;
     check(cublasLtMatmul(handle_.get(), plan.product.get(), &one, b.data, plan.left.get(), a.data,
@@ -68,7 +78,8 @@ class Gemm {
   }
 
  private:
-  static constexpr std::size_t kWorkspaceBytes = std::size_t{8} << 20;
+  template <class T>
+  static constexpr cudaDataType_t kType = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
 
   /// A matrix as cuBLAS sees it.
   struct Stored {
@@ -80,6 +91,7 @@ class Gemm {
   struct Shape {
     Stored left, right, result;
     cudaDataType_t type;  ///< of left and right
+    cudaDataType_t result_type;
     friend bool operator==(const Shape&, const Shape&) = default;
   };
 
@@ -125,19 +137,22 @@ class Gemm {
     return MatrixLayout(made);
   }
 
-  static Product product(const Shape& shape) {
+  Product product(const Shape& shape) const {
     cublasLtMatmulDesc_t made{};
     check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
           "cublasLtMatmulDescCreate");
     Product product(made);
-    const auto transpose = [&](cublasLtMatmulDescAttributes_t which, const Stored& matrix) {
-      const cublasOperation_t operation =
-          matrix.layout == Layout::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-      check(cublasLtMatmulDescSetAttribute(made, which, &operation, sizeof operation),
+    const auto set = [&](cublasLtMatmulDescAttributes_t which, const auto& value) {
+      check(cublasLtMatmulDescSetAttribute(made, which, &value, sizeof value),
             "cublasLtMatmulDescSetAttribute");
     };
-    transpose(CUBLASLT_MATMUL_DESC_TRANSA, shape.left);
-    transpose(CUBLASLT_MATMUL_DESC_TRANSB, shape.right);
+    const auto operation = [](const Stored& matrix) {
+      return matrix.layout == Layout::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    };
+    set(CUBLASLT_MATMUL_DESC_TRANSA, operation(shape.left));
+    set(CUBLASLT_MATMUL_DESC_TRANSB, operation(shape.right));
+    if (options_.multiprocessors > 0)
+      set(CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, std::int32_t{options_.multiprocessors});
     return product;
   }
 
@@ -146,14 +161,14 @@ class Gemm {
               product(shape),
               layout(shape.type, shape.left),
               layout(shape.type, shape.right),
-              layout(CUDA_R_32F, shape.result),
+              layout(shape.result_type, shape.result),
               {}};
     plan.algorithm = best_algorithm(plan);
     return plan;
   }
 
   cublasLtMatmulAlgo_t best_algorithm(const Plan& plan) {
-    workspace_.resize(kWorkspaceBytes);
+    workspace_.resize(options_.workspace_bytes);
     cublasLtMatmulPreference_t preference{};
     check(cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
     const Preference owner(preference);
@@ -161,7 +176,7 @@ class Gemm {
       check(cublasLtMatmulPreferenceSetAttribute(preference, which, &value, sizeof value),
             "cublasLtMatmulPreferenceSetAttribute");
     };
-    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, options_.workspace_bytes);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, plan.shape.left.alignment);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, plan.shape.right.alignment);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, plan.shape.result.alignment);
@@ -179,6 +194,7 @@ class Gemm {
     return best.algo;
   }
 
+  GemmOptions options_;
   Owned<cublasLtHandle_t, cublasLtDestroy> handle_;
   Buffer<unsigned char> workspace_;
   std::vector<Plan> plans_;

@@ -1,13 +1,7 @@
 #pragma once
 
-#include <thrust/iterator/counting_iterator.h>
-#include <thrust/iterator/transform_iterator.h>
-
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <cub/device/device_reduce.cuh>
-#include <cub/device/device_segmented_reduce.cuh>
+#include <cub/block/block_reduce.cuh>
 
 #include "dualagent/cuda/buffer.cuh"
 #include "dualagent/cuda/launch.cuh"
@@ -16,24 +10,94 @@ namespace dualagent::gpu {
 
 namespace detail {
 
-inline constexpr int kThreads = 256;
-inline constexpr std::size_t kMaxBlocks = 1U << 16;
+inline constexpr std::size_t kThreads = 256;
+inline constexpr std::size_t kEach = 4;  // elements per thread: as many loads are in flight
+inline constexpr std::size_t kTile = kThreads * kEach;
 
+/// A body that says what it reads of element i before it writes element i; it writes nothing that
+/// another element reads.
 template <class Body>
-__global__ void for_each_kernel(std::size_t count, Body body) {
-  const std::size_t stride = std::size_t{gridDim.x} * blockDim.x;
-  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += stride)
-    body(i);
+concept InHalves = requires(const Body& body, std::size_t i) {
+  body.write(i, body.read(i));
+};
+
+/// Block b has the elements [b kTile, (b + 1) kTile). The distances within a tile are constants, so
+/// that the compiler may load all of a thread's elements of one array before it stores any; of
+/// several arrays, where the body is in halves.
+template <class Body>
+__global__ void __launch_bounds__(kThreads) for_each_kernel(std::size_t count, Body body) {
+  const std::size_t first = blockIdx.x * kTile + threadIdx.x;
+  if (first + (kEach - 1) * kThreads >= count) {
+    for (std::size_t i = first; i < count; i += kThreads) body(i);
+    return;
+  }
+  if constexpr (InHalves<Body>) {
+    decltype(body.read(first)) x[kEach];
+#pragma unroll
+    for (std::size_t k = 0; k < kEach; ++k) x[k] = body.read(first + k * kThreads);
+#pragma unroll
+    for (std::size_t k = 0; k < kEach; ++k) body.write(first + k * kThreads, x[k]);
+  } else {
+#pragma unroll
+    for (std::size_t k = 0; k < kEach; ++k) body(first + k * kThreads);
+  }
+}
+
+inline constexpr std::size_t kReduceBlocks = 2048;  // of the first stage of a map_reduce
+
+struct Range {
+  std::size_t begin, end;
+};
+/// Block b's segment.
+struct Segments {
+  const std::size_t* begin;
+  __device__ Range operator()(std::size_t b) const { return {begin[b], begin[b + 1]}; }
+};
+/// Block b's share of `count` elements, whole tiles but for the last.
+struct Shares {
+  std::size_t count, tiles_each;
+  __device__ Range operator()(std::size_t b) const {
+    const std::size_t size = tiles_each * kTile, begin = b * size;
+    return {begin, begin + size < count ? begin + size : count};
+  }
+};
+template <class State>
+struct ReadState {
+  const State* states;
+  __device__ State operator()(std::size_t i) const { return states[i]; }
+};
+
+/// results[b] = op over map(i) for i in ranges(b), by block b.
+template <class Ranges, class Operator, class Map, class State>
+__global__ void __launch_bounds__(kThreads)
+    reduce_kernel(Ranges ranges, Operator op, Map map, State* results) {
+  const Range range = ranges(blockIdx.x);
+  State state = Operator::identity();
+  std::size_t i = range.begin + threadIdx.x;
+  for (; i + (kEach - 1) * kThreads < range.end; i += kTile) {
+    State x[kEach];
+#pragma unroll
+    for (std::size_t k = 0; k < kEach; ++k) x[k] = map(i + k * kThreads);
+#pragma unroll
+    for (std::size_t k = 0; k < kEach; ++k) state = op(state, x[k]);
+  }
+  for (; i < range.end; i += kThreads) state = op(state, map(i));
+  using Reduce = cub::BlockReduce<State, static_cast<int>(kThreads)>;
+  __shared__ typename Reduce::TempStorage storage;
+  state = Reduce(storage).Reduce(state, op);
+  if (threadIdx.x == 0) results[blockIdx.x] = state;
 }
 
 }  // namespace detail
 
 /// The loops of cpu::Loops on a device, in one stream: the same face, bodies and operators. Bodies
 /// and maps are function objects whose call operator is DUALAGENT_HD; what they point to lies on
-/// the device. Owns the scratch memory of the reductions and reuses it.
+/// the device; operators are associative and commutative. Owns the memory of the reductions' first
+/// stages and reuses it.
 ///
-/// Determinism: equal inputs give equal bits on one kind of device; the order of sums is not that
-/// of the CPU loop.
+/// A body may be in two halves, `read(i)` and `write(i, x)`, see detail::InHalves: the loads of
+/// several elements are then in flight together.
+/// Determinism: equal inputs give equal bits; the order of sums is not that of the CPU loop.
 class Loops {
  public:
   template <class T>
@@ -47,8 +111,7 @@ class Loops {
   template <class Body>
   void for_each(std::size_t count, const Body& body) {
     if (count == 0) return;
-    const std::size_t blocks =
-        std::min((count + detail::kThreads - 1) / detail::kThreads, detail::kMaxBlocks);
+    const std::size_t blocks = (count + detail::kTile - 1) / detail::kTile;
     launch("for_each", detail::for_each_kernel<Body>, blocks, detail::kThreads, stream_, count,
            body);
   }
@@ -57,14 +120,18 @@ class Loops {
   template <class Operator, class Map>
   auto map_reduce(std::size_t count, const Operator& op, const Map& map) {
     using State = decltype(Operator::identity());
-    Buffer<State> result(1);
-    const auto run = [&](void* scratch, std::size_t& bytes) {
-      return cub::DeviceReduce::Reduce(scratch, bytes, mapped(map), result.data(),
-                                       static_cast<std::int64_t>(count), op, Operator::identity(),
-                                       stream_);
-    };
-    detail::with_scratch(scratch_, run, "cub::DeviceReduce::Reduce");
-    return result.download(stream_).front();
+    const std::size_t tiles = (count + detail::kTile - 1) / detail::kTile;
+    const std::size_t each = (tiles + detail::kReduceBlocks - 1) / detail::kReduceBlocks;
+    const std::size_t blocks = each == 0 ? 0 : (tiles + each - 1) / each;
+    partial_.resize(blocks * sizeof(State));
+    result_.resize(sizeof(State));
+    auto* const partial = reinterpret_cast<State*>(partial_.data());
+    auto* const result = reinterpret_cast<State*>(result_.data());
+    if (blocks > 0) reduce(blocks, detail::Shares{count, each}, op, map, partial);
+    const std::size_t one_share = (blocks + detail::kTile - 1) / detail::kTile;
+    reduce(1, detail::Shares{blocks, one_share}, op, detail::ReadState<State>{partial}, result);
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    return *result;
   }
 
   /// The same for each of S segments: segment s is [begin[s], begin[s + 1]) and its result goes to
@@ -72,23 +139,20 @@ class Loops {
   template <class Operator, class Map>
   void segmented_map_reduce(std::size_t segments, const std::size_t* begin, const Operator& op,
                             const Map& map, decltype(Operator::identity())* results) {
-    if (segments == 0) return;
-    const auto run = [&](void* scratch, std::size_t& bytes) {
-      return cub::DeviceSegmentedReduce::Reduce(scratch, bytes, mapped(map), results,
-                                                static_cast<std::int64_t>(segments), begin,
-                                                begin + 1, op, Operator::identity(), stream_);
-    };
-    detail::with_scratch(scratch_, run, "cub::DeviceSegmentedReduce::Reduce");
+    if (segments > 0) reduce(segments, detail::Segments{begin}, op, map, results);
   }
 
  private:
-  template <class Map>
-  static auto mapped(const Map& map) {
-    return thrust::make_transform_iterator(thrust::make_counting_iterator(std::size_t{0}), map);
+  template <class Ranges, class Operator, class Map, class State>
+  void reduce(std::size_t blocks, const Ranges& ranges, const Operator& op, const Map& map,
+              State* results) {
+    launch("reduce", detail::reduce_kernel<Ranges, Operator, Map, State>, blocks, detail::kThreads,
+           stream_, ranges, op, map, results);
   }
 
   cudaStream_t stream_;
-  Buffer<unsigned char> scratch_;
+  Buffer<unsigned char> partial_;
+  Buffer<unsigned char, PinnedMemory> result_;
 };
 
 }  // namespace dualagent::gpu

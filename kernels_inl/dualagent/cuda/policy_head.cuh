@@ -12,6 +12,7 @@
 #include "dualagent/cuda/gemm.cuh"
 #include "dualagent/cuda/loops.cuh"
 #include "dualagent/cuda/policy_loss.cuh"
+#include "dualagent/cuda/stream.cuh"
 
 namespace dualagent::gpu {
 
@@ -29,9 +30,9 @@ struct PolicyHead {
 };
 
 struct PolicyHeadOptions {
-  /// Trained rows whose logits exist at a time: they take chunk_rows * V floats. Every chunk reads
-  /// and writes d_weights once.
-  std::size_t chunk_rows = 384;
+  /// Trained rows whose logits exist at a time. Every chunk reads and writes d_weights once, so
+  /// that more rows cost memory and save time.
+  std::size_t chunk_rows = 768;
 };
 
 namespace detail {
@@ -71,19 +72,27 @@ struct ScatterRows {
 /// [T, V] never exist whole. T is float or BFloat16; the device's policy_head_loss of
 /// model/policy_head.hpp.
 ///
-/// Row t has logits W h_t in float; its loss, masking and errors are those of
-/// gpu::policy_loss_on_logits. With BFloat16 the products' inputs are BFloat16, the gradient of
-/// the logits among them, and their sums float; log-probability, entropy and loss see float logits.
+/// Row t has logits W h_t; its loss, masking and errors are those of gpu::policy_loss_on_logits.
+/// With BFloat16 the products' inputs are BFloat16, the gradient of the logits among them, and
+/// their sums float. Logit is the type that logits are rounded to before log-probability, entropy
+/// and loss see them: float, or BFloat16 as in a bfloat16 model of other frameworks, in half of the
+/// memory and less time; a log-probability is then off by up to 2^-9 of the largest logits.
 /// Masked rows cost nothing; their d_hidden is 0.
-/// Memory beyond the arguments, in bytes: chunk_rows * (4 V + 8 D) + 8 T + 8 MiB, kept between
-/// calls.
+/// Memory beyond the arguments, in bytes: chunk_rows * (sizeof(Logit) V + (4 + sizeof(T)) D) + 8 T
+/// + 9 MiB, kept between calls.
 /// Determinism: equal inputs give equal bits on one kind of device with one version of cuBLAS.
 /// Example: PolicyHeadLoss<BFloat16> head_loss;  head_loss(head, rows, loss, outputs);
-template <class T>
+template <class T, class Logit = float>
 class PolicyHeadLoss {
+  static_assert(std::is_same_v<Logit, float> || std::is_same_v<Logit, T>,
+                "dualagent: logits are float or of the hidden states' type");
+
  public:
   explicit PolicyHeadLoss(const PolicyHeadOptions& options = {}, cudaStream_t stream = nullptr)
-      : options_(options), loops_(stream) {
+      : options_(options),
+        loops_(stream),
+        gemm_({.workspace_bytes = std::size_t{1} << 20}),
+        hidden_gemm_({.multiprocessors = (multiprocessors() + 1) / 2}) {
     if (options.chunk_rows == 0)
       throw Error("chunk_rows must be at least 1", "gpu::PolicyHeadLoss");
   }
@@ -107,8 +116,8 @@ class PolicyHeadLoss {
       const std::size_t* const index = index_.data() + begin;
       const std::size_t count = std::min(chunk, trained - begin);
       gather(head, index, count);
-      const Matrix<float> logits = forward(head, count);
-      launch("policy_loss", detail::policy_loss_kernel<T, float, Loss>, count, kRowThreads, stream,
+      const Matrix<Logit> logits = forward(head, count);
+      launch("policy_loss", detail::policy_loss_kernel<T, Logit, Loss>, count, kRowThreads, stream,
              logits, index, rows, loss, out, faults);
       backward(head, logits, index);
     }
@@ -135,27 +144,33 @@ class PolicyHeadLoss {
                     detail::GatherRows<T>{head.hidden, index, head.width, hidden_.data()});
   }
 
-  /// Floats from row to row of the logits: a multiple of 32 bytes, as cuBLAS likes it.
+  /// Logits from row to row: a multiple of 16 bytes for every type, as cuBLAS likes it.
   static std::size_t stride_of(const PolicyHead<T>& head) { return (head.vocab + 7) / 8 * 8; }
 
   /// Logits of the gathered rows.
-  Matrix<float> forward(const PolicyHead<T>& head, std::size_t count) {
-    const Matrix<float> logits{logits_.data(), count, head.vocab, stride_of(head)};
+  Matrix<Logit> forward(const PolicyHead<T>& head, std::size_t count) {
+    const Matrix<Logit> logits{logits_.data(), count, head.vocab, stride_of(head)};
     gemm_(dense(static_cast<const T*>(hidden_.data()), count, head.width), Layout::plain,
           dense(head.weights, head.vocab, head.width), Layout::transposed, logits, Store::replace,
           loops_.stream());
     return logits;
   }
 
-  /// From gradients over the logits (as T): d_weights += G^T H, d_hidden = G W.
-  void backward(const PolicyHead<T>& head, const Matrix<float>& logits, const std::size_t* index) {
+  /// From gradients over the logits (as T): d_weights += G^T H, d_hidden = G W. The first is bound
+  /// by memory and the second is not: they run side by side, the second on half of the device.
+  void backward(const PolicyHead<T>& head, const Matrix<Logit>& logits, const std::size_t* index) {
     const Matrix<const T> gradient{reinterpret_cast<const T*>(logits.data), logits.rows,
-                                   logits.columns, logits.stride * sizeof(float) / sizeof(T)};
+                                   logits.columns, logits.stride * sizeof(Logit) / sizeof(T)};
+    begun_.record(loops_.stream());
+    begun_.hold(side_.get());
+    hidden_gemm_(gradient, Layout::plain, dense(head.weights, head.vocab, head.width),
+                 Layout::plain, dense(d_hidden_.data(), logits.rows, head.width), Store::replace,
+                 side_.get());
+    done_.record(side_.get());
     gemm_(gradient, Layout::transposed,
           dense(static_cast<const T*>(hidden_.data()), logits.rows, head.width), Layout::plain,
           dense(head.d_weights, head.vocab, head.width), Store::accumulate, loops_.stream());
-    gemm_(gradient, Layout::plain, dense(head.weights, head.vocab, head.width), Layout::plain,
-          dense(d_hidden_.data(), logits.rows, head.width), Store::replace, loops_.stream());
+    done_.hold(loops_.stream());
     loops_.for_each(logits.rows * head.width,
                     detail::ScatterRows{d_hidden_.data(), index, head.width, head.d_hidden});
   }
@@ -163,12 +178,15 @@ class PolicyHeadLoss {
   PolicyHeadOptions options_;
   Loops loops_;
   Gemm gemm_;
+  Gemm hidden_gemm_;  // of d_hidden, in side_
+  Stream side_;
+  Event begun_, done_;
   RowFaults faults_;
   Buffer<unsigned char> scratch_;
   Buffer<std::size_t> index_;      // [T] rows that are trained
   Buffer<std::int64_t> selected_;  // [1] their number
   Buffer<T> hidden_;               // [chunk, D]
-  Buffer<float> logits_;           // [chunk, stride]
+  Buffer<Logit> logits_;           // [chunk, stride]
   Buffer<float> d_hidden_;         // [chunk, D]
 };
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 
 #include "dualagent/cuda/log_prob.cuh"
 #include "dualagent/kernels/token_loss.inl"
@@ -18,12 +20,12 @@ struct RowGradient {
   float entropy;
   float d_log_prob;  ///< of weight * loss / temperature
   float d_entropy;
-  std::size_t target;
+  std::uint32_t target;
 
   __device__ float operator()(std::size_t v, float logit) const {
     const float log_p = logit * inverse_temperature - max - log_sum;
-    return kernels::logit_gradient(kernels::exp_of_negative(log_p), log_p, entropy, v == target,
-                                   d_log_prob, d_entropy);
+    return kernels::logit_gradient(kernels::exp_of_negative(log_p), log_p, entropy,
+                                   static_cast<std::uint32_t>(v) == target, d_log_prob, d_entropy);
   }
 };
 
@@ -41,7 +43,7 @@ __device__ bool differentiate_token(const PolicyRows& rows, std::size_t t, const
          entropy,
          weight * gradient.d_log_prob,
          weight * gradient.d_entropy,
-         static_cast<std::size_t>(rows.target[t])};
+         static_cast<std::uint32_t>(rows.target[t])};
   if (out.log_prob != nullptr) out.log_prob[t] = log_prob;
   if (out.entropy != nullptr) out.entropy[t] = entropy;
   if (out.loss != nullptr) out.loss[t] = gradient.value;
@@ -71,9 +73,13 @@ __global__ void __launch_bounds__(kRowThreads)
   }
   __syncthreads();
   const bool write = trained;
-  rewrite_row<Gradient>(row, logits.columns, [&](std::size_t v, float logit) {
-    return write ? gradient(v, logit) : 0.0F;
-  });
+  const RowGradient at = gradient;
+  const auto d_logit = [&](std::size_t v, float logit) { return write ? at(v, logit) : 0.0F; };
+  if constexpr (std::is_same_v<Gradient, T>) {
+    rewrite_row(row, logits.columns, d_logit);
+  } else {
+    narrow_row<Gradient>(row, logits.columns, d_logit);
+  }
 }
 
 }  // namespace detail

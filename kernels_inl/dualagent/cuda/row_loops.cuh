@@ -10,7 +10,7 @@
 /// Loops of one block over one row of a matrix.
 namespace dualagent::gpu {
 
-inline constexpr int kRowThreads = 512;
+inline constexpr int kRowThreads = 256;
 
 namespace detail {
 
@@ -27,55 +27,123 @@ struct alignas(kLoadBytes) Pack {
 
 }  // namespace detail
 
-/// Calls `body(x)` for all n numbers of a row, kPack floats x at a time, shared by the block's
-/// threads; numbers that are missing at the ends are `fill`. Reads 16 bytes at a time wherever the
-/// row is aligned to them.
+namespace detail {
+
+/// A row as numbers before the first wide load, wide loads, and the numbers after them.
+template <class T>
+struct PackedRow {
+  std::size_t head;   ///< numbers before the first pack
+  std::size_t packs;  ///< wide loads
+  Pack<T>* wide;
+
+  __device__ PackedRow(T* row, std::size_t n) {
+    const std::size_t off = reinterpret_cast<std::uintptr_t>(row) % kLoadBytes / sizeof(T);
+    const std::size_t to_aligned = off == 0 ? 0 : kPack<T> - off;
+    head = to_aligned < n ? to_aligned : n;
+    packs = (n - head) / kPack<T>;
+    wide = reinterpret_cast<Pack<T>*>(row + head);
+  }
+  /// First number after the packs.
+  __device__ std::size_t tail() const { return head + packs * kPack<T>; }
+};
+
+inline constexpr std::size_t kPacksInFlight = 4;
+
+}  // namespace detail
+
+/// Calls `body(x)` for all n numbers of a row, an array x of floats at a time, shared by the
+/// block's threads; numbers that are missing at the ends are `fill`. Reads 16 bytes at a time
+/// wherever the row is aligned to them, four such loads in flight per thread. `blockDim.x` must be
+/// kRowThreads.
 template <class T, class Body>
 __device__ void for_each_pack(const T* row, std::size_t n, float fill, Body&& body) {
-  constexpr std::size_t kPack = detail::kPack<T>;
-  const std::size_t off = reinterpret_cast<std::uintptr_t>(row) % detail::kLoadBytes / sizeof(T);
-  const std::size_t to_aligned = off == 0 ? 0 : kPack - off;
-  const std::size_t head = to_aligned < n ? to_aligned : n;
-  const std::size_t packs = (n - head) / kPack;
-  float x[kPack];
-  const auto* wide = reinterpret_cast<const detail::Pack<T>*>(row + head);
-  for (std::size_t p = threadIdx.x; p < packs; p += blockDim.x) {
-    const detail::Pack<T> pack = wide[p];
-    for (std::size_t i = 0; i < kPack; ++i) x[i] = to_float(pack.value[i]);
+  using detail::kPack;
+  constexpr std::size_t kMany = detail::kPacksInFlight;
+  const detail::PackedRow<T> packed(const_cast<T*>(row), n);  // read only
+  std::size_t p = threadIdx.x;
+  for (; p + (kMany - 1) * kRowThreads < packed.packs; p += kMany * kRowThreads) {
+    detail::Pack<T> pack[kMany];
+#pragma unroll
+    for (std::size_t k = 0; k < kMany; ++k) pack[k] = packed.wide[p + k * kRowThreads];
+    float x[kMany * kPack<T>];
+#pragma unroll
+    for (std::size_t i = 0; i < kMany * kPack<T>; ++i)
+      x[i] = to_float(pack[i / kPack<T>].value[i % kPack<T>]);
+    body(x);
+  }
+  float x[kPack<T>];
+  for (; p < packed.packs; p += kRowThreads) {
+    const detail::Pack<T> pack = packed.wide[p];
+    for (std::size_t i = 0; i < kPack<T>; ++i) x[i] = to_float(pack.value[i]);
     body(x);
   }
   const auto rest = [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = 0; i < kPack; ++i)
+    for (std::size_t i = 0; i < kPack<T>; ++i)
       x[i] = begin + i < end ? to_float(row[begin + i]) : fill;
     body(x);
   };
-  if (threadIdx.x == 0 && head > 0) rest(0, head);
-  if (threadIdx.x == 1 && head + packs * kPack < n) rest(head + packs * kPack, n);
+  if (threadIdx.x == 0 && packed.head > 0) rest(0, packed.head);
+  if (threadIdx.x == 1 && packed.tail() < n) rest(packed.tail(), n);
 }
 
-/// Calls `map(v, x)` for all n numbers x of a row and writes the results over them, as Out, which
-/// may be narrower than In: number v goes to element v of the row seen as Out. `blockDim.x` must be
-/// kRowThreads.
+/// Calls `map(v, x)` for all n numbers x of a row and writes the results over them. `blockDim.x`
+/// must be kRowThreads.
+template <class T, class Map>
+__device__ void rewrite_row(T* row, std::size_t n, Map&& map) {
+  using detail::kPack;
+  const detail::PackedRow<T> packed(row, n);
+#pragma unroll 2
+  for (std::size_t p = threadIdx.x; p < packed.packs; p += kRowThreads) {
+    detail::Pack<T> pack = packed.wide[p];
+#pragma unroll
+    for (std::size_t i = 0; i < kPack<T>; ++i)
+      pack.value[i] = from_float<T>(map(packed.head + p * kPack<T> + i, to_float(pack.value[i])));
+    packed.wide[p] = pack;
+  }
+  const auto rest = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t v = begin + threadIdx.x; v < end; v += kRowThreads)
+      row[v] = from_float<T>(map(v, to_float(row[v])));
+  };
+  rest(0, packed.head);
+  rest(packed.tail(), n);
+}
+
+/// The same with results that are narrower than the row's numbers: number v goes to element v of
+/// the row seen as Out. The row begins at a multiple of 16 bytes.
 ///
 /// In place, since within a tile all numbers are read before any is written, and element v of Out
 /// lies over elements of In that are not beyond v.
 template <class Out, class In, class Map>
-__device__ void rewrite_row(In* row, std::size_t n, Map&& map) {
-  static_assert(sizeof(Out) <= sizeof(In),
-                "dualagent: a row cannot be rewritten with wider numbers");
-  constexpr std::size_t kEach = 8;  // numbers in flight per thread
-  constexpr std::size_t kTile = kEach * kRowThreads;
-  auto* const out = reinterpret_cast<Out*>(row);
-  for (std::size_t begin = 0; begin < n; begin += kTile) {
-    float y[kEach];
-    for (std::size_t k = 0; k < kEach; ++k) {
-      const std::size_t v = begin + k * kRowThreads + threadIdx.x;
-      y[k] = v < n ? map(v, to_float(row[v])) : 0.0F;
+__device__ void narrow_row(In* row, std::size_t n, Map&& map) {
+  static_assert(sizeof(Out) < sizeof(In), "dualagent: narrow_row makes numbers narrower");
+  constexpr std::size_t kEach = detail::kPack<Out>;  // neighbours per thread, one wide store
+  for (std::size_t begin = 0; begin < n; begin += kEach * kRowThreads) {
+    const std::size_t first = begin + kEach * threadIdx.x;
+    const bool whole = first + kEach <= n;
+    detail::Pack<Out> narrow;
+    if (whole) {
+      detail::Pack<In> wide[sizeof(In) / sizeof(Out)];
+#pragma unroll
+      for (std::size_t k = 0; k < sizeof(In) / sizeof(Out); ++k)
+        wide[k] = reinterpret_cast<const detail::Pack<In>*>(row + first)[k];
+#pragma unroll
+      for (std::size_t i = 0; i < kEach; ++i)
+        narrow.value[i] = from_float<Out>(
+            map(first + i, to_float(wide[i / detail::kPack<In>].value[i % detail::kPack<In>])));
+    } else {
+#pragma unroll
+      for (std::size_t i = 0; i < kEach; ++i)
+        if (first + i < n)
+          narrow.value[i] = from_float<Out>(map(first + i, to_float(row[first + i])));
     }
     __syncthreads();
-    for (std::size_t k = 0; k < kEach; ++k) {
-      const std::size_t v = begin + k * kRowThreads + threadIdx.x;
-      if (v < n) out[v] = from_float<Out>(y[k]);
+    auto* const out = reinterpret_cast<Out*>(row) + first;
+    if (whole) {
+      *reinterpret_cast<detail::Pack<Out>*>(out) = narrow;
+    } else {
+#pragma unroll
+      for (std::size_t i = 0; i < kEach; ++i)
+        if (first + i < n) out[i] = narrow.value[i];
     }
   }
 }
@@ -87,7 +155,8 @@ __device__ kernels::SoftmaxState<float> softmax_of_row(const T* row, std::size_t
                                                        float inverse_temperature) {
   using Softmax = kernels::Softmax<float>;
   auto state = Softmax::identity();
-  for_each_pack(row, n, -static_cast<float>(HUGE_VAL), [&](float(&x)[detail::kPack<T>]) {
+  for_each_pack(row, n, -static_cast<float>(HUGE_VAL), [&](auto& x) {
+#pragma unroll
     for (float& z : x) z *= inverse_temperature;
     state = Softmax::extended(state, x);
   });

@@ -6,19 +6,19 @@
 
 namespace dualagent::kernels {
 
-#if defined(__CUDACC__)  // nvcc knows the builtin on the device, but warns that it might not
-#pragma nv_diagnostic push
-#pragma nv_diag_suppress 20011
-#endif
 /// Whether the compiler knows that x is 0: the derivative of a constant, which costs nothing then.
 /// Floating-point rules forbid it to drop 0 * y by itself, since y might be infinite.
+///
+/// In device code every 0 counts: nvcc 13.0 takes __builtin_constant_p to be true of derivatives
+/// that it does not know, and all of them became 0.
 template <class T>
 DUALAGENT_INLINE DUALAGENT_HD constexpr bool known_zero(T x) {
+#if defined(__CUDA_ARCH__)
+  return x == T{0};
+#else
   return __builtin_constant_p(x == T{0}) && x == T{0};
-}
-#if defined(__CUDACC__)
-#pragma nv_diagnostic pop
 #endif
+}
 /// derivative * factor, where a known derivative of 0 stays 0.
 template <class T>
 DUALAGENT_INLINE DUALAGENT_HD constexpr T scaled(T derivative, T factor) {
@@ -43,7 +43,8 @@ struct Dual {
 
   Dual() = default;
   /// A constant.
-  DUALAGENT_INLINE DUALAGENT_HD constexpr Dual(T constant) : value(constant) {}  // implicit: 1.0 - x
+  DUALAGENT_INLINE DUALAGENT_HD constexpr Dual(T constant)
+      : value(constant) {}  // implicit: 1.0 - x
 
   /// value and derivative of f at this number: f(value), f'(value).
   DUALAGENT_INLINE DUALAGENT_HD constexpr Dual chain(T f, T slope) const {
@@ -103,7 +104,8 @@ struct Dual {
     return a.chain(f, T{0.5} / f);
   }
   /// `a` where the condition holds, else `b`; number by number, so that all stay in registers.
-  DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual select(bool condition, const Dual& a, const Dual& b) {
+  DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual select(bool condition, const Dual& a,
+                                                             const Dual& b) {
     Dual result(condition ? a.value : b.value);
     for (int i = 0; i < N; ++i) result.d[i] = condition ? a.d[i] : b.d[i];
     return result;
@@ -119,17 +121,20 @@ struct Dual {
   }
   /// x within [low, high]; the derivative is 0 outside.
   DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual clamp(const Dual& x, const Dual& low,
-                                                  const Dual& high) {
+                                                            const Dual& high) {
     return select(x.value < low.value, low, select(high.value < x.value, high, x));
   }
   /// The value of a with the derivative of b.
-  DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual straight_through(const Dual& a, const Dual& b) {
+  DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual straight_through(const Dual& a,
+                                                                       const Dual& b) {
     Dual result(b);
     result.value = a.value;
     return result;
   }
   /// The value as a constant: nothing is differentiated through it.
-  DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual stop_gradient(const Dual& a) { return Dual(a.value); }
+  DUALAGENT_INLINE DUALAGENT_HD friend constexpr Dual stop_gradient(const Dual& a) {
+    return Dual(a.value);
+  }
 };
 
 /// Input number `index`: its derivative with respect to itself is 1.

@@ -13,8 +13,9 @@ struct ReadTrained {
   const float* loss_weight;
   const float* value;
   DUALAGENT_HD kernels::MeanState<double> operator()(std::size_t t) const {
+    const float x = value[t];  // loaded in any case: no load waits for another
     if (!kernels::is_trained(loss_weight[t])) return kernels::Mean<double>::identity();
-    return kernels::Mean<double>::of(static_cast<double>(value[t]));
+    return kernels::Mean<double>::of(static_cast<double>(x));
   }
 };
 
@@ -22,7 +23,7 @@ struct ReadTrained {
 
 /// Mean of a column over the trained tokens of each segment: segment s is [begin[s], begin[s + 1]).
 ///
-/// Masked tokens are not read into the mean; a segment without trained tokens has count 0. Shapes:
+/// Masked tokens do not count; a segment without trained tokens has count 0. Shapes:
 /// loss_weight and value [begin[S]], begin [S + 1], means [S]. Sums are in double. Token mean: one
 /// segment; rollout mean: the rollouts' first tokens.
 template <class Loops>

@@ -33,9 +33,20 @@ struct UpdateWeight {
   T* weight;
   T* first;
   T* second;
-  DUALAGENT_HD void operator()(std::size_t i) const {
-    kernels::adamw(step, gradient[i], weight[i], first[i], second[i]);
+
+  struct Element {
+    T gradient, weight, first, second;
+  };
+  DUALAGENT_HD Element read(std::size_t i) const {
+    return {gradient[i], weight[i], first[i], second[i]};
   }
+  DUALAGENT_HD void write(std::size_t i, Element x) const {
+    kernels::adamw(step, x.gradient, x.weight, x.first, x.second);
+    weight[i] = x.weight;
+    first[i] = x.first;
+    second[i] = x.second;
+  }
+  DUALAGENT_HD void operator()(std::size_t i) const { write(i, read(i)); }
 };
 
 }  // namespace detail

@@ -13,7 +13,11 @@ enum cublasStatus_t { CUBLAS_STATUS_SUCCESS, CUBLAS_STATUS_INVALID_VALUE };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F };
 enum cudaDataType_t { CUDA_R_32F, CUDA_R_16BF };
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
-enum cublasLtMatmulDescAttributes_t { CUBLASLT_MATMUL_DESC_TRANSA, CUBLASLT_MATMUL_DESC_TRANSB };
+enum cublasLtMatmulDescAttributes_t {
+  CUBLASLT_MATMUL_DESC_TRANSA,
+  CUBLASLT_MATMUL_DESC_TRANSB,
+  CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET
+};
 enum cublasLtMatmulPreferenceAttributes_t {
   CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
   CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
@@ -58,7 +62,8 @@ inline cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t made) {
 inline cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product,
                                                      cublasLtMatmulDescAttributes_t which,
                                                      const void* value, std::size_t size) {
-  if (size != sizeof(cublasOperation_t)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (size != sizeof(std::int32_t)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (which == CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET) return CUBLAS_STATUS_SUCCESS;  // a hint
   std::memcpy(which == CUBLASLT_MATMUL_DESC_TRANSA ? &product->a : &product->b, value, size);
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -119,7 +124,8 @@ inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t prod
   };
   const std::uint64_t depth = columns_of(*of_a, product->a);
   if (rows_of(*of_a, product->a) != of_d->rows || rows_of(*of_b, product->b) != depth ||
-      columns_of(*of_b, product->b) != of_d->columns || of_d->type != CUDA_R_32F)
+      columns_of(*of_b, product->b) != of_d->columns ||
+      (of_d->type != CUDA_R_32F && of_d->type != of_a->type))
     return CUBLAS_STATUS_INVALID_VALUE;
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
   for (std::uint64_t column = 0; column < of_d->columns; ++column)
@@ -128,8 +134,11 @@ inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t prod
       for (std::uint64_t k = 0; k < depth; ++k)
         sum += element(a, *of_a, product->a, row, k) * element(b, *of_b, product->b, k, column);
       const std::uint64_t at = column * static_cast<std::uint64_t>(of_d->stride) + row;
-      const float old = keep == 0.0F ? 0.0F : keep * static_cast<const float*>(c)[at];
-      static_cast<float*>(d)[at] = scale * sum + old;
+      const float old = keep == 0.0F ? 0.0F : keep * element(c, *of_d, CUBLAS_OP_N, row, column);
+      if (of_d->type == CUDA_R_32F)
+        static_cast<float*>(d)[at] = scale * sum + old;
+      else
+        static_cast<__nv_bfloat16*>(d)[at] = __float2bfloat16_rn(scale * sum + old);
     }
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,11 @@ inline const char* cudaGetErrorString(cudaError_t status) {
   return status == cudaErrorMemoryAllocation ? "out of memory" : "invalid argument";
 }
 inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
+inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  return *value = 1, cudaSuccess;
+}
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* made, unsigned) {
@@ -66,6 +72,10 @@ cudaError_t cudaMalloc(T** memory, std::size_t bytes) {
   std::memset(static_cast<void*>(*memory), 0xFF, bytes);
   return cudaSuccess;
 }
+inline cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  return cudaMalloc(memory, bytes);
+}
+inline cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                                    cudaStream_t) {
   if (bytes > 0) std::memcpy(to, from, bytes);
@@ -126,7 +136,7 @@ class Block {
   }
 
   /// Back to the sweep, from the barrier that is called at `place`.
-  void wait(const void* place) {
+  void wait(const std::source_location& place) {
     threads_[running_].place = place;
     swapcontext(&threads_[running_].context, &scheduler_);
   }
@@ -137,7 +147,7 @@ class Block {
   struct Thread {
     ucontext_t context;
     std::unique_ptr<char[]> stack;
-    const void* place = nullptr;  // of the barrier that it waits at
+    std::source_location place;  // of the barrier that it waits at
     bool done = false;
   };
 
@@ -170,15 +180,20 @@ class Block {
   }
 
   void require_one_place() const {
-    const void* place = nullptr;
+    const std::source_location* place = nullptr;
     for (const Thread& thread : threads_) {
       if (thread.done) continue;
-      if (place != nullptr && thread.place != place) {
+      if (place != nullptr && !is_same(*place, thread.place)) {
         std::fprintf(stderr, "the threads of a block wait at different barriers\n");
         std::abort();
       }
-      place = thread.place;
+      place = &thread.place;
     }
+  }
+
+  static bool is_same(const std::source_location& a, const std::source_location& b) {
+    return a.line() == b.line() && a.column() == b.column() &&
+           std::strcmp(a.file_name(), b.file_name()) == 0;
   }
 
   std::vector<Thread> threads_;
@@ -187,11 +202,11 @@ class Block {
   std::size_t running_ = 0;
 };
 
-[[gnu::noinline]] inline void barrier() { Block::current()->wait(__builtin_return_address(0)); }
-
 }  // namespace cuda_emulator
 
-[[gnu::always_inline]] inline void __syncthreads() { cuda_emulator::barrier(); }
+inline void __syncthreads(const std::source_location& place = std::source_location::current()) {
+  cuda_emulator::Block::current()->wait(place);
+}
 
 inline unsigned long long atomicMin(unsigned long long* at, unsigned long long value) {
   const unsigned long long old = *at;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <source_location>
 
 #include "cuda_runtime.h"
 
@@ -16,9 +17,10 @@ class BlockReduce {
 
   /// The result is thread 0's; the others get bytes of no meaning.
   template <class Operator>
-  T Reduce(T item, Operator op) {
+  T Reduce(T item, Operator op,
+           const std::source_location& place = std::source_location::current()) {
     storage_.item[threadIdx.x] = item;
-    __syncthreads();
+    __syncthreads(place);
     if (threadIdx.x != 0) {
       std::memset(static_cast<void*>(&item), 0xA5, sizeof item);
       return item;
@@ -26,8 +28,9 @@ class BlockReduce {
     for (int i = 1; i < kThreads; ++i) item = op(item, storage_.item[i]);
     return item;
   }
-  T Sum(T item) {
-    return Reduce(item, [](T a, T b) { return a + b; });
+  T Sum(T item, const std::source_location& place = std::source_location::current()) {
+    return Reduce(
+        item, [](T a, T b) { return a + b; }, place);
   }
 
  private:

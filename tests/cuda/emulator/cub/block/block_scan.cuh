@@ -1,5 +1,7 @@
 #pragma once
 
+#include <source_location>
+
 #include "cuda_runtime.h"
 
 namespace cub {
@@ -13,9 +15,10 @@ class BlockScan {
   explicit BlockScan(TempStorage& storage) : storage_(storage) {}
 
   /// `before`: sum of the items of the threads before this one; `all`: of all.
-  void ExclusiveSum(T item, T& before, T& all) {
+  void ExclusiveSum(T item, T& before, T& all,
+                    const std::source_location& place = std::source_location::current()) {
     storage_.item[threadIdx.x] = item;
-    __syncthreads();
+    __syncthreads(place);
     before = all = T{};
     for (int i = 0; i < kThreads; ++i) {
       if (i == static_cast<int>(threadIdx.x)) before = all;
