@@ -36,7 +36,7 @@ struct TokenGradient {
 /// TokenTerms<S>&)`.
 template <class Loss, class T>
 DUALAGENT_FLATTEN DUALAGENT_HD constexpr TokenGradient<T> differentiate(const Loss& loss,
-                                                             const TokenTerms<T>& at) {
+                                                                        const TokenTerms<T>& at) {
   using D = Dual<T, 3>;
   const D result = loss(TokenTerms<D>{
       variable<T, 3>(at.log_prob, 0), variable<T, 3>(at.entropy, 1), variable<T, 3>(at.value, 2),
@@ -75,8 +75,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S importance_ratio(const TokenTerms<S>& 
 /// Source: Schulman et al., "Proximal policy optimization", 2017, eq. 7; asymmetric bounds: Yu et
 /// al., "DAPO", 2025, eq. 8.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& advantage, const S& low,
-                                          const S& high) {
+DUALAGENT_INLINE DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& advantage,
+                                                    const S& low, const S& high) {
   const S unclipped = -(ratio * advantage);
   // Where this is the greater, the ratio is out of bounds: no derivative through it is lost.
   const S clipped = -(clamp(stop_gradient(ratio), S(1) - low, S(1) + high) * advantage);
@@ -88,7 +88,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& adv
 /// Kink: at loss = -bound A the derivative is that of the loss.
 /// Source: Ye et al., "Mastering complex control in MOBA games", 2020, eq. 5.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& advantage, const S& bound) {
+DUALAGENT_INLINE DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& advantage,
+                                                    const S& bound) {
   return advantage < S(0) ? min(loss, -(bound * advantage)) : loss;
 }
 
@@ -98,7 +99,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& adva
 /// Source: Prime Intellect team, "INTELLECT-2", 2025, section 3.4.
 template <class S>
 DUALAGENT_INLINE DUALAGENT_HD constexpr S two_sided_clip_loss(const S& ratio, const S& advantage,
-                                                    const S& low, const S& high, const S& cap) {
+                                                              const S& low, const S& high,
+                                                              const S& cap) {
   const S unclipped = -(min(ratio, cap) * advantage);
   const S clipped = -(clamp(ratio, S(1) - low, S(1) + high) * advantage);
   return max(unclipped, clipped);
@@ -107,7 +109,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S two_sided_clip_loss(const S& ratio, co
 /// -stop_gradient(clamp(r, lower, upper)) A log pi: a clipped token keeps its gradient.
 /// Source: MiniMax, "MiniMax-M1", 2025, eq. 4 and 5.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, const S& lower, const S& upper) {
+DUALAGENT_INLINE DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, const S& lower,
+                                                     const S& upper) {
   return -(stop_gradient(clamp(importance_ratio(t), lower, upper)) * t.advantage * t.log_prob);
 }
 
@@ -128,7 +131,7 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t)
 /// Source: Schulman et al.'s PPO implementation, 2017 (`baselines`, `vfloss`).
 template <class S>
 DUALAGENT_INLINE DUALAGENT_HD constexpr S clipped_value_loss(const S& value, const S& old_value,
-                                                   const S& target, const S& clip) {
+                                                             const S& target, const S& clip) {
   const S error = value - target;
   const S near = clamp(value, old_value - clip, old_value + clip) - target;
   return S(0.5) * max(error * error, near * near);
