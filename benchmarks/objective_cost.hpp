@@ -36,7 +36,7 @@ struct BonusPart {
 template <class T>
 struct Composed {
   template <class S>
-  DUALAGENT_HD S operator()(const TokenTerms<S>& t) const {
+  DUALAGENT_FLATTEN DUALAGENT_HD S operator()(const TokenTerms<S>& t) const {
     return S(T(kWeight)) * ClipPart{}(t) + (PenaltyPart{}(t) + BonusPart{}(t));
   }
   DUALAGENT_HD TokenGradient<T> gradient(const TokenTerms<T>& t) const {

@@ -23,11 +23,17 @@ TEST_CASE("group-normalized advantages are those of hand arithmetic", "[objectiv
 }
 
 TEST_CASE("equal rewards, a group of one and an empty group give exactly 0", "[objective]") {
-  const std::vector<double> rewards{0.1, 0.1, 0.1, 7.0};
-  const std::vector<std::size_t> begin{0, 3, 3, 4};
-  std::vector<double> advantages(4, 99.0);
-  GroupNormalized{.epsilon = 0.0}.estimate(rewards, begin, advantages);
-  for (const double advantage : advantages) CHECK(advantage == 0.0);
+  const auto check_zero = [](const auto& estimator) {
+    const std::vector<double> rewards{0.1, 0.1, 0.1, 7.0};
+    const std::vector<std::size_t> begin{0, 3, 3, 4};
+    std::vector<double> advantages(4, 99.0);
+    estimator.estimate(rewards, begin, advantages);
+    for (const double advantage : advantages) CHECK(advantage == 0.0);
+  };
+  check_zero(GroupNormalized{.epsilon = 0.0});
+  check_zero(GroupCentered{});
+  check_zero(LeaveOneOut{});
+  check_zero(Whitened<GroupCentered>{});  // the trainer whitens later
 }
 
 TEST_CASE("the shipped advantage estimators obey the laws", "[objective][laws]") {

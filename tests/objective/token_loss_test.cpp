@@ -1,7 +1,9 @@
 #include "dualagent/objective/token_loss.hpp"
 
+#include <algorithm>
 #include <cmath>
 
+#include "dualagent/objective/regularizer.hpp"
 #include "laws/objective_laws.hpp"
 #include "support/catch.hpp"
 
@@ -54,6 +56,76 @@ TEST_CASE("at a kink the derivative is that of the documented side", "[objective
   CHECK(at(dual, 1.0, -2.0).d_log_prob == 2.0);  // that of the loss
   const TwoSidedClipLoss two{.clip_low = 0.2, .clip_high = 0.2, .cap = 1.0};
   CHECK(at(two, 1.0, -2.0).d_log_prob == 2.0);  // that of r
+}
+
+namespace {
+
+enum class Side { left, right };
+
+/// Derivative to one side, from three values: error h^2 / 3 times the third derivative.
+template <class Loss>
+double one_sided(const Loss& loss, TokenTerms<double> terms, double TokenTerms<double>::*term,
+                 Side side) {
+  const double h = side == Side::right ? 1e-4 : -1e-4;
+  double values[3];
+  for (double& value : values) {
+    value = differentiate(loss, terms).value;
+    terms.*term += h;
+  }
+  return (-3 * values[0] + 4 * values[1] - values[2]) / (2 * h);
+}
+
+/// The two sides differ, and the derivative is that of `side`.
+template <class Loss>
+void check_kink(const char* name, const Loss& loss, const TokenTerms<double>& terms,
+                double TokenTerms<double>::*term, Side side) {
+  INFO(name);
+  const double left = one_sided(loss, terms, term, Side::left);
+  const double right = one_sided(loss, terms, term, Side::right);
+  CHECK(std::abs(left - right) > 1e-3 * std::max(std::abs(left), std::abs(right)));
+  const auto gradient = differentiate(loss, terms);
+  const double found = term == &TokenTerms<double>::value ? gradient.d_value : gradient.d_log_prob;
+  CHECK(found == Approx(side == Side::left ? left : right).epsilon(1e-6).margin(1e-9));
+}
+
+}  // namespace
+
+TEST_CASE("derivatives at kinks are one-sided, of the documented side", "[objective]") {
+  constexpr auto log_prob = &TokenTerms<double>::log_prob;
+  constexpr auto value = &TokenTerms<double>::value;
+  // log r = 0 exactly, and bounds at r = 1.
+  const auto at_one = [](double advantage) {
+    return TokenTerms<double>{.log_prob = -1.0, .old_log_prob = -1.0, .advantage = advantage};
+  };
+  check_kink("clip, upper bound", ClipLoss{0.0, 0.0}, at_one(2.0), log_prob, Side::left);
+  check_kink("clip, lower bound", ClipLoss{0.0, 0.0}, at_one(-2.0), log_prob, Side::right);
+  check_kink("dual clip", DualClipLoss{0.2, 0.2, 1.0}, at_one(-2.0), log_prob, Side::left);
+  check_kink("two-sided", TwoSidedClipLoss{0.2, 0.0, 1.0}, at_one(-2.0), log_prob, Side::left);
+  // Log-ratios of exactly +-20: the derivative is that of the bounded side.
+  const auto at_bound = [](double log_ratio, double advantage) {
+    return TokenTerms<double>{.log_prob = -1.0,
+                              .old_log_prob = -1.0 - log_ratio,
+                              .reference_log_prob = -1.0 - log_ratio,
+                              .advantage = advantage};
+  };
+  check_kink("ratio", ClipLoss{}, at_bound(20.0, -1.0), log_prob, Side::left);
+  check_kink("ratio", ClipLoss{}, at_bound(-20.0, 1.0), log_prob, Side::right);
+  check_kink("k1", KlPenalty<K1>{1.0}, at_bound(20.0, 0.0), log_prob, Side::left);
+  check_kink("k1", KlPenalty<K1>{1.0}, at_bound(-20.0, 0.0), log_prob, Side::right);
+  check_kink("k2", KlPenalty<K2>{1.0}, at_bound(20.0, 0.0), log_prob, Side::left);
+  check_kink("k2", KlPenalty<K2>{1.0}, at_bound(-20.0, 0.0), log_prob, Side::right);
+  check_kink("k3", KlPenalty<K3>{1.0}, at_bound(20.0, 0.0), log_prob, Side::left);
+  check_kink("k3", KlPenalty<K3>{1.0}, at_bound(-20.0, 0.0), log_prob, Side::right);
+  check_kink("weighted k3", KlPenalty<ImportanceWeightedK3>{1.0}, at_bound(20.0, 0.0), log_prob,
+             Side::left);
+  // V = V_old +- clip and equal errors: the derivative is that of V.
+  const auto critic = [](double now, double target) {
+    return TokenTerms<double>{.value = now, .old_value = 1.0, .value_target = target};
+  };
+  const ValueLoss loss{.coefficient = 1.0, .clip = 0.5};
+  check_kink("value above", loss, critic(1.5, 2.0), value, Side::left);
+  check_kink("value below", loss, critic(0.5, 0.0), value, Side::right);
+  check_kink("equal errors", loss, critic(2.0, 1.75), value, Side::right);
 }
 
 TEST_CASE("CISPO keeps the gradient of clipped tokens, at each published bound", "[objective]") {

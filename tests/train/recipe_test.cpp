@@ -1,6 +1,7 @@
 #include "dualagent/train/recipe.hpp"
 
 #include <cmath>
+#include <concepts>
 #include <vector>
 
 #include "dualagent/collective/threads.hpp"
@@ -190,6 +191,40 @@ TEST_CASE("a recipe brings its group size; options may say another", "[train]") 
                 LocalCollective{},
                 {.group_size = 4}}
             .group_size() == 4);
+}
+
+TEST_CASE("named recipes have the parts and constants of their sources", "[train]") {
+  STATIC_REQUIRE(std::same_as<decltype(Supo::objective), Dapo>);
+  STATIC_REQUIRE(std::same_as<decltype(Supo::view), FinishedOnly<AllSegments>>);
+  STATIC_REQUIRE(Supo::group_size == 8);
+
+  STATIC_REQUIRE(std::same_as<
+                 decltype(MemAgent::objective),
+                 Objective<GroupCentered, ClipLoss, GlobalTokenMean, NoCorrection, KlPenalty<K3>>>);
+  STATIC_REQUIRE(std::same_as<decltype(MemAgent::view), AllSegments>);
+  STATIC_REQUIRE(MemAgent::group_size == 16);
+  CHECK(MemAgent{}.objective.loss.clip_low == 0.2);
+  CHECK(MemAgent{}.objective.loss.clip_high == 0.2);
+  CHECK(MemAgent{}.objective.regularizer.coefficient == 0.001);
+
+  STATIC_REQUIRE(std::same_as<decltype(ResumGrpo::objective), Grpo>);
+  STATIC_REQUIRE(std::same_as<decltype(ResumGrpo::view), AnswererOnly>);
+  STATIC_REQUIRE(ResumGrpo::group_size == 8);
+
+  STATIC_REQUIRE(std::same_as<decltype(CompactionPpo::objective),
+                              Objective<Whitened<CrossSegmentGae>, ClipLoss, GlobalTokenMean,
+                                        NoCorrection, ValueLoss>>);
+  STATIC_REQUIRE(std::same_as<decltype(CompactionPpo::view), AllSegments>);
+  STATIC_REQUIRE(CompactionPpo::group_size == 1);
+  CHECK(CompactionPpo{}.objective.advantage.estimator.length_scale == 1.5);
+  CHECK(CompactionPpo{}.objective.advantage.estimator.gamma == 1.0);
+
+  STATIC_REQUIRE(std::same_as<decltype(ReferenceSystem::objective),
+                              Objective<GroupNormalized, ClipLoss, RolloutMean>>);
+  STATIC_REQUIRE(std::same_as<decltype(ReferenceSystem::view), FinalSegment>);
+  STATIC_REQUIRE(ReferenceSystem::group_size == 8);
+  CHECK(ReferenceSystem{}.objective.loss.clip_low == 0.2);
+  CHECK(ReferenceSystem{}.objective.loss.clip_high == 0.28);
 }
 
 TEST_CASE("weights that are normalised over a minibatch average 1", "[train]") {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "dualagent/collective/local.hpp"
@@ -108,4 +110,25 @@ TEST_CASE("whitening is over trained tokens alone", "[train]") {
   CHECK(rows.batch.advantage[8] == Approx((1 - mean) / deviation));
   CHECK(rows.batch.advantage[17] == Approx((21 - mean) / deviation));
   CHECK(rows.batch.advantage[4] == 0.0F);
+}
+
+TEST_CASE("a number that is not finite is named before it spreads to other tokens", "[train]") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float poison : {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
+    // Token 12 of the batch is token 3 of row 2, of rollout 2.
+    const std::string place = "rollout 2, token 3 of row 2";
+    StepRows values = example_rows();
+    values.batch.old_value[12] = poison;
+    CHECK_THROWS_WITH(values.credit_tokens(Gae{}),
+                      ContainsSubstring(place) && ContainsSubstring("value"));
+    StepRows references = example_rows();
+    references.batch.reference_log_prob[12] = poison;
+    CHECK_THROWS_WITH(references.credit_tokens(KlInReward<RawReward>{}),
+                      ContainsSubstring(place) && ContainsSubstring("reference"));
+    StepRows advantages = example_rows();
+    advantages.batch.advantage[12] = poison;
+    LocalCollective alone;
+    CHECK_THROWS_WITH(advantages.whiten(alone),
+                      ContainsSubstring(place) && ContainsSubstring("advantage"));
+  }
 }

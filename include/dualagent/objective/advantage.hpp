@@ -95,6 +95,15 @@ consteval bool whitens() {
     return false;
 }
 
+/// What one entry of an estimator's statistics stands for; rollouts, where it does not say.
+template <class A>
+consteval StatisticsUnit statistics_unit() {
+  if constexpr (requires { A::statistics; })
+    return A::statistics;
+  else
+    return StatisticsUnit::rollout;
+}
+
 /// Advantages from an estimator's `advantage(reward, moments of the group)`.
 template <class Estimator>
 void estimate_in_groups(const Estimator& estimator, std::span<const double> rewards,
@@ -241,6 +250,11 @@ struct CrossSegmentGae {
 /// Source: Hu et al., "REINFORCE++", 2025 (2501.03262), eq. 8.
 template <AdvantageEstimator Estimator>
 struct KlInReward {
+  static_assert(!CreditsTokens<Estimator> && !whitens<Estimator>(),
+                "dualagent: KlInReward takes an estimator with one advantage per rollout; write "
+                "Whitened<KlInReward<E>> instead of KlInReward<Whitened<E>>, and KlPenalty beside "
+                "a critic");
+  static constexpr StatisticsUnit statistics = statistics_unit<Estimator>();
   static constexpr bool compares_group = dualagent::compares_group<Estimator>();
   static constexpr bool uses_reference = true;
   double coefficient = 0.01;
@@ -268,6 +282,7 @@ struct KlInReward {
 template <AdvantageEstimator Estimator>
 struct Whitened {
   static constexpr bool whitens = true;
+  static constexpr StatisticsUnit statistics = statistics_unit<Estimator>();
   static constexpr bool compares_group = dualagent::compares_group<Estimator>();
   static constexpr bool uses_values = dualagent::uses_values<Estimator>();
   static constexpr bool uses_reference = dualagent::uses_reference<Estimator>();

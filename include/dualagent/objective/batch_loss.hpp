@@ -49,6 +49,8 @@ class BatchLoss {
 
   /// Computes importance weights and sequence ratios of all rows. `log_prob` [T] are the present
   /// log-probabilities; it may be empty unless `needs_present_log_probs`.
+  /// Errors: Error that names rollout and token when a log-probability that is used is NaN or
+  /// infinite.
   void prepare(const PackedBatch& batch, std::span<const double> log_prob = {}) {
     correction_.assign(batch.size(), 1.0);
     sequence_log_ratio_.assign(batch.size(), 0.0);
@@ -68,7 +70,8 @@ class BatchLoss {
   }
 
   /// Loss and derivatives of one trained token, before its loss weight.
-  /// Errors: Error that names rollout and token when the loss or a derivative is not finite.
+  /// Errors: Error that names rollout and token when one of its terms, the loss or a derivative is
+  /// NaN or infinite, also where a bounded ratio would hide it.
   kernels::TokenGradient<double> token(const PackedBatch& batch, std::size_t t,
                                        const TokenPrediction& now) const {
     const TokenTerms<double> terms{.log_prob = now.log_prob,
@@ -81,7 +84,8 @@ class BatchLoss {
                                    .old_value = batch.old_value[t],
                                    .value_target = batch.value_target[t]};
     const double weight = correction_[t];
-    const auto loss = [&]<class S>(const TokenTerms<S>& at) {
+    if (!std::isfinite(sum_of(terms) + weight)) throw_bad_term(batch, t, terms, weight);
+    const auto loss = [&]<class S>(const TokenTerms<S>& at) DUALAGENT_FLATTEN {
       return S(weight) * objective_.loss(at) + objective_.regularizer(at);
     };
     const kernels::TokenGradient<double> gradient = differentiate(loss, terms);
@@ -98,12 +102,19 @@ class BatchLoss {
     if constexpr (!kPresent && !needs_sampler_log_probs<Correction>()) return;
     CorrectionTerms sums{.smallest_log_ratio = kernels::kLogRatioBound, .segment_tokens = 0};
     for_each_trained(batch, row, [&](std::size_t t) {
+      if constexpr (needs_sampler_log_probs<Correction>()) {
+        require_finite(batch, t, "log-probability at the step's beginning", batch.old_log_prob[t]);
+        require_finite(batch, t, "sampler's log-probability", batch.sampler_log_prob[t]);
+      }
       const double ratio = log_ratio(batch, t);
       sums.segment_log_ratio += ratio;
       sums.smallest_log_ratio = std::min(sums.smallest_log_ratio, ratio);
       sums.segment_tokens += 1;
-      if constexpr (kPresent)
+      if constexpr (kPresent) {
+        require_finite(batch, t, "log-probability", log_prob[t]);
+        require_finite(batch, t, "old log-probability", batch.old_log_prob[t]);
         sums.policy_log_ratio += log_prob[t] - static_cast<double>(batch.old_log_prob[t]);
+      }
     });
     if (sums.segment_tokens == 0) return;
     sums.segment_log_ratio /= sums.segment_tokens;
@@ -129,15 +140,42 @@ class BatchLoss {
     return std::clamp(ratio, -kernels::kLogRatioBound, kernels::kLogRatioBound);
   }
 
+  static double sum_of(const TokenTerms<double>& t) {
+    return t.log_prob + t.entropy + t.value + t.old_log_prob + t.reference_log_prob + t.advantage +
+           t.sequence_log_ratio + t.old_value + t.value_target;
+  }
+  [[noreturn]] static void throw_bad_term(const PackedBatch& batch, std::size_t t,
+                                          const TokenTerms<double>& terms, double weight) {
+    require_finite(batch, t, "log-probability", terms.log_prob);
+    require_finite(batch, t, "entropy", terms.entropy);
+    require_finite(batch, t, "value", terms.value);
+    require_finite(batch, t, "old log-probability", terms.old_log_prob);
+    require_finite(batch, t, "reference log-probability", terms.reference_log_prob);
+    require_finite(batch, t, "advantage", terms.advantage);
+    require_finite(batch, t, "sequence log-ratio", terms.sequence_log_ratio);
+    require_finite(batch, t, "old value", terms.old_value);
+    require_finite(batch, t, "value target", terms.value_target);
+    require_finite(batch, t, "importance weight", weight);
+    refuse(batch, t, "the terms of a token are too great to add up");
+  }
+  static void require_finite(const PackedBatch& batch, std::size_t t, const char* what, double x) {
+    if (!std::isfinite(x))
+      refuse(batch, t, std::string("the ") + what + " of a token is " + std::to_string(x));
+  }
   [[noreturn]] static void throw_not_finite(const PackedBatch& batch, std::size_t t,
                                             const TokenTerms<double>& terms,
                                             const kernels::TokenGradient<double>& gradient) {
+    refuse(batch, t,
+           "the loss of a token is " + std::to_string(gradient.value) + ", its derivatives " +
+               std::to_string(gradient.d_log_prob) + " and " + std::to_string(gradient.d_entropy) +
+               " (log-probability " + std::to_string(terms.log_prob) + ", old " +
+               std::to_string(terms.old_log_prob) + ", advantage " +
+               std::to_string(terms.advantage) + ")");
+  }
+  [[noreturn]] static void refuse(const PackedBatch& batch, std::size_t t,
+                                  const std::string& what) {
     const std::size_t row = batch.row_of(t);
-    throw Error("the loss of a token is " + std::to_string(gradient.value) + ", its derivatives " +
-                    std::to_string(gradient.d_log_prob) + " and " +
-                    std::to_string(gradient.d_entropy) + " (log-probability " +
-                    std::to_string(terms.log_prob) + ", old " + std::to_string(terms.old_log_prob) +
-                    ", advantage " + std::to_string(terms.advantage) + ")",
+    throw Error(what,
                 "rollout " + std::to_string(batch.rollout[row]) + ", token " +
                     std::to_string(t - batch.row_begin[row]) + " of row " + std::to_string(row),
                 "The weights are unchanged; check the objective, the rewards and the model");

@@ -123,7 +123,7 @@ struct RegularizerSum {
   A first;
   B second;
   template <class S>
-  constexpr S operator()(const TokenTerms<S>& t) const {
+  DUALAGENT_FLATTEN constexpr S operator()(const TokenTerms<S>& t) const {
     return first(t) + second(t);
   }
 };

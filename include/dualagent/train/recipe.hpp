@@ -41,13 +41,12 @@ consteval bool check_recipe_parts() {
 template <class R>
 consteval bool check_recipe() {
   using Estimator = decltype(R::objective.advantage);
-  if constexpr (requires { Estimator::statistics; })
-    static_assert(
-        Estimator::statistics == StatisticsUnit::rollout ||
-            one_segment_per_rollout<decltype(R::view)>(),
-        "dualagent: an advantage estimator with one entry per segment counts a rollout as often "
-        "as this view trains segments of it; compare rollouts (StatisticsUnit::rollout) or train "
-        "one segment (FinalSegment)");
+  static_assert(
+      statistics_unit<Estimator>() == StatisticsUnit::rollout ||
+          one_segment_per_rollout<decltype(R::view)>(),
+      "dualagent: an advantage estimator with one entry per segment counts a rollout as often "
+      "as this view trains segments of it; compare rollouts (StatisticsUnit::rollout) or train "
+      "one segment (FinalSegment)");
   if constexpr (requires { R::group_size; })
     static_assert(
         R::group_size >= (compares_group<Estimator>() ? 2 : 1),

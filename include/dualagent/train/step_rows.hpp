@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/objective/advantage.hpp"
 #include "dualagent/train/training_rows.hpp"
@@ -69,6 +71,8 @@ class StepRows {
   }
 
   /// Gives each token its own advantage and value target; see AdvantageEstimator.
+  /// Errors: Error that names rollout and token when what the estimator reads of a token is NaN or
+  /// infinite, before it spreads to other tokens.
   template <CreditsTokens Estimator>
   void credit_tokens(const Estimator& estimator) {
     for (std::size_t row = 0; row < rows.size();) {
@@ -80,10 +84,12 @@ class StepRows {
 
   /// Brings the advantages of all trained tokens, over all ranks, to mean 0 and unbiased variance
   /// 1, with 1e-8 added to the variance.
+  /// Errors: Error that names rollout and token when an advantage is NaN or infinite.
   template <class Collective>
   void whiten(Collective& collective) {
     double sums[] = {0.0, 0.0};  // tokens, advantage
     for_each_trained([&](std::size_t t) {
+      require_finite(t, "advantage", static_cast<double>(batch.advantage[t]));
       sums[0] += 1;
       sums[1] += static_cast<double>(batch.advantage[t]);
     });
@@ -109,6 +115,15 @@ class StepRows {
       if (kernels::is_trained(batch.loss_weight[t])) visit(t);
   }
 
+  void require_finite(std::size_t t, const char* what, double x) const {
+    if (std::isfinite(x)) return;
+    const std::size_t row = batch.row_of(t);
+    throw Error(std::string("the ") + what + " of a token is " + std::to_string(x),
+                "rollout " + std::to_string(batch.rollout[row]) + ", token " +
+                    std::to_string(t - batch.row_begin[row]) + " of row " + std::to_string(row),
+                "The weights are unchanged; check the rewards, the estimator and the model");
+  }
+
   /// The rows [begin, end) are one rollout.
   template <class Estimator>
   void credit_rollout(const Estimator& estimator, std::size_t begin, std::size_t end) {
@@ -127,6 +142,9 @@ class StepRows {
       value_.push_back(static_cast<double>(batch.old_value[t]));
       log_ratio_.push_back(static_cast<double>(batch.old_log_prob[t]) -
                            static_cast<double>(batch.reference_log_prob[t]));
+      require_finite(t, "advantage", rollout_advantage_.back());
+      require_finite(t, "critic's value", value_.back());
+      require_finite(t, "log-ratio to the reference policy", log_ratio_.back());
     }
     advantage_.assign(tokens_.size(), 0.0);
     target_.assign(tokens_.size(), 0.0);

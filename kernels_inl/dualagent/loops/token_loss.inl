@@ -41,7 +41,7 @@ struct ColumnLoss {
     const Regularizer& regularizer;
     float weight;
     template <class S>
-    DUALAGENT_HD constexpr S operator()(const kernels::TokenTerms<S>& t) const {
+    DUALAGENT_FLATTEN DUALAGENT_HD constexpr S operator()(const kernels::TokenTerms<S>& t) const {
       return S(weight) * loss(t) + regularizer(t);
     }
   };
