@@ -79,7 +79,7 @@ struct ScatterRows {
 /// memory and less time; a log-probability is then off by up to 2^-9 of the largest logits.
 /// Masked rows cost nothing; their d_hidden is 0.
 /// Memory beyond the arguments, in bytes: chunk_rows * (sizeof(Logit) V + (4 + sizeof(T)) D) + 8 T
-/// + 9 MiB, kept between calls.
+/// + 17 MiB, kept between calls.
 /// Determinism: equal inputs give equal bits on one kind of device with one version of cuBLAS.
 /// Example: PolicyHeadLoss<BFloat16> head_loss;  head_loss(head, rows, loss, outputs);
 template <class T, class Logit = float>
@@ -92,7 +92,8 @@ class PolicyHeadLoss {
       : options_(options),
         loops_(stream),
         gemm_({.workspace_bytes = std::size_t{1} << 20}),
-        hidden_gemm_({.multiprocessors = (multiprocessors() + 1) / 2}) {
+        hidden_gemm_({.workspace_bytes = std::size_t{16} << 20,
+                      .multiprocessors = (multiprocessors() + 1) / 2}) {
     if (options.chunk_rows == 0)
       throw Error("chunk_rows must be at least 1", "gpu::PolicyHeadLoss");
   }
