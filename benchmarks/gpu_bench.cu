@@ -390,7 +390,7 @@ int main(int argc, char** argv) try {
                           .vocab = options.number("--vocab", 151936),
                           .head_rows = options.number("--head-rows", 16384),
                           .width = options.number("--width", 1024),
-                          .chunk_rows = options.number("--chunk-rows", 768),
+                          .chunk_rows = options.number("--chunk-rows", 752),
                           .repeats = options.number("--repeats", 7),
                           .seed = options.number("--seed", std::random_device{}())};
   if (gpu::device_count() == 0) {

@@ -12,7 +12,6 @@
 #include "dualagent/cuda/gemm.cuh"
 #include "dualagent/cuda/loops.cuh"
 #include "dualagent/cuda/policy_loss.cuh"
-#include "dualagent/cuda/stream.cuh"
 
 namespace dualagent::gpu {
 
@@ -32,7 +31,7 @@ struct PolicyHead {
 struct PolicyHeadOptions {
   /// Trained rows whose logits exist at a time. Every chunk reads and writes d_weights once, so
   /// that more rows cost memory and save time.
-  std::size_t chunk_rows = 768;
+  std::size_t chunk_rows = 752;
 };
 
 namespace detail {
@@ -79,7 +78,7 @@ struct ScatterRows {
 /// memory and less time; a log-probability is then off by up to 2^-9 of the largest logits.
 /// Masked rows cost nothing; their d_hidden is 0.
 /// Memory beyond the arguments, in bytes: chunk_rows * (sizeof(Logit) V + (4 + sizeof(T)) D) + 8 T
-/// + 17 MiB, kept between calls.
+/// + 8 MiB, kept between calls.
 /// Determinism: equal inputs give equal bits on one kind of device with one version of cuBLAS.
 /// Example: PolicyHeadLoss<BFloat16> head_loss;  head_loss(head, rows, loss, outputs);
 template <class T, class Logit = float>
@@ -89,11 +88,7 @@ class PolicyHeadLoss {
 
  public:
   explicit PolicyHeadLoss(const PolicyHeadOptions& options = {}, cudaStream_t stream = nullptr)
-      : options_(options),
-        loops_(stream),
-        gemm_({.workspace_bytes = std::size_t{1} << 20}),
-        hidden_gemm_({.workspace_bytes = std::size_t{16} << 20,
-                      .multiprocessors = (multiprocessors() + 1) / 2}) {
+      : options_(options), loops_(stream) {
     if (options.chunk_rows == 0)
       throw Error("chunk_rows must be at least 1", "gpu::PolicyHeadLoss");
   }
@@ -157,21 +152,16 @@ class PolicyHeadLoss {
     return logits;
   }
 
-  /// From gradients over the logits (as T): d_weights += G^T H, d_hidden = G W. The first is bound
-  /// by memory and the second is not: they run side by side, the second on half of the device.
+  /// From gradients over the logits (as T): d_weights += G^T H, d_hidden = G W.
   void backward(const PolicyHead<T>& head, const Matrix<Logit>& logits, const std::size_t* index) {
     const Matrix<const T> gradient{reinterpret_cast<const T*>(logits.data), logits.rows,
                                    logits.columns, logits.stride * sizeof(Logit) / sizeof(T)};
-    begun_.record(loops_.stream());
-    begun_.hold(side_.get());
-    hidden_gemm_(gradient, Layout::plain, dense(head.weights, head.vocab, head.width),
-                 Layout::plain, dense(d_hidden_.data(), logits.rows, head.width), Store::replace,
-                 side_.get());
-    done_.record(side_.get());
-    gemm_(gradient, Layout::transposed,
-          dense(static_cast<const T*>(hidden_.data()), logits.rows, head.width), Layout::plain,
+    const Matrix<const T> hidden =
+        dense(static_cast<const T*>(hidden_.data()), logits.rows, head.width);
+    gemm_(gradient, Layout::transposed, hidden, Layout::plain,
           dense(head.d_weights, head.vocab, head.width), Store::accumulate, loops_.stream());
-    done_.hold(loops_.stream());
+    gemm_(gradient, Layout::plain, dense(head.weights, head.vocab, head.width), Layout::plain,
+          dense(d_hidden_.data(), logits.rows, head.width), Store::replace, loops_.stream());
     loops_.for_each(logits.rows * head.width,
                     detail::ScatterRows{d_hidden_.data(), index, head.width, head.d_hidden});
   }
@@ -179,9 +169,6 @@ class PolicyHeadLoss {
   PolicyHeadOptions options_;
   Loops loops_;
   Gemm gemm_;
-  Gemm hidden_gemm_;  // of d_hidden, in side_
-  Stream side_;
-  Event begun_, done_;
   RowFaults faults_;
   Buffer<unsigned char> scratch_;
   Buffer<std::size_t> index_;      // [T] rows that are trained
