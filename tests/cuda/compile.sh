@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compiles all CUDA code for sm_80 and sm_90; no GPU is needed. Fails if a kernel spills registers, or
-# if a composed objective needs more than 4 registers more than the same loss written by hand.
+# Compiles all CUDA code for sm_80 and sm_90; no GPU is needed. Fails if a kernel spills registers, if a
+# composed objective needs more than 4 registers more than the same loss written by hand, or if a kernel
+# loses a derivative.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 nvcc=$(command -v nvcc || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc") || {
@@ -36,6 +37,12 @@ for header in $headers; do # each alone
   "$nvcc" "${flags[@]}" -arch=sm_80 -c "$out/header.cu" -o "$out/object.o"
 done
 echo "CUDA: $(echo "$headers" | wc -l) headers compile alone with nvcc"
+
+"$nvcc" "${flags[@]}" -arch=sm_80 -ptx tests/cuda/derivative_of_product.cu -o "$out/derivative.ptx"
+grep -q 'ld.global.f32.*+4\]' "$out/derivative.ptx" || {
+  echo "CUDA: the derivative of x y does not read y, see $out/derivative.ptx" >&2
+  exit 1
+}
 
 for arch in sm_80 sm_90; do
   kernels=0

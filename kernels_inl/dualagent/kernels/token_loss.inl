@@ -50,21 +50,21 @@ DUALAGENT_FLATTEN DUALAGENT_HD constexpr TokenGradient<T> differentiate(const Lo
 inline constexpr double kLogRatioBound = 20.0;
 
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S bounded_log_ratio(const S& log_ratio) {
+DUALAGENT_HD constexpr S bounded_log_ratio(const S& log_ratio) {
   return clamp(log_ratio, S(-kLogRatioBound), S(kLogRatioBound));
 }
 
 /// f of the bounded log-ratio. One choice at the end zeroes the derivative beyond the bound, so
 /// that f's own steps are differentiated with respect to a plain input.
 template <class S, class F>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S of_bounded_log_ratio(const S& log_ratio, const F& f) {
+DUALAGENT_HD constexpr S of_bounded_log_ratio(const S& log_ratio, const F& f) {
   const S result = f(straight_through(bounded_log_ratio(log_ratio), log_ratio));
   return select(abs(log_ratio) <= S(kLogRatioBound), result, stop_gradient(result));
 }
 
 /// pi / pi_old of one token.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S importance_ratio(const TokenTerms<S>& t) {
+DUALAGENT_HD constexpr S importance_ratio(const TokenTerms<S>& t) {
   return of_bounded_log_ratio(t.log_prob - t.old_log_prob, [](const S& x) { return exp(x); });
 }
 
@@ -75,8 +75,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S importance_ratio(const TokenTerms<S>& 
 /// Source: Schulman et al., "Proximal policy optimization", 2017, eq. 7; asymmetric bounds: Yu et
 /// al., "DAPO", 2025, eq. 8.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& advantage,
-                                                    const S& low, const S& high) {
+DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& advantage, const S& low,
+                                   const S& high) {
   const S unclipped = -(ratio * advantage);
   // Where this is the greater, the ratio is out of bounds: no derivative through it is lost.
   const S clipped = -(clamp(stop_gradient(ratio), S(1) - low, S(1) + high) * advantage);
@@ -88,8 +88,7 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& adv
 /// Kink: at loss = -bound A the derivative is that of the loss.
 /// Source: Ye et al., "Mastering complex control in MOBA games", 2020, eq. 5.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& advantage,
-                                                    const S& bound) {
+DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& advantage, const S& bound) {
   return advantage < S(0) ? min(loss, -(bound * advantage)) : loss;
 }
 
@@ -98,9 +97,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S dual_clip(const S& loss, const S& adva
 /// Kink: at r = cap the derivative is that of r.
 /// Source: Prime Intellect team, "INTELLECT-2", 2025, section 3.4.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S two_sided_clip_loss(const S& ratio, const S& advantage,
-                                                              const S& low, const S& high,
-                                                              const S& cap) {
+DUALAGENT_HD constexpr S two_sided_clip_loss(const S& ratio, const S& advantage, const S& low,
+                                             const S& high, const S& cap) {
   const S unclipped = -(min(ratio, cap) * advantage);
   const S clipped = -(clamp(ratio, S(1) - low, S(1) + high) * advantage);
   return max(unclipped, clipped);
@@ -109,8 +107,7 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S two_sided_clip_loss(const S& ratio, co
 /// -stop_gradient(clamp(r, lower, upper)) A log pi: a clipped token keeps its gradient.
 /// Source: MiniMax, "MiniMax-M1", 2025, eq. 4 and 5.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, const S& lower,
-                                                     const S& upper) {
+DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, const S& lower, const S& upper) {
   return -(stop_gradient(clamp(importance_ratio(t), lower, upper)) * t.advantage * t.log_prob);
 }
 
@@ -120,7 +117,7 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, con
 /// ratio are those of the loss of s itself.
 /// Source: Zheng et al., "Group sequence policy optimization", 2025, eq. 7 and 14.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t) {
+DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t) {
   return stop_gradient(exp(bounded_log_ratio(t.sequence_log_ratio))) *
          exp(t.log_prob - stop_gradient(t.log_prob));
 }
@@ -130,8 +127,8 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t)
 /// Kinks: where both are equal, and at V = V_old +- clip, the derivative is that of V.
 /// Source: Schulman et al.'s PPO implementation, 2017 (`baselines`, `vfloss`).
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S clipped_value_loss(const S& value, const S& old_value,
-                                                             const S& target, const S& clip) {
+DUALAGENT_HD constexpr S clipped_value_loss(const S& value, const S& old_value, const S& target,
+                                            const S& clip) {
   const S error = value - target;
   const S near = clamp(value, old_value - clip, old_value + clip) - target;
   return S(0.5) * max(error * error, near * near);
@@ -141,21 +138,21 @@ DUALAGENT_INLINE DUALAGENT_HD constexpr S clipped_value_loss(const S& value, con
 /// bounded to +-20.
 /// Source: Schulman, "Approximating KL divergence", 2020.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S kl1(const S& d) {
+DUALAGENT_HD constexpr S kl1(const S& d) {
   return bounded_log_ratio(d);
 }
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S kl2(const S& d) {
+DUALAGENT_HD constexpr S kl2(const S& d) {
   const S bounded = bounded_log_ratio(d);
   return S(0.5) * bounded * bounded;
 }
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S kl3(const S& d) {
+DUALAGENT_HD constexpr S kl3(const S& d) {
   return of_bounded_log_ratio(d, [](const S& x) { return exp(-x) - S(1) + x; });
 }
 /// The value of kl3 with the gradient of kl2, which is that of the divergence in expectation.
 template <class S>
-DUALAGENT_INLINE DUALAGENT_HD constexpr S kl3_with_kl2_gradient(const S& d) {
+DUALAGENT_HD constexpr S kl3_with_kl2_gradient(const S& d) {
   return straight_through(kl3(d), kl2(d));
 }
 
