@@ -21,6 +21,11 @@ concept InHalves = requires(const Body& body, std::size_t i) {
   body.write(i, body.read(i));
 };
 
+/// A body that says `static constexpr bool searches = true`: one element's work is long, and four
+/// of them side by side would not fit into registers.
+template <class Body>
+concept Searches = Body::searches;
+
 /// Block b has the elements [b kTile, (b + 1) kTile). The distances within a tile are constants, so
 /// that the compiler may load all of a thread's elements of one array before it stores any; of
 /// several arrays, where the body is in halves.
@@ -37,6 +42,9 @@ __global__ void __launch_bounds__(kThreads) for_each_kernel(std::size_t count, B
     for (std::size_t k = 0; k < kEach; ++k) x[k] = body.read(first + k * kThreads);
 #pragma unroll
     for (std::size_t k = 0; k < kEach; ++k) body.write(first + k * kThreads, x[k]);
+  } else if constexpr (Searches<Body>) {
+#pragma unroll 1
+    for (std::size_t k = 0; k < kEach; ++k) body(first + k * kThreads);
   } else {
 #pragma unroll
     for (std::size_t k = 0; k < kEach; ++k) body(first + k * kThreads);
@@ -96,7 +104,7 @@ __global__ void __launch_bounds__(kThreads)
 /// stages and reuses it.
 ///
 /// A body may be in two halves, `read(i)` and `write(i, x)`, see detail::InHalves: the loads of
-/// several elements are then in flight together.
+/// several elements are then in flight together. One that searches says so, see detail::Searches.
 /// Determinism: equal inputs give equal bits; the order of sums is not that of the CPU loop.
 class Loops {
  public:

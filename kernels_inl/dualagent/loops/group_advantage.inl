@@ -19,6 +19,7 @@ struct ReadMoments {
 
 template <class Estimator, class T>
 struct WriteAdvantage {
+  static constexpr bool searches = true;
   Estimator estimator;
   std::size_t groups;
   const std::size_t* group_begin;

@@ -30,6 +30,7 @@ struct SegmentTable {
 namespace detail {
 
 struct WriteSpanWeight {
+  static constexpr bool searches = true;
   SpanTable spans;
   float* weight;
   DUALAGENT_HD void operator()(std::size_t t) const {
@@ -56,6 +57,7 @@ struct IsNotEmpty {
 
 template <class Aggregation>
 struct WeighToken {
+  static constexpr bool searches = true;
   Aggregation aggregation;
   SegmentTable table;
   kernels::TokenCounts totals;
