@@ -28,13 +28,6 @@ enum class Layout : std::uint8_t { plain, transposed };
 /// Whether a product replaces what was there or is added to it.
 enum class Store : std::uint8_t { replace, accumulate };
 
-struct GemmOptions {
-  std::size_t workspace_bytes = std::size_t{8} << 20;  ///< of the device, for cuBLASLt's use
-  /// Multiprocessors that a product should take, so that others stay free for what runs beside it;
-  /// a hint to cuBLASLt. 0: all.
-  int multiprocessors = 0;
-};
-
 /// Matrix products by cuBLASLt with inputs of float or BFloat16 and sums in float: BFloat16 inputs
 /// are multiplied exactly; float inputs are not rounded to TF32. Results are float or, of BFloat16
 /// inputs, rounded to BFloat16.
@@ -43,7 +36,7 @@ struct GemmOptions {
 /// Movable, not copyable; for one stream at a time.
 class Gemm {
  public:
-  explicit Gemm(const GemmOptions& options = {}) : options_(options) {
+  Gemm() {
     cublasLtHandle_t made{};
     check(cublasLtCreate(&made), "cublasLtCreate");
     handle_.reset(made);
@@ -78,6 +71,7 @@ class Gemm {
   }
 
  private:
+  static constexpr std::size_t kWorkspaceBytes = std::size_t{8} << 20;
   template <class T>
   static constexpr cudaDataType_t kType = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
 
@@ -137,7 +131,7 @@ class Gemm {
     return MatrixLayout(made);
   }
 
-  Product product(const Shape& shape) const {
+  static Product product(const Shape& shape) {
     cublasLtMatmulDesc_t made{};
     check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
           "cublasLtMatmulDescCreate");
@@ -151,8 +145,6 @@ class Gemm {
     };
     set(CUBLASLT_MATMUL_DESC_TRANSA, operation(shape.left));
     set(CUBLASLT_MATMUL_DESC_TRANSB, operation(shape.right));
-    if (options_.multiprocessors > 0)
-      set(CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, std::int32_t{options_.multiprocessors});
     return product;
   }
 
@@ -168,7 +160,7 @@ class Gemm {
   }
 
   cublasLtMatmulAlgo_t best_algorithm(const Plan& plan) {
-    workspace_.resize(options_.workspace_bytes);
+    workspace_.resize(kWorkspaceBytes);
     cublasLtMatmulPreference_t preference{};
     check(cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
     const Preference owner(preference);
@@ -176,7 +168,7 @@ class Gemm {
       check(cublasLtMatmulPreferenceSetAttribute(preference, which, &value, sizeof value),
             "cublasLtMatmulPreferenceSetAttribute");
     };
-    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, options_.workspace_bytes);
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, plan.shape.left.alignment);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, plan.shape.right.alignment);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, plan.shape.result.alignment);
@@ -194,7 +186,6 @@ class Gemm {
     return best.algo;
   }
 
-  GemmOptions options_;
   Owned<cublasLtHandle_t, cublasLtDestroy> handle_;
   Buffer<unsigned char> workspace_;
   std::vector<Plan> plans_;
