@@ -381,6 +381,35 @@ void bench_head(const Settings& s, Timer& timer, const std::string& name, std::s
       .print();
 }
 
+/// The products of the fused head alone, chunk by chunk: what no row kernel can go below.
+void bench_products(const Settings& s, Timer& timer, const std::string& name,
+                    std::size_t chunk_rows) {
+  const std::size_t v = s.vocab, d = s.width, chunk = std::min(chunk_rows, s.head_rows);
+  const gpu::Buffer<BFloat16> hidden = uniform<BFloat16>(s.head_rows * d, s.seed + 9, 3.5F),
+                              weights = uniform<BFloat16>(v * d, s.seed + 10, 0.1F);
+  gpu::Buffer<BFloat16> logits(chunk * v);
+  gpu::Buffer<float> d_hidden(chunk * d), d_weights = uniform<float>(v * d, s.seed, 0.0F);
+  gpu::Gemm gemm;
+  using gpu::Layout, gpu::Store, gpu::dense;
+  const gpu::Matrix<const BFloat16> w = dense(weights.data(), v, d);
+  const double ms = timer.median_ms(s.repeats, [&] {
+    for (std::size_t begin = 0; begin < s.head_rows; begin += chunk) {
+      const std::size_t count = std::min(chunk, s.head_rows - begin);
+      const gpu::Matrix<const BFloat16> h = dense(hidden.data() + begin * d, count, d);
+      const gpu::Matrix<BFloat16> l = dense(logits.data(), count, v);
+      const gpu::Matrix<const BFloat16> gradient{l.data, l.rows, l.columns, l.stride};
+      gemm(h, Layout::plain, w, Layout::transposed, l, Store::replace);
+      gemm(gradient, Layout::transposed, h, Layout::plain, dense(d_weights.data(), v, d),
+           Store::accumulate);
+      gemm(gradient, Layout::plain, w, Layout::plain, dense(d_hidden.data(), count, d),
+           Store::replace);
+    }
+  });
+  const double flops =
+      6.0 * static_cast<double>(s.head_rows) * static_cast<double>(d) * static_cast<double>(v);
+  Line{.name = name, .ms = ms, .flops = flops}.print();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -407,6 +436,8 @@ int main(int argc, char** argv) try {
   bench_head<BFloat16, BFloat16>(settings, timer, "head, bf16, chunks twice as large", 2 * chunk);
   bench_head<BFloat16, float>(settings, timer, "head, bf16, float logits", chunk);
   bench_head<float, float>(settings, timer, "head, float", chunk);
+  bench_products(settings, timer, "the head's products alone, bf16", chunk);
+  bench_products(settings, timer, "the same, chunks twice as large", 2 * chunk);
   return 0;
 } catch (const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

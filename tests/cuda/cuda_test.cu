@@ -139,9 +139,10 @@ struct Rows {
   std::vector<double> logits;  // as T has them
 
   Rows(std::size_t row_count, std::size_t vocab_size, std::size_t row_gap, std::size_t offset,
-       std::uint64_t seed)
+       std::uint64_t seed, double mean = 0)
       : rows(row_count), vocab(vocab_size), gap(row_gap), first(offset) {
     std::vector<double> numbers = normals<double>(rows * vocab, seed, 3.0);
+    for (double& x : numbers) x += mean;
     if (vocab > 3) numbers[2] = -std::numeric_limits<double>::infinity();  // row 0: impossible
     logits = back(as(numbers, T{}));
   }
@@ -186,21 +187,21 @@ const std::tuple<std::size_t, std::size_t, std::size_t> kShapes[] = {
     {1, 0, 0},  {2, 1, 1},    {7, 3, 2},    {8, 0, 0},
     {33, 2, 5}, {1000, 0, 0}, {5003, 1, 3}, {9000, 8, 0}};
 
+/// log_prob and policy_loss_on_logits, the latter with and without a derivative of the entropy.
 template <class T>
-void check_rows(double tolerance) {
-  for (const auto& [vocab, gap, first] : kShapes) {
-    INFO("vocabulary of " << vocab << ", gap " << gap << ", offset " << first);
+void check_rows(const Rows<T>& rows, double tolerance) {
+  policy_formula::Problem problem = problem_on(rows, rows.vocab);
+  for (const double entropy_bonus : {problem.loss.entropy_bonus, 0.0}) {
+    problem.loss.entropy_bonus = entropy_bonus;
     Device device;
-    const Rows<T> rows(11, vocab, gap, first, vocab);
-    const policy_formula::Problem problem = problem_on(rows, vocab);
     const policy_formula::Answer answer = policy_formula::unfused(problem, rows.logits);
     const gpu::PolicyRows policy_rows = rows_on(device, problem);
     gpu::RowFaults faults;
 
     const gpu::Matrix<T> logits = rows.matrix(device);
     const Outputs seen(device, rows.rows);
-    gpu::log_prob(gpu::Matrix<const T>{logits.data, rows.rows, vocab, rows.stride()}, policy_rows,
-                  {seen.log_prob, seen.entropy, nullptr}, faults);
+    gpu::log_prob(gpu::Matrix<const T>{logits.data, rows.rows, rows.vocab, rows.stride()},
+                  policy_rows, {seen.log_prob, seen.entropy, nullptr}, faults);
     policy_formula::Answer without_loss = answer;
     without_loss.loss.assign(rows.rows, 77.0);
     seen.check(device, problem, without_loss, 1e-5);
@@ -212,6 +213,16 @@ void check_rows(double tolerance) {
     outputs.check(device, problem, answer, 1e-5);
     CHECK(error_of_gradient(rows.fetch(device, logits), masked(problem, answer)) <= tolerance);
   }
+}
+
+template <class T>
+void check_rows(double tolerance) {
+  for (const auto& [vocab, gap, first] : kShapes) {
+    INFO("vocabulary of " << vocab << ", gap " << gap << ", offset " << first);
+    check_rows(Rows<T>(11, vocab, gap, first, vocab), tolerance);
+  }
+  INFO("logits about 700");
+  check_rows(Rows<T>(11, 1000, 0, 0, 1, 700), tolerance);
 }
 
 /// A fused head and its inputs as T has them.

@@ -60,7 +60,7 @@ class Gemm {
     const Stored left{b.columns, b.rows, b.stride, b_layout, alignment(b.data)};
     const Stored right{a.columns, a.rows, a.stride, a_layout, alignment(a.data)};
     const Stored result{c.columns, c.rows, c.stride, Layout::plain, alignment(c.data)};
-    const Shape shape{left, right, result, kType<T>, kType<Result>};
+    const Shape shape{left, right, result, kType<T>, kType<Result>, store};
     const Plan& plan = plan_of(shape);
     const float one = 1.0F, beta = store == Store::accumulate ? 1.0F : 0.0F;
     check(cublasLtMatmul(handle_.get(), plan.product.get(), &one, b.data, plan.left.get(), a.data,
@@ -72,6 +72,7 @@ class Gemm {
 
  private:
   static constexpr std::size_t kWorkspaceBytes = std::size_t{8} << 20;
+  static constexpr int kProposals = 8;  // algorithms to choose from
   template <class T>
   static constexpr cudaDataType_t kType = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
 
@@ -86,6 +87,7 @@ class Gemm {
     Stored left, right, result;
     cudaDataType_t type;  ///< of left and right
     cudaDataType_t result_type;
+    Store store;
     friend bool operator==(const Shape&, const Shape&) = default;
   };
 
@@ -159,6 +161,9 @@ class Gemm {
     return plan;
   }
 
+  /// cuBLASLt's first proposal. Where a BFloat16 product is added to what was there, the first one
+  /// with tiles of 128 x 128, if there is one: 6 to 7 % faster on an H200 at the fused head's sizes
+  /// (752 and 1504 by 151936 by 1024), where such a product waits for the result's memory.
   cublasLtMatmulAlgo_t best_algorithm(const Plan& plan) {
     workspace_.resize(kWorkspaceBytes);
     cublasLtMatmulPreference_t preference{};
@@ -173,17 +178,29 @@ class Gemm {
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, plan.shape.right.alignment);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, plan.shape.result.alignment);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, plan.shape.result.alignment);
-    cublasLtMatmulHeuristicResult_t best{};
+    cublasLtMatmulHeuristicResult_t proposed[kProposals];
     int found = 0;
     check(cublasLtMatmulAlgoGetHeuristic(handle_.get(), plan.product.get(), plan.left.get(),
                                          plan.right.get(), plan.result.get(), plan.result.get(),
-                                         preference, 1, &best, &found),
+                                         preference, kProposals, proposed, &found),
           "cublasLtMatmulAlgoGetHeuristic");
     if (found == 0)
       throw Error("cuBLAS has no algorithm for a product of this shape",
                   "cublasLtMatmulAlgoGetHeuristic",
                   "Let matrices begin, and their rows lie, multiples of 16 bytes apart");
-    return best.algo;
+    if (plan.shape.store == Store::accumulate && plan.shape.type == CUDA_R_16BF)
+      for (int i = 0; i < found; ++i)
+        if (tile_of(proposed[i].algo) == CUBLASLT_MATMUL_TILE_128x128) return proposed[i].algo;
+    return proposed[0].algo;
+  }
+
+  static cublasLtMatmulTile_t tile_of(const cublasLtMatmulAlgo_t& algorithm) {
+    cublasLtMatmulTile_t tile{};
+    std::size_t written = 0;
+    check(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, CUBLASLT_ALGO_CONFIG_TILE_ID, &tile,
+                                               sizeof tile, &written),
+          "cublasLtMatmulAlgoConfigGetAttribute");
+    return tile;
   }
 
   Owned<cublasLtHandle_t, cublasLtDestroy> handle_;

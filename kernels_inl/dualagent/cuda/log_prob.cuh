@@ -11,23 +11,30 @@ namespace dualagent::gpu {
 
 namespace detail {
 
-/// Log-probability of a row's target and the row's entropy; in thread 0 only. Notes faults; false
-/// if there was one.
-template <class T>
+/// What a row says of its target; whole in thread 0 only.
+struct RowPrediction {
+  kernels::SoftmaxState<float> state;
+  float scale;     ///< bits per logit
+  float log_prob;  ///< nats
+  float entropy;   ///< nats
+};
+
+/// The prediction of row t, by all threads of a block. Notes faults; false if there was one.
+template <int kThreads, class T>
 __device__ bool predict(const T* row, std::size_t vocab, const PolicyRows& rows, std::size_t t,
-                        kernels::SoftmaxState<float>& state, float& log_prob, float& entropy,
-                        unsigned long long* faults) {
-  const float inverse_temperature = 1.0F / rows.temperature_of(t);
-  state = softmax_of_row(row, vocab, inverse_temperature);
+                        RowPrediction& made, unsigned long long* faults) {
+  const float temperature = rows.temperature_of(t);
+  made.scale = kernels::kBitsPerNat<float> / temperature;
+  made.state = softmax_of_row<kThreads>(row, vocab, made.scale);
   if (threadIdx.x != 0) return true;
   const bool known = rows.target[t] >= 0 && static_cast<std::size_t>(rows.target[t]) < vocab;
   if (!known) return RowFaults::note(faults, t, RowFault::target), false;
-  if (!(rows.temperature_of(t) > 0.0F) || !isfinite(inverse_temperature) ||
-      !isfinite(rows.loss_weight[t]))
+  if (!(temperature > 0.0F) || !isfinite(made.scale) || !isfinite(rows.loss_weight[t]))
     return RowFaults::note(faults, t, RowFault::temperature), false;
-  log_prob = to_float(row[rows.target[t]]) * inverse_temperature - state.max - state.log_sum();
-  entropy = state.entropy();
-  if (!isfinite(state.sum) || !isfinite(state.log_sum()))
+  const float bits = std::fma(to_float(row[rows.target[t]]), made.scale, -made.state.max);
+  made.log_prob = kernels::kNatsPerBit<float> * (bits - made.state.log_sum());
+  made.entropy = made.state.entropy();
+  if (!isfinite(made.state.sum) || !isfinite(made.state.log_sum()))
     return RowFaults::note(faults, t, RowFault::not_finite), false;
   return true;
 }
@@ -38,13 +45,11 @@ __global__ void __launch_bounds__(kRowThreads)
                     unsigned long long* faults) {
   const std::size_t t = blockIdx.x;
   if (!kernels::is_trained(rows.loss_weight[t])) return;
-  kernels::SoftmaxState<float> state;
-  float log_prob = 0, entropy = 0;
-  const bool good =
-      predict(logits.row(t), logits.columns, rows, t, state, log_prob, entropy, faults);
+  RowPrediction row;
+  const bool good = predict<kRowThreads>(logits.row(t), logits.columns, rows, t, row, faults);
   if (threadIdx.x != 0 || !good) return;
-  if (out.log_prob != nullptr) out.log_prob[t] = log_prob;
-  if (out.entropy != nullptr) out.entropy[t] = entropy;
+  if (out.log_prob != nullptr) out.log_prob[t] = row.log_prob;
+  if (out.entropy != nullptr) out.entropy[t] = row.entropy;
 }
 
 }  // namespace detail

@@ -43,27 +43,23 @@ struct IsTrained {
   }
 };
 
-/// to[r] = from[index[r]], row by row; element by element.
+/// to[r] = from[index[r]], one block per row.
 template <class T>
-struct GatherRows {
-  const T* from;
-  const std::size_t* index;
-  std::size_t width;
-  T* to;
-  DUALAGENT_HD void operator()(std::size_t i) const {
-    to[i] = from[index[i / width] * width + i % width];
-  }
-};
+__global__ void gather_rows_kernel(const T* from, const std::size_t* index, std::size_t width,
+                                   T* to) {
+  const std::size_t r = blockIdx.x, source = index[r];
+  for (std::size_t i = threadIdx.x; i < width; i += blockDim.x)
+    to[r * width + i] = from[source * width + i];
+}
 
-struct ScatterRows {
-  const float* from;
-  const std::size_t* index;
-  std::size_t width;
-  float* to;
-  DUALAGENT_HD void operator()(std::size_t i) const {
-    to[index[i / width] * width + i % width] = from[i];
-  }
-};
+/// to[index[r]] = from[r], one block per row.
+template <class T>
+__global__ void scatter_rows_kernel(const T* from, const std::size_t* index, std::size_t width,
+                                    T* to) {
+  const std::size_t r = blockIdx.x, target = index[r];
+  for (std::size_t i = threadIdx.x; i < width; i += blockDim.x)
+    to[target * width + i] = from[r * width + i];
+}
 
 }  // namespace detail
 
@@ -113,8 +109,8 @@ class PolicyHeadLoss {
       const std::size_t count = std::min(chunk, trained - begin);
       gather(head, index, count);
       const Matrix<Logit> logits = forward(head, count);
-      launch("policy_loss", detail::policy_loss_kernel<T, Logit, Loss>, count, kRowThreads, stream,
-             logits, index, rows, loss, out, faults);
+      launch("policy_loss", detail::policy_loss_kernel<T, Logit, Loss>, count, kPolicyLossThreads,
+             stream, logits, index, rows, loss, out, faults);
       backward(head, logits, index);
     }
     faults_.check("gpu::PolicyHeadLoss", stream);
@@ -136,8 +132,8 @@ class PolicyHeadLoss {
   }
 
   void gather(const PolicyHead<T>& head, const std::size_t* index, std::size_t count) {
-    loops_.for_each(count * head.width,
-                    detail::GatherRows<T>{head.hidden, index, head.width, hidden_.data()});
+    launch("gather", detail::gather_rows_kernel<T>, count, kRowThreads, loops_.stream(),
+           head.hidden, index, head.width, hidden_.data());
   }
 
   /// Logits from row to row: a multiple of 16 bytes for every type, as cuBLAS likes it.
@@ -162,8 +158,8 @@ class PolicyHeadLoss {
           dense(head.d_weights, head.vocab, head.width), Store::accumulate, loops_.stream());
     gemm_(gradient, Layout::plain, dense(head.weights, head.vocab, head.width), Layout::plain,
           dense(d_hidden_.data(), logits.rows, head.width), Store::replace, loops_.stream());
-    loops_.for_each(logits.rows * head.width,
-                    detail::ScatterRows{d_hidden_.data(), index, head.width, head.d_hidden});
+    launch("scatter", detail::scatter_rows_kernel<float>, logits.rows, kRowThreads, loops_.stream(),
+           d_hidden_.data(), index, head.width, head.d_hidden);
   }
 
   PolicyHeadOptions options_;

@@ -10,76 +10,106 @@
 
 namespace dualagent::gpu {
 
+/// Threads of a block that reads a row twice: fewer rows at a time, so that more of the second read
+/// comes from the cache.
+inline constexpr int kPolicyLossThreads = 512;
+
 namespace detail {
 
-/// What the second pass over a row needs of the first.
+/// What the second pass over a row needs of the first. With z = scale * logit - max in bits and
+/// e = 2^z, the gradient of every token is -e (constant + slope z): kernels::logit_gradient with
+/// the row's factors taken out. The target's has a term more.
 struct RowGradient {
-  float inverse_temperature;
-  float max;  ///< log p = z - max - log_sum
-  float log_sum;
-  float entropy;
-  float d_log_prob;  ///< of weight * loss / temperature
-  float d_entropy;
-  std::uint32_t target;
+  float scale;  ///< bits per logit
+  float max;    ///< bits
+  float constant, slope;
+  float of_target;
+  std::size_t target;
 
-  __device__ float operator()(std::size_t v, float logit) const {
-    const float log_p = logit * inverse_temperature - max - log_sum;
-    return kernels::logit_gradient(kernels::exp_of_negative(log_p), log_p, entropy,
-                                   static_cast<std::uint32_t>(v) == target, d_log_prob, d_entropy);
+  __device__ float z(float logit) const { return std::fma(logit, scale, -max); }
+  /// Where the loss does not depend on the entropy, and the slope is 0.
+  __device__ float without_slope(float logit) const {
+    return -constant * kernels::exp2_of_negative(z(logit));
+  }
+  __device__ float operator()(float logit) const {
+    const float e = kernels::exp2_of_negative(z(logit));
+    return e == 0.0F ? 0.0F : -e * (constant + slope * z(logit));
   }
 };
+
+/// The gradient of `weight` times a loss with these derivatives, with respect to a row's logits.
+__device__ inline RowGradient row_gradient(const RowPrediction& row, std::size_t target,
+                                           float temperature, float d_log_prob, float d_entropy) {
+  const float along = d_log_prob / temperature, across = d_entropy / temperature;
+  const float nats_of_sum = kernels::kNatsPerBit<float> * row.state.log_sum();
+  return {row.scale,
+          row.state.max,
+          (along + across * (row.entropy - nats_of_sum)) / row.state.sum,
+          across * kernels::kNatsPerBit<float> / row.state.sum,
+          kernels::logit_gradient(std::exp(row.log_prob), row.log_prob, row.entropy, true, along,
+                                  across),
+          target};
+}
 
 /// The user's loss of row t, by one thread; false if something is not finite.
 template <class Loss>
 __device__ bool differentiate_token(const PolicyRows& rows, std::size_t t, const Loss& loss,
-                                    const kernels::SoftmaxState<float>& state, float log_prob,
-                                    float entropy, const PolicyOutputs& out, RowGradient& row) {
-  const kernels::TokenGradient<float> gradient = loss(t, log_prob, entropy);
-  const float inverse_temperature = 1.0F / rows.temperature_of(t);
-  const float weight = rows.loss_weight[t] * inverse_temperature;
-  row = {inverse_temperature,
-         state.max,
-         state.log_sum(),
-         entropy,
-         weight * gradient.d_log_prob,
-         weight * gradient.d_entropy,
-         static_cast<std::uint32_t>(rows.target[t])};
-  if (out.log_prob != nullptr) out.log_prob[t] = log_prob;
-  if (out.entropy != nullptr) out.entropy[t] = entropy;
+                                    const RowPrediction& row, const PolicyOutputs& out,
+                                    RowGradient& made) {
+  const kernels::TokenGradient<float> gradient = loss(t, row.log_prob, row.entropy);
+  const float weight = rows.loss_weight[t];
+  made = row_gradient(row, static_cast<std::size_t>(rows.target[t]), rows.temperature_of(t),
+                      weight * gradient.d_log_prob, weight * gradient.d_entropy);
+  if (out.log_prob != nullptr) out.log_prob[t] = row.log_prob;
+  if (out.entropy != nullptr) out.entropy[t] = row.entropy;
   if (out.loss != nullptr) out.loss[t] = gradient.value;
   return isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy);
 }
 
+/// map(x) over every number x of a row, as Out.
+template <class Out, class T, class Map>
+__device__ void replace_row(T* row, std::size_t n, Map&& map) {
+  if constexpr (std::is_same_v<Out, T>) {
+    rewrite_row<kPolicyLossThreads>(row, n, map);
+  } else {
+    narrow_row<kPolicyLossThreads, Out>(row, n, map);
+  }
+}
+
 /// One block per row. Row r of the logits is row t = index[r] of the user's, or r without an index.
 template <class Gradient, class T, class Loss>
-__global__ void __launch_bounds__(kRowThreads)
+__global__ void __launch_bounds__(kPolicyLossThreads)
     policy_loss_kernel(Matrix<T> logits, const std::size_t* index, PolicyRows rows, Loss loss,
                        PolicyOutputs out, unsigned long long* faults) {
-  const std::size_t r = blockIdx.x;
+  const std::size_t r = blockIdx.x, n = logits.columns;
   const std::size_t t = index == nullptr ? r : index[r];
   T* const row = logits.row(r);
   __shared__ RowGradient gradient;
   __shared__ bool trained;
-  kernels::SoftmaxState<float> state;
-  float log_prob = 0, entropy = 0;
+  RowPrediction made;
   bool good = kernels::is_trained(rows.loss_weight[t]);  // the same in all threads
-  if (good) good = predict(row, logits.columns, rows, t, state, log_prob, entropy, faults);
+  if (good) good = predict<kPolicyLossThreads>(row, n, rows, t, made, faults);
   if (threadIdx.x == 0) {
     trained = good;
-    if (good && !differentiate_token(rows, t, loss, state, log_prob, entropy, out, gradient)) {
+    if (good && !differentiate_token(rows, t, loss, made, out, gradient)) {
       RowFaults::note(faults, t, RowFault::not_finite);
       trained = false;
     }
   }
   __syncthreads();
-  const bool write = trained;
-  const RowGradient at = gradient;
-  const auto d_logit = [&](std::size_t v, float logit) { return write ? at(v, logit) : 0.0F; };
-  if constexpr (std::is_same_v<Gradient, T>) {
-    rewrite_row(row, logits.columns, d_logit);
-  } else {
-    narrow_row<Gradient>(row, logits.columns, d_logit);
+  if (!trained) {
+    replace_row<Gradient>(row, n, [](float) { return 0.0F; });
+    return;
   }
+  const RowGradient at = gradient;
+  if (at.slope == 0.0F) {
+    replace_row<Gradient>(row, n, [&](float logit) { return at.without_slope(logit); });
+  } else {
+    replace_row<Gradient>(row, n, at);
+  }
+  __syncthreads();
+  if (threadIdx.x == 0)
+    reinterpret_cast<Gradient*>(row)[at.target] = from_float<Gradient>(at.of_target);
 }
 
 }  // namespace detail
@@ -102,8 +132,8 @@ void policy_loss_on_logits(const Matrix<T>& logits, const PolicyRows& rows, cons
                            cudaStream_t stream = nullptr) {
   if (logits.rows == 0) return;
   unsigned long long* const first = faults.begin(stream);
-  launch("policy_loss", detail::policy_loss_kernel<T, T, Loss>, logits.rows, kRowThreads, stream,
-         logits, static_cast<const std::size_t*>(nullptr), rows, loss, out, first);
+  launch("policy_loss", detail::policy_loss_kernel<T, T, Loss>, logits.rows, kPolicyLossThreads,
+         stream, logits, static_cast<const std::size_t*>(nullptr), rows, loss, out, first);
   faults.check("gpu::policy_loss_on_logits", stream);
 }
 

@@ -31,7 +31,8 @@ struct PolicyOutputs {
 /// What can be wrong with a row.
 enum class RowFault : unsigned { target, temperature, not_finite };
 
-/// Collects faults that kernels find; the first row's is reported.
+/// Collects faults that kernels find; the first row's is reported. In the host's memory: a check
+/// that finds nothing copies nothing.
 class RowFaults {
  public:
   /// Notes a fault of row t; for kernels, with the pointer that `begin` returned.
@@ -49,7 +50,8 @@ class RowFaults {
 
   /// Waits for `stream`. Errors: Error that names the first row with a fault.
   void check(const std::string& where, cudaStream_t stream) const {
-    const unsigned long long first = first_.download(stream).front();
+    dualagent::gpu::check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    const unsigned long long first = *first_.data();
     if (first == ~0ULL) return;
     const std::string row = where + ", row " + std::to_string(first / 4);
     switch (static_cast<RowFault>(first % 4)) {
@@ -64,7 +66,7 @@ class RowFaults {
   }
 
  private:
-  Buffer<unsigned long long> first_;
+  Buffer<unsigned long long, PinnedMemory> first_;
 };
 
 }  // namespace dualagent::gpu

@@ -10,6 +10,7 @@
 /// Loops of one block over one row of a matrix.
 namespace dualagent::gpu {
 
+/// Threads of a block that reads a row once.
 inline constexpr int kRowThreads = 256;
 
 namespace detail {
@@ -54,17 +55,17 @@ inline constexpr std::size_t kPacksInFlight = 4;
 /// Calls `body(x)` for all n numbers of a row, an array x of floats at a time, shared by the
 /// block's threads; numbers that are missing at the ends are `fill`. Reads 16 bytes at a time
 /// wherever the row is aligned to them, four such loads in flight per thread. `blockDim.x` must be
-/// kRowThreads.
-template <class T, class Body>
+/// kThreads.
+template <int kThreads, class T, class Body>
 __device__ void for_each_pack(const T* row, std::size_t n, float fill, Body&& body) {
   using detail::kPack;
   constexpr std::size_t kMany = detail::kPacksInFlight;
   const detail::PackedRow<T> packed(const_cast<T*>(row), n);  // read only
   std::size_t p = threadIdx.x;
-  for (; p + (kMany - 1) * kRowThreads < packed.packs; p += kMany * kRowThreads) {
+  for (; p + (kMany - 1) * kThreads < packed.packs; p += kMany * kThreads) {
     detail::Pack<T> pack[kMany];
 #pragma unroll
-    for (std::size_t k = 0; k < kMany; ++k) pack[k] = packed.wide[p + k * kRowThreads];
+    for (std::size_t k = 0; k < kMany; ++k) pack[k] = packed.wide[p + k * kThreads];
     float x[kMany * kPack<T>];
 #pragma unroll
     for (std::size_t i = 0; i < kMany * kPack<T>; ++i)
@@ -72,7 +73,7 @@ __device__ void for_each_pack(const T* row, std::size_t n, float fill, Body&& bo
     body(x);
   }
   float x[kPack<T>];
-  for (; p < packed.packs; p += kRowThreads) {
+  for (; p < packed.packs; p += kThreads) {
     const detail::Pack<T> pack = packed.wide[p];
     for (std::size_t i = 0; i < kPack<T>; ++i) x[i] = to_float(pack.value[i]);
     body(x);
@@ -86,23 +87,23 @@ __device__ void for_each_pack(const T* row, std::size_t n, float fill, Body&& bo
   if (threadIdx.x == 1 && packed.tail() < n) rest(packed.tail(), n);
 }
 
-/// Calls `map(v, x)` for all n numbers x of a row and writes the results over them. `blockDim.x`
-/// must be kRowThreads.
-template <class T, class Map>
+/// Calls `map(x)` for all n numbers x of a row and writes the results over them. `blockDim.x` must
+/// be kThreads.
+template <int kThreads, class T, class Map>
 __device__ void rewrite_row(T* row, std::size_t n, Map&& map) {
   using detail::kPack;
   const detail::PackedRow<T> packed(row, n);
-#pragma unroll 2
-  for (std::size_t p = threadIdx.x; p < packed.packs; p += kRowThreads) {
+#pragma unroll 4
+  for (std::size_t p = threadIdx.x; p < packed.packs; p += kThreads) {
     detail::Pack<T> pack = packed.wide[p];
 #pragma unroll
     for (std::size_t i = 0; i < kPack<T>; ++i)
-      pack.value[i] = from_float<T>(map(packed.head + p * kPack<T> + i, to_float(pack.value[i])));
+      pack.value[i] = from_float<T>(map(to_float(pack.value[i])));
     packed.wide[p] = pack;
   }
   const auto rest = [&](std::size_t begin, std::size_t end) {
-    for (std::size_t v = begin + threadIdx.x; v < end; v += kRowThreads)
-      row[v] = from_float<T>(map(v, to_float(row[v])));
+    for (std::size_t v = begin + threadIdx.x; v < end; v += kThreads)
+      row[v] = from_float<T>(map(to_float(row[v])));
   };
   rest(0, packed.head);
   rest(packed.tail(), n);
@@ -113,11 +114,11 @@ __device__ void rewrite_row(T* row, std::size_t n, Map&& map) {
 ///
 /// In place, since within a tile all numbers are read before any is written, and element v of Out
 /// lies over elements of In that are not beyond v.
-template <class Out, class In, class Map>
+template <int kThreads, class Out, class In, class Map>
 __device__ void narrow_row(In* row, std::size_t n, Map&& map) {
   static_assert(sizeof(Out) < sizeof(In), "dualagent: narrow_row makes numbers narrower");
   constexpr std::size_t kEach = detail::kPack<Out>;  // neighbours per thread, one wide store
-  for (std::size_t begin = 0; begin < n; begin += kEach * kRowThreads) {
+  for (std::size_t begin = 0; begin < n; begin += kEach * kThreads) {
     const std::size_t first = begin + kEach * threadIdx.x;
     const bool whole = first + kEach <= n;
     detail::Pack<Out> narrow;
@@ -129,12 +130,11 @@ __device__ void narrow_row(In* row, std::size_t n, Map&& map) {
 #pragma unroll
       for (std::size_t i = 0; i < kEach; ++i)
         narrow.value[i] = from_float<Out>(
-            map(first + i, to_float(wide[i / detail::kPack<In>].value[i % detail::kPack<In>])));
+            map(to_float(wide[i / detail::kPack<In>].value[i % detail::kPack<In>])));
     } else {
 #pragma unroll
       for (std::size_t i = 0; i < kEach; ++i)
-        if (first + i < n)
-          narrow.value[i] = from_float<Out>(map(first + i, to_float(row[first + i])));
+        if (first + i < n) narrow.value[i] = from_float<Out>(map(to_float(row[first + i])));
     }
     __syncthreads();
     auto* const out = reinterpret_cast<Out*>(row) + first;
@@ -148,19 +148,15 @@ __device__ void narrow_row(In* row, std::size_t n, Map&& map) {
   }
 }
 
-/// Log-softmax of one row at a temperature; the state is whole in thread 0 only. `blockDim.x` must
-/// be kRowThreads.
-template <class T>
-__device__ kernels::SoftmaxState<float> softmax_of_row(const T* row, std::size_t n,
-                                                       float inverse_temperature) {
+/// Log-softmax of one row, `scale` bits per logit; the state is whole in thread 0 only.
+/// `blockDim.x` must be kThreads.
+template <int kThreads, class T>
+__device__ kernels::SoftmaxState<float> softmax_of_row(const T* row, std::size_t n, float scale) {
   using Softmax = kernels::Softmax<float>;
   auto state = Softmax::identity();
-  for_each_pack(row, n, -static_cast<float>(HUGE_VAL), [&](auto& x) {
-#pragma unroll
-    for (float& z : x) z *= inverse_temperature;
-    state = Softmax::extended(state, x);
-  });
-  using Reduce = cub::BlockReduce<Softmax::State, kRowThreads>;
+  for_each_pack<kThreads>(row, n, -static_cast<float>(HUGE_VAL),
+                          [&](const auto& x) { state = Softmax::extended(state, x, scale); });
+  using Reduce = cub::BlockReduce<Softmax::State, kThreads>;
   __shared__ typename Reduce::TempStorage storage;
   return Reduce(storage).Reduce(state, Softmax{});
 }

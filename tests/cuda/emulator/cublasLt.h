@@ -36,7 +36,11 @@ struct cublasLtMatrix {
 using cublasLtMatrixLayout_t = cublasLtMatrix*;
 struct cublasLtPreference {};
 using cublasLtMatmulPreference_t = cublasLtPreference*;
-struct cublasLtMatmulAlgo_t {};
+enum cublasLtMatmulTile_t { CUBLASLT_MATMUL_TILE_UNDEFINED, CUBLASLT_MATMUL_TILE_128x128 = 20 };
+enum cublasLtMatmulAlgoConfigAttributes_t { CUBLASLT_ALGO_CONFIG_TILE_ID };
+struct cublasLtMatmulAlgo_t {
+  cublasLtMatmulTile_t tile;
+};
 struct cublasLtMatmulHeuristicResult_t {
   cublasLtMatmulAlgo_t algo;
 };
@@ -82,12 +86,21 @@ inline cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPrefere
                                                            const void*, std::size_t) {
   return CUBLAS_STATUS_SUCCESS;
 }
-inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
-                                                     cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                                                     cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                                                     cublasLtMatmulPreference_t, int,
-                                                     cublasLtMatmulHeuristicResult_t*, int* found) {
-  return *found = 1, CUBLAS_STATUS_SUCCESS;
+inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
+    cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+    cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatmulPreference_t,
+    int /*wanted, >= 2*/, cublasLtMatmulHeuristicResult_t* proposed, int* found) {
+  proposed[0].algo.tile = CUBLASLT_MATMUL_TILE_UNDEFINED;
+  proposed[1].algo.tile = CUBLASLT_MATMUL_TILE_128x128;
+  return *found = 2, CUBLAS_STATUS_SUCCESS;
+}
+inline cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algorithm,
+                                                           cublasLtMatmulAlgoConfigAttributes_t,
+                                                           void* value, std::size_t size,
+                                                           std::size_t* written) {
+  if (size != sizeof algorithm->tile) return CUBLAS_STATUS_INVALID_VALUE;
+  std::memcpy(value, &algorithm->tile, size);
+  return *written = size, CUBLAS_STATUS_SUCCESS;
 }
 
 namespace cuda_emulator {
