@@ -51,7 +51,9 @@ __global__ void __launch_bounds__(kThreads) for_each_kernel(std::size_t count, B
   }
 }
 
-inline constexpr std::size_t kReduceBlocks = 2048;  // of the first stage of a map_reduce
+inline constexpr std::size_t kReduceBlocks = 8192;  // of the first stage of a map_reduce
+inline constexpr std::size_t kReduceEach = 8;       // loads in flight of a thread that only reads
+inline constexpr std::size_t kReduceTile = kThreads * kReduceEach;
 
 struct Range {
   std::size_t begin, end;
@@ -65,7 +67,7 @@ struct Segments {
 struct Shares {
   std::size_t count, tiles_each;
   __device__ Range operator()(std::size_t b) const {
-    const std::size_t size = tiles_each * kTile, begin = b * size;
+    const std::size_t size = tiles_each * kReduceTile, begin = b * size;
     return {begin, begin + size < count ? begin + size : count};
   }
 };
@@ -82,12 +84,12 @@ __global__ void __launch_bounds__(kThreads)
   const Range range = ranges(blockIdx.x);
   State state = Operator::identity();
   std::size_t i = range.begin + threadIdx.x;
-  for (; i + (kEach - 1) * kThreads < range.end; i += kTile) {
-    State x[kEach];
+  for (; i + (kReduceEach - 1) * kThreads < range.end; i += kReduceTile) {
+    State x[kReduceEach];
 #pragma unroll
-    for (std::size_t k = 0; k < kEach; ++k) x[k] = map(i + k * kThreads);
+    for (std::size_t k = 0; k < kReduceEach; ++k) x[k] = map(i + k * kThreads);
 #pragma unroll
-    for (std::size_t k = 0; k < kEach; ++k) state = op(state, x[k]);
+    for (std::size_t k = 0; k < kReduceEach; ++k) state = op(state, x[k]);
   }
   for (; i < range.end; i += kThreads) state = op(state, map(i));
   using Reduce = cub::BlockReduce<State, static_cast<int>(kThreads)>;
@@ -128,7 +130,7 @@ class Loops {
   template <class Operator, class Map>
   auto map_reduce(std::size_t count, const Operator& op, const Map& map) {
     using State = decltype(Operator::identity());
-    const std::size_t tiles = (count + detail::kTile - 1) / detail::kTile;
+    const std::size_t tiles = (count + detail::kReduceTile - 1) / detail::kReduceTile;
     const std::size_t each = (tiles + detail::kReduceBlocks - 1) / detail::kReduceBlocks;
     const std::size_t blocks = each == 0 ? 0 : (tiles + each - 1) / each;
     partial_.resize(blocks * sizeof(State));
@@ -136,7 +138,7 @@ class Loops {
     auto* const partial = reinterpret_cast<State*>(partial_.data());
     auto* const result = reinterpret_cast<State*>(result_.data());
     if (blocks > 0) reduce(blocks, detail::Shares{count, each}, op, map, partial);
-    const std::size_t one_share = (blocks + detail::kTile - 1) / detail::kTile;
+    const std::size_t one_share = (blocks + detail::kReduceTile - 1) / detail::kReduceTile;
     reduce(1, detail::Shares{blocks, one_share}, op, detail::ReadState<State>{partial}, result);
     check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     return *result;
