@@ -437,7 +437,7 @@ int main(int argc, char** argv) try {
   bench_head<BFloat16, float>(settings, timer, "head, bf16, float logits", chunk);
   bench_head<float, float>(settings, timer, "head, float", chunk);
   bench_products(settings, timer, "the head's products alone, bf16", chunk);
-  bench_products(settings, timer, "the same, chunks twice as large", 2 * chunk);
+  bench_products(settings, timer, "the products, chunks twice as large", 2 * chunk);
   return 0;
 } catch (const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

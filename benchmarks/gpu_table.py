@@ -37,9 +37,11 @@ for name, sides in runs.items():
           f"{number(eager):>9} {number(ratio(eager, ours['ms'])):>6} {number(compiled):>9} "
           f"{number(ratio(compiled, ours['ms'])):>6} {'-' if error is None else f'{error:.0e}':>8} "
           f"{number(ours.get('extra_mib'), 0):>8} {number(value(name, 'torch', 'extra_mib'), 0):>8}")
-head, products = value("head, bf16", "ours", "ms"), value("three products, bf16", "torch", "ms")
-if head and products:
-    print(f"the bf16 head takes {head / products:.2f} of torch's three products ({products:.1f} ms)")
+products = value("three products, bf16", "torch", "ms")
+for name in ("head, bf16", "head, bf16, chunks twice as large", "the head's products alone, bf16",
+             "the products, chunks twice as large"):
+    if products and value(name, "ours", "ms"):
+        print(f"{name}: {value(name, 'ours', 'ms') / products:.2f} of torch's three products ({products:.1f} ms)")
 for name, sides in runs.items():
     for side, run in sides.items():
         if "failed" in run:
