@@ -79,6 +79,15 @@ TEMPLATE_TEST_CASE("a command sees no environment, descriptor or terminal of the
   CHECK_THAT(result.output, ContainsSubstring("LANG=C.UTF-8"));
 }
 
+TEMPLATE_TEST_CASE("the kernel short of memory ends a command before the host", "[tools]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const std::string own = detail::read_proc_file("/proc/self/oom_score_adj");
+  CHECK(own != "1000\n");
+  CHECK(shell<TestType>("cat /proc/self/oom_score_adj").output == "1000\n");
+  CHECK(detail::read_proc_file("/proc/self/oom_score_adj") == own);
+}
+
 TEMPLATE_TEST_CASE("what cannot be started is an error that names it", "[tools]", Rlimits) {
   CHECK_THROWS_WITH(SandboxedCommand<TestType>{}({"no-such-program"}),
                     ContainsSubstring("no-such-program"));

@@ -92,6 +92,15 @@ inline bool limit_child(const ChildPlan& plan) {
          (tasks == 0 || set(RLIMIT_NPROC, tasks, tasks));
 }
 
+/// When memory runs out the kernel ends this process and its children before the host. Done where
+/// the kernel allows it.
+inline void end_first_when_memory_is_out() {
+  const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const ssize_t written = write(file, "1000", 4);
+  close(file);
+}
+
 inline bool drop_user(const ChildPlan& plan) {
   // System calls, because glibc's wrappers would change the user of the host's threads as well.
   return !plan.has_uid || (syscall(SYS_setgroups, 0, nullptr) == 0 &&
@@ -132,6 +141,7 @@ inline int run_child(void* pointer) {
   step("setsid", setsid() >= 0);
   step("dup2 or close_range", place_descriptors(plan));
   step("setrlimit", limit_child(plan));
+  end_first_when_memory_is_out();
   step("setresuid", drop_user(plan));
   step("chdir", chdir(plan.directory) == 0);
   step("prctl", prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 &&
