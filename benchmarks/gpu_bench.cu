@@ -381,7 +381,7 @@ void bench_head(const Settings& s, Timer& timer, const std::string& name, std::s
       .print();
 }
 
-/// The products of the fused head alone, chunk by chunk: what no row kernel can go below.
+/// The products of the fused head alone, chunk by chunk: its time if nothing else took any.
 void bench_products(const Settings& s, Timer& timer, const std::string& name,
                     std::size_t chunk_rows) {
   const std::size_t v = s.vocab, d = s.width, chunk = std::min(chunk_rows, s.head_rows);
