@@ -113,7 +113,8 @@ def serve(owns_all, cpu_seconds):
 
     def child(kind, descriptors):
         os.closerange(own[0], own[-1] + 1)  # their numbers follow each other
-        os.setsid()
+        if owns_all:  # else the host kills by the server's group
+            os.setpgid(0, 0)  # not setsid, which makes a group of the kernel's scheduler as well
         gc.enable()
         if kind == b'p':
             finish(run_given(*descriptors, names))
@@ -193,7 +194,8 @@ def serve(owns_all, cpu_seconds):
     sys.modules['__main__'] = main
     names = main.__dict__
     watched = [watch(path) for path in ('/proc/self/limits', '/proc/key-users', '/proc/sysvipc/shm',
-                                        '/proc/sysvipc/sem', '/proc/sysvipc/msg')]
+                                        '/proc/sysvipc/sem', '/proc/sysvipc/msg',
+                                        '/proc/self/autogroup')]
     children = watch('/proc/self/task/%d/children' % os.getpid())
     before = traces()
     own = [fd for fd in (control.fileno(), *watched, children) if fd >= 0]
