@@ -174,7 +174,8 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
       "       if x.startswith('user.')], resource.getrlimit(resource.RLIMIT_NOFILE)[0],\n"
       "      os.getpriority(0, 0), libc.mq_open(b'/left', 0), libc.syscall(keyctl, 11, -4, 0, 0),\n"
       "      [p for p in os.listdir('/proc') if p.isdigit() and p != str(os.getpid())\n"
-      "       and p != str(os.getppid()) and os.stat('/proc/' + p).st_uid == os.getuid()])\n";
+      "       and p != str(os.getppid()) and os.stat('/proc/' + p).st_uid == os.getuid()],\n"
+      "      os.path.exists(group := '/proc/self/autogroup') and open(group).read().split()[1:])\n";
   const std::string clean = python.run(probe);
   const std::string keys = clean.substr(clean.find("-1 ") + 3, 2);  // none, or no keys at all here
   CHECK((keys == "0 " || keys == "-1"));
@@ -187,6 +188,8 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
       "import os\nos.listdir('/proc/%d/fd' % os.getppid())\nprint('LE' + 'AK')",
       "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (16, 16))",
       "import os\nos.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+      "import os\nos.system('echo 19 > /proc/self/autogroup')",
+      "import os\nos.setpgid(0, os.getpgid(os.getppid()))\nos.killpg(0, 9)",
       "open('left', 'w').write('x')",
       "import os\nos.makedirs('a/b')\nos.chmod('a', 0)",
       "import ctypes\nctypes.CDLL(None).shmget(7, 4096, 0o1666)",

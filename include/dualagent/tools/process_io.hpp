@@ -56,26 +56,34 @@ class ProcessIo {
     const FileDescriptor wake(cancel.stop_possible() ? eventfd(0, EFD_CLOEXEC) : -1);
     if (cancel.stop_possible() && wake.get() < 0) throw_errno("eventfd", errno);
     const std::stop_callback on_cancel(cancel, [&] { eventfd_write(wake.get(), 1); });
-    const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                             std::chrono::duration<double>(limits_.wall_seconds));
+    const auto start = Clock::now();
+    const auto deadline = start + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(limits_.wall_seconds));
     for (;;) {
       write_input(text);
-      if (!read_output(result)) return false;
-      const auto left = deadline - Clock::now();
-      if (left <= Clock::duration::zero()) return killed(ProcessEnd::wall_clock, result);
+      const auto now = Clock::now();
+      if (now >= deadline) return killed(ProcessEnd::wall_clock, result);
+      const bool early = now - start < kQuiet;
+      const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(
+          early ? std::min(start + kQuiet, deadline) - now : deadline - now);
       std::array<pollfd, 4> wait{{{ended, POLLIN, 0},
                                   {wake.get(), POLLIN, 0},
-                                  {output_.get(), POLLIN, 0},
+                                  {early ? -1 : output_.get(), POLLIN, 0},
                                   {input_.get(), POLLOUT, 0}}};
-      const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-      poll(wait.data(), wait.size(), static_cast<int>(std::min<long long>(milliseconds, 60'000)));
+      poll(wait.data(), wait.size(),
+           static_cast<int>(std::min<long long>(milliseconds.count(), 60'000)));
+      if (!read_output(result)) return false;
       if (wait[1].revents != 0) return killed(ProcessEnd::cancelled, result);
-      if (wait[0].revents != 0) return read_output(result);
+      if (wait[0].revents != 0) return true;
     }
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  /// Output waits in the pipe that long at first: a short program does not wake the host with each
+  /// line.
+  static constexpr std::chrono::milliseconds kQuiet{10};
 
   static bool killed(ProcessEnd end, ProcessResult& result) {
     result.end = end;

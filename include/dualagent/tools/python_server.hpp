@@ -30,23 +30,33 @@
 
 namespace dualagent::detail {
 
+/// Takes the server's program from standard input. As an argument of -c, its text would be kept
+/// several times, its syntax tree once, and every fork would copy their pages.
+inline constexpr const char* kPythonLoader =
+    "import os; exec(compile(os.read(0, 65536), 'server', 'exec'))";
+
 /// The server's program. Arguments: 1 if it may kill every process it sees, else 0; its limit of
 /// CPU seconds.
 ///
-/// Standard input is a socket of messages. The server says "r" once it is ready. A message "p"
-/// brings the standard input and output of one program, which a child runs; the server kills what
-/// the child left, and answers with the child's wait status (4 bytes) and 1 if nothing of the
-/// program is left that a next one could notice, else 0. A message "s" brings a socket on which
-/// the child gets programs until it is closed, and answers each with one byte, the exit status.
+/// Standard input is a socket of messages, the first of which is this text. The server says "r"
+/// once it is ready. A message "p" brings the standard input and output of one program, which a
+/// child runs; the server kills what the child left, and answers with the child's wait status (4
+/// bytes) and 1 if nothing of the program is left that a next one could notice, else 0. A message
+/// "s" brings a socket on which the child gets programs until it is closed, and answers each with
+/// one byte, the exit status.
 /// A traceback begins at the program's own first frame and shows its source lines, cut at 1000
 /// characters.
 inline constexpr std::string_view kPythonServer = R"py(
 def serve(owns_all, cpu_seconds):
-    import atexit, ctypes, gc, os, stat, sys, time, types, _socket
-    libc = ctypes.CDLL(None)
+    import atexit, gc, os, stat, sys, time, _socket
+    import _ctypes  # not ctypes, whose types every fork would copy
+    libc = _ctypes.dlopen(None, 0)
+
+    def call(name, *arguments):
+        return _ctypes.call_cdeclfunction(_ctypes.dlsym(libc, name), arguments)
 
     def prctl(option, value):
-        if libc.prctl(option, value, 0, 0, 0) != 0:
+        if call('prctl', option, value, 0, 0, 0) != 0:
             raise OSError('prctl')
 
     def receive(channel):
@@ -102,9 +112,9 @@ def serve(owns_all, cpu_seconds):
         os._exit(status)
 
     def child(kind, descriptors):
-        for fd in own:
-            os.close(fd)
-        os.setsid()
+        os.closerange(own[0], own[-1] + 1)  # their numbers follow each other
+        if owns_all:  # else the host kills by the server's group
+            os.setpgid(0, 0)  # not setsid, which makes a group of the kernel's scheduler as well
         gc.enable()
         if kind == b'p':
             finish(run_given(*descriptors, names))
@@ -128,11 +138,11 @@ def serve(owns_all, cpu_seconds):
 
     def seen(fd):
         text = b''
-        while True:  # a file of /proc gives a page at most at a time
+        while True:  # a file of /proc gives whole lines, a page of them at most at a time
             part = os.pread(fd, 4096, len(text)) if fd >= 0 else b''
-            if not part:
-                return text
             text += part
+            if len(part) < 2048:  # the next line would have had room
+                return text
 
     def attributes():
         try:
@@ -179,17 +189,19 @@ def serve(owns_all, cpu_seconds):
         for fd in (0, 1, 2):
             os.dup2(kept[fd], fd)
             os.close(kept[fd])
-    main = types.ModuleType('__main__')
+    main = type(sys)('__main__')
     main.__builtins__ = __builtins__
     sys.modules['__main__'] = main
     names = main.__dict__
     watched = [watch(path) for path in ('/proc/self/limits', '/proc/key-users', '/proc/sysvipc/shm',
-                                        '/proc/sysvipc/sem', '/proc/sysvipc/msg')]
+                                        '/proc/sysvipc/sem', '/proc/sysvipc/msg',
+                                        '/proc/self/autogroup')]
     children = watch('/proc/self/task/%d/children' % os.getpid())
     before = traces()
-    own = [fd for fd in (control.fileno(), children, *watched) if fd >= 0]
+    own = [fd for fd in (control.fileno(), *watched, children) if fd >= 0]
     os.environ.pop('LD_BIND_NOW', None)
     gc.collect()
+    call('malloc_trim', 0)
     gc.disable()
     gc.freeze()
     control.send(b'r')
@@ -214,6 +226,8 @@ def serve(owns_all, cpu_seconds):
 import sys
 serve(sys.argv[1] == '1', int(sys.argv[2]))
 )py";
+
+static_assert(kPythonServer.size() < 65536, "kPythonLoader reads one message of that size");
 
 /// Sends one letter and some descriptors over a socket of messages. False if nobody is there.
 template <std::size_t N>
@@ -295,6 +309,7 @@ class PythonServer {
  private:
   PythonServer(SandboxLaunch launch, const SandboxLimits& limits)
       : limits_(limits), process_(with_ownership(launch), limits, StandardInput::socket) {
+    send(process_.socket(), kPythonServer.data(), kPythonServer.size(), MSG_NOSIGNAL);
     std::array<char, 1> letter{};
     if (!message_within(60'000) || receive_message(process_.socket(), letter) != 1)
       throw AbortRollout("the interpreter does not start: " + first_output(), "python tool",
@@ -304,7 +319,7 @@ class PythonServer {
   static std::vector<std::string> command(const SandboxLimits& limits,
                                           std::vector<std::string> python, const char* owns_all) {
     python.insert(python.end(),
-                  {"-c", std::string(kPythonServer), owns_all, std::to_string(limits.cpu_seconds)});
+                  {"-c", kPythonLoader, owns_all, std::to_string(limits.cpu_seconds)});
     // Symbols are bound once in the server and not once in every fork.
     python.insert(python.begin(), {"/usr/bin/env", "LD_BIND_NOW=1"});
     return python;
