@@ -201,7 +201,10 @@ def serve(owns_all, cpu_seconds):
     own = [fd for fd in (control.fileno(), *watched, children) if fd >= 0]
     os.environ.pop('LD_BIND_NOW', None)
     gc.collect()
-    call('malloc_trim', 0)
+    try:
+        call('malloc_trim', 0)
+    except OSError:
+        pass  # another C library than glibc
     gc.disable()
     gc.freeze()
     control.send(b'r')
