@@ -13,6 +13,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -76,11 +77,25 @@ inline std::string in_child(const std::function<std::string()>& body) {
   return text;
 }
 
+/// Gives this process mounts of its own: in a user namespace in which it keeps its user, unless it
+/// is root. Else false, with errno.
+inline bool take_own_mounts() {
+  if (::unshare(CLONE_NEWNS) == 0) return true;
+  const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  const auto map = [](const char* file, const std::string& text) { std::ofstream(file) << text; };
+  map("/proc/self/uid_map", std::to_string(user) + " " + std::to_string(user) + " 1");
+  map("/proc/self/setgroups", "deny");  // or the kernel takes no map of groups
+  map("/proc/self/gid_map", std::to_string(group) + " " + std::to_string(group) + " 1");
+  return true;
+}
+
 /// Runs `body` in a child in which `folder` is a file system of 64 KiB.
 inline std::string on_tiny_disk(const std::filesystem::path& folder,
                                 const std::function<std::string()>& body) {
   return in_child([&]() -> std::string {
-    if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+    if (!take_own_mounts())
       return kFaultImpossible + "no own mounts here (unshare: " + std::strerror(errno) + ")";
     if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("tiny", folder.c_str(), "tmpfs", 0, "size=64k") != 0)

