@@ -174,12 +174,15 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
       "import ctypes, os, resource\nlibc = ctypes.CDLL(None)\nadd_key, keyctl = " + key_calls +
       "\nalone = " + (alone ? "True" : "False") +
       "\n"
+      "def mine(p):\n"
+      "  try: return os.stat('/proc/' + p).st_uid == os.getuid()\n"
+      "  except OSError: return False  # a process of the host that has just ended\n"
       "print(os.listdir('.'), oct(os.stat('.').st_mode), [x for x in os.listxattr('.')\n"
       "       if x.startswith('user.')], resource.getrlimit(resource.RLIMIT_NOFILE)[0],\n"
       "      os.getpriority(0, 0), libc.mq_open(b'/left', 0),\n"
       "      alone and libc.syscall(keyctl, 11, -4, 0, 0),\n"
       "      alone and [p for p in os.listdir('/proc') if p.isdigit() and p != str(os.getpid())\n"
-      "       and p != str(os.getppid()) and os.stat('/proc/' + p).st_uid == os.getuid()],\n"
+      "       and p != str(os.getppid()) and mine(p)],\n"
       "      os.path.exists(group := '/proc/self/autogroup') and open(group).read().split()[1:])\n";
   const std::string clean = python.run(probe);
   const std::string keys = clean.substr(clean.find("-1 ") + 3, 2);
