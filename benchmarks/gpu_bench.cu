@@ -353,6 +353,12 @@ double head_error(const Settings& s, const Columns& columns, DeviceColumns& on_d
                                      answer.log_prob));
 }
 
+/// Operations of the head's three products.
+double head_flops(const Settings& s) {
+  return 6.0 * static_cast<double>(s.head_rows) * static_cast<double>(s.width) *
+         static_cast<double>(s.vocab);
+}
+
 /// Of hidden states and head of type T.
 template <class T, class Logit>
 void bench_head(const Settings& s, Timer& timer, const std::string& name, std::size_t chunk_rows) {
@@ -371,11 +377,9 @@ void bench_head(const Settings& s, Timer& timer, const std::string& name, std::s
     head_loss(head, on_device.rows(), on_device.clipped_loss(), on_device.outputs());
   });
   const double extra = used_mib() - before;
-  const double flops = 6.0 * static_cast<double>(s.head_rows) * static_cast<double>(s.width) *
-                       static_cast<double>(s.vocab);
   Line{.name = name,
        .ms = ms,
-       .flops = flops,
+       .flops = head_flops(s),
        .error = head_error(s, columns, on_device, hidden, weights, d_hidden),
        .extra_mib = extra}
       .print();
@@ -405,9 +409,7 @@ void bench_products(const Settings& s, Timer& timer, const std::string& name,
            Store::replace);
     }
   });
-  const double flops =
-      6.0 * static_cast<double>(s.head_rows) * static_cast<double>(d) * static_cast<double>(v);
-  Line{.name = name, .ms = ms, .flops = flops}.print();
+  Line{.name = name, .ms = ms, .flops = head_flops(s)}.print();
 }
 
 }  // namespace

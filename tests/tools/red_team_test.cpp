@@ -270,6 +270,20 @@ TEMPLATE_TEST_CASE("no process, descriptor or file outlives its call", "[tools][
   CHECK(entries("/tmp", "dualagent-") == files);
 }
 
+TEST_CASE("a program that is killed does not run on", "[tools][redteam]") {
+  const std::string said =  // as a user of the host its processes are found by their group alone
+      small<Rlimits>(0.5).run("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(1000)");
+  CHECK_THAT(said, ContainsSubstring("[killed"));
+  const std::string status = "/proc/" + std::to_string(std::stol(said)) + "/status";
+  const auto runs = [&] {  // not gone, nor a zombie that waits for init
+    const std::string text = detail::read_proc_file(status);
+    return !text.empty() && text.find("\nState:\tZ") == std::string::npos;
+  };
+  for (int i = 0; i < 500 && runs(); ++i)
+    usleep(10'000);  // a killed process ends when it is next run
+  CHECK_FALSE(runs());
+}
+
 TEST_CASE("the kernel forgets the keys of a sandbox's user", "[tools][redteam]") {
   if (!has_own_user()) return;
   small<Rlimits>().run("import ctypes\nlibc = ctypes.CDLL(None)\nlibc.syscall(" +

@@ -10,8 +10,7 @@
 
 namespace dualagent::gpu {
 
-/// Threads of a block that reads a row twice: fewer rows at a time, so that more of the second read
-/// comes from the cache.
+/// Threads of a block that reads a row twice; faster than kRowThreads on an H200.
 inline constexpr int kPolicyLossThreads = 512;
 
 namespace detail {
