@@ -80,10 +80,15 @@ class Sampled {
   std::vector<float> log_probs_;
 };
 
-/// The only maker of `Sampled` spans; for the authors of model backends.
+/// Whether a number can be the log-probability of a sampled token: finite and <= 0; a little above
+/// 0 is rounding and accepted.
+inline bool is_log_prob(float value) { return std::isfinite(value) && value <= 1e-3F; }
+
+/// The only maker of `Sampled` spans; for the authors of model backends. A rollout that was stored
+/// gets its own back through `decode_rollout`, and nowhere else.
 struct BackendAccess {
-  /// Errors: throws when lengths differ or a log-probability is not a finite number <= 0
-  /// (a little above 0 is rounding and accepted), naming the token's index.
+  /// Errors: throws when lengths differ or a number is not a log-probability (`is_log_prob`),
+  /// naming the token's index.
   static Sampled sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
                          std::vector<float> log_probs) {
     if (tokens.size() != log_probs.size())
@@ -91,7 +96,7 @@ struct BackendAccess {
                       std::to_string(log_probs.size()) + " log-probabilities",
                   "BackendAccess::sampled", "A backend must report one log-probability per token");
     for (std::size_t i = 0; i < log_probs.size(); ++i)
-      if (!std::isfinite(log_probs[i]) || log_probs[i] > 1e-3F)
+      if (!is_log_prob(log_probs[i]))
         throw Error("the log-probability of a sampled token is " + std::to_string(log_probs[i]),
                     "token " + std::to_string(i) + " of the span",
                     "Check the backend's logits for NaN or infinity");

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -14,6 +13,7 @@
 
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/io/json_lines.hpp"
 #include "dualagent/trace/task.hpp"
 #include "dualagent/trace/task_format.hpp"
 
@@ -30,19 +30,13 @@ template <class Format, class Visitor>
 void for_each_task(std::string_view text, const std::string& path, const Format& format,
                    Visitor&& visit) {
   std::set<std::string, std::less<>> ids;
-  std::size_t line = 0;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view row = text.substr(begin, end - begin);
-    const std::string where = path + ":" + std::to_string(++line);
-    begin = end + 1;
-    if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+  for_each_row(text, path, [&](std::string_view row, std::size_t line, const std::string& where) {
     Task task = format.read(row, line, where);
     if (!ids.insert(task.id).second)
       throw Error("the id \"" + task.id + "\" occurs twice", where,
                   "Give every task an id of its own");
     visit(std::move(task), line, row, where);
-  }
+  });
   if (ids.empty()) throw Error("there are no tasks", path, "Write one JSON object per line");
 }
 

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/crc64.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/io/archive.hpp"
+#include "dualagent/trace/rollout.hpp"
+
+namespace dualagent {
+
+namespace detail {
+
+inline constexpr std::string_view kRolloutMagic = "DualRoll";
+inline constexpr std::uint32_t kRolloutFormat = 1;
+inline constexpr std::size_t kSpanBytes = 2 + 8 + 8;  ///< of a span without its tokens
+inline constexpr std::size_t kMinSegmentBytes = 1 + 8 + 8;
+inline constexpr std::size_t kSummaryRequestBytes = 5 * 8;
+inline constexpr std::uint64_t kNothing = std::numeric_limits<std::uint64_t>::max();
+
+inline void encode_context(ArchiveWriter& out, const Context& context) {
+  out.count(context.spans().size());
+  for (const Span& span : context.spans()) {
+    out.number(static_cast<std::uint8_t>(span.provenance));
+    out.number(static_cast<std::uint8_t>(span.agent));
+    out.number(span.weight_version);
+    out.count(span.size);
+    out.numbers(context.tokens(span));
+    if (span.is_sampled()) out.numbers(context.log_probs().subspan(span.begin, span.size));
+  }
+}
+
+inline void encode_body(ArchiveWriter& out, const Rollout& rollout) {
+  out.text(rollout.task_id);
+  out.count(rollout.group);
+  out.count(rollout.member);
+  out.number(static_cast<std::uint8_t>(rollout.status));
+  out.text(rollout.ending);
+  out.number(static_cast<std::uint8_t>(rollout.answer ? 1 : 0));
+  if (rollout.answer) out.text(*rollout.answer);
+  out.number(rollout.reward);
+  for (const std::size_t count :
+       {rollout.turns, rollout.calls, rollout.malformed_turns, rollout.summaries})
+    out.count(count);
+  out.number(static_cast<std::uint8_t>(rollout.fork ? 1 : 0));
+  if (rollout.fork) {
+    out.count(rollout.fork->member);
+    out.count(rollout.fork->summary);
+  }
+  out.count(rollout.summary_requests.size());
+  for (const SummaryRequest& request : rollout.summary_requests)
+    for (const std::size_t count :
+         {request.segment, request.position, request.turns, request.calls, request.malformed_turns})
+      out.count(count);
+  out.count(rollout.segments.size());
+  for (const Segment& segment : rollout.segments) {
+    out.number(static_cast<std::uint8_t>(segment.owner));
+    out.number(segment.parent ? static_cast<std::uint64_t>(*segment.parent) : kNothing);
+    encode_context(out, segment.context);
+  }
+}
+
+/// Reads a rollout's body and refuses what no rollout can hold.
+class RolloutDecoder {
+ public:
+  RolloutDecoder(std::span<const std::byte> body, std::string where)
+      : in_(body, std::move(where)) {}
+
+  Rollout decode() {
+    Rollout rollout;
+    rollout.task_id = in_.text("the task's id");
+    rollout.group = size("the group");
+    rollout.member = size("the member");
+    rollout.status = one_of<RolloutStatus>(RolloutStatus::aborted, "status");
+    rollout.ending = in_.text("the ending");
+    if (flag("an answer")) rollout.answer = in_.text("the answer");
+    rollout.reward = in_.number<double>("the reward");
+    rollout.turns = size("the turns");
+    rollout.calls = size("the calls");
+    rollout.malformed_turns = size("the malformed turns");
+    rollout.summaries = size("the summaries");
+    if (flag("a fork")) rollout.fork = ForkOrigin{size("the fork"), size("the fork")};
+    decode_summary_requests(rollout);
+    decode_segments(rollout);
+    for (const SummaryRequest& request : rollout.summary_requests)
+      if (request.segment >= rollout.segments.size() ||
+          request.position > rollout.segments[request.segment].context.size())
+        in_.fail("a summary request lies outside of the rollout's segments");
+    in_.require_end();
+    return rollout;
+  }
+
+ private:
+  std::size_t size(std::string_view what) {
+    return static_cast<std::size_t>(in_.number<std::uint64_t>(what));
+  }
+  template <class Enum>
+  Enum one_of(Enum last, std::string_view what) {
+    const auto value = in_.number<std::uint8_t>(what);
+    if (value > static_cast<std::uint8_t>(last))
+      in_.fail("there is no " + std::string(what) + " " + std::to_string(value));
+    return static_cast<Enum>(value);
+  }
+  bool flag(std::string_view what) {
+    const auto value = in_.number<std::uint8_t>(what);
+    if (value > 1) in_.fail("whether there is " + std::string(what) + " is neither 0 nor 1");
+    return value == 1;
+  }
+
+  void decode_summary_requests(Rollout& rollout) {
+    const std::size_t requests = in_.count("the summary requests", kSummaryRequestBytes);
+    for (std::size_t i = 0; i < requests; ++i)
+      rollout.summary_requests.push_back({.segment = size("a summary request"),
+                                          .position = size("a summary request"),
+                                          .turns = size("a summary request"),
+                                          .calls = size("a summary request"),
+                                          .malformed_turns = size("a summary request")});
+  }
+
+  void decode_segments(Rollout& rollout) {
+    const std::size_t segments = in_.count("the segments", kMinSegmentBytes);
+    for (std::size_t i = 0; i < segments; ++i) {
+      Segment segment;
+      segment.owner = one_of<AgentRole>(AgentRole::summarizer, "agent");
+      const auto parent = in_.number<std::uint64_t>("a segment");
+      if (parent != kNothing) {
+        if (parent >= i) in_.fail("a segment goes on from one that does not come before it");
+        segment.parent = static_cast<std::size_t>(parent);
+      }
+      decode_context(segment.context);
+      rollout.segments.push_back(std::move(segment));
+    }
+  }
+
+  void decode_context(Context& context) {
+    const std::size_t spans = in_.count("the spans", kSpanBytes);
+    for (std::size_t i = 0; i < spans; ++i) {
+      const auto provenance = one_of<Provenance>(Provenance::sampled, "provenance");
+      const auto agent = one_of<AgentRole>(AgentRole::summarizer, "agent");
+      const auto version = in_.number<WeightVersion>("a weight version");
+      const std::size_t size = in_.count("a span's tokens", sizeof(Token));
+      if (size == 0) in_.fail("a span has no tokens");
+      std::vector<Token> tokens = in_.numbers<Token>(size, "a span's tokens");
+      if (std::any_of(tokens.begin(), tokens.end(), [](Token token) { return token < 0; }))
+        in_.fail("a token is negative");
+      if (provenance != Provenance::sampled) {
+        if (version != 0) in_.fail("a span that no model sampled has a weight version");
+        context.append(provenance, tokens, agent);
+        continue;
+      }
+      std::vector<float> log_probs = in_.numbers<float>(size, "a span's log-probabilities");
+      if (!std::all_of(log_probs.begin(), log_probs.end(), is_log_prob))
+        in_.fail("a sampled token's log-probability is positive or not finite");
+      context.append(
+          BackendAccess::sampled(agent, version, std::move(tokens), std::move(log_probs)));
+    }
+  }
+
+  ArchiveReader in_;
+};
+
+}  // namespace detail
+
+/// Everything of a rollout as bytes: tokens, spans, log-probabilities, versions, reward, forks.
+///
+/// Format 1: the 8 letters "DualRoll", the format (u32), the body, the CRC-64/XZ of all before it
+/// (u64); little-endian. About 4 bytes per given token and 8 per sampled one. Deterministic: equal
+/// rollouts give equal bytes.
+inline std::vector<std::byte> encode_rollout(const Rollout& rollout) {
+  ArchiveWriter out;
+  out.numbers(std::span<const char>(detail::kRolloutMagic));
+  out.number(detail::kRolloutFormat);
+  detail::encode_body(out, rollout);
+  out.number(crc64(out.bytes()));
+  return std::move(out).take();
+}
+
+/// The rollout that `encode_rollout` was given, bit by bit, sampled spans included.
+///
+/// This is the one place besides a model backend that makes `Sampled` spans; what is stored,
+/// journalled, dumped or sent to another process comes back through it. `where` names the source in
+/// errors. Errors: Error when the bytes are no rollout, are damaged, have another format, or hold
+/// what no rollout can (a parent that comes later, a positive log-probability, ...). The checksum
+/// finds damage; it is not a defence against forgery.
+/// Example: decode_rollout(encode_rollout(rollout), "memory").reward == rollout.reward
+inline Rollout decode_rollout(std::span<const std::byte> bytes, const std::string& where) {
+  const std::size_t header = detail::kRolloutMagic.size() + sizeof(std::uint32_t);
+  const std::size_t checksum = sizeof(std::uint64_t);
+  if (bytes.size() < header + checksum ||
+      std::memcmp(bytes.data(), detail::kRolloutMagic.data(), detail::kRolloutMagic.size()) != 0)
+    throw Error("not an encoded rollout", where, "Give bytes that encode_rollout made");
+  const std::size_t checked = bytes.size() - checksum;
+  if (ArchiveReader(bytes.subspan(checked), where).number<std::uint64_t>("the checksum") !=
+      crc64(bytes.first(checked)))
+    throw Error("an encoded rollout is damaged: its checksum does not fit its " +
+                    std::to_string(bytes.size()) + " bytes",
+                where, "Use another copy of it");
+  const auto format = ArchiveReader(bytes.subspan(detail::kRolloutMagic.size()), where)
+                          .number<std::uint32_t>("the format");
+  if (format != detail::kRolloutFormat)
+    throw Error("an encoded rollout has format " + std::to_string(format) +
+                    ", this library reads format " + std::to_string(detail::kRolloutFormat),
+                where, "Use the library version that wrote it");
+  return detail::RolloutDecoder(bytes.subspan(header, checked - header), where).decode();
+}
+
+}  // namespace dualagent

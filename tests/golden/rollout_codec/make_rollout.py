@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Writes rollout.bin, one encoded rollout of format 1, from the format's description alone.
+
+    python3 make_rollout.py        needs nothing but Python 3
+
+The rollout is the one that tests/trace/rollout_codec_test.cpp builds.
+"""
+import pathlib
+import struct
+
+
+def crc64_xz(data):
+    crc = 0xFFFFFFFFFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0xC96C5795D7870F42 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFFFFFFFFFF
+
+
+assert crc64_xz(b"123456789") == 0x995DC9BBDF1939FA  # the check value of the .xz specification
+
+
+def u8(*values):
+    return struct.pack(f"<{len(values)}B", *values)
+
+
+def u64(*values):
+    return struct.pack(f"<{len(values)}Q", *values)
+
+
+def text(value):
+    return u64(len(value)) + value
+
+
+def given(provenance, agent, tokens):
+    return u8(provenance, agent) + u64(0, len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens)
+
+
+def sampled(agent, version, tokens, log_probs):
+    return (u8(6, agent) + u64(version, len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens) +
+            struct.pack(f"<{len(log_probs)}f", *log_probs))
+
+
+NO_PARENT = 2**64 - 1
+prompt, observation, injected, summary = 0, 1, 2, 3
+answerer, summarizer = 0, 1
+
+body = text(b"t\x00\xff") + u64(3, 9)  # id, group, member
+body += u8(1) + text(b"limit") + u8(1) + text(b"42")  # truncated, ending, an answer
+body += struct.pack("<d", -0.25) + u64(5, 4, 1, 1)  # reward, turns, calls, malformed, summaries
+body += u8(1) + u64(2, 0)  # a fork of member 2's first summary request
+body += u64(1) + u64(0, 3, 2, 2, 1)  # one summary request
+body += u64(2)  # segments
+body += u8(answerer) + u64(NO_PARENT) + u64(4)
+body += given(prompt, answerer, [1, 2])
+body += sampled(answerer, 7, [3], [-0.5])
+body += given(injected, answerer, [4])
+body += sampled(summarizer, 2**40, [5, 6], [-1.5, 0.0])
+body += u8(summarizer) + u64(0) + u64(1) + given(summary, summarizer, [5, 2**31 - 1])
+
+encoded = b"DualRoll" + struct.pack("<I", 1) + body
+encoded += u64(crc64_xz(encoded))
+pathlib.Path(__file__).with_name("rollout.bin").write_bytes(encoded)
