@@ -102,7 +102,7 @@ void write_rollouts(const std::filesystem::path& path, std::span<const Rollout> 
 /// The rollouts of a file that `write_rollouts` made, in its order; blank lines are skipped.
 /// Errors: Error with file and line, as `parse_rollout_line`; when the file cannot be read.
 /// Example: for (const Rollout& rollout : read_rollouts("rollouts/step-000012.jsonl"))
-///            std::cout << render(rollout, token_text);
+///            std::cout << render(rollout, token_text, AllSegments{});
 inline std::vector<Rollout> read_rollouts(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   std::vector<Rollout> rollouts;
