@@ -259,10 +259,7 @@ class Run {
     for (std::size_t i = 0; i < count; ++i) {
       const dualagent::Rollout& rollout = evaluation.rollouts[i];
       episodes_.push_back(
-          dualagent::make_report_episode(rollout, vocabulary::text,
-                                         [&](std::size_t segment, const dualagent::Span& span) {
-                                           return view.trains(rollout, segment, span);
-                                         },
+          dualagent::make_report_episode(rollout, vocabulary::text, view,
                                          {.stage = row.title(),
                                           .expected = data_.held_out[i].task().answer,
                                           .solved = rollout.reward > 0.5}));
@@ -295,6 +292,7 @@ inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
       make_protocol(run.data(), Memory::summaries, TokenBudget{.max_tokens = Difficulty{}.budget},
                     ReplaceBySummary{});
   Model warm = run.warm_start(Memory::summaries, "dual");
+  save_model(options.out / "models" / "warm_start" / "answerer", warm);
   if (options.wants("dual")) {
     Model model = run.make_model(Memory::summaries);
     copy_weights(warm, model);

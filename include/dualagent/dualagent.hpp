@@ -131,6 +131,7 @@
 #include "dualagent/trace/task_file.hpp"
 #include "dualagent/trace/task_format.hpp"
 #include "dualagent/trace/task_stream.hpp"
+#include "dualagent/trace/training_view.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/recipe.hpp"

@@ -99,13 +99,10 @@ template <da::TrainingView View>
 da::PackedBatch pack(std::span<const da::Rollout> rollouts, const View& view) {
   da::PackedBatch batch;
   for (std::size_t i = 0; i < rollouts.size(); ++i) {
-    if (rollouts[i].status == da::RolloutStatus::aborted) continue;
     for (std::size_t s = 0; s < rollouts[i].segments.size(); ++s)
       da::append_training_row(
           batch, rollouts[i].segments[s],
-          [&](const da::Span& span) {
-            return span.is_sampled() && view.trains(rollouts[i], s, span);
-          },
+          [&](const da::Span& span) { return da::is_trained(view, rollouts[i], s, span); },
           {.advantage = static_cast<float>(i + 1), .rollout = static_cast<std::uint32_t>(i)});
   }
   return batch;

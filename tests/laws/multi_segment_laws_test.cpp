@@ -1,10 +1,14 @@
 #include "laws/multi_segment_laws.hpp"
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "dualagent/collective/threads.hpp"
+#include "dualagent/report/report_episode.hpp"
+#include "dualagent/trace/render.hpp"
 #include "dualagent/train/trainer.hpp"
 #include "support/catch.hpp"
 #include "support/toy_protocol.hpp"
@@ -144,7 +148,100 @@ struct RecordingAdvantage {
   }
 };
 
+/// Any view, so that one trainer is compiled for all.
+struct AnyView {
+  std::function<bool(const Rollout&, std::size_t, const Span&)> trains_;
+  bool trains(const Rollout& rollout, std::size_t segment, const Span& span) const {
+    return trains_(rollout, segment, span);
+  }
+};
+template <class View>
+AnyView any(const View& view) {
+  return {[view](const Rollout& rollout, std::size_t segment, const Span& span) {
+    return view.trains(rollout, segment, span);
+  }};
+}
+
+/// No rollout leaves the batch for an advantage of 0.
+struct AlwaysOne {
+  static constexpr bool compares_group = false;
+  void estimate(std::span<const double>, std::span<const std::size_t>,
+                std::span<double> advantages) const {
+    std::fill(advantages.begin(), advantages.end(), 1.0);
+  }
+};
+
+/// The serial numbers of the tokens that the report's page shows as trained.
+std::set<std::size_t> shown_as_trained(const Rollout& rollout, const AnyView& view) {
+  const auto text = [](Token token) { return std::to_string(token); };
+  const ReportEpisode episode = make_report_episode(rollout, text, view, {});
+  std::set<std::size_t> serials;
+  for (std::size_t s = 0; s < rollout.segments.size(); ++s) {
+    std::size_t t = 0;
+    for (const ReportSpan& span : episode.segments[s].spans)
+      for (const std::size_t end = t + span.tokens; t < end; ++t)
+        if (span.trained)
+          serials.insert(static_cast<std::size_t>(-rollout.segments[s].context.log_probs()[t]));
+  }
+  CHECK_THAT(render(rollout, text, view),
+             ContainsSubstring("* trained: " + std::to_string(serials.size()) + " of "));
+  return serials;
+}
+
+/// One step with forks under `view`; the page and the text of every rollout show as trained exactly
+/// the tokens that the models got with a weight. Returns their number.
+template <class Pairing>
+std::size_t check_pages(Pairing pairing, const std::vector<const WitnessModel*>& models,
+                        const AnyView& view) {
+  Trainer trainer{pairing,
+                  protocol(),
+                  RewardByMember{},
+                  Recipe{Objective{AlwaysOne{}, ClipLoss{}, RolloutMean{}}, view},
+                  LocalCollective{},
+                  {.group_size = kGroupSize,
+                   .summary_forks = {.continuations = 3, .histories_per_group = 2},
+                   .seed = 5}};
+  trainer.step(some_tasks());
+  std::vector<Rollout> rollouts(trainer.rollouts().begin(), trainer.rollouts().end());
+  require_rich(rollouts);
+  REQUIRE(trainer.forks().size() > 4);
+  rollouts.insert(rollouts.end(), trainer.forks().begin(), trainer.forks().end());
+  std::vector<std::set<std::size_t>> trained(rollouts.size());
+  for (const WitnessModel* model : models)
+    for (const PackedBatch& batch : model->trained())
+      for (std::size_t t = 0; t < batch.size(); ++t)
+        if (batch.loss_weight[t] != 0.0F)
+          trained[batch.rollout[batch.row_of(t)]].insert(
+              static_cast<std::size_t>(-batch.old_log_prob[t]));
+  std::size_t tokens = 0;
+  for (std::size_t i = 0; i < rollouts.size(); ++i) {
+    CHECK(shown_as_trained(rollouts[i], view) == trained[i]);
+    tokens += trained[i].size();
+  }
+  return tokens;
+}
+
 }  // namespace
+
+TEST_CASE("page and text of a rollout mark exactly the tokens that a step trains", "[laws]") {
+  const AnyView views[] = {any(AllSegments{}),
+                           any(AnswererOnly{}),
+                           any(SummarizerOnly{}),
+                           any(FinalSegment{}),
+                           any(FinalSegment{} | SummarizerOnly{}),
+                           any(FinishedOnly<AllSegments>{}),
+                           any(PerAgentMeans<>{})};
+  std::set<std::size_t> counts;
+  for (const AnyView& view : views) {
+    WitnessModel model{toy::vocab, speak};
+    counts.insert(check_pages(SharedWeights{model}, {&model}, view));
+    WitnessModel answerer{toy::vocab, speak};
+    WitnessModel summarizer{toy::vocab, speak, kSecondModel};
+    check_pages(SeparateWeights{answerer, summarizer}, {&answerer, &summarizer}, view);
+  }
+  CHECK(counts.count(0) == 0);
+  CHECK(counts.size() == 6);  // of the seven views, two train the same tokens
+}
 
 TEST_CASE("rollouts with shared weights obey the contract under every view", "[laws]") {
   WitnessModel model{toy::vocab, speak};

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/summary/view.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;
@@ -33,9 +34,9 @@ std::string number(Token token) { return std::to_string(token); }
 }  // namespace
 
 TEST_CASE("a rollout becomes texts with what is known of their origin", "[report]") {
-  const ReportEpisode episode = make_report_episode(
-      example(), number, [](std::size_t, const Span& span) { return span.is_sampled(); },
-      {.stage = "after training", .expected = "43", .solved = false});
+  const ReportEpisode episode =
+      make_report_episode(example(), number, AllSegments{},
+                          {.stage = "after training", .expected = "43", .solved = false});
   CHECK(episode.task == "t1");
   CHECK(episode.stage == "after training");
   CHECK(!episode.solved);
@@ -63,22 +64,19 @@ TEST_CASE("a rollout becomes texts with what is known of their origin", "[report
   CHECK(episode.segments[1].spans[1].agent == AgentRole::summarizer);
 }
 
-TEST_CASE("a span that is trained in part is shown in parts, each with its own mean", "[report]") {
-  const ReportEpisode episode = make_report_episode(
-      example(), number, [](std::size_t s, std::size_t token) { return s == 0 && token >= 2; },
-      {.token_separator = "+"});
-  REQUIRE(episode.segments[0].spans.size() == 3);
-  CHECK(episode.segments[0].spans[1].text == "2");
-  CHECK(!episode.segments[0].spans[1].trained);
-  CHECK(episode.segments[0].spans[1].mean_log_prob == -1.0);
-  CHECK(episode.segments[0].spans[2].text == "3+4");
-  CHECK(episode.segments[0].spans[2].trained);
-  CHECK(episode.segments[0].spans[2].mean_log_prob == -4.0);
+TEST_CASE("an episode shows the tokens that its view trains, and no given ones", "[report]") {
+  const ReportEpisode final = make_report_episode(example(), number, FinalSegment{}, {});
+  for (const ReportSegment& segment : final.segments)
+    for (const ReportSpan& span : segment.spans) CHECK(!span.trained);
+  Rollout one = example();
+  one.segments.pop_back();
+  CHECK(make_report_episode(one, number, FinalSegment{}, {}).segments[0].spans[1].trained);
+  one.status = RolloutStatus::aborted;
+  CHECK(!make_report_episode(one, number, FinalSegment{}, {}).segments[0].spans[1].trained);
 }
 
 TEST_CASE("a rollout without an answer shows none", "[report]") {
   Rollout rollout = example();
   rollout.answer.reset();
-  CHECK(make_report_episode(rollout, number, [](std::size_t, const Span&) { return false; }, {})
-            .answer.empty());
+  CHECK(make_report_episode(rollout, number, AllSegments{}, {}).answer.empty());
 }

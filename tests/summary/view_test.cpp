@@ -50,7 +50,7 @@ Tokens trained(const Rollout& rollout, const View& view) {
   Tokens tokens;
   for (std::size_t s = 0; s < rollout.segments.size(); ++s)
     for (const Span& span : rollout.segments[s].context.spans())
-      if (span.is_sampled() && view.trains(rollout, s, span))
+      if (is_trained(view, rollout, s, span))
         tokens.push_back(rollout.segments[s].context.tokens(span)[0]);
   std::sort(tokens.begin(), tokens.end());
   return tokens;

@@ -13,6 +13,17 @@ using Tokens = std::vector<Token>;
 
 std::string number(Token token) { return std::to_string(token); }
 
+/// Selects all that it is asked about, as AllSegments does.
+struct Everything {
+  bool trains(const Rollout&, std::size_t, const Span&) const { return true; }
+};
+struct Nothing {
+  bool trains(const Rollout&, std::size_t, const Span&) const { return false; }
+};
+struct SecondSegment {
+  bool trains(const Rollout&, std::size_t segment, const Span&) const { return segment == 1; }
+};
+
 /// Shared weights: turn 3 4, observation 5 6 7, request 8, summary 9; then [prompt, summary] and
 /// the answer 10 11.
 Rollout summarized() {
@@ -40,7 +51,7 @@ Rollout summarized() {
 
 TEST_CASE("a rollout is rendered with who spoke, what was trained and what a summary replaced",
           "[trace][render]") {
-  CHECK(render(summarized(), number) ==
+  CHECK(render(summarized(), number, Everything{}) ==
         "task t1, rollout 2: finished (answered), answer \"42\", reward 0.5\n"
         "segment 1, answerer, 9 tokens\n"
         "[task]  1 2\n"
@@ -62,22 +73,30 @@ TEST_CASE("a summary in a window of its own says what it summarizes", "[trace][r
   own.context.append(Provenance::action, Tokens{3, 4});
   own.context.append(Provenance::demonstration, Tokens{9}, AgentRole::summarizer);
   rollout.segments.insert(rollout.segments.begin() + 1, own);
-  const std::string text = render(rollout, number, [](std::size_t segment, const Span& span) {
-    return segment == 1 && span.provenance == Provenance::demonstration;
-  });
+  const std::string text = render(rollout, number, Everything{});
   CHECK_THAT(text, ContainsSubstring("segment 2, summarizer, 5 tokens; summarizes segment 1\n"
                                      "[task]  1 2\n"
                                      "[ans]   3 4\n"
-                                     "[dSUM]* 9\n"));
-  CHECK_THAT(text, ContainsSubstring("* trained: 1 of 19 tokens\n"));
+                                     "[dSUM]  9\n"));
+  CHECK_THAT(text, ContainsSubstring("* trained: 5 of 19 tokens\n"));
 }
 
-TEST_CASE("a token predicate splits a span where training begins", "[trace][render]") {
-  const std::string text = render(summarized(), number, [](std::size_t segment, std::size_t token) {
-    return segment == 0 && token >= 3 && token < 6;
-  });
-  CHECK_THAT(text, ContainsSubstring("[ANS]   3\n[ANS] * 4\n[env] * 5 6\n[env]   7\n"));
-  CHECK_THAT(text, ContainsSubstring("* trained: 3 of 14 tokens\n"));
+TEST_CASE("a view that selects everything marks no given token", "[trace][render]") {
+  const std::string text = render(summarized(), number, SecondSegment{});
+  CHECK_THAT(text, ContainsSubstring("[ANS]   3 4\n") && ContainsSubstring("[SUM]   9\n") &&
+                       ContainsSubstring("[sum]   9\n[ANS] * 10 11\n* trained: 2 of 14 tokens\n"));
+  CHECK_THAT(render(summarized(), number, Nothing{}),
+             ContainsSubstring("* trained: 0 of 14 tokens\n"));
+}
+
+TEST_CASE("nothing of an aborted rollout is trained", "[trace][render]") {
+  Rollout rollout = summarized();
+  rollout.status = RolloutStatus::truncated;
+  CHECK_THAT(render(rollout, number, Everything{}),
+             ContainsSubstring("* trained: 5 of 14 tokens\n"));
+  rollout.status = RolloutStatus::aborted;
+  CHECK_THAT(render(rollout, number, Everything{}),
+             ContainsSubstring("* trained: 0 of 14 tokens\n"));
 }
 
 TEST_CASE("hostile tokens, tasks and answers cannot steer a terminal", "[trace][render]") {
@@ -85,8 +104,7 @@ TEST_CASE("hostile tokens, tasks and answers cannot steer a terminal", "[trace][
   rollout.task_id = "\x1b[2J";
   rollout.answer = "a\nb";
   const std::string text = render(
-      rollout, [](Token) { return std::string("\r\x07"); },
-      [](std::size_t, const Span&) { return false; });
+      rollout, [](Token) { return std::string("\r\x07"); }, Nothing{});
   CHECK(text.find('\x1b') == std::string::npos);
   CHECK(text.find('\x07') == std::string::npos);
   CHECK(text.find('\r') == std::string::npos);
@@ -95,9 +113,7 @@ TEST_CASE("hostile tokens, tasks and answers cannot steer a terminal", "[trace][
 
 TEST_CASE("tokens are joined as the tokenizer wants", "[trace][render]") {
   const auto letter = [](Token token) { return std::string(1, static_cast<char>('a' + token)); };
-  const std::string text =
-      render(summarized(), letter, [](std::size_t, const Span&) { return false; },
-             {.token_separator = ""});
+  const std::string text = render(summarized(), letter, Nothing{}, {.token_separator = ""});
   CHECK_THAT(text, ContainsSubstring("[env]   fgh\n"));
 }
 
@@ -121,7 +137,8 @@ TEST_CASE("what a window replaced counts kept turns as kept", "[trace][render]")
   REQUIRE(some);
   CHECK(some->dropped_tokens == 2);
   CHECK(some->summary_tokens == 0);
-  CHECK_THAT(render(rollout, number), ContainsSubstring("; without 2 tokens of segment 1\n"));
+  CHECK_THAT(render(rollout, number, Nothing{}),
+             ContainsSubstring("; without 2 tokens of segment 1\n"));
   rollout.segments[1].owner = AgentRole::summarizer;
   CHECK(!find_replacement(rollout, 1));
 }

@@ -11,6 +11,7 @@
 #include "dualagent/trace/render.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/span.hpp"
+#include "dualagent/trace/training_view.hpp"
 
 namespace dualagent {
 
@@ -53,15 +54,14 @@ struct EpisodeNotes {
   std::string_view token_separator = " ";  ///< "" for tokenizers whose tokens carry their spaces
 };
 
-/// Turns a rollout into texts for the report. `token_text` and `trains` are those of `render`.
+/// Turns a rollout into texts for the report, with what is trained under `view`; see `is_trained`.
+/// `token_text` is that of `render`.
 ///
-/// Example: make_report_episode(rollout, vocabulary_text,
-///              [&](std::size_t s, const Span& span) { return view.trains(rollout, s, span); },
+/// Example: make_report_episode(rollout, vocabulary_text, AllSegments{},
 ///              {.stage = "after training", .expected = task.answer, .solved = true}).
-template <class TokenText, class Trains>
-requires TokenPredicate<Trains> || SpanPredicate<Trains> ReportEpisode
-make_report_episode(const Rollout& rollout, TokenText&& token_text, const Trains& trains,
-                    const EpisodeNotes& notes) {
+template <class TokenText, TrainingView View>
+ReportEpisode make_report_episode(const Rollout& rollout, TokenText&& token_text, const View& view,
+                                  const EpisodeNotes& notes) {
   ReportEpisode episode{.task = rollout.task_id,
                         .stage = notes.stage,
                         .solved = notes.solved,
@@ -74,21 +74,21 @@ make_report_episode(const Rollout& rollout, TokenText&& token_text, const Trains
     ReportSegment segment{.owner = rollout.segments[s].owner,
                           .parent = rollout.segments[s].parent,
                           .replacement = find_replacement(rollout, s)};
-    for_each_run(context, s, trains, [&](const Span& run, bool trained) {
-      ReportSpan span{.provenance = run.provenance,
-                      .agent = run.agent,
-                      .text = span_text(context, run, token_text, notes.token_separator),
-                      .tokens = run.size,
-                      .trained = trained,
-                      .weight_version = run.weight_version};
-      if (run.is_sampled()) {
+    for (const Span& from : context.spans()) {
+      ReportSpan span{.provenance = from.provenance,
+                      .agent = from.agent,
+                      .text = span_text(context, from, token_text, notes.token_separator),
+                      .tokens = from.size,
+                      .trained = is_trained(view, rollout, s, from),
+                      .weight_version = from.weight_version};
+      if (from.is_sampled()) {
         double sum = 0;
-        for (std::size_t t = run.begin; t < run.end(); ++t)
+        for (std::size_t t = from.begin; t < from.end(); ++t)
           sum += static_cast<double>(context.log_probs()[t]);
-        span.mean_log_prob = sum / static_cast<double>(run.size);
+        span.mean_log_prob = sum / static_cast<double>(from.size);
       }
       segment.spans.push_back(std::move(span));
-    });
+    }
     episode.segments.push_back(std::move(segment));
   }
   return episode;

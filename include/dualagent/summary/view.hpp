@@ -5,23 +5,9 @@
 #include <cstdint>
 
 #include "dualagent/trace/rollout.hpp"
+#include "dualagent/trace/training_view.hpp"
 
 namespace dualagent {
-
-/// Chooses which sampled spans of a rollout are trained.
-///
-/// Syntactic requirement on a constant v: `v.trains(rollout, segment, span)` returns bool for the
-/// span of `rollout.segments[segment]`.
-/// Semantic requirements: pure. It is asked about sampled spans only: given tokens cannot be
-/// trained by any view, and a sampled token exists once.
-/// Optional, all `static constexpr`:
-/// - `TrainedAgents agents`: whose tokens it can select; unions need it. Default: both.
-/// - `bool one_segment_per_rollout = true`: never more than one segment of a rollout.
-template <class V>
-concept TrainingView = requires(const V& view, const Rollout& rollout, std::size_t segment,
-                                const Span& span) {
-  { view.trains(rollout, segment, span) } -> std::same_as<bool>;
-};
 
 /// Whose tokens a view can select.
 enum class TrainedAgents : std::uint8_t { answerer = 1, summarizer = 2, both = 3 };

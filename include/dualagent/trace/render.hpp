@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/trace/rollout.hpp"
+#include "dualagent/trace/training_view.hpp"
 
 namespace dualagent {
 
@@ -52,40 +52,6 @@ inline std::optional<Replacement> find_replacement(const Rollout& rollout, std::
     if (detail::is_history(span)) history += span.size;
   replacement.dropped_tokens = history > kept ? history - kept : 0;
   return replacement;
-}
-
-/// Whether `trains` answers for a token `(segment, index in the segment)` or for a span
-/// `(segment, const Span&)`.
-template <class F>
-concept TokenPredicate = requires(const F& trains, std::size_t i) {
-  { trains(i, i) } -> std::convertible_to<bool>;
-};
-template <class F>
-concept SpanPredicate = requires(const F& trains, std::size_t segment, const Span& span) {
-  { trains(segment, span) } -> std::convertible_to<bool>;
-};
-
-/// Calls `visit(const Span& run, bool trained)` for every run of tokens of `context` that lie in
-/// one span and are all trained or all not; `run` is the span, shortened to the run.
-template <class Trains, class Visitor>
-requires TokenPredicate<Trains> || SpanPredicate<Trains>
-void for_each_run(const Context& context, std::size_t segment, const Trains& trains,
-                  Visitor&& visit) {
-  for (const Span& span : context.spans()) {
-    if constexpr (SpanPredicate<Trains>) {
-      visit(span, static_cast<bool>(trains(segment, span)));
-    } else {
-      Span run = span;
-      for (std::size_t begin = span.begin; begin < span.end(); begin = run.end()) {
-        const bool trained = trains(segment, begin);
-        run.begin = begin;
-        run.size = 1;
-        while (run.end() < span.end() && static_cast<bool>(trains(segment, run.end())) == trained)
-          ++run.size;
-        visit(static_cast<const Span&>(run), trained);
-      }
-    }
-  }
 }
 
 /// Joins the texts of a span's tokens. `token_text(Token)` returns something string-like.
@@ -160,16 +126,13 @@ inline std::string render_heading(const Rollout& rollout, std::size_t index) {
 ///
 /// A line begins with who speaks: [ANS] and [SUM] in capitals were sampled, all else was given
 /// ([task] prompt, [env] observation, [req] injected, [sum] copy of a summary, [ans] kept copy of a
-/// turn, [dANS] and [dSUM] demonstrations). A `*` marks what `trains` selects; it is a span
-/// predicate, as in a TrainingView, or a token predicate, which may split a span into several
-/// lines. Headings say where a summary replaced what. Token texts go through `printable`, so that
-/// hostile ones cannot steer a terminal.
-/// Example: render(rollout, [&](Token t) { return vocabulary[t]; },
-///                 [&](std::size_t s, const Span& span) { return view.trains(rollout, s, span); }).
-template <class TokenText, class Trains>
-requires TokenPredicate<Trains> || SpanPredicate<Trains> std::string render(
-    const Rollout& rollout, TokenText&& token_text, const Trains& trains,
-    RenderOptions options = {}) {
+/// turn, [dANS] and [dSUM] demonstrations). A `*` marks what is trained under `view`; see
+/// `is_trained`. Headings say where a summary replaced what. Token texts go through `printable`, so
+/// that hostile ones cannot steer a terminal.
+/// Example: render(rollout, [&](Token t) { return vocabulary[t]; }, AllSegments{}).
+template <class TokenText, TrainingView View>
+std::string render(const Rollout& rollout, TokenText&& token_text, const View& view,
+                   RenderOptions options = {}) {
   std::string text = detail::render_title(rollout);
   std::size_t trained_tokens = 0;
   std::size_t tokens = 0;
@@ -177,22 +140,16 @@ requires TokenPredicate<Trains> || SpanPredicate<Trains> std::string render(
     const Context& context = rollout.segments[s].context;
     text += detail::render_heading(rollout, s);
     tokens += context.size();
-    for_each_run(context, s, trains, [&](const Span& run, bool trained) {
-      trained_tokens += trained ? run.size : 0;
-      text += detail::render_label(run);
+    for (const Span& span : context.spans()) {
+      const bool trained = is_trained(view, rollout, s, span);
+      trained_tokens += trained ? span.size : 0;
+      text += detail::render_label(span);
       text += trained ? "* " : "  ";
-      text += printable(span_text(context, run, token_text, options.token_separator)) + '\n';
-    });
+      text += printable(span_text(context, span, token_text, options.token_separator)) + '\n';
+    }
   }
   return text + "* trained: " + std::to_string(trained_tokens) + " of " + std::to_string(tokens) +
          " tokens\n";
-}
-
-/// As above with every sampled token marked: what the view AllSegments trains.
-template <class TokenText>
-std::string render(const Rollout& rollout, TokenText&& token_text) {
-  return render(rollout, token_text,
-                [](std::size_t, const Span& span) { return span.is_sampled(); });
 }
 
 }  // namespace dualagent

@@ -261,7 +261,7 @@ class Trainer {
       rows_.append(
           rollout, i,
           [&](std::size_t segment, const Span& span) {
-            return span.is_sampled() && recipe_.view.trains(rollout, segment, span);
+            return is_trained(recipe_.view, rollout, segment, span);
           },
           [&](std::size_t segment, const Span& span) {
             return rollouts_.advantage(i).of(segment, span);
