@@ -15,3 +15,9 @@ foreach(way find_package add_subdirectory)
             -P ${CMAKE_CURRENT_LIST_DIR}/run_consumer.cmake)
   set_tests_properties(package/${way} PROPERTIES TIMEOUT 600)
 endforeach()
+
+# What the tutorial builds after the quickstart, which installs no Catch2.
+add_test(NAME package/without_catch2
+  COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} -DWORK=${consumer_dir}/without_catch2
+          -DCXX=${CMAKE_CXX_COMPILER} -DGENERATOR=${CMAKE_GENERATOR} "-DJSON=${consumer_json}"
+          -P ${CMAKE_CURRENT_LIST_DIR}/without_catch2.cmake)
