@@ -34,7 +34,7 @@ void check_advantage_laws(const A& estimator) {
 }
 
 /// Dual-number derivatives with respect to log-probability, entropy and value equal central
-/// differences, away from kinks.
+/// differences, away from kinks; a loss that says so has no gradient where the advantage is 0.
 template <dualagent::TokenLoss L>
 void check_token_loss_laws(const L& loss) {
   using dualagent::TokenTerms;
@@ -52,7 +52,7 @@ void check_token_loss_laws(const L& loss) {
            2e-6;
   };
   for (const double log_ratio : {-0.7, -0.11, 0.04, 0.17, 0.9})
-    for (const double advantage : {-1.3, 0.6})
+    for (const double advantage : {-1.3, 0.0, 0.6})
       for (const double value : {-0.4, 0.21, 0.44, 1.6}) {
         terms.log_prob = terms.old_log_prob + log_ratio;
         terms.advantage = advantage;
@@ -64,6 +64,11 @@ void check_token_loss_laws(const L& loss) {
         CHECK(gradient.d_log_prob == close(slope(&TokenTerms<double>::log_prob)));
         CHECK(gradient.d_entropy == close(slope(&TokenTerms<double>::entropy)));
         CHECK(gradient.d_value == close(slope(&TokenTerms<double>::value)));
+        if (advantage == 0 && dualagent::vanishes_without_advantage<L>()) {
+          CHECK(gradient.d_log_prob == 0.0);
+          CHECK(gradient.d_entropy == 0.0);
+          CHECK(gradient.d_value == 0.0);
+        }
       }
 }
 

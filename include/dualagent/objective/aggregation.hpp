@@ -14,6 +14,10 @@ enum class AggregationUnit : std::uint8_t { token, rollout, segment };
 
 /// Decides how much each token's loss weighs in the minibatch's loss.
 ///
+/// What is counted: the rollouts of the minibatch, over all ranks, forks included, of which the
+/// view trains a token, whatever their advantages. Aborted rollouts and those that the view masks
+/// (an unfinished one under FinishedOnly) are not counted. A model counts the tokens that it owns.
+///
 /// Syntactic requirement on a constant a: `a.weight(counts)` returns double; constexpr, if it is to
 /// run on a device.
 /// Semantic requirement: the weights of all trained tokens of a minibatch sum to 1, unless the type
@@ -58,5 +62,24 @@ struct FixedLength {
     return 1.0 / (counts.rollouts * max_tokens);
   }
 };
+
+/// Another aggregation over rollouts of an advantage other than 0 alone: those of advantage 0 are
+/// neither trained nor counted, not even by a regularizer. Steps then keep their size while groups
+/// of equal rewards become common, in exchange for a gradient that is no longer the mean over the
+/// sampled rollouts. A rollout that was forked is left out where both of its advantages are 0.
+/// Example: Objective{GroupNormalized{}, ClipLoss{}, NonzeroAdvantageOnly<RolloutMean>{}}
+template <Aggregation A>
+struct NonzeroAdvantageOnly : A {
+  static constexpr bool nonzero_advantage_only = true;
+};
+
+/// Whether an aggregation leaves out rollouts of advantage 0.
+template <class A>
+consteval bool nonzero_advantage_only() {
+  if constexpr (requires { A::nonzero_advantage_only; })
+    return A::nonzero_advantage_only;
+  else
+    return false;
+}
 
 }  // namespace dualagent

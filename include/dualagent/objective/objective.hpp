@@ -69,6 +69,12 @@ consteval bool check_objective() {
       uses_values<decltype(O::advantage)>() == trains_critic<decltype(O::regularizer)>(),
       "dualagent: a critic needs both, an estimator that uses its values (Gae, SegmentGae, "
       "CrossSegmentGae) and the regularizer that trains it (ValueLoss)");
+  static_assert(
+      !nonzero_advantage_only<decltype(O::aggregation)>() ||
+          !(CreditsTokens<decltype(O::advantage)> || whitens<decltype(O::advantage)>()),
+      "dualagent: NonzeroAdvantageOnly needs an estimator with one advantage per rollout; "
+      "Whitened, KlInReward and the GAE estimators give each token its own, so use the "
+      "aggregation without it");
   if constexpr (requires { decltype(O::aggregation)::unit; })
     static_assert(!uses_sequence_ratio<decltype(O::loss)>() ||
                       decltype(O::aggregation)::unit != AggregationUnit::token,

@@ -21,8 +21,12 @@ using LossScalar = kernels::Dual<double, 3>;
 /// Semantic requirements: pure; minimised. Derivatives come from dual numbers.
 /// Optional: `static constexpr bool uses_sequence_ratio = true` asks for `t.sequence_log_ratio`,
 /// which costs one more forward pass; the aggregation must then not be a token mean.
+/// `static constexpr bool vanishes_without_advantage = true` says that the loss has no gradient
+/// where the advantage is 0: rollouts of advantage 0 then cost no pass through the model.
+///
 /// Example:
 ///   struct PolicyGradient {
+///     static constexpr bool vanishes_without_advantage = true;
 ///     template <class S> S operator()(const dualagent::TokenTerms<S>& t) const {
 ///       return -(t.log_prob * t.advantage);
 ///     }
@@ -41,8 +45,18 @@ consteval bool uses_sequence_ratio() {
     return false;
 }
 
+/// Whether a loss says that it has no gradient where the advantage is 0.
+template <class L>
+consteval bool vanishes_without_advantage() {
+  if constexpr (requires { L::vanishes_without_advantage; })
+    return L::vanishes_without_advantage;
+  else
+    return false;
+}
+
 /// -min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = pi / pi_old; see kernels::clip_loss.
 struct ClipLoss {
+  static constexpr bool vanishes_without_advantage = true;
   double clip_low = 0.2;
   double clip_high = 0.28;
   template <class S>
@@ -53,6 +67,7 @@ struct ClipLoss {
 
 /// The clip loss, at most -bound A where A < 0; see kernels::dual_clip.
 struct DualClipLoss {
+  static constexpr bool vanishes_without_advantage = true;
   double clip_low = 0.2;
   double clip_high = 0.2;
   double bound = 3.0;  ///< > 1
@@ -65,6 +80,7 @@ struct DualClipLoss {
 
 /// The clip loss of a ratio that is at most `cap`; see kernels::two_sided_clip_loss.
 struct TwoSidedClipLoss {
+  static constexpr bool vanishes_without_advantage = true;
   double clip_low = 0.2;
   double clip_high = 0.2;
   double cap = 4.0;  ///< > 1 + clip_high
@@ -79,6 +95,7 @@ struct TwoSidedClipLoss {
 ///
 /// The bounds differ between publications; `minimax`, `slime` and `trl` name them.
 struct CispoLoss {
+  static constexpr bool vanishes_without_advantage = true;
   double lower = 0.0;
   double upper = 1.28;
   template <class S>
@@ -104,6 +121,7 @@ struct CispoLoss {
 /// (eq. 13) of Zheng et al., "Group sequence policy optimization", 2025; with advantages that
 /// differ between tokens it is the token form.
 struct GspoLoss {
+  static constexpr bool vanishes_without_advantage = true;
   static constexpr bool uses_sequence_ratio = true;
   double clip_low = 3e-4;
   double clip_high = 4e-4;
@@ -116,6 +134,7 @@ struct GspoLoss {
 /// -A log pi: the gradient of the policy that sampled (REINFORCE); no ratio, so take one update
 /// per batch.
 struct PolicyGradient {
+  static constexpr bool vanishes_without_advantage = true;
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return -(t.log_prob * t.advantage);

@@ -48,8 +48,10 @@ struct TrainerOptions {
 /// one collective; each plays a contiguous share of the groups, gradients and counts are summed.
 /// Determinism: a step depends on weights, tasks, seed and step number; the number of ranks changes
 /// rounding only; threads and timing change nothing.
-/// Groups whose rewards are all equal have advantage 0 for every token; they are left out of the
-/// updates and their counts, unless the objective has a regularizer.
+/// Denominators: the aggregation counts every rollout that was not aborted and of which the view
+/// trains a token, also where its advantage is 0, as in a group whose rewards are all equal
+/// (NonzeroAdvantageOnly leaves those out). Where such a rollout cannot have a gradient, the model
+/// does not read it, and a minibatch of nothing else makes no update.
 /// Errors: sampling and update errors propagate; weights are untouched by a failed minibatch.
 ///
 /// Example:
@@ -173,9 +175,10 @@ class Trainer {
   static constexpr bool kHasCritic = needs_critic<ObjectiveOf>();
   static constexpr bool kHasReference = needs_reference_policy<ObjectiveOf>();
   static constexpr bool kScoresOld = needs_sampler_log_probs<Correction>();
-  /// Whether a rollout whose own advantage is 0 may still have a gradient.
-  static constexpr bool kAllTakePart =
-      CreditsTokens<Estimator> || whitens<Estimator>() ||
+  /// Whether a rollout whose own advantage is 0 may still have a gradient, or a part in others'.
+  static constexpr bool kAllAreRead =
+      CreditsTokens<Estimator> || whitens<Estimator>() || normalizes_batch<Correction>() ||
+      !vanishes_without_advantage<decltype(ObjectiveOf::loss)>() ||
       !std::is_same_v<std::remove_cv_t<decltype(ObjectiveOf::regularizer)>, NoRegularizer>;
   static constexpr bool kAgentsApart = AggregatesAgentsApart<decltype(Recipe::view)>;
 
@@ -247,12 +250,16 @@ class Trainer {
     return replaced;
   }
 
+  /// Whether a rollout is counted by the aggregation.
   bool takes_part(std::size_t i) const {
+    constexpr bool kNonzeroOnly = nonzero_advantage_only<decltype(ObjectiveOf::aggregation)>();
     return rollouts_.all()[i].status != RolloutStatus::aborted &&
-           (kAllTakePart || !rollouts_.advantage(i).is_zero());
+           !(kNonzeroOnly && rollouts_.advantage(i).is_zero());
   }
+  /// Whether the models must read a rollout that takes part.
+  bool is_read(std::size_t i) const { return kAllAreRead || !rollouts_.advantage(i).is_zero(); }
 
-  /// Everything that the step trains, with all that is known of it before the first update.
+  /// Everything that the step counts, with all that is known of it before the first update.
   void collect_rows() {
     rows_.clear();
     for (std::size_t i = 0; i < rollouts_.all().size(); ++i) {
@@ -280,7 +287,7 @@ class Trainer {
     clear_batch();
     std::vector<std::size_t> chosen;
     for (std::size_t row = 0; row < rows_.rows.size(); ++row) {
-      if (rows_.rows[row].model != index) continue;
+      if (rows_.rows[row].model != index || !is_read(rows_.rows[row].rollout)) continue;
       batch_.append_row_of(rows_.batch, row);
       chosen.push_back(row);
     }
@@ -315,11 +322,11 @@ class Trainer {
   template <class Updater>
   void update(Updater& updater, std::size_t model, std::size_t minibatch, bool fresh,
               double learning_rate_scale, UpdateSums& sums) {
-    const double trained_tokens = pack(model, members_[minibatch]);
-    if (trained_tokens == 0) return;
+    const double tokens = pack(model, members_[minibatch]);
+    if (tokens == 0) return;
     if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(updater.model());
     loss_.prepare(batch_, outputs_.log_prob);
-    if constexpr (normalizes_batch<Correction>()) normalize_corrections(trained_tokens);
+    if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
     d_log_prob_.assign(batch_.size(), 0.0);
     const auto loss = [&](std::size_t t, const TokenPrediction& now) {
       const TokenLossGradient gradient = loss_.token(batch_, t, now);
@@ -331,10 +338,10 @@ class Trainer {
     sums.add(batch_, outputs_, d_log_prob_, fresh);
   }
 
-  void normalize_corrections(double trained_tokens) {
+  void normalize_corrections(double tokens) {
     double sum[] = {loss_.sum_of_corrections(batch_)};
     collective_.all_reduce_sum(std::span<double>(sum));
-    if (sum[0] > 0) loss_.scale_corrections(trained_tokens / sum[0]);
+    if (sum[0] > 0) loss_.scale_corrections(tokens / sum[0]);
   }
 
   /// Trained tokens of a row by part: an agent where the view aggregates them apart, else one.
@@ -348,18 +355,22 @@ class Trainer {
     return kAgentsApart ? static_cast<std::size_t>(agent) : 0;
   }
 
-  /// Fills `batch_` with the rows of these rollouts that the model owns, weighted by the
-  /// aggregation; counts go over all ranks. Returns the number of trained tokens over all ranks.
+  /// Fills `batch_` with the rows of these rollouts that the model owns and must read, weighted by
+  /// the aggregation, which counts all of its rows, over all ranks. Returns the number of trained
+  /// tokens in all ranks' batches.
   double pack(std::size_t model, const std::vector<std::size_t>& members) {
     clear_batch();
     rollout_tokens_.assign(rollouts_.all().size(), {});
     std::vector<std::size_t> chosen;
-    std::array<double, 6> counts{};  // tokens, rollouts, segments of each part
+    std::array<double, 7> counts{};  // tokens, rollouts, segments of each part; tokens read
     for (const std::size_t i : members)
       for (std::size_t row = rows_.first_row(i); row < rows_.first_row(i + 1); ++row) {
         if (rows_.rows[row].model != model) continue;
-        chosen.push_back(row);
         const Parts tokens = parts_of(rows_.rows[row]);
+        if (is_read(i)) {
+          chosen.push_back(row);
+          counts[6] += tokens[0] + tokens[1];
+        }
         for (std::size_t part = 0; part < tokens.size(); ++part) {
           if (tokens[part] == 0) continue;
           counts[part] += tokens[part];
@@ -370,10 +381,10 @@ class Trainer {
       }
     collective_.all_reduce_sum(std::span<double>(counts));
     for (const std::size_t row : chosen) append_weighted(row, counts);
-    return counts[0] + counts[1];
+    return counts[6];
   }
 
-  void append_weighted(std::size_t row, const std::array<double, 6>& counts) {
+  void append_weighted(std::size_t row, std::span<const double> counts) {
     const StepRow& from = rows_.rows[row];
     const Parts tokens = parts_of(from);
     const auto weight = [&](AgentRole agent) {
@@ -410,7 +421,7 @@ class Trainer {
 
   // Of the current step; kept to reuse their memory.
   StepRollouts rollouts_;
-  StepRows rows_;                                  // all that is trained
+  StepRows rows_;                                  // all that is counted
   std::vector<std::vector<std::size_t>> members_;  // [minibatches] rollouts of this rank
   std::vector<Parts> rollout_tokens_;              // [rollouts] trained in this minibatch
   PackedBatch batch_;                              // of one minibatch and one model

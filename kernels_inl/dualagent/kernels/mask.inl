@@ -15,6 +15,7 @@ DUALAGENT_HD constexpr T weighted(float loss_weight, T value) {
 }
 
 /// Numbers of trained things in a minibatch, over all ranks, and in the token's own surroundings.
+/// Trained is what the view selects, whatever its advantage.
 struct TokenCounts {
   double tokens = 0;          ///< trained tokens of the minibatch
   double rollouts = 0;        ///< rollouts with a trained token

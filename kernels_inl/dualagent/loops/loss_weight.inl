@@ -78,7 +78,9 @@ struct WeighToken {
 
 }  // namespace detail
 
-/// The loss mask from span provenance: weight[t] of each token is that of its span.
+/// The loss mask from span provenance: weight[t] of each token is that of its span. The mask does
+/// not depend on advantages, so that LossWeights counts a rollout of advantage 0 too; for a
+/// NonzeroAdvantageOnly aggregation give that rollout's spans the weight 0.
 template <class Loops>
 void span_weights(Loops& loops, std::size_t tokens, const SpanTable& spans, float* weight) {
   loops.for_each(tokens, detail::WriteSpanWeight{spans, weight});

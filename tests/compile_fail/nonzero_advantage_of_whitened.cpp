@@ -1,0 +1,15 @@
+// expect: NonzeroAdvantageOnly needs an estimator with one advantage per rollout
+#include "dualagent/train/trainer.hpp"
+#include "support/bigram_model.hpp"
+#include "support/toy_protocol.hpp"
+
+using namespace dualagent;
+
+int main() {
+  BigramModel model(toy::vocab);
+  Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{},
+                  Recipe{Objective{Whitened<GroupCentered>{}, ClipLoss{},
+                                   NonzeroAdvantageOnly<GlobalTokenMean>{}}},
+                  LocalCollective{}};
+}
