@@ -1,32 +1,25 @@
-// The smallest trainer: goes on training the pair that the quickstart left behind.
-//   bash examples/quickstart/run.sh --only dual
-//   build/release/examples/first_trainer quickstart-out
-
 #include <cstdio>
-#include <string>
+#include <dualagent/dualagent.hpp>
 
-#include "dualagent/dualagent.hpp"
-#include "quickstart/ledger.hpp"
-#include "quickstart/ledger_dialect.hpp"
+#include "quickstart/ledger.hpp"          // your tool
+#include "quickstart/ledger_dialect.hpp"  // how your tasks are written in tokens
 namespace da = dualagent;
 
-int main(int argc, char** argv) try {
-  const std::string run = argc > 1 ? argv[1] : "quickstart-out";
-  da::Transformer<float> model{da::load_config(run + "/models/dual/answerer")};
-  da::load_weights(run + "/models/dual/answerer", model);
+int main() try {
+  da::Transformer<float> model{da::load_config("quickstart-out/models/warm_start/answerer")};
+  da::load_weights("quickstart-out/models/warm_start/answerer", model);
   const auto ledger =
-      std::make_shared<quickstart::Ledger>(quickstart::Ledger::read(run + "/ledger.csv"));
-  da::Protocol protocol{quickstart::LedgerDialect{}, da::ToolBox{quickstart::LedgerLookup{ledger}},
+      std::make_shared<quickstart::Ledger>(quickstart::Ledger::read("quickstart-out/ledger.csv"));
+  da::Protocol protocol(quickstart::LedgerDialect{}, da::ToolBox{quickstart::LedgerLookup{ledger}},
                         da::TokenBudget{.max_tokens = 80}, da::ReplaceBySummary{},
-                        da::RolloutLimits{.max_context_tokens = 136}};
-  da::Trainer trainer{da::SharedWeights{model}, protocol,
-                      da::ExactMatch{},         da::Recipe{da::Dapo{}},
-                      da::LocalCollective{},    {.group_size = 8, .seed = 7}};
-  std::vector<da::Task> tasks = da::read_tasks(run + "/tasks.jsonl");
-  tasks.resize(16);
-  for (int step = 0; step < 3; ++step)
-    std::printf("step %d: reward %.3f\n", step, trainer.step(tasks).reward_mean);
-  da::save_model(run + "/models/continued", model);
+                        da::RolloutLimits{.max_context_tokens = 136});
+  da::Trainer trainer(da::SharedWeights{model}, protocol, da::ExactMatch{}, da::Recipe{da::Dapo{}},
+                      da::LocalCollective{}, {.group_size = 8, .seed = 7});
+  da::TaskStream tasks("quickstart-out/tasks.jsonl", da::TaskRows{},
+                       da::RandomStream::from_seed(7));
+  for (int step = 0; step < 20; ++step)
+    std::printf("step %d: reward %.3f\n", step, trainer.step(tasks.next(16)).reward_mean);
+  da::save_model("quickstart-out/models/first_trainer", model);
 } catch (const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;

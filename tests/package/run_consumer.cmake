@@ -13,10 +13,17 @@ if(WAY STREQUAL "find_package")
   # A fetched nlohmann_json is installed in the same prefix.
   list(FILTER JSON INCLUDE REGEX "nlohmann_json_DIR")
   set(extra -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+  # The project that the tutorial shows.
+  set(source ${WORK}/source)
+  set(program my_trainer)
+  configure_file(${SNIPPETS}/tutorial/6-in-a-project-of-your-own.inc ${source}/CMakeLists.txt COPYONLY)
+  configure_file(${ROOT}/tests/package/consumer.cpp ${source}/main.cpp COPYONLY)
 else()
   set(extra -DDUALAGENT_SOURCE=${ROOT})
+  set(source ${ROOT}/tests/package/${WAY})
+  set(program consumer)
 endif()
-run(${CMAKE_COMMAND} -S ${ROOT}/tests/package/${WAY} -B ${WORK}/build -G ${GENERATOR}
+run(${CMAKE_COMMAND} -S ${source} -B ${WORK}/build -G ${GENERATOR}
     -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release ${extra} ${JSON})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
-run(${WORK}/build/consumer)
+run(${WORK}/build/${program})

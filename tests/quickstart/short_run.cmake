@@ -16,6 +16,7 @@ file(REMOVE_RECURSE ${OUT})
 set(short --warm-start-steps 30 --steps 2 --eval-tasks 12)
 run(0 "max .log ratio. between sampling and training: 0\n" ${short} --out ${OUT})
 foreach(file result.json report.html tasks.jsonl held_out.jsonl ledger.csv metrics/dual.jsonl
+             models/warm_start/answerer/model.safetensors
              models/frozen_summarizer/summarizer/model.safetensors)
   if(NOT EXISTS ${OUT}/${file})
     message(FATAL_ERROR "the run did not write ${file}")

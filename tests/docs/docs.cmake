@@ -1,0 +1,19 @@
+# What README.md and docs/*.md show is compiled (snippets.cmake extracts it); whole programs run in
+# examples/CMakeLists.txt.
+target_include_directories(test_docs PRIVATE ${doc_snippets})
+target_compile_options(test_docs PRIVATE -O0 -Wno-unused)  # most of it never runs
+if(TARGET dualagent::http)
+  target_sources(test_docs PRIVATE docs/judge_snippet.cpp)
+  target_link_libraries(test_docs PRIVATE dualagent::http)
+else()
+  message(STATUS "the judge of docs/rewards.md: not compiled, cpp-httplib is not installed")
+endif()
+target_sources(test_cuda_emulated PRIVATE docs/cuda_snippets.cpp)
+target_include_directories(test_cuda_emulated PRIVATE ${doc_snippets} ${PROJECT_SOURCE_DIR}/examples)
+
+add_test(NAME docs/every_block_is_compiled
+  COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} -DSNIPPETS=${doc_snippets}
+          -P ${CMAKE_CURRENT_LIST_DIR}/check_used.cmake)
+add_test(NAME docs/readme_is_first_trainer
+  COMMAND ${CMAKE_COMMAND} -E compare_files ${doc_snippets}/README/fifteen-lines.inc
+          ${PROJECT_SOURCE_DIR}/examples/first_trainer.cpp)
