@@ -29,9 +29,9 @@ struct AdamWState {
 /// Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
 /// Example: the first step moves each weight by about learning_rate along its gradient's sign.
 struct AdamW {
-  /// The default suits reinforcement of models of up to some millions of parameters. A large
-  /// pretrained model needs about 1e-6; imitation from random weights takes 1e-3 and more. See
-  /// docs/training.md, "Choosing a learning rate".
+  /// The default suits reinforcement of small models. A large pretrained model needs about 1e-6;
+  /// imitation from random weights takes 1e-3 and more. See docs/training.md, "Choosing a learning
+  /// rate".
   double learning_rate = 1e-4;
   double beta1 = 0.9;
   double beta2 = 0.999;
