@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes sure that what a build needs is installed; says nothing if it is.
 #   install-deps.sh build | test | ci
-# As root, or with sudo that asks for no password, it installs with apt-get; otherwise it prints
-# the exact command and fails.
+# As root, or with sudo that asks for no password, it installs with apt-get, and waits up to ten
+# minutes while another program holds apt's locks; otherwise it prints the exact command and fails.
 set -euo pipefail
 
 set_name=${1:-build}
@@ -46,6 +46,18 @@ find_missing() {
   fi
 }
 
+# apt's own option for this, DPkg::Lock::Timeout, does not wait for the lock of `apt-get update`.
+try_until_unlocked() { # LOG COMMAND...
+  local log=$1 tries_left=120
+  shift
+  until LC_ALL=C "$@" >"$log" 2>&1; do
+    grep -q 'Could not get lock\|Unable to acquire the dpkg frontend lock' "$log" && [ $tries_left -gt 0 ] || return 1
+    [ $tries_left -lt 120 ] || echo "Waiting for another program that is installing packages"
+    tries_left=$((tries_left - 1))
+    sleep 5
+  done
+}
+
 install_missing() {
   local install="apt-get install -y --no-install-recommends ${missing[*]}" sudo=() log
   if ! have apt-get; then
@@ -64,8 +76,8 @@ install_missing() {
   fi
   echo "Installing ${missing[*]}"
   log=$(mktemp)
-  if ! { "${sudo[@]}" apt-get update -q &&
-         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive $install; } >"$log" 2>&1; then
+  if ! { try_until_unlocked "$log" "${sudo[@]}" apt-get update -q &&
+         try_until_unlocked "$log" "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive $install; }; then
     tail -n 20 "$log" >&2
     echo "The installation failed; the command was: $install" >&2
     exit 2
