@@ -7,5 +7,7 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)  # target all_verify_interface_header
 
 find_program(DUALAGENT_CCACHE ccache)
 if(DUALAGENT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${DUALAGENT_CCACHE})
+  # Without these ccache does not cache what uses a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${DUALAGENT_CCACHE})
 endif()

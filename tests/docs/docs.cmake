@@ -2,6 +2,7 @@
 # examples/CMakeLists.txt.
 target_include_directories(test_docs PRIVATE ${doc_snippets})
 target_compile_options(test_docs PRIVATE -O0 -Wno-unused)  # most of it never runs
+set_target_properties(test_docs PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)  # of another optimisation
 if(TARGET dualagent::http)
   target_sources(test_docs PRIVATE docs/judge_snippet.cpp)
   target_link_libraries(test_docs PRIVATE dualagent::http)
