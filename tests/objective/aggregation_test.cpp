@@ -27,14 +27,14 @@ TEST_CASE("the shipped aggregations obey the laws", "[objective][laws]") {
 TEST_CASE("only the segment mean gives a rollout more weight for more segments", "[objective]") {
   // The same 8 tokens of a rollout in one segment or in 3 + 5; the other rollout has 4 tokens.
   const auto rollout_weight = [](const auto& aggregation, std::vector<double> segments) {
-    TokenCounts counts{.tokens = 12,
-                       .rollouts = 2,
-                       .segments = 1.0 + static_cast<double>(segments.size()),
-                       .rollout_tokens = 8};
+    TokenCounts split{.tokens = 12,
+                      .rollouts = 2,
+                      .segments = 1.0 + static_cast<double>(segments.size()),
+                      .rollout_tokens = 8};
     double total = 0;
     for (const double tokens : segments) {
-      counts.segment_tokens = tokens;
-      total += tokens * aggregation.weight(counts);
+      split.segment_tokens = tokens;
+      total += tokens * aggregation.weight(split);
     }
     return total;
   };

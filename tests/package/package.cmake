@@ -11,7 +11,8 @@ foreach(way find_package add_subdirectory)
   add_test(NAME package/${way}
     COMMAND ${CMAKE_COMMAND} -DWAY=${way} -DROOT=${PROJECT_SOURCE_DIR} -DBUILD=${PROJECT_BINARY_DIR}
             -DWORK=${consumer_dir}/${way} -DCXX=${CMAKE_CXX_COMPILER}
-            -DGENERATOR=${CMAKE_GENERATOR} "-DJSON=${consumer_json}" -DSNIPPETS=${doc_snippets}
+            -DGENERATOR=${CMAKE_GENERATOR} -DWERROR=${DUALAGENT_WERROR}
+            "-DJSON=${consumer_json}" -DSNIPPETS=${doc_snippets}
             -P ${CMAKE_CURRENT_LIST_DIR}/run_consumer.cmake)
   set_tests_properties(package/${way} PROPERTIES TIMEOUT 600)
 endforeach()

@@ -228,10 +228,10 @@ class Transformer {
     double value(const TransformerWeights<Scalar>& weights, std::size_t s) const {
       if (!weights.config().value_head) return 0.0;
       const std::size_t d = weights.config().hidden_size;
-      const Scalar* const head = weights.at(weights.value_head());
+      const Scalar* const value_head = weights.at(weights.value_head());
       double sum = 0;
       for (std::size_t i = 0; i < d; ++i)
-        sum += static_cast<double>(normed[s * d + i]) * static_cast<double>(head[i]);
+        sum += static_cast<double>(normed[s * d + i]) * static_cast<double>(value_head[i]);
       return sum;
     }
 
@@ -274,12 +274,12 @@ class Transformer {
     void value_backward(const TransformerWeights<Scalar>& weights) {
       if (!weights.config().value_head) return;
       const std::size_t d = weights.config().hidden_size;
-      const Scalar* const head = weights.at(weights.value_head());
+      const Scalar* const value_head = weights.at(weights.value_head());
       Scalar* const d_head = gradients.data() + weights.value_head();
       for (std::size_t s = 0; s < trained.size(); ++s)
         for (std::size_t i = 0; i < d; ++i) {
           d_head[i] += d_value[s] * normed[s * d + i];
-          d_normed[s * d + i] += d_value[s] * head[i];
+          d_normed[s * d + i] += d_value[s] * value_head[i];
         }
     }
 

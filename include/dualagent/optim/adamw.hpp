@@ -67,7 +67,9 @@ struct AdamW {
     Scalar* const first = state.first.data();
     Scalar* const second = state.second.data();
     const std::size_t size = parameters.size();
+#ifndef __clang__  // clang does not know this pragma; it checks at run time for overlap
 #pragma GCC ivdep
+#endif
     for (std::size_t i = 0; i < size; ++i)
       kernels::adamw(constants, gradient[i], weight[i], first[i], second[i]);
   }

@@ -63,9 +63,9 @@ struct SocketPair {
 /// All that the child needs, made before it exists: it shares the host's memory until exec and
 /// may neither allocate nor lock.
 struct ChildPlan {
-  std::vector<char*> argv, environment;
+  std::vector<char*> argv{}, environment{};
   const char* directory = nullptr;
-  SandboxLimits limits;
+  SandboxLimits limits{};
   std::uint64_t max_user_tasks = 0;
   bool has_uid = false;
   uid_t uid = 0;

@@ -40,14 +40,14 @@ enum class SandboxRole : std::uint8_t { command, server };
 
 /// How to start a command in its sandbox: what a policy hands to SandboxedProcess.
 struct SandboxLaunch {
-  std::vector<std::string> argv;         ///< argv[0] is an absolute path
-  std::vector<std::string> environment;  ///< the whole environment, "NAME=value"
-  std::string directory = "/";           ///< working folder
-  std::string private_folder;            ///< removed with its contents afterwards; empty: none
-  std::shared_ptr<const uid_t> user;     ///< user and group to become, held for it; null: none
-  std::uint64_t max_user_tasks = 0;      ///< RLIMIT_NPROC before exec; 0: as inherited
-  bool reports_namespace = false;        ///< argv[0] writes {"child-pid": N} to descriptor 3
-  std::string marker;                    ///< environment entry that only this sandbox has
+  std::vector<std::string> argv{};         ///< argv[0] is an absolute path
+  std::vector<std::string> environment{};  ///< the whole environment, "NAME=value"
+  std::string directory = "/";             ///< working folder
+  std::string private_folder{};            ///< removed with its contents afterwards; empty: none
+  std::shared_ptr<const uid_t> user{};     ///< user and group to become, held for it; null: none
+  std::uint64_t max_user_tasks = 0;        ///< RLIMIT_NPROC before exec; 0: as inherited
+  bool reports_namespace = false;          ///< argv[0] writes {"child-pid": N} to descriptor 3
+  std::string marker{};                    ///< environment entry that only this sandbox has
   /// Of a server: it may kill every process that it sees or may signal, because they all belong to
   /// this sandbox, and no program can touch its memory. Else it is used for one program only.
   bool owns_all_processes = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <type_traits>
 
 #include "dualagent/kernels/host_device.inl"
 
@@ -44,6 +45,10 @@ struct Dual {
   Dual() = default;
   /// A constant.
   DUALAGENT_HD constexpr Dual(T constant) : value(constant) {}  // implicit: 1.0 - x
+
+  /// A parameter in double precision, rounded to T.
+  DUALAGENT_HD constexpr explicit Dual(double constant) requires(!std::is_same_v<T, double>)
+      : value(static_cast<T>(constant)) {}
 
   /// value and derivative of f at this number: f(value), f'(value).
   DUALAGENT_HD constexpr Dual chain(T f, T slope) const {
