@@ -10,5 +10,5 @@ cmake --preset release -DDUALAGENT_BUILD_TESTS=ON >build/configure.log 2>&1 || {
 echo "== build"
 cmake --build --preset release -j "$(nproc)"
 echo "== test"
-ctest --preset release "$@"
+ctest --preset release -j "$(nproc)" "$@"
 bash tests/cuda/run.sh
