@@ -12,7 +12,7 @@
 using namespace dualagent;
 
 TEST_CASE("buckets do not change the sum", "[collective]") {
-  for (const std::size_t bucket : {1, 7, 100, 1000}) {
+  for (const std::size_t bucket : {1u, 7u, 100u, 1000u}) {
     std::vector<std::vector<float>> results(3);
     run_ranks(3, [&](ThreadCollective collective) {
       std::vector<float> values(100);

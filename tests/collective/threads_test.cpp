@@ -79,7 +79,7 @@ TEST_CASE("a failing rank frees the waiting ones and its error is rethrown", "[c
     }
   };
   CHECK_THROWS_WITH(run_ranks(3, body), ContainsSubstring("the disk is full"));
-  for (const std::size_t rank : {0, 2})
+  for (const std::size_t rank : {0u, 2u})
     CHECK_THAT(seen[rank], ContainsSubstring("rank 1 gave up: the disk is full"));
 }
 

@@ -122,7 +122,7 @@ TEST_CASE("neighbouring draws, children and seeds are uncorrelated", "[core][ran
 
 TEST_CASE("below stays below and is about uniform", "[core][random]") {
   for (std::uint64_t i = 0; i < 100; ++i) CHECK(kStream.below(i, 1) == 0);
-  for (const std::size_t n : {2, 3, 10, 100}) {
+  for (const std::size_t n : {2u, 3u, 10u, 100u}) {
     // Mean n - 1, standard deviation sqrt(2 (n - 1)); five of them are never met by chance.
     const auto degrees = static_cast<double>(n - 1);
     const double statistic = chi_squared(

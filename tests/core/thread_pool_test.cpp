@@ -12,7 +12,7 @@
 using namespace dualagent;
 
 TEST_CASE("every worker runs once per round, the caller as worker 0", "[core][threads]") {
-  for (const std::size_t threads : {1, 2, 5}) {
+  for (const std::size_t threads : {1u, 2u, 5u}) {
     ThreadPool pool(threads);
     CHECK(pool.size() == threads);
     for (int round = 0; round < 50; ++round) {
@@ -42,7 +42,7 @@ TEST_CASE("workers of one round run at the same time", "[core][threads]") {
 TEST_CASE("for_each visits every index once, worker w the indices w, w + size, ...",
           "[core][threads]") {
   ThreadPool pool(3);
-  for (const std::size_t count : {0, 1, 2, 3, 10, 1000}) {
+  for (const std::size_t count : {0u, 1u, 2u, 3u, 10u, 1000u}) {
     std::vector<int> visits(count, 0);
     std::vector<std::thread::id> by(count);
     pool.for_each(count, [&](std::size_t index) {
@@ -56,9 +56,9 @@ TEST_CASE("for_each visits every index once, worker w the indices w, w + size, .
 }
 
 TEST_CASE("share visits every index once and says by whom", "[core][threads]") {
-  for (const std::size_t threads : {1, 3}) {
+  for (const std::size_t threads : {1u, 3u}) {
     ThreadPool pool(threads);
-    for (const std::size_t count : {0, 1, 2, 3, 10, 1000}) {
+    for (const std::size_t count : {0u, 1u, 2u, 3u, 10u, 1000u}) {
       std::vector<int> visits(count, 0);
       std::vector<std::size_t> by(count, threads);
       pool.share(count, [&](std::size_t worker, std::size_t index) {
@@ -95,7 +95,7 @@ TEST_CASE("what workers wrote is there when the round ends", "[core][threads]") 
 
 TEST_CASE("the exception of the lowest worker reaches the caller, and the pool lives on",
           "[core][threads]") {
-  for (const std::size_t threads : {1, 4}) {
+  for (const std::size_t threads : {1u, 4u}) {
     ThreadPool pool(threads);
     std::atomic<int> finished{0};
     CHECK_THROWS_WITH(pool.run([&](std::size_t worker) {

@@ -16,7 +16,7 @@ TEST_CASE("moments of two halves combine to those of the whole", "[kernels]") {
     return cpu::Loops::map_reduce(end - begin, Moments{},
                                   [&](std::size_t i) { return Moments::of(x[begin + i]); });
   };
-  for (const std::size_t cut : {0, 1, 3, 8}) {
+  for (const std::size_t cut : {0u, 1u, 3u, 8u}) {
     const auto whole = Moments{}(of(0, cut), of(cut, 8));
     CHECK(whole.count == 8);
     CHECK(whole.mean == Approx(31.0 / 8));

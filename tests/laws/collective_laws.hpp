@@ -16,7 +16,7 @@ namespace laws {
 template <dualagent::Collective C>
 std::vector<double> sums_of_rank(C& collective) {
   std::vector<double> all;
-  for (const std::size_t size : {0, 1, 2, 3, 1000}) {
+  for (const std::size_t size : {0u, 1u, 2u, 3u, 1000u}) {
     std::vector<float> floats(size);
     std::vector<double> doubles(size);
     for (std::size_t i = 0; i < size; ++i)
@@ -34,7 +34,7 @@ std::vector<double> sums_of_rank(C& collective) {
 inline std::vector<double> expected_sums(std::size_t ranks) {
   std::vector<double> all;
   const auto factor = static_cast<double>(ranks * (ranks + 1) / 2);
-  for (const std::size_t size : {0, 1, 2, 3, 1000})
+  for (const std::size_t size : {0u, 1u, 2u, 3u, 1000u})
     for (int type = 0; type < 2; ++type)
       for (std::size_t i = 0; i < size; ++i) all.push_back(factor * static_cast<double>(i % 7));
   return all;
@@ -51,7 +51,7 @@ template <dualagent::ShardingCollective C>
 std::string faults_of_shards(C& collective) {
   const std::size_t rank = collective.rank(), ranks = collective.size();
   std::string faults;
-  for (const std::size_t size : {0, 1, 2, 3, 7, 12, 1001}) {
+  for (const std::size_t size : {0u, 1u, 2u, 3u, 7u, 12u, 1001u}) {
     std::vector<float> whole(size), sharded(size), sent(size);
     for (std::size_t i = 0; i < size; ++i) whole[i] = sharded[i] = third(rank, i);
     const auto place = " of " + std::to_string(size) + " on rank " + std::to_string(rank) + "; ";

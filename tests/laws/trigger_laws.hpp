@@ -14,10 +14,10 @@ using Violations = std::vector<std::string>;
 /// Statuses around the sizes at which triggers usually change their minds.
 inline std::vector<dualagent::ContextStatus> many_statuses() {
   std::vector<dualagent::ContextStatus> all;
-  for (const std::size_t tokens : {0, 1, 79, 80, 81, 2047, 2048, 2049, 4096})
-    for (const std::size_t max_tokens : {1, 128, 4096})
-      for (const std::size_t turns : {0, 1, 3, 4, 5, 64})
-        for (const std::size_t summaries : {0, 1, 7})
+  for (const std::size_t tokens : {0u, 1u, 79u, 80u, 81u, 2047u, 2048u, 2049u, 4096u})
+    for (const std::size_t max_tokens : {1u, 128u, 4096u})
+      for (const std::size_t turns : {0u, 1u, 3u, 4u, 5u, 64u})
+        for (const std::size_t summaries : {0u, 1u, 7u})
           all.push_back({tokens, max_tokens, turns, summaries});
   return all;
 }

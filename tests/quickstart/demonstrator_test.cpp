@@ -92,7 +92,8 @@ TEST_CASE("sloppy agents forget and stop early about as often as they are told",
   int later_summaries = 0;
   const int episodes = 600;
   for (int i = 0; i < episodes; ++i) {
-    const std::vector<Segment> segments = demonstrate(Memory::summaries, Sloppiness{}, 1000 + i);
+    const std::vector<Segment> segments =
+        demonstrate(Memory::summaries, Sloppiness{}, 1000 + static_cast<unsigned>(i));
     std::string carried;
     bool complete = false;
     for (const Segment& segment : segments)
@@ -124,7 +125,7 @@ TEST_CASE("the stream of demonstrations is a pure function of the step", "[quick
   for (std::size_t step = 0; step < 130; ++step)
     first.emplace_back(forward.at(step)[3].context.tokens().begin(),
                        forward.at(step)[3].context.tokens().end());
-  for (const std::size_t step : {129, 0, 64, 17, 18, 35, 50, 16}) {
+  for (const std::size_t step : {129u, 0u, 64u, 17u, 18u, 35u, 50u, 16u}) {
     const auto segments = jumping.at(step);
     REQUIRE(segments.size() == 8);
     const auto tokens = segments[3].context.tokens();

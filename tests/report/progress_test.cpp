@@ -43,7 +43,7 @@ TEST_CASE("a line never reaches the last column, whatever the width", "[report][
   for (const bool unicode : {false, true})
     for (const bool colour : {false, true})
       for (std::size_t columns = 0; columns <= 200; ++columns)
-        for (const std::size_t done : {0, 7, 30}) {
+        for (const std::size_t done : {0u, 7u, 30u}) {
           const ProgressState state{.label = "dual-agent pair \xC3\xBC",
                                     .done = done,
                                     .total = 30,

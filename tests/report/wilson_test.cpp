@@ -23,7 +23,7 @@ TEST_CASE("intervals are the published ones", "[report][wilson]") {
 }
 
 TEST_CASE("the bounds are where the score test just rejects", "[report][wilson]") {
-  for (const std::size_t n : {1, 2, 7, 200, 100'000})
+  for (const std::size_t n : {1u, 2u, 7u, 200u, 100'000u})
     for (const std::size_t k : {std::size_t{0}, n / 3, n / 2, n}) {
       const Interval interval = wilson_interval({k, n});
       const double p = static_cast<double>(k) / static_cast<double>(n);

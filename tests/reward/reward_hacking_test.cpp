@@ -78,7 +78,7 @@ TEST_CASE("no number of calls and summaries makes a wrong answer as good as a ri
   for_each_task_reward([&](const auto& reward) {
     const double right = *reward.score(kTask, answering("7"));
     CHECK(right > 0.0);
-    for (const std::size_t many : {0, 1, 16, 1000})
+    for (const std::size_t many : {0u, 1u, 16u, 1000u})
       CHECK(*reward.score(kTask, answering("8", many, many)) < right);
   });
 }

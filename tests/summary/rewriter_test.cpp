@@ -147,9 +147,9 @@ TEST_CASE("all rewriters obey the laws, and the laws find those that do not",
           "[summary][rewriter][laws]") {
   const laws::Violations none;
   CHECK(laws::of_rewriter(ReplaceBySummary{}) == none);
-  for (const std::size_t turns : {0, 1, 2, 100})
+  for (const std::size_t turns : {0u, 1u, 2u, 100u})
     CHECK(laws::of_rewriter(KeepLastTurns{.turns = turns}) == none);
-  for (const std::size_t tokens : {0, 1, 8, 100})
+  for (const std::size_t tokens : {0u, 1u, 8u, 100u})
     CHECK(laws::of_rewriter(SlidingWindow{.max_tokens = tokens}) == none);
   CHECK(!laws::of_rewriter(Inventive{}).empty());
   CHECK(!laws::of_rewriter(Forgetful{}).empty());
