@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cmath>
-#include <type_traits>
+#include <concepts>
 
 #include "dualagent/kernels/host_device.inl"
 
@@ -46,8 +46,9 @@ struct Dual {
   /// A constant.
   DUALAGENT_HD constexpr Dual(T constant) : value(constant) {}  // implicit: 1.0 - x
 
-  /// A parameter in double precision, rounded to T.
-  DUALAGENT_HD constexpr explicit Dual(double constant) requires(!std::is_same_v<T, double>)
+  /// A parameter in double precision, rounded to T. A template: an int is not ambiguous.
+  template <std::same_as<double> Parameter>
+  DUALAGENT_HD constexpr explicit Dual(Parameter constant) requires(!std::same_as<T, double>)
       : value(static_cast<T>(constant)) {}
 
   /// value and derivative of f at this number: f(value), f'(value).
