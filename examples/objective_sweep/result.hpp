@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/report/result_json.hpp"
@@ -137,11 +138,12 @@ inline std::string result_json(const Result& result) {
   nlohmann::ordered_json problems = nlohmann::ordered_json::array();
   for (const ProblemResult& problem : result.problems) {
     nlohmann::ordered_json object{{"name", problem.name}};
-    object.update(nlohmann::ordered_json::parse(
+    const std::string common =
         dualagent::result_json({.seed = result.seed,
                                 .seconds = problem.seconds,
                                 .rows = problem.evaluations(),
-                                .max_abs_log_ratio = problem.max_abs_log_ratio})));
+                                .max_abs_log_ratio = problem.max_abs_log_ratio});
+    object.update(dualagent::parse_json<nlohmann::ordered_json>(common, "result_json", ""));
     for (std::size_t i = 0; i < problem.rows.size(); ++i) {
       const Row& row = problem.rows[i];
       nlohmann::ordered_json& entry = object["rows"][i];

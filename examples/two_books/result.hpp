@@ -79,7 +79,8 @@ inline void write_result(const std::filesystem::path& path, const Result& result
 
 /// Errors: Error with the path for a file that `write_result` did not write.
 inline Result read_result(const std::filesystem::path& path) {
-  const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path.string());
+  const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path.string(),
+                                                    "Name a result.json of the two books");
   const auto score = [](const nlohmann::json& object) {
     return Score{object.at("tasks").get<std::size_t>(), object.at("solved").get<std::size_t>(),
                  object.at("right_book").get<std::size_t>(),

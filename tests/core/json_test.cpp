@@ -6,8 +6,14 @@
 
 using namespace dualagent;
 
+namespace {
+
+const std::string kRemedy = "Write it again";
+
+}  // namespace
+
 TEST_CASE("strict JSON is parsed", "[core][json]") {
-  const auto value = parse_json(R"({"a": [1, 2.5, "x"], "b": {"a": null}})", "t");
+  const auto value = parse_json(R"({"a": [1, 2.5, "x"], "b": {"a": null}})", "t", kRemedy);
   CHECK(value["a"][1] == 2.5);
   CHECK(value["b"]["a"].is_null());
 }
@@ -16,26 +22,48 @@ TEST_CASE("broken JSON is an error that names the source", "[core][json]") {
   for (const std::string text :
        {"", "{", "{\"a\" 1}", "[1,]", "{} x", "nul", "\"\xFF\"", "1e999"}) {
     INFO(text);
-    CHECK_THROWS_WITH(parse_json(text, "file.json"),
-                      ContainsSubstring("not valid JSON") && ContainsSubstring("file.json"));
+    CHECK_THROWS_WITH(
+        parse_json(text, "file.json", kRemedy),
+        ContainsSubstring("not valid JSON") && ContainsSubstring("(file.json). Write it again"));
   }
 }
 
+TEST_CASE("nothing behind a value is lost, a NUL byte included", "[core][json]") {
+  const std::string nul(1, '\0');
+  for (const std::string& text :
+       {"{\"a\": 1}" + nul + "{\"a\": 2}", "1" + nul, nul + "1", "[1," + nul + "2]",
+        "\"a" + nul + "\"", std::string("1 2"), std::string("{}{}"), std::string("{} null"),
+        std::string("NaN"), std::string("[Infinity]"), std::string("1,")}) {
+    INFO(text);
+    CHECK_THROWS_WITH(parse_json(text, "file.json", kRemedy),
+                      ContainsSubstring("not valid JSON") && ContainsSubstring("file.json"));
+  }
+  CHECK_THROWS_WITH(parse_json("{}" + nul, "t", kRemedy), ContainsSubstring("byte 2 is NUL"));
+  CHECK(parse_json("\"\\u0000\"", "t", kRemedy) == nul);
+  CHECK(parse_json(" {} \r\n", "t", kRemedy).empty());
+}
+
+TEST_CASE("the order of keys is kept by the type that keeps it", "[core][json]") {
+  const auto ordered = parse_json<nlohmann::ordered_json>(R"({"b": 1, "a": 2})", "t", kRemedy);
+  CHECK(ordered.dump() == R"({"b":1,"a":2})");
+}
+
 TEST_CASE("a duplicate key is refused in every object, but not across objects", "[core][json]") {
-  CHECK_THROWS_WITH(parse_json(R"({"a": 1, "a": 2})", "t"), ContainsSubstring("key \"a\" twice"));
-  CHECK_THROWS_AS(parse_json(R"([{"b": {"a": 1, "a": 1}}])", "t"), Error);
-  CHECK_NOTHROW(
-      parse_json(R"({"a": {"a": {"a": 1}}, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]})", "t"));
+  CHECK_THROWS_WITH(parse_json(R"({"a": 1, "a": 2})", "t", kRemedy),
+                    ContainsSubstring("key 'a' twice"));
+  CHECK_THROWS_AS(parse_json(R"([{"b": {"a": 1, "a": 1}}])", "t", kRemedy), Error);
+  CHECK_NOTHROW(parse_json(R"({"a": {"a": {"a": 1}}, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]})",
+                           "t", kRemedy));
 }
 
 TEST_CASE("nesting beyond the limit is refused before it costs memory", "[core][json]") {
-  CHECK_NOTHROW(parse_json("[[1]]", "t", {.max_depth = 2}));
-  CHECK_THROWS_WITH(parse_json("[[[1]]]", "t", {.max_depth = 2}),
+  CHECK_NOTHROW(parse_json("[[1]]", "t", kRemedy, {.max_depth = 2}));
+  CHECK_THROWS_WITH(parse_json("[[[1]]]", "t", kRemedy, {.max_depth = 2}),
                     ContainsSubstring("deeper than 2"));
-  CHECK_THROWS_AS(parse_json(std::string(1'000'000, '['), "t"), Error);
+  CHECK_THROWS_AS(parse_json(std::string(1'000'000, '['), "t", kRemedy), Error);
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
-  CHECK_THROWS_AS(parse_json(objects, "t"), Error);
+  CHECK_THROWS_AS(parse_json(objects, "t", kRemedy), Error);
 }
 
 TEST_CASE("string literals escape what JSON requires and keep the rest", "[core][json]") {
@@ -51,5 +79,5 @@ TEST_CASE("every character survives a round trip", "[core][json]") {
   std::string text;
   for (char c = 0; c < 0x7F; ++c) text += c;
   text += "\xC2\x80\xEF\xBF\xBF";
-  CHECK(parse_json(to_json_string(text, "t"), "t").get<std::string>() == text);
+  CHECK(parse_json(to_json_string(text, "t"), "t", kRemedy).get<std::string>() == text);
 }

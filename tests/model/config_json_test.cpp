@@ -104,6 +104,8 @@ TEST_CASE("wrong types and impossible numbers are errors that name the entry",
              ContainsSubstring("must be a string"));
   CHECK_THAT(error_of_config("[]"), ContainsSubstring("not a JSON object"));
   CHECK_THAT(error_of_config("{"), ContainsSubstring("not valid JSON"));
+  const std::string whole = config_with("tie_word_embeddings", "true");
+  CHECK_THAT(error_of_config(whole + '\0' + whole), ContainsSubstring("is NUL"));
 }
 
 TEST_CASE("features that change the mathematics are refused with a remedy",
@@ -181,8 +183,8 @@ TEST_CASE("a configuration survives being written and read", "[model][config_jso
 }
 
 TEST_CASE("a written configuration carries what Hugging Face needs", "[model][config_json]") {
-  const auto json =
-      parse_json(to_config_json(parse_config_json(config_with(), "t"), "bfloat16"), "config.json");
+  const std::string text = to_config_json(parse_config_json(config_with(), "t"), "bfloat16");
+  const nlohmann::json json = parse_json(text, "config.json", "Write it again");
   CHECK(json["architectures"][0] == "LlamaForCausalLM");
   CHECK(json["model_type"] == "llama");
   CHECK(json["hidden_act"] == "silu");

@@ -144,6 +144,8 @@ TEST_CASE("damaged headers are refused with the reason", "[model][safetensors]")
   CHECK_THAT(error_of_parsing(file_of("[]", 0)), ContainsSubstring("does not start with '{'"));
   CHECK_THAT(error_of_parsing(file_of("{", 0)), ContainsSubstring("not valid JSON"));
   CHECK_THAT(error_of_parsing(file_of("{}}", 0)), ContainsSubstring("not valid JSON"));
+  CHECK_THAT(error_of_parsing(file_of(std::string("{}\0{}", 5), 0)),
+             ContainsSubstring("byte 2 is NUL") && ContainsSubstring("not a safetensors file"));
   CHECK_THAT(error_of_parsing(file_of("{\"a\":" + std::string(1000, '['), 0)),
              ContainsSubstring("deeper"));
   CHECK_THAT(error_of_parsing(file_of("{}", 1)), ContainsSubstring("describe 0 bytes of data"));

@@ -40,7 +40,12 @@ TEST_CASE("a reply may have space, one code fence and keys of its own around the
   const Rubric rubric{{"truth", "Is it true?"}};
   for (const char* reply :
        {R"({"truth": 7})", " \n{\"truth\":7.0}\n\n", "```json\n{\"truth\": 7}\n```",
-        "```\n {\"truth\": 7} \n```\n", R"({"why": "it says \"1\"", "truth": 7, "other": 99})"}) {
+        "```\n {\"truth\": 7} \n```\n", "```json\r\n{\"truth\": 7}\r\n```\r\n",
+        "```json {\"truth\": 7}```", "```{\"truth\": 7}```", "```json \n{\"truth\": 7}\n```",
+        "```json\n{\"truth\": 7}```", "```JSON\t\n{\"truth\":\r\n7}\n ```",
+        "<think>\nIs it {\"truth\": 1}?\n</think>\n\n{\"truth\": 7}",
+        "It is.</think>```json\n{\"truth\": 7}\n```", R"({"why": "</think>", "truth": 7})",
+        R"({"why": "it says \"1\"", "truth": 7, "other": 99})"}) {
     CAPTURE(reply);
     CHECK(read_grades(rubric, reply) == Approx(0.7));
   }
@@ -70,6 +75,12 @@ TEST_CASE("whatever is not all grades in range is refused; nothing is filled in"
                                   " ",
                                   "```",
                                   "```json\n```",
+                                  "``````",
+                                  "`````",
+                                  "```json\n{\"form\": 7, \"truth\": 9}\n```\n```",
+                                  "{\"form\": 7, \"truth\": 9}\n```",
+                                  "<think>{\"form\": 7, \"truth\": 9}",
+                                  "<think>{\"form\": 7, \"truth\": 9}</think>",
                                   "```json\n{\"form\": 7, \"truth\": 9}",
                                   "\xFF\xFE",
                                   "null"}) {
@@ -77,7 +88,23 @@ TEST_CASE("whatever is not all grades in range is refused; nothing is filled in"
     CHECK_THROWS_AS(read_grades(rubric, reply), Error);
   }
   CHECK_THROWS_AS(read_grades(rubric, std::string(100000, '[')), Error);
-  CHECK_THROWS_WITH(read_grades(rubric, R"({"form": 7})"), ContainsSubstring("'truth'"));
+  const std::string grades = R"({"form": 7, "truth": 9})";
+  CHECK_THROWS_WITH(read_grades(rubric, grades + '\0' + grades), ContainsSubstring("is NUL"));
+  CHECK_THROWS_WITH(read_grades(rubric, R"({"form": 7})"), ContainsSubstring("'truth' is missing"));
+}
+
+TEST_CASE("what is wrong with a reply is said with a remedy for a judge, not for a file",
+          "[reward]") {
+  const Rubric rubric{{"truth", "Is it true?"}};
+  for (const char* reply :
+       {"I would say 7.", R"({"truth":)", "[7]", "{}", R"({"truth": 7, "truth": 8})"}) {
+    CAPTURE(reply);
+    CHECK_THROWS_WITH(read_grades(rubric, reply),
+                      ContainsSubstring("the judge's reply '" + std::string(reply) + "'") &&
+                          ContainsSubstring("Raise JudgeOptions::max_tokens") &&
+                          !ContainsSubstring("file"));
+  }
+  CHECK_THROWS_WITH(read_grades(rubric, R"({"truth": 11})"), ContainsSubstring("another model"));
 }
 
 TEST_CASE("a rubric that cannot be used is refused by the name of its criterion", "[reward]") {

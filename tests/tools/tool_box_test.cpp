@@ -74,6 +74,10 @@ TEST_CASE("arguments that cannot be read are answered with the reason", "[tools]
              ContainsSubstring("'x' is not a whole number"));
   CHECK_THAT(reason("successor", R"([4])"), ContainsSubstring("bad arguments"));
   CHECK_THAT(reason("successor", R"({"x":4} {"x":5})"), ContainsSubstring("bad arguments"));
+  CHECK_THAT(reason("successor", R"({"x":4, "x":5})"),
+             ContainsSubstring("the key 'x' twice (the arguments)"));
+  CHECK_THAT(reason("successor", std::string("{\"x\":4}\0{\"x\":5}", 15)),
+             ContainsSubstring("byte 7 is NUL (the arguments). Write one JSON object"));
   CHECK_THAT(reason("odd", "{}"), ContainsSubstring("x must be even (argument x)"));
 }
 

@@ -54,6 +54,18 @@ TEST_CASE("rows of the reference system give messages and label", "[trace]") {
   refused(rows, R"({"prompt": 3, "label": "1"})", "neither a text nor a list");
 }
 
+TEST_CASE("a second row behind a NUL byte is refused, not lost", "[trace]") {
+  const std::string nul(1, '\0');
+  const std::string own = R"({"id": "a", "prompt": "p", "answer": "x"})";
+  refused(TaskRows{}, own + nul + own, "byte 41 is NUL (f.jsonl:3). A row is");
+  refused(TaskRows{}, own + nul, "is NUL");
+  const std::string gsm = R"({"question": "?", "answer": "#### 1"})";
+  refused(Gsm8kRows{}, gsm + nul + gsm, "is NUL (f.jsonl:3). A row of GSM8K is");
+  const std::string chat = R"({"prompt": "p", "label": "1"})";
+  refused(MessageRows{}, chat + nul + chat, "is NUL");
+  refused(TaskRows{}, own + own, "not valid JSON");
+}
+
 TEST_CASE("chats give the last message as the reference answer", "[trace]") {
   const MessageRows chats{.messages_key = "messages", .answer_key = "", .id_prefix = "chat-"};
   const Task task = chats.read(

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/json_depth.hpp"
 #include "dualagent/core/printable.hpp"
 
 namespace dualagent {
 
 struct JsonLimits {
-  std::size_t max_depth = 32;  ///< nested objects and arrays
+  std::size_t max_depth = kMaxJsonDepth;  ///< nested objects and arrays
 };
 
 /// A JSON string literal, quotes included, everything but ASCII control characters left as it is.
@@ -42,33 +43,37 @@ inline std::string to_json_string(std::string_view text, const std::string& wher
   return literal += '"';
 }
 
-/// Parses one JSON text strictly: no duplicate keys, bounded nesting, nothing after the value.
+/// Parses one JSON text strictly: one value from the first byte to the last, no duplicate keys, no
+/// NaN, bounded nesting. Every JSON that becomes a tree is read here.
 ///
-/// `where` names the source in errors. Errors: Error with the parser's line and column, the
-/// duplicate key or the depth.
-/// Example: parse_json(R"({"a": 1})", "config.json").at("a") == 1.
-inline nlohmann::json parse_json(const std::string& text, const std::string& where,
-                                 JsonLimits limits = {}) {
-  using Event = nlohmann::json::parse_event_t;
+/// `where` names the source in errors, and `remedy` says what can be done about a text from there.
+/// A NUL byte ends a text for nlohmann_json, so that what follows it would be lost; it is refused.
+/// Errors: Error with the parser's line and column, the NUL byte, the duplicate key or the depth.
+/// Example: parse_json(R"({"a": 1})", "config.json", "Fetch the file again").at("a") == 1.
+template <class Json = nlohmann::json>
+Json parse_json(std::string_view text, const std::string& where, const std::string& remedy,
+                JsonLimits limits = {}) {
+  using Event = typename Json::parse_event_t;
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    throw Error("not valid JSON: byte " + std::to_string(nul) + " is NUL", where, remedy);
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, Event event, nlohmann::json& value) {
+  const auto check = [&](int depth, Event event, Json& value) {
     if ((event == Event::object_start || event == Event::array_start) &&
         static_cast<std::size_t>(depth) >= limits.max_depth)
       throw Error("JSON is nested deeper than " + std::to_string(limits.max_depth) + " levels",
-                  where, "Check that the file is what its name says");
+                  where, remedy);
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(value.get<std::string>()).second)
+    if (event == Event::key && !keys.back().insert(value.template get<std::string>()).second)
       throw Error(
-          "JSON object has the key " + to_json_string(value.get<std::string>(), where) + " twice",
-          where, "Keep one of the two");
+          "a JSON object has the key '" + printable(value.template get<std::string>()) + "' twice",
+          where, remedy);
     return true;
   };
   try {
-    return nlohmann::json::parse(text, check);
+    return Json::parse(text, check);
   } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("not valid JSON: ") + error.what(), where,
-                "Check that the file is complete and was not edited by hand");
+    throw Error("not valid JSON: " + printable(error.what()), where, remedy);
   }
 }
 

@@ -160,7 +160,8 @@ inline void check_sizes(const TransformerConfig& config, const std::string& wher
 /// features the transformer lacks: other model types or activations, rope scaling, biases,
 /// attention dropout, quantization.
 inline TransformerConfig parse_config_json(const std::string& text, const std::string& where) {
-  const nlohmann::json object = parse_json(text, where);
+  const nlohmann::json object =
+      parse_json(text, where, "Fetch the model's config.json again, or correct it there");
   const detail::ConfigReader reader(object, where);
   detail::refuse_unsupported_features(reader);
   TransformerConfig config;

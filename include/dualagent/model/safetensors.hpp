@@ -150,7 +150,7 @@ class SafeTensorsHeader {
   SafeTensorsHeader(std::span<const std::byte> file, const std::string& where)
       : where_(where), data_(file) {
     const std::string text = take_header(file);
-    const nlohmann::json header = parse_json(text, where_, {.max_depth = 4});
+    const nlohmann::json header = parse_json(text, where_, kRemedy, {.max_depth = 4});
     for (const auto& [name, value] : header.items())
       if (name == "__metadata__")
         read_metadata(value);
@@ -163,10 +163,12 @@ class SafeTensorsHeader {
   std::map<std::string, std::string> metadata() && { return std::move(metadata_); }
 
  private:
+  static constexpr const char* kRemedy =
+      "The file is damaged, incomplete or not a safetensors file: fetch or write it again";
+
   [[noreturn]] void fail(const std::string& what, const std::string& tensor = {}) const {
-    throw Error(
-        what, tensor.empty() ? where_ : where_ + ": tensor \"" + printable(tensor) + "\"",
-        "The file is damaged, incomplete or not a safetensors file: fetch or write it again");
+    throw Error(what, tensor.empty() ? where_ : where_ + ": tensor \"" + printable(tensor) + "\"",
+                kRemedy);
   }
 
   std::string take_header(std::span<const std::byte> file) {

@@ -82,7 +82,7 @@ namespace detail {
 inline MetricsRecord parse_metrics_line(std::string_view line, const std::string& where) {
   const std::string remedy = "A line is an object of \"step\", numbers, null and strings";
   const auto refuse = [&](const std::string& what) { throw Error(what, where, remedy); };
-  const nlohmann::json object = parse_json(std::string(line), where);
+  const nlohmann::json object = parse_json(line, where, remedy);
   if (!object.is_object()) refuse("a line of metrics is not a JSON object");
   MetricsRecord record;
   if (!object.contains("step") || !object["step"].is_number_unsigned())

@@ -109,7 +109,8 @@ inline void write_result(const std::filesystem::path& path, const RunResult& res
 /// Reads a result.json back: names, counts, tasks, seconds, the log ratio; for tools that gather
 /// several runs. Errors: Error with the path when a key is missing or has the wrong type.
 inline RunResult read_result(const std::filesystem::path& path) {
-  const nlohmann::json object = parse_json(read_file(path), path.string());
+  const nlohmann::json object =
+      parse_json(read_file(path), path.string(), "Name a result.json that write_result wrote");
   const auto whole = [&](const nlohmann::json& value) {  // get() of 1e30 would be undefined
     if (!value.is_number_unsigned()) detail::refuse_result("not a whole number", path.string());
     return value.get<std::uint64_t>();

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,8 @@ struct ChatMessage {
 struct ChatRequest {
   std::string model = {};  ///< the server's name of it
   std::vector<ChatMessage> messages = {};
-  double temperature = 1.0;
-  std::size_t max_tokens = 1024;  ///< of the reply
+  std::optional<double> temperature = 1.0;  ///< nothing: the server's own
+  std::size_t max_tokens = 1024;            ///< of the reply
 };
 
 /// Asks a chat model, usually on a server.

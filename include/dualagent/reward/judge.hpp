@@ -27,8 +27,8 @@ namespace dualagent {
 struct JudgeOptions {
   std::string model = {};  ///< the server's name of the judge
   Rubric rubric = summary_rubric();
-  double temperature = 0.3;
-  std::size_t max_tokens = 1000;   ///< of a reply
+  std::optional<double> temperature = 0.3;  ///< nothing: the server's own
+  std::size_t max_tokens = 1000;            ///< of a reply
   std::size_t max_concurrent = 8;  ///< requests at a time; a rank of several counts for itself
   std::size_t attempts = 3;        ///< requests for one item until a reply can be read
   /// After so many requests in a row without a reply the rest of the batch is not asked about, so

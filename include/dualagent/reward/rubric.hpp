@@ -11,6 +11,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/printable.hpp"
 #include "dualagent/core/trim.hpp"
 
 namespace dualagent {
@@ -49,37 +50,52 @@ inline void check_rubric(const Rubric& rubric) {
 
 namespace detail {
 
-/// Without white space around it and without the code fence that models put around JSON.
-inline std::string_view without_fence(std::string_view text) {
+/// What a judge says after its thoughts, which some servers leave in the reply.
+inline std::string_view without_thoughts(std::string_view text) {
+  constexpr std::string_view kClose = "</think>";
   text = trimmed(text);
-  for (const std::string_view open : {"```json\n", "```\n"}) {
-    if (!text.starts_with(open) || !text.ends_with("\n```") || text.size() < open.size() + 4)
-      continue;
-    text = text.substr(open.size(), text.size() - open.size() - 4);
-    break;
-  }
+  const std::size_t close = text.starts_with('{') ? text.npos : text.rfind(kClose);
+  return close == text.npos ? text : trimmed(text.substr(close + kClose.size()));
+}
+
+/// Without the one code fence that models put around JSON: on lines of its own or not, with or
+/// without the name of a language.
+inline std::string_view without_fence(std::string_view text) {
+  constexpr std::string_view kFence = "```";
+  if (text.size() < 2 * kFence.size() || !text.starts_with(kFence) || !text.ends_with(kFence))
+    return text;
+  text = text.substr(kFence.size(), text.size() - 2 * kFence.size());
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  while (!text.empty() && is_letter(text.front())) text.remove_prefix(1);
   return trimmed(text);
 }
 
 }  // namespace detail
 
-/// Reads a judge's reply: a JSON object, alone or in one code fence, with a number from 1 to 10 for
-/// every criterion; other keys are ignored. Returns the weighted mean divided by 10, in [0.1, 1].
+/// Reads a judge's reply: a JSON object, alone or in one code fence, after thoughts up to
+/// "</think>" or without, with a number from 1 to 10 for every criterion; other keys are ignored.
+/// Returns the weighted mean divided by 10, in [0.1, 1].
 ///
 /// Takes any bytes. Errors: Error saying what is wrong with the reply; nothing is filled in.
 /// Example: with the summary rubric, all 5s give 0.5.
 inline double read_grades(const Rubric& rubric, std::string_view reply) {
+  constexpr std::size_t kShownBytes = 80;
+  const std::string where =
+      "the judge's reply '" + printable(trimmed(reply).substr(0, kShownBytes)) + "'";
+  const std::string remedy =
+      "Raise JudgeOptions::max_tokens if the reply is cut off, or ask a model that keeps to JSON";
   const nlohmann::json grades =
-      parse_json(std::string(detail::without_fence(reply)), "the judge's reply");
-  if (!grades.is_object()) throw Error("the judge's reply is not a JSON object");
+      parse_json(detail::without_fence(detail::without_thoughts(reply)), where, remedy);
+  if (!grades.is_object()) throw Error("the grades are not a JSON object", where, remedy);
   double sum = 0, weights = 0;
   for (const Criterion& criterion : rubric) {
     const auto found = grades.find(criterion.name);
     if (found == grades.end())
-      throw Error("the judge's reply has no grade '" + criterion.name + "'");
+      throw Error("the grade '" + criterion.name + "' is missing", where, remedy);
     const double grade = found->is_number() ? found->get<double>() : 0.0;
     if (!(grade >= 1.0 && grade <= 10.0))
-      throw Error("the judge's grade '" + criterion.name + "' is no number from 1 to 10");
+      throw Error("the grade '" + criterion.name + "' is not a number from 1 to 10", where,
+                  "Say in the criterion's question what its grades mean, or ask another model");
     sum += criterion.weight * grade;
     weights += criterion.weight;
   }

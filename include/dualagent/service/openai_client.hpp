@@ -9,8 +9,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -32,8 +35,13 @@
 
 namespace dualagent {
 
+/// The name under which the limit of a reply is sent. Newer models of OpenAI refuse `max_tokens`,
+/// older servers do not know the other.
+enum class ReplyLimit : std::uint8_t { max_tokens, max_completion_tokens };
+
 struct OpenAiOptions {
   std::string base_url = "http://127.0.0.1:8000/v1";  ///< without "/chat/completions"
+  ReplyLimit reply_limit = ReplyLimit::max_tokens;
   /// Name of the environment variable that holds the key; empty: none is sent.
   std::string api_key_variable = {};
   double connect_timeout_seconds = 5;
@@ -112,6 +120,9 @@ inline std::string read_api_key(const std::string& variable) {
 /// again, each time after a longer wait with a random share, and not before a Retry-After of the
 /// server; other failures are not. Redirects are not followed. The reply is bounded in time and
 /// size. The key is read once, from the environment, and never shown.
+/// A server that answers HTTP 400 because it does not take `max_tokens` is asked once more with
+/// `max_completion_tokens`, one that does not take a temperature once more without, which stderr
+/// says once; what it took is kept for later requests to the same model.
 /// Thread-safe: every request has a connection of its own.
 /// Errors: the constructor throws Error for an address, option or key that cannot be; `complete`
 /// throws Error with the address, what happened last and what to do.
@@ -133,10 +144,15 @@ class OpenAiClient {
   }
 
   std::string complete(const ChatRequest& request) const {
-    const std::string body = write_request(request);
+    Refused refused = refused_by(request.model);
     for (std::size_t attempt = 0;; ++attempt) {
-      Outcome outcome = post(body);
-      if (outcome.text) return std::move(*outcome.text);
+      Outcome outcome = post(write_request(request, refused));
+      while (add_refusal(refused, outcome, request))
+        outcome = post(write_request(request, refused));
+      if (outcome.text) {
+        keep(request.model, refused);
+        return std::move(*outcome.text);
+      }
       const bool too_long = outcome.retry_after_seconds > options_.max_backoff_seconds;
       if (!outcome.again || attempt == options_.retries || too_long)
         throw Error(outcome.failure, endpoint() + ", attempt " + std::to_string(attempt + 1),
@@ -152,25 +168,60 @@ class OpenAiClient {
   static constexpr std::size_t kShownBytes = 300;  // of a server's error
   static constexpr std::string_view kHiddenKey = "(key)";
 
+  /// The parameters that a server does not take for a model.
+  struct Refused {
+    bool max_tokens = false;
+    bool temperature = false;
+  };
+
   /// What came of one attempt: a text, or why not.
   struct Outcome {
     std::optional<std::string> text = {};
     std::string failure = {};
     std::string remedy = {};
     bool again = false;  // another attempt may do better
+    Refused refused = {};
     double retry_after_seconds = 0;
   };
 
   std::string endpoint() const { return url_.server + url_.path + "/chat/completions"; }
 
-  static std::string write_request(const ChatRequest& request) {
+  Refused refused_by(const std::string& model) const {
+    const std::lock_guard lock(refused_mutex_);
+    const auto found = refused_.find(model);
+    return found == refused_.end() ? Refused{} : found->second;
+  }
+
+  /// After a request that was taken; says once what is no longer sent.
+  void keep(const std::string& model, const Refused& refused) const {
+    const std::lock_guard lock(refused_mutex_);
+    const bool silent = std::exchange(refused_[model], refused).temperature || !refused.temperature;
+    if (silent) return;
+    std::fprintf(stderr,
+                 "dualagent: '%s' at %s refuses a temperature and is asked without (said once; "
+                 "JudgeOptions::temperature = std::nullopt sends none)\n",
+                 printable(model).c_str(), url_.server.c_str());
+  }
+
+  /// Notes what the outcome says is refused and the request held; false if there is nothing new.
+  bool add_refusal(Refused& known, const Outcome& outcome, const ChatRequest& request) const {
+    if (outcome.refused.max_tokens && !known.max_tokens &&
+        options_.reply_limit == ReplyLimit::max_tokens)
+      return known.max_tokens = true;
+    if (outcome.refused.temperature && !known.temperature && request.temperature)
+      return known.temperature = true;
+    return false;
+  }
+
+  std::string write_request(const ChatRequest& request, const Refused& refused) const {
     nlohmann::json messages = nlohmann::json::array();
     for (const ChatMessage& message : request.messages)
       messages.push_back({{"role", message.role}, {"content", message.text}});
-    const nlohmann::json body{{"model", request.model},
-                              {"messages", std::move(messages)},
-                              {"temperature", request.temperature},
-                              {"max_tokens", request.max_tokens}};
+    const bool old_limit = options_.reply_limit == ReplyLimit::max_tokens && !refused.max_tokens;
+    const char* const limit = old_limit ? "max_tokens" : "max_completion_tokens";
+    nlohmann::json body{
+        {"model", request.model}, {"messages", std::move(messages)}, {limit, request.max_tokens}};
+    if (request.temperature && !refused.temperature) body["temperature"] = *request.temperature;
     return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
@@ -224,26 +275,47 @@ class OpenAiClient {
 
   Outcome refused(const httplib::Response& response, const std::string& reply) const {
     const int status = response.status;
+    const bool unclear = status == 400 || status == 422;
     return {
         .failure = "the server replied with HTTP " + std::to_string(status) + ": " + shown(reply),
         .remedy = status == 401 || status == 403 ? "Check the key in the environment variable"
                   : status == 404                ? "Check the address and the model's name"
                   : status == 429                ? "Ask less at a time, or wait longer"
                   : status >= 500                ? "Look into the server's log"
-                                                 : "Check the request's options",
+                                                 : "Check model, temperature and max_tokens",
         .again = status == 429 || status >= 500,
+        .refused = {.max_tokens = unclear && says_unsupported(reply, "max_tokens"),
+                    .temperature = unclear && says_unsupported(reply, "temperature")},
         .retry_after_seconds = retry_after(response.get_header_value("Retry-After"))};
   }
 
   Outcome read_reply(const std::string& reply) const {
+    std::string remedy = "Check that the server speaks OpenAI's chat-completions protocol";
     try {
-      const nlohmann::json json = parse_json(reply, "the server's reply");
-      return {.text = json.at("choices").at(0).at("message").at("content").get<std::string>()};
+      const nlohmann::json json = parse_json(reply, "the server's reply", remedy);
+      const nlohmann::json& choice = json.at("choices").at(0);
+      const nlohmann::json& content = choice.at("message").at("content");
+      if (content.is_null() && choice.value("finish_reason", nlohmann::json()) == "length")
+        remedy = "Raise max_tokens: the model reached it before it said anything";
+      return {.text = content.get<std::string>()};
     } catch (const std::exception&) {  // no JSON, or a part is missing or of another type
       return {.failure = "the server's reply is no chat completion: " + shown(reply),
-              .remedy = "Check that the server speaks OpenAI's chat-completions protocol",
+              .remedy = std::move(remedy),
               .again = true};
     }
+  }
+
+  /// Whether an error is about a parameter that the server does not take, whatever its value.
+  /// Seen: OpenAI's "Unsupported parameter: 'max_tokens' is not supported with this model" and
+  /// "'temperature' does not support 0.3 with this model", pydantic's "Extra inputs are not
+  /// permitted". A value that is out of range is another error.
+  static bool says_unsupported(std::string error, std::string_view parameter) {
+    for (char& c : error) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (error.find(parameter) == std::string::npos) return false;
+    for (const char* word : {"unsupported", "not supported", "not support", "unrecognized",
+                             "unknown", "not permitted", "not allowed", "deprecated"})
+      if (error.find(word) != std::string::npos) return true;
+    return false;
   }
 
   /// Seconds; 0 for a date or anything else that is no number.
@@ -268,6 +340,8 @@ class OpenAiClient {
   detail::BaseUrl url_;
   std::string api_key_;
   mutable std::atomic<std::uint64_t> waits_{0};
+  mutable std::mutex refused_mutex_;
+  mutable std::map<std::string, Refused> refused_;  // by model
 };
 static_assert(ChatClient<OpenAiClient>);
 

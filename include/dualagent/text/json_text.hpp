@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "dualagent/core/json_depth.hpp"
 #include "dualagent/core/printable.hpp"
 
 /// JSON inside a text that a model wrote: read in place, without a tree and without exceptions.
@@ -21,9 +22,6 @@ struct JsonEnd {
 
   bool whole() const { return fault == nullptr; }
 };
-
-/// Deepest nesting of objects and arrays that is read.
-inline constexpr std::size_t kMaxJsonDepth = 64;
 
 inline bool is_json_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
@@ -174,6 +172,8 @@ inline JsonEnd skip_json_key(std::string_view text, std::size_t at) {
 
 /// The values around the reading place: one bit a level, set for an object.
 class JsonNesting {
+  static_assert(kMaxJsonDepth <= 64);
+
  public:
   bool push(bool object) {
     if (depth_ == kMaxJsonDepth) return false;

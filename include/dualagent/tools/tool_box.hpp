@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/json.hpp"
 #include "dualagent/text/dialect.hpp"
 #include "dualagent/text/tool_spec.hpp"
 #include "dualagent/tools/argument_schema.hpp"
@@ -74,7 +75,7 @@ class ToolBox {
       if constexpr (DescribedArguments<typename T::Arguments>)
         arguments = read_described_arguments<typename T::Arguments>(call.arguments);
       else
-        nlohmann::json::parse(call.arguments).get_to(arguments);
+        parse_json(call.arguments, "the arguments", "Write one JSON object").get_to(arguments);
     } catch (const std::exception& error) {
       return {ToolStatus::bad_arguments, "bad arguments for '" + call.tool + "': " + error.what()};
     }

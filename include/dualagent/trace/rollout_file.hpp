@@ -77,10 +77,10 @@ std::string rollout_line(const Rollout& rollout, const TokenText& token_text,
 /// in the other fields has no effect. Errors: Error when the line is not JSON, has no such text, or
 /// as `decode_rollout`.
 inline Rollout parse_rollout_line(std::string_view line, const std::string& where) {
-  const nlohmann::json json = parse_json(std::string(line), where);
+  const std::string remedy = "Give a file that write_rollouts made";
+  const nlohmann::json json = parse_json(line, where, remedy);
   if (!json.is_object() || !json.contains("codec") || !json["codec"].is_string())
-    throw Error("a line of rollouts has no text \"codec\"", where,
-                "Give a file that write_rollouts made");
+    throw Error("a line of rollouts has no text \"codec\"", where, remedy);
   return decode_rollout(from_base64(json["codec"].get_ref<const std::string&>(), where), where);
 }
 

@@ -38,7 +38,7 @@ namespace detail {
 
 inline nlohmann::json parse_row(std::string_view row, const std::string& where,
                                 const std::string& remedy) {
-  nlohmann::json object = parse_json(std::string(row), where);
+  nlohmann::json object = parse_json(row, where, remedy);
   if (!object.is_object()) throw Error("a task is not a JSON object", where, remedy);
   return object;
 }

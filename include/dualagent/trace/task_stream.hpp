@@ -94,7 +94,8 @@ class TaskStream {
   /// Goes on where `save` was called. Errors: Error if that stream had other tasks, or the text is
   /// not one of `save`.
   void restore(const std::string& saved) {
-    const nlohmann::json state = parse_json(saved, "saved position of the tasks");
+    const nlohmann::json state =
+        parse_json(saved, "saved position of the tasks", "Use the text that TaskStream::save gave");
     for (const char* key : {"position", "tasks", "crc64"})
       if (!state.is_object() || !state.contains(key) || !state[key].is_number_unsigned())
         throw Error("the saved position of the tasks is damaged: " + saved, place_,
