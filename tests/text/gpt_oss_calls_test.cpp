@@ -31,6 +31,27 @@ TEST_CASE("gpt-oss calls are read after thoughts, recipient before or after chan
   CHECK(calls[1].tool == "now");
 }
 
+TEST_CASE("a gpt-oss call without a text has no arguments", "[text]") {
+  for (const char* between : {"", " ", "\n", "{}"}) {
+    const std::string said = "<|channel|>commentary to=functions.now <|constrain|>json<|message|>" +
+                             std::string(between) + "<|call|>";
+    const auto calls = turns::calls_of(kFormat.parse(said));
+    REQUIRE(calls.size() == 1);
+    CHECK(calls[0].tool == "now");
+    CHECK(calls[0].arguments == "{}");
+    CHECK(kFormat.call_end(said) == said.size());
+  }
+}
+
+TEST_CASE("a gpt-oss message does not swallow the next one", "[text]") {
+  for (const char* said :
+       {"<|channel|>final<|message|>7<|start|>assistant<|channel|>commentary to=functions.f"
+        "<|message|>{}",
+        "<|channel|>analysis<|message|>I add.<|channel|>final<|message|>7",
+        "<|channel|>final<|message|>7<|message|>8"})
+    CHECK_THAT(reason(said), ContainsSubstring("<|end|> of a message is missing at byte"));
+}
+
 TEST_CASE("the answer of gpt-oss stands in the final channel", "[text]") {
   CHECK(turns::answer_of(kFormat.parse(
             kThought + "<|start|>assistant<|channel|>final<|message|>It is 7 <| 8.<|return|>")) ==

@@ -40,6 +40,32 @@ TEST_CASE("a Hermes turn without calls is the answer", "[text]") {
   CHECK(reason(" \n") == "nothing was said");
 }
 
+TEST_CASE("a Hermes call without its tags is told so, and is not the answer", "[text]") {
+  for (const char* said :
+       {R"({"name": "add", "arguments": {"x": 1}})", R"(I add: {"arguments": {}, "name": "now"})",
+        "```json\n{ \"name\": \"add\", \"parameters\": {}}\n```",
+        R"([{"name": "add", "arguments": {}}])", R"({"name": "add", "arguments": {"x": 1})"})
+    CHECK_THAT(reason(said), ContainsSubstring("a call stands outside <tool_call>"));
+  for (const char* said : {R"({"name": "Ada", "age": 36})", "{1, 2}", R"("name" and "arguments")",
+                           R"({"arguments": 2})", R"("arguments" of {"name": 1})"})
+    CHECK(turns::answer_of(kFormat.parse(said)) == said);
+}
+
+TEST_CASE("what the JSON of a Hermes call holds arrives as it is", "[text]") {
+  const std::string arguments =
+      R"({"n": 123456789012345678901234567890, "u": "\u00fc\ud83d\ude00", "q": "\"'}{", "z": 1.0})";
+  CHECK(turns::calls_of(kFormat.parse("<tool_call>{\"name\": \"f\", \"arguments\": " + arguments +
+                                      "}</tool_call>"))
+            .at(0)
+            .arguments == arguments);
+  for (const char* broken :
+       {R"({"x": 1,})", "{'x': 1}", R"({"x": NaN})", R"({"x": 01})", R"({"x": True})",
+        R"({"x": "\ud800"})", "\"{}\"", "null", "{\"x\": .5}"})
+    CHECK_THAT(reason("<tool_call>{\"name\": \"f\", \"arguments\": " + std::string(broken) +
+                      "}</tool_call>"),
+               ContainsSubstring("call 1: "));
+}
+
 TEST_CASE("a malformed Hermes call is told what is wrong, and where", "[text]") {
   CHECK(reason("x<tool_call>{\"name\": \"a\" \"arguments\": {}}</tool_call>") ==
         "call 1: a ',' or '}' is expected in an object at byte 25, before '\"arguments\": "

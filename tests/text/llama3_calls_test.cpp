@@ -37,6 +37,21 @@ TEST_CASE("a Llama 3 message that does not begin as a call is the answer", "[tex
   CHECK(reason("") == "nothing was said");
 }
 
+TEST_CASE("a Llama 3 call that is not the whole message is told so, and is not the answer",
+          "[text]") {
+  for (const char* said :
+       {R"(I add.
+{"name": "add", "parameters": {"x": 1}})",
+        R"([{"name": "add", "parameters": {}}])",
+        "```json\n{\"name\": \"add\", \"arguments\": {}}\n```", "Now: <|python_tag|>now.call()",
+        R"(First {"parameters": {"x": 1}, "name": "add"}; then more)"})
+    CHECK_THAT(reason(said), ContainsSubstring("text precedes a call at byte"));
+  CHECK_THAT(reason("brave_search.call(query=\"a\")"),
+             ContainsSubstring("<|python_tag|> is missing"));
+  for (const char* said : {"Use f.call(x).", "The name is {\"name\": \"a\"}.", "f.call(", "[1, 2]"})
+    CHECK(turns::answer_of(kFormat.parse(said)) == said);
+}
+
 TEST_CASE("a malformed Llama 3 call is told what is wrong, and where", "[text]") {
   CHECK_THAT(reason("{\"name\": \"add\", \"arguments\": {}}"),
              ContainsSubstring("call 1: unknown key \"arguments\" at byte 29"));

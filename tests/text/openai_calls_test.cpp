@@ -34,6 +34,35 @@ TEST_CASE("OpenAI calls are read from the message, arguments from their text", "
   CHECK(calls[1].id == "c2");
 }
 
+TEST_CASE("an OpenAI call whose arguments are an empty text has none", "[text]") {
+  for (const char* empty : {R"("")", R"(" ")", R"("\n")", R"("{}")"})
+    CHECK(turns::calls_of(
+              kFormat.parse(message(R"({"name": "now", "arguments": )" + std::string(empty) + "}")))
+              .at(0)
+              .arguments == "{}");
+  CHECK_THAT(reason(message(R"({"name": "now", "arguments": null})")),
+             ContainsSubstring("must be a string that holds JSON"));
+}
+
+TEST_CASE("a key of an OpenAI message may be written with escapes", "[text]") {
+  CHECK(turns::calls_of(kFormat.parse(R"({"content": "7", "tool\u005fcalls": [{"\u0066unction":
+        {"n\u0061me": "now", "argument\u0073": "{}"}}]})"))
+            .at(0)
+            .tool == "now");
+}
+
+TEST_CASE("an OpenAI call in an older form or beside text is told so, and is not the answer",
+          "[text]") {
+  CHECK_THAT(reason(R"({"content": "7", "function_call": {"name": "f", "arguments": "{}"}})"),
+             ContainsSubstring("\"function_call\" is the old form"));
+  CHECK(turns::answer_of(kFormat.parse(R"({"content": "7", "function_call": null})")) == "7");
+  for (const std::string& said :
+       {"I add: " + message(R"({"name": "add", "arguments": "{}"})"),
+        "```json\n" + message(R"({"name": "add", "arguments": "{}"})") + "\n```",
+        std::string(R"([{"id": "a", "function": {"name": "add", "arguments": "{}"}}])")})
+    CHECK_THAT(reason(said), ContainsSubstring("text precedes a call at byte"));
+}
+
 TEST_CASE("an OpenAI message without calls is the answer", "[text]") {
   CHECK(turns::answer_of(kFormat.parse(R"({"content": "It is \"7\".", "tool_calls": null})")) ==
         "It is \"7\".");
@@ -51,6 +80,8 @@ TEST_CASE("a malformed OpenAI message is told what is wrong, and where", "[text]
   CHECK_THAT(reason(R"({"tool_calls": [{"id": "a"}]})"),
              ContainsSubstring("call 1: the key \"function\" is missing at byte 16"));
   CHECK_THAT(reason(R"({"tool_calls": [{"id": 1}]})"), ContainsSubstring("\"id\" must be a text"));
+  CHECK_THAT(reason(R"({"tool_calls": [{"id": "a", "id": "b"}]})"),
+             ContainsSubstring("\"id\" is given twice"));
   CHECK_THAT(reason(message(R"({"name": "add"})")),
              ContainsSubstring("the key \"arguments\" is missing"));
   CHECK_THAT(reason(message(R"({"arguments": "{}"})")),

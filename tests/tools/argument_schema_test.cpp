@@ -108,6 +108,14 @@ TEST_CASE("arguments against the schema are refused with name, rule and value", 
   CHECK(fault(with("count", "10")) == "the argument 'count' must be at most 9, not 10");
   CHECK(fault(with("count", "1.5")) == "the argument 'count' must be a whole number, not 1.5");
   CHECK(fault(with("count", "\"2\"")) == "the argument 'count' must be a whole number, not \"2\"");
+  CHECK(fault(with("count", "5.0")).empty());
+  CHECK(fault(with("count", "0.5e1")).empty());
+  CHECK(fault(with("count", "1e16")) ==
+        "the argument 'count' must be a whole number from -2147483648 to 2147483647, in digits, "
+        "not 1e+16");
+  CHECK(fault(with("count", "4294967296.0")) ==
+        "the argument 'count' must be a whole number from -2147483648 to 2147483647, not "
+        "4294967296.0");
   CHECK(fault(with("count", "4294967296")) ==
         "the argument 'count' must be a whole number from -2147483648 to 2147483647, not "
         "4294967296");
@@ -127,6 +135,8 @@ TEST_CASE("arguments against the schema are refused with name, rule and value", 
         "unknown argument 'colour'; the arguments are: count, least, exact, unit, places");
   CHECK(fault("{}") == "the argument 'count' is missing");
   CHECK(fault(R"({"count": 1, "count": 2})") == "the argument 'count' is given twice");
+  CHECK_THAT(fault(R"({"count": 1, "places": [{"page": "a", "page": "b"}]})"),
+             ContainsSubstring("the key 'page' twice (the arguments)"));
   CHECK(fault(R"({"count": 1)") ==
         "the arguments are no JSON object: the text ends inside an object at byte 11");
   CHECK(fault("[]") == "the arguments are no JSON object: a JSON object is expected at byte 0");

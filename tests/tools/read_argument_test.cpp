@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "support/catch.hpp"
 
@@ -17,6 +18,10 @@ TEST_CASE("whole numbers must be whole and fit their type", "[tools]") {
         R"({"x": true})", R"({"x": null})", R"({"y": 1})", "[1]", R"({"x": 18446744073709551615})"})
     CHECK_THROWS_WITH(read_argument(json::parse(text), "x", x), ContainsSubstring("'x'"));
   CHECK(x == -2147483648LL);
+  for (const char* text : {R"({"x": 140.0})", R"({"x": 1.4e2})"}) {
+    read_argument(json::parse(text), "x", x);
+    CHECK(std::exchange(x, 0) == 140);
+  }
   std::uint8_t small = 0;
   read_argument(json::parse(R"({"x": 255})"), "x", small);
   CHECK(small == 255);

@@ -20,9 +20,10 @@ namespace dualagent {
 ///   <|channel|>analysis<|message|>THOUGHT<|end|><|start|>assistant<|channel|>commentary
 ///   to=functions.add <|constrain|>json<|message|>{"x": 1}<|call|>
 ///
-/// on one line. The recipient may also stand before the channel. The answer is the message of the
-/// channel `final`; messages of other channels without a recipient are read over.
-/// Source: the chat template of gpt-oss-120b and OpenAI's description of harmony.
+/// on one line. A call without a text has no arguments. The recipient may also stand before the
+/// channel. The answer is the message of the channel `final`; messages of other channels without a
+/// recipient are read over. Source: the chat template of gpt-oss-120b and OpenAI's description of
+/// harmony.
 struct GptOssCalls {
   static constexpr std::array brackets{CallBrackets{"<|start|>", "<|call|>"}};
   static constexpr std::array<std::string_view, 6> markers{
@@ -142,6 +143,9 @@ struct GptOssCalls {
           return {.channel = channel, .body = said.substr(body, at - body), .end = at + end.size()};
       if (said.substr(at, 8) == "<|call|>")
         return faulty("a message without to=functions.NAME ends as a call" + place_in(said, at));
+      for (const std::string_view next : {"<|start|>", "<|channel|>", "<|message|>"})
+        if (said.substr(at, next.size()) == next)
+          return faulty("<|end|> of a message is missing" + place_in(said, at));
     }
   }
 
@@ -149,6 +153,10 @@ struct GptOssCalls {
                               std::string_view tool) {
     const std::string_view close = brackets[0].close;
     const std::size_t begin = skip_json_space(said, body);
+    if (said.substr(begin, close.size()) == close)
+      return {.channel = channel,
+              .call = ToolCall{std::string(tool), "{}"},
+              .end = begin + close.size()};
     if (begin >= said.size() || said[begin] != '{')
       return faulty("a JSON object of arguments is expected" + place_in(said, begin));
     const JsonEnd end = skip_json_value(said, begin);

@@ -18,7 +18,8 @@ namespace dualagent {
 ///   {"name": "add", "arguments": {"x": 1}}
 ///   </tool_call>
 ///
-/// A turn without a call is the answer. A tag inside a JSON string is part of the string.
+/// A turn without a call is the answer, unless the tags or the object of a call stand in it. A tag
+/// inside a JSON string is part of the string.
 /// Source: the chat templates of Qwen2.5-7B-Instruct and Qwen3.
 struct HermesCalls {
   static constexpr std::array brackets{CallBrackets{"<tool_call>", "</tool_call>"}};
@@ -76,6 +77,10 @@ struct HermesCalls {
     const std::size_t stray = said.find(brackets[0].close);
     if (stray != std::string_view::npos)
       return MalformedTurn{"</tool_call> closes no <tool_call>" + place_in(said, stray)};
+    const std::size_t bare = find_call_in_text(said);
+    if (bare != std::string_view::npos)
+      return MalformedTurn{"a call stands outside <tool_call> and </tool_call>" +
+                           place_in(said, bare)};
     return answer_of_plain_text(said);
   }
 };

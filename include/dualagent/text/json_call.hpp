@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -53,6 +54,22 @@ inline JsonCall read_json_call(std::string_view said, std::size_t at,
   }
   read.call.arguments = arguments;
   return read;
+}
+
+/// Where an object that looks like a call begins in a text that should hold none, or npos: its
+/// first key is "name", "arguments" or "parameters", and the rest of a call's keys follow
+/// somewhere.
+inline std::size_t find_call_in_text(std::string_view text) {
+  const auto last = [&](std::string_view key) { return text.rfind(key) + 1; };  // 0: nowhere
+  const std::size_t name = last("\"name\""),
+                    arguments = std::max(last("\"arguments\""), last("\"parameters\""));
+  for (std::size_t open = text.find('{'); open < std::min(name, arguments);
+       open = text.find('{', open + 1)) {
+    const std::string_view first = text.substr(skip_json_space(text, open + 1));
+    for (const std::string_view key : {"\"name\"", "\"arguments\"", "\"parameters\""})
+      if (first.starts_with(key)) return open;
+  }
+  return std::string_view::npos;
 }
 
 /// Errors: Error if `text` is not UTF-8; `what` and `where` name it.

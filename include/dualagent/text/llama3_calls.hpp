@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -19,7 +20,8 @@ namespace dualagent {
 ///   {"name": "add", "parameters": {"x": 1}}
 ///
 /// or `<|python_tag|>` and such an object, or `<|python_tag|>NAME.call(key="value")` of the
-/// built-in tools. One call per message. A message that begins with neither is the answer.
+/// built-in tools. One call per message. A message that begins with neither is the answer, unless a
+/// call stands in it.
 /// Source: the chat template of Llama-3.1-8B-Instruct.
 struct Llama3Calls {
   static constexpr std::array brackets{CallBrackets{"{", "}"}, CallBrackets{"<|python_tag|>", ")"}};
@@ -28,7 +30,7 @@ struct Llama3Calls {
 
   Turn parse(std::string_view said) const {
     const CallStep step = first_call(said);
-    if (step.kind == CallStep::Kind::none) return answer_of_plain_text(said);
+    if (step.kind == CallStep::Kind::none) return read_answer(said);
     if (step.kind == CallStep::Kind::broken) return MalformedTurn{"call 1: " + step.fault};
     const std::size_t rest = skip_json_space(said, step.end);
     if (rest != said.size())
@@ -68,6 +70,18 @@ struct Llama3Calls {
   }
 
  private:
+  static Turn read_answer(std::string_view said) {
+    const std::size_t tag = said.find(brackets[1].open), call = find_call_in_text(said);
+    if (const std::size_t at = std::min(tag, call); at != std::string_view::npos)
+      return MalformedTurn{"text precedes a call" + place_in(said, at) +
+                           "; a message is one call and nothing else"};
+    CallStep untagged;
+    read_built_in(said, skip_json_space(said, 0), untagged);
+    if (untagged.fault.empty())
+      return MalformedTurn{"<|python_tag|> is missing" + place_in(said, 0)};
+    return answer_of_plain_text(said);
+  }
+
   static CallStep first_call(std::string_view said) {
     const std::string_view tag = brackets[1].open;
     std::size_t at = skip_json_space(said, 0);

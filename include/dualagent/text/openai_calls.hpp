@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -20,9 +21,10 @@ namespace dualagent {
 ///   {"role": "assistant", "content": null, "tool_calls": [{"id": "call_1", "type": "function",
 ///    "function": {"name": "add", "arguments": "{\"x\": 1}"}}]}
 ///
-/// `arguments` is a string that holds JSON. A message without tool_calls is the answer, which is
-/// its content; so is a text that does not begin with '{'. Keys of the message besides content and
-/// tool_calls, and of a call besides id and function, are read over.
+/// `arguments` is a string that holds JSON; an empty one means no arguments. A message without
+/// tool_calls is the answer, which is its content; so is a text that does not begin with '{' and in
+/// which no call stands. Keys of the message besides content and tool_calls, and of a call besides
+/// id and function, are read over; function_call, the form before tool_calls, is refused.
 /// Source: the OpenAI API reference, chat completions.
 struct OpenAiCalls {
   static constexpr std::array brackets{CallBrackets{"{", "}"}};
@@ -31,7 +33,7 @@ struct OpenAiCalls {
 
   Turn parse(std::string_view said) const {
     const std::size_t begin = skip_json_space(said, 0);
-    if (begin == said.size() || said[begin] != '{') return answer_of_plain_text(said);
+    if (begin == said.size() || said[begin] != '{') return read_text(said);
     const Message message = read_message(said, begin);
     if (!message.fault.empty()) return MalformedTurn{message.fault};
     const std::size_t rest = skip_json_space(said, message.end);
@@ -83,16 +85,25 @@ struct OpenAiCalls {
     std::string fault = {};
   };
 
+  static Turn read_text(std::string_view said) {
+    const std::size_t at = std::min(said.find("\"tool_calls\""), find_call_in_text(said));
+    if (at == std::string_view::npos) return answer_of_plain_text(said);
+    return MalformedTurn{"text precedes a call" + place_in(said, at) +
+                         "; a turn is one JSON message and nothing else"};
+  }
+
   static Message read_message(std::string_view said, std::size_t at) {
     Message message;
     bool has_calls = false, has_content = false;
     const auto visit = [&](std::string_view key, std::string_view value, std::size_t value_at) {
       const bool null = value == "null";
-      if (key == "\"content\"" && !null) {
+      if (is_key(key, "content") && !null) {
         if (std::exchange(has_content, true)) return "\"content\" is given twice";
         if (value.front() != '"') return "\"content\" must be a text or null";
         message.content = json_string_text(value);
-      } else if (key == "\"tool_calls\"" && !null) {
+      } else if (is_key(key, "function_call") && !null) {
+        return "\"function_call\" is the old form; write \"tool_calls\"";
+      } else if (is_key(key, "tool_calls") && !null) {
         if (std::exchange(has_calls, true)) return "\"tool_calls\" is given twice";
         if (value.front() != '[') return "\"tool_calls\" must be an array";
         message.fault = read_array(said, value_at, message.calls);
@@ -106,6 +117,12 @@ struct OpenAiCalls {
     if (message.fault.empty() && !has_calls && !has_content)
       message.fault = "the message has neither \"content\" nor \"tool_calls\"" + place_in(said, at);
     return message;
+  }
+
+  /// Whether a key, as it is written, means `name`: its characters may be escaped.
+  static bool is_key(std::string_view key, std::string_view name) {
+    if (key.find('\\') != std::string_view::npos) return json_string_text(key) == name;
+    return key.substr(1, key.size() - 2) == name;
   }
 
   /// The calls of the array that begins at `at`, whose JSON is known to be whole.
@@ -123,15 +140,16 @@ struct OpenAiCalls {
 
   /// One call at `at`, which is moved past it; returns what is wrong.
   static std::string read_call(std::string_view said, std::size_t& at, ToolCall& call) {
-    bool has_function = false;
+    bool has_function = false, has_id = false;
     std::string fault;
     const std::size_t begin = at;
     const JsonEnd end = walk_json_object(
         said, at, [&](std::string_view key, std::string_view value, auto value_at) {
-          if (key == "\"id\"") {
+          if (is_key(key, "id")) {
+            if (std::exchange(has_id, true)) return "\"id\" is given twice";
             if (value.front() != '"') return "\"id\" must be a text";
             call.id = json_string_text(value);
-          } else if (key == "\"function\"") {
+          } else if (is_key(key, "function")) {
             if (std::exchange(has_function, true)) return "\"function\" is given twice";
             fault = read_function(said, value_at, call);
             if (!fault.empty()) return "a function is broken";
@@ -149,15 +167,16 @@ struct OpenAiCalls {
     bool named = false, has_arguments = false;
     const JsonEnd end =
         walk_json_object(said, at, [&](std::string_view key, std::string_view value, auto) {
-          if (key == "\"name\"") {
+          if (is_key(key, "name")) {
             if (std::exchange(named, true)) return "\"name\" is given twice";
             if (value.front() != '"' || value.size() == 2)
               return "\"name\" must be the name of a tool";
             call.tool = json_string_text(value);
-          } else if (key == "\"arguments\"") {
+          } else if (is_key(key, "arguments")) {
             if (std::exchange(has_arguments, true)) return "\"arguments\" is given twice";
             if (value.front() != '"') return "\"arguments\" must be a string that holds JSON";
             call.arguments = trimmed(json_string_text(value));
+            if (call.arguments.empty()) call.arguments = "{}";
           }
           return static_cast<const char*>(nullptr);
         });

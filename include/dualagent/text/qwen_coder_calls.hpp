@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -11,8 +13,10 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/json.hpp"
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/json_call.hpp"
+#include "dualagent/text/json_kinds.hpp"
 
 namespace dualagent {
 
@@ -26,31 +30,34 @@ namespace dualagent {
 ///   </function>
 ///   </tool_call>
 ///
-/// A value has no quotes, so its type is not in the text. A parameter in `strings` is always a
-/// string; any other is the JSON value that it spells, or else a string. One newline at each end
-/// of a value belongs to the format. A turn without a call is the answer.
+/// A value has no quotes, so its type is not in the text. It is the JSON value that it spells, if
+/// the parameter's schema admits a value of that type, else a text if it admits one; where it
+/// admits texts alone, what is said is the text. True, FALSE, None and their like are read as
+/// Python's, which these models write. One newline at each end of a value belongs to the format. A
+/// parameter ends at its </parameter>; a <parameter= before that is a fault, not part of the value.
+/// A turn without a call is the answer, unless tags of a call stand in it.
 /// Source: the chat templates of Qwen3-Coder and Qwen3.6.
 /// Example: QwenCoderCalls::of(box.specs()).
 struct QwenCoderCalls {
-  /// Tool and parameter of those that are declared as strings.
-  std::set<std::pair<std::string, std::string>> strings = {};
+  /// By tool and parameter, the types that the parameter's schema admits; any where none is said.
+  std::map<std::pair<std::string, std::string>, JsonKinds> kinds = {};
 
   static constexpr std::array brackets{CallBrackets{"<tool_call>", "</tool_call>"}};
   static constexpr std::array<std::string_view, 4> markers{"<tool_call>", "</tool_call>",
                                                            "<tool_response>", "</tool_response>"};
   static constexpr ResultPlace result_place = ResultPlace::own_message;
 
-  /// Errors: Error if a tool's schema is not JSON.
+  /// Errors: Error if a tool's schema is not a JSON object.
   static QwenCoderCalls of(std::span<const ToolSpec> tools) {
     QwenCoderCalls format;
     for (const ToolSpec& tool : tools) {
-      const nlohmann::json schema = nlohmann::json::parse(tool.parameters, nullptr, false);
-      if (!schema.is_object())
-        throw Error("a tool's schema is no JSON object", "tool '" + printable(tool.name) + "'");
+      const std::string where = "schema of tool '" + printable(tool.name) + "'";
+      const std::string remedy = "Set ToolSpec::parameters to the JSON schema of an object";
+      const nlohmann::json schema = parse_json(tool.parameters, where, remedy);
+      if (!schema.is_object()) throw Error("the schema is not a JSON object", where, remedy);
       const nlohmann::json properties = schema.value("properties", nlohmann::json::object());
       for (const auto& [name, property] : properties.items())
-        if (property.is_object() && property.value("type", nlohmann::json()) == "string")
-          format.strings.emplace(tool.name, name);
+        format.kinds[{tool.name, name}] = admitted_kinds(property, schema);
     }
     return format;
   }
@@ -94,6 +101,8 @@ struct QwenCoderCalls {
   static constexpr std::string_view kFunction = "<function=", kFunctionEnd = "</function>";
   static constexpr std::string_view kParameter = "<parameter=", kParameterEnd = "</parameter>";
 
+  static constexpr const char* kUnopened = "the <tool_call> of a call is missing";
+
   static bool is_name(std::string_view name) {
     return !name.empty() && name.find_first_of("<>\n") == std::string_view::npos;
   }
@@ -114,10 +123,35 @@ struct QwenCoderCalls {
     return value;
   }
 
-  static bool spells_json(std::string_view value) {
+  /// The JSON value that a text spells, as JSON or as a word of Python; empty if none.
+  static std::string_view spelled_json(std::string_view value) {
     const std::string_view text = trimmed(value);
+    for (const std::string_view word : {"true", "false", "null", "none"})
+      if (equal_without_case(text, word)) return word == "none" ? "null" : word;
     const JsonEnd end = skip_json_value(text, 0);
-    return end.whole() && end.at == text.size();
+    return end.whole() && end.at == text.size() ? text : std::string_view{};
+  }
+
+  static bool equal_without_case(std::string_view a, std::string_view b) {
+    const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : int{c}; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](char x, char y) { return small(x) == small(y); });
+  }
+
+  JsonKinds kinds_of(const std::string& tool, const std::string& parameter) const {
+    const auto found = kinds.find({tool, parameter});
+    return found == kinds.end() ? JsonKinds::any : found->second;
+  }
+
+  /// What is said of a parameter that admits `kinds`, as JSON.
+  static std::string read_value(JsonKinds kinds, std::string_view value) {
+    const std::string_view json = spelled_json(value);
+    const JsonKinds kind = json.empty() ? JsonKinds::text : kind_of_json(json.front());
+    const bool text_alone = (kinds | JsonKinds::null) == (JsonKinds::text | JsonKinds::null);
+    const bool is_text = kind == JsonKinds::text
+                             ? text_alone || json.empty()
+                             : !overlap(kinds, kind) && overlap(kinds, JsonKinds::text);
+    return is_text ? json_literal(value) : std::string(json);
   }
 
   CallStep next_call(std::string_view said, std::size_t from) const {
@@ -125,6 +159,9 @@ struct QwenCoderCalls {
     const std::size_t begin = said.find(open, from);
     if (begin == std::string_view::npos) return {};
     CallStep step{.kind = CallStep::Kind::broken, .begin = begin};
+    const std::size_t stray = said.substr(from, begin - from).find(kFunction);
+    if (stray != std::string_view::npos)
+      return step.fault = kUnopened + place_in(said, from + stray), step;
     std::size_t at = skip_json_space(said, begin + open.size());
     const auto fault = [&](const std::string& what) {
       return step.fault = what + place_in(said, at), step;
@@ -154,16 +191,16 @@ struct QwenCoderCalls {
       const auto key = read_tag(said, at, kParameter);
       if (!key) return "<parameter=NAME> or </function> is expected";
       const std::size_t end = said.find(kParameterEnd, at);
-      if (end == std::string_view::npos)
-        return "</parameter> of '" + printable(*key) + "' is missing in what begins";
+      const std::size_t next = said.substr(at, end - at).find(kParameter);
+      if (end == std::string_view::npos || next != std::string_view::npos)
+        return at = tag, "</parameter> of '" + printable(*key) + "' is missing in what begins";
       const std::string_view value = without_newlines(said.substr(at, end - at));
       for (const std::string_view text : {*key, value})
         if (!is_utf8(text)) return at = tag, "a parameter is not valid UTF-8";
       if (!seen.insert(*key).second)
         return at = tag, "the parameter '" + printable(*key) + "' is given twice";
-      const bool string = strings.contains({call.tool, std::string(*key)}) || !spells_json(value);
       arguments += (arguments.size() == 1 ? "" : ", ") + json_literal(*key) + ": ";
-      arguments += string ? json_literal(value) : std::string(trimmed(value));
+      arguments += read_value(kinds_of(call.tool, std::string(*key)), value);
       at = end + kParameterEnd.size();
     }
     call.arguments = std::move(arguments) + "}";
@@ -181,32 +218,35 @@ struct QwenCoderCalls {
       if (!is_name(name) || !seen.insert(name).second)
         throw Error("the parameter '" + printable(name) + "' cannot be written", where,
                     "Name every parameter once, without '<', '>' and newlines");
-      text += "<parameter=" + name + ">\n" + render_value(call.tool, name, value, where) +
-              "\n</parameter>\n";
+      text += "<parameter=" + name + ">\n" +
+              render_value(kinds_of(call.tool, name), name, value, where) + "\n</parameter>\n";
       return static_cast<const char*>(nullptr);
     });
     return text + "</function>\n</tool_call>";
   }
 
-  std::string render_value(const std::string& tool, const std::string& name, std::string_view value,
-                           const std::string& where) const {
-    const bool declared = strings.contains({tool, name}), string = value.front() == '"';
-    const std::string text = string ? json_string_text(value) : std::string(value);
-    const bool closes = text.find(kParameterEnd) != std::string::npos;
-    if (declared && (!string || closes))
-      throw Error("the string parameter '" + printable(name) + "' " +
-                      (string ? "holds </parameter>" : "is no string"),
-                  where);
-    if (declared || (string && !closes && !spells_json(text))) return text;
+  /// The first way of writing a value that is read back as it.
+  static std::string render_value(JsonKinds kinds, std::string_view name, std::string_view value,
+                                  const std::string& where) {
+    if (value.front() == '"') {
+      std::string text = json_string_text(value);
+      const bool tags = text.find(kParameter) != text.npos || text.find(kParameterEnd) != text.npos;
+      if (!tags && read_value(kinds, text) == json_literal(text)) return text;
+    }
     std::string json;  // '<' stands inside strings only
     for (const char c : value) c == '<' ? void(json += "\\u003c") : void(json += c);
+    if (read_value(kinds, json) != json)
+      throw Error("the parameter '" + printable(name) + "' cannot be written: " +
+                      (value.front() == '"' ? "its text holds a tag of a parameter or spells null"
+                                            : "its schema wants a text"),
+                  where, "Give it a value that its schema admits and that has no such tag");
     return json;
   }
 
   static Turn read_answer(std::string_view said) {
-    const std::size_t stray = said.find(brackets[0].close);
-    if (stray != std::string_view::npos)
-      return MalformedTurn{"</tool_call> closes no <tool_call>" + place_in(said, stray)};
+    for (const std::string_view tag : {kFunction, kParameter, brackets[0].close})
+      if (const std::size_t stray = said.find(tag); stray != std::string_view::npos)
+        return MalformedTurn{kUnopened + place_in(said, stray)};
     return answer_of_plain_text(said);
   }
 };

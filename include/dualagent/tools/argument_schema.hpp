@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +15,10 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/text/json_text.hpp"
+#include "dualagent/tools/whole_number.hpp"
 
 namespace dualagent {
 
@@ -143,18 +146,21 @@ template <class T>
 void read_number(const GivenArgument& given, T& value) {
   if constexpr (std::integral<T>) {
     using Limits = std::numeric_limits<T>;
-    const auto fits = [&] {
-      return given.json.is_number_unsigned() ? std::in_range<T>(given.json.get<std::uint64_t>())
-                                             : std::in_range<T>(given.json.get<std::int64_t>());
-    };
-    if (!given.json.is_number_integer()) given.refuse("a whole number");
-    if (!fits())
+    const std::optional<T> number = whole_number<T>(given.json);
+    const bool whole = given.json.is_number_integer() || whole_number<std::int64_t>(given.json);
+    const bool inexact = given.json.is_number_float() && std::abs(given.json.get<double>()) > 9e15;
+    if (!number && !whole && !inexact) given.refuse("a whole number");
+    if (!number)
       given.refuse("a whole number from " + std::to_string(Limits::min()) + " to " +
-                   std::to_string(Limits::max()));
+                   std::to_string(Limits::max()) + (inexact ? ", in digits" : ""));
+    value = *number;
   } else {
     if (!given.json.is_number()) given.refuse("a number");
+    const auto number = given.json.get<double>();
+    constexpr auto kLargest = static_cast<double>(std::numeric_limits<T>::max());
+    if (std::abs(number) > kLargest) given.refuse("at most " + number_text(kLargest) + " in size");
+    value = static_cast<T>(number);
   }
-  given.json.get_to(value);
 }
 
 template <class T>
@@ -257,7 +263,7 @@ A read_described_arguments(const std::string& text) {
         "the arguments are no JSON object: " + std::string(tail ? "text follows it" : end.fault) +
         " at byte " + std::to_string(end.at));
   if (!twice.empty()) throw Error("the argument '" + printable(twice) + "' is given twice");
-  const nlohmann::json json = nlohmann::json::parse(text);
+  const nlohmann::json json = parse_json(text, "the arguments", "Write every key once");
   A arguments{};
   detail::read_members({json, ""}, arguments);
   return arguments;
