@@ -17,7 +17,7 @@ struct LaunchedRank {
   std::size_t rank = 0;
   std::size_t size = 1;
   std::size_t local_rank = 0;  ///< among those on this host: which GPU to take
-  std::string address;         ///< of rank 0's host; empty if the launcher does not say
+  std::string address{};       ///< of rank 0's host; empty if the launcher does not say
   std::uint16_t port = 0;      ///< for a TcpRendezvous; 0 if the launcher does not say
 };
 

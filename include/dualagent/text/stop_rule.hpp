@@ -52,7 +52,7 @@ class EarlyStop {
 /// this generation after each one and ends it by returning true: a grammar that is already broken
 /// need not be sampled to its end, nor anything after a tool call that has closed.
 struct StopRule {
-  std::vector<Token> stop_tokens;
+  std::vector<Token> stop_tokens{};
   std::size_t max_new_tokens = 1;  ///< >= 1
   EarlyStop stop_early = {};
 };

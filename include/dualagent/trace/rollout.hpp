@@ -19,8 +19,8 @@ struct Segment {
   /// Whose model reads this window; its sampled spans are trained by that model.
   AgentRole owner = AgentRole::answerer;
   /// The segment whose history this one continues or summarizes; none for the first.
-  std::optional<std::size_t> parent;
-  Context context;
+  std::optional<std::size_t> parent{};
+  Context context{};
 };
 
 /// How a rollout ended. Truncated is not aborted: a truncated rollout has a reward and a place in
@@ -59,20 +59,20 @@ struct ForkOrigin {
 ///
 /// A fork begins with another rollout's history, all of it given, and samples the summary anew.
 struct Rollout {
-  std::string task_id;
+  std::string task_id{};
   std::size_t group = 0;   ///< index of the task in the batch; rollouts of one group share it
   std::size_t member = 0;  ///< index within the group; forks are numbered after the others
   RolloutStatus status = RolloutStatus::finished;
-  std::string ending;  ///< why it ended: "answered", "malformed turn", "call limit", ...
-  std::optional<std::string> answer;  ///< what the Answerer answered, if it did
-  double reward = 0.0;                ///< one per rollout, never per segment
-  std::size_t turns = 0;              ///< Answerer turns over all segments
-  std::size_t calls = 0;              ///< tool calls over all segments
-  std::size_t malformed_turns = 0;    ///< Answerer turns that were neither calls nor an answer
+  std::string ending{};  ///< why it ended: "answered", "malformed turn", "call limit", ...
+  std::optional<std::string> answer{};  ///< what the Answerer answered, if it did
+  double reward = 0.0;                  ///< one per rollout, never per segment
+  std::size_t turns = 0;                ///< Answerer turns over all segments
+  std::size_t calls = 0;                ///< tool calls over all segments
+  std::size_t malformed_turns = 0;      ///< Answerer turns that were neither calls nor an answer
   std::size_t summaries = 0;
-  std::vector<Segment> segments;                 ///< in the order in which they were opened
-  std::vector<SummaryRequest> summary_requests;  ///< [summaries]
-  std::optional<ForkOrigin> fork;                ///< none for a rollout that began with its task
+  std::vector<Segment> segments{};                 ///< in the order in which they were opened
+  std::vector<SummaryRequest> summary_requests{};  ///< [summaries]
+  std::optional<ForkOrigin> fork{};                ///< none for a rollout that began with its task
 };
 
 /// Number of sampled tokens of a rollout, optionally of one agent only.

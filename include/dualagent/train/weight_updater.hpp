@@ -17,7 +17,7 @@ namespace dualagent {
 
 /// How gradients become weights.
 struct UpdateOptions {
-  AdamW optimizer;
+  AdamW optimizer{};
   double max_gradient_norm = 1.0;  ///< global norm; larger gradients are scaled down to it
 };
 
