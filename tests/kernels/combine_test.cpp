@@ -1,6 +1,7 @@
 #include "dualagent/kernels/combine.inl"
 
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <vector>
 
@@ -24,6 +25,24 @@ TEST_CASE("moments of two halves combine to those of the whole", "[kernels]") {
     CHECK(whole.variance() == Approx((173 - 961.0 / 8) / 7));
   }
   CHECK(Moments::of(5.0).variance() == 0.0);
+}
+
+TEST_CASE("numbers are all equal up to rounding", "[kernels]") {
+  const auto equal = []<class T>(std::initializer_list<T> x) {
+    auto moments = kernels::Moments<T>::identity();
+    for (const T value : x)
+      moments = kernels::Moments<T>{}(moments, kernels::Moments<T>::of(value));
+    return moments.all_equal();
+  };
+  CHECK(equal(std::initializer_list<double>{}));
+  CHECK(equal({5.0}));
+  CHECK(equal({0.3, 0.1 + 0.2, 0.3}));
+  CHECK(equal({3e8, 3e8 + 1e-7}));
+  CHECK(equal({0.3F, 0.1F + 0.2F}));
+  CHECK_FALSE(equal({0.3, 0.3 + 1e-8}));
+  CHECK_FALSE(equal({0.3F, 0.3F + 1e-5F}));
+  CHECK_FALSE(equal({-1e9, -1e9 + 10}));
+  CHECK_FALSE(equal({1.0, std::numeric_limits<double>::quiet_NaN()}));
 }
 
 TEST_CASE("log-sum-exp combines without overflow", "[kernels]") {

@@ -36,6 +36,28 @@ TEST_CASE("equal rewards, a group of one and an empty group give exactly 0", "[o
   check_zero(Whitened<GroupCentered>{});  // the trainer whitens later
 }
 
+TEST_CASE("rewards that differ by rounding alone are equal", "[objective]") {
+  const auto found = [](const auto& estimator, std::vector<double> rewards) {
+    const std::vector<std::size_t> begin{0, rewards.size()};
+    std::vector<double> advantages(rewards.size(), 99.0);
+    estimator.estimate(rewards, begin, advantages);
+    return advantages;
+  };
+  const auto check = [&](const auto& estimator) {
+    const std::vector<double> none{0, 0};
+    CHECK(found(estimator, {0.3, 0.1 + 0.2}) == none);
+    CHECK(found(estimator, {0.0, 0.1 + 0.2 - 0.3}) == none);
+    CHECK(found(estimator, {-1e6, -1e6 - 1e-9}) == none);
+    CHECK(found(estimator, {0.3, 0.3 + 1e-6})[1] > 0);  // a difference that somebody meant
+    CHECK(found(estimator, {1e6, 1e6 + 0.01})[1] > 0);
+    CHECK(found(estimator, {1e-6, 2e-6})[1] > 0);
+    CHECK(found(estimator, {1e100, 2e100})[1] > 0);
+  };
+  check(GroupNormalized{.epsilon = 1e-12});
+  check(GroupCentered{});
+  check(LeaveOneOut{});
+}
+
 TEST_CASE("the shipped advantage estimators obey the laws", "[objective][laws]") {
   laws::check_advantage_laws(GroupNormalized{});
   laws::check_advantage_laws(GroupCentered{});

@@ -104,12 +104,13 @@ TEST_CASE("a summary is judged by its own continuations, not by other conversati
 }
 
 TEST_CASE("equal groups are replaced by spare tasks until they differ or none is left", "[train]") {
-  // A task's id says the rewards of its two rollouts.
+  // A task's id says the rewards of its two rollouts; 3 and 4 differ by rounding alone.
   const auto play = [](std::span<const RolloutStart> starts, std::size_t = 0) {
     std::vector<Rollout> rollouts;
     for (const RolloutStart& start : starts) {
       Rollout rollout{.task_id = start.task->id, .group = start.group, .member = start.member};
-      rollout.answer = std::string(1, start.task->id[start.member]);
+      const char digit = start.task->id[start.member];
+      rollout.answer = digit == '4' ? "3.0000000000000004" : std::string(1, digit);
       rollouts.push_back(std::move(rollout));
     }
     return rollouts;
@@ -140,6 +141,8 @@ TEST_CASE("equal groups are replaced by spare tasks until they differ or none is
   // Both equal groups, then the second once more; "34" is not needed.
   CHECK(replaced({"12", "22", "23", "34"}) ==
         std::pair{std::size_t{3}, Names{"12", "01", "23", "10"}});
-  CHECK(replaced({"22", "33", "44"}) == std::pair{std::size_t{3}, Names{"44", "01", "33", "10"}});
+  CHECK(replaced({"34", "43", "12", "32"}) ==
+        std::pair{std::size_t{4}, Names{"12", "01", "32", "10"}});
+  CHECK(replaced({"22", "33", "55"}) == std::pair{std::size_t{3}, Names{"55", "01", "33", "10"}});
   CHECK(step.begun()[4].reward == 3.0);
 }

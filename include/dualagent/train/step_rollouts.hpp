@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dualagent/core/random.hpp"
+#include "dualagent/kernels/combine.inl"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/summary_forks.hpp"
@@ -168,15 +169,15 @@ class StepRollouts {
     });
   }
 
-  /// Whether the rewards of a group differ; aborted rollouts have none.
+  /// Whether the rewards of a group differ, by the measure of the advantage estimators; aborted
+  /// rollouts have none.
   bool is_live(std::size_t local) const {
-    const Rollout* first = nullptr;
-    for (const Rollout& rollout : group(local)) {
-      if (rollout.status == RolloutStatus::aborted) continue;
-      if (first == nullptr) first = &rollout;
-      if (rollout.reward != first->reward) return true;
-    }
-    return false;
+    const kernels::Moments<double> combine;
+    auto moments = combine.identity();
+    for (const Rollout& rollout : group(local))
+      if (rollout.status != RolloutStatus::aborted)
+        moments = combine(moments, combine.of(rollout.reward));
+    return !moments.all_equal();
   }
 
   /// Gives the next spare tasks to the groups of all ranks that are to be replaced.

@@ -8,11 +8,11 @@
 namespace dualagent::kernels {
 
 /// (reward - mean) / (standard deviation + epsilon) with the group's moments; exactly 0 where all
-/// rewards of the group are equal or there is only one.
+/// rewards of the group are equal (MomentsState::all_equal) or there is only one.
 /// Source: Shao et al., "DeepSeekMath", 2024, section 4.1.2; unbiased standard deviation.
 template <class T>
 DUALAGENT_HD constexpr T group_normalized(T reward, const MomentsState<T>& group, T epsilon) {
-  if (!(group.squares > T{0})) return T{0};
+  if (group.all_equal()) return T{0};
   return (reward - group.mean) / (std::sqrt(group.variance()) + epsilon);
 }
 
@@ -20,7 +20,7 @@ DUALAGENT_HD constexpr T group_normalized(T reward, const MomentsState<T>& group
 /// Source: Liu et al., "Understanding R1-Zero-like training", 2025, section 3.2.
 template <class T>
 DUALAGENT_HD constexpr T group_centered(T reward, const MomentsState<T>& group) {
-  return group.squares > T{0} ? reward - group.mean : T{0};
+  return group.all_equal() ? T{0} : reward - group.mean;
 }
 
 /// reward - mean of the group's other rewards = n / (n - 1) (reward - mean); 0 in a group of one.

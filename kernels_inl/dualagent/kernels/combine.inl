@@ -55,6 +55,13 @@ struct MomentsState {
   DUALAGENT_HD constexpr T variance() const {
     return count > T{1} ? squares / (count - T{1}) : T{0};
   }
+  /// Whether the numbers are equal up to rounding, as 0.3 and 0.1 + 0.2 are: no difference is above
+  /// about 1e-9 (float: 1e-6) times the larger of 1 and the mean. True of fewer than two numbers.
+  DUALAGENT_HD constexpr bool all_equal() const {
+    const T size = mean < T{0} ? -mean : mean;
+    const T rounding = static_cast<T>(sizeof(T) < sizeof(double) ? 1e-6 : 1e-9);
+    return std::sqrt(squares) <= rounding * (size > T{1} ? size : T{1});
+  }
 };
 
 /// Combines the moments of two disjoint sets.
