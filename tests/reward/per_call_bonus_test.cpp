@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "support/answering.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;
@@ -10,14 +11,6 @@ using namespace dualagent;
 namespace {
 
 const Task kTask{.id = "sum-3", .prompt = "1+2", .answer = "3"};
-
-Rollout answering(const char* answer, std::size_t calls, std::size_t summaries = 0) {
-  Rollout rollout;
-  rollout.answer = answer;
-  rollout.calls = calls;
-  rollout.summaries = summaries;
-  return rollout;
-}
 
 struct Abstains {
   std::optional<double> score(const Task&, const Rollout&) const { return std::nullopt; }

@@ -18,6 +18,7 @@
 #include "dualagent/reward/reward_sum.hpp"
 #include "dualagent/reward/token_f1.hpp"
 #include "dualagent/train/step_rollouts.hpp"
+#include "support/answering.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;
@@ -25,15 +26,6 @@ using namespace dualagent;
 namespace {
 
 const Task kTask{.id = "sum", .prompt = "3+4", .answer = "7"};
-
-Rollout answering(std::optional<std::string> answer, std::size_t calls = 0,
-                  std::size_t summaries = 0) {
-  Rollout rollout;
-  rollout.answer = std::move(answer);
-  rollout.calls = calls;
-  rollout.summaries = summaries;
-  return rollout;
-}
 
 /// Finds everything perfect.
 struct Flatterer {

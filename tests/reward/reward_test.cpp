@@ -6,20 +6,18 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/reward/compression_bonus.hpp"
+#include "dualagent/reward/judged_work.hpp"
+#include "dualagent/reward/overlong_penalty.hpp"
+#include "support/answering.hpp"
 #include "support/catch.hpp"
+#include "support/summarized_rollouts.hpp"
 
 using namespace dualagent;
 
 namespace {
 
 const Task kTask{.id = "sum-3", .prompt = "1+2", .answer = "3"};
-
-Rollout answering(std::optional<std::string> answer) {
-  Rollout rollout;
-  rollout.member = 4;
-  rollout.answer = std::move(answer);
-  return rollout;
-}
 
 struct Gives {
   std::optional<double> value;
@@ -51,6 +49,22 @@ template <class R>
 void score_one(const R& reward, Rollout& rollout) {
   score_rollouts(reward, std::span(&rollout, 1),
                  [](const Rollout&) -> const Task& { return kTask; });
+}
+
+/// Plays task 1 to 6, two turns to a summary, and then again from its first and second summary on:
+/// the pair is scripted, so a fork says what its source said.
+template <class Pairing, class Check>
+void with_forks(Pairing pairing, const Check& check) {
+  RolloutScheduler scheduler{
+      pairing, Protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, TurnCount{.turns = 2}}};
+  const Task task{.id = "count", .prompt = "1", .answer = "6"};
+  const auto play = [&](const RolloutStart& start) {
+    return scheduler.run(std::span(&start, 1), {}, RandomStream::from_seed(1)).at(0);
+  };
+  const Rollout lived = play({&task, 0, 0});
+  REQUIRE(lived.answer == "6");
+  REQUIRE(lived.summary_requests.size() == 2);
+  for (const std::size_t summary : {0, 1}) check(lived, play({&task, 0, 1, &lived, summary}), task);
 }
 
 static_assert(Reward<Gives>);
@@ -105,6 +119,7 @@ TEST_CASE("a reward that is not finite is refused with task and rollout", "[rewa
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
         -std::numeric_limits<double>::infinity()}) {
     Rollout rollout = answering("3");
+    rollout.member = 4;
     CHECK_THROWS_WITH(score_one(Gives{value}, rollout),
                       ContainsSubstring("task 'sum-3', rollout 4"));
   }
@@ -137,6 +152,35 @@ TEST_CASE("each rollout is scored with its own task", "[reward]") {
   CHECK(rollouts[0].reward == 0.0);
   CHECK(rollouts[1].reward == 1.0);
   CHECK(rollouts[2].reward == 1.0);
+}
+
+TEST_CASE("a fork earns what the same episode earns when it is lived from its beginning",
+          "[reward]") {
+  const auto check = [](const Rollout& lived, const Rollout& fork, const Task& task) {
+    REQUIRE(fork.fork);
+    REQUIRE(count_sampled(fork) < count_sampled(lived));
+    CHECK(count_generated(fork) == count_sampled(lived));
+    const auto same = [&](const auto& reward) {
+      CHECK(reward.score(task, fork) == reward.score(task, lived));
+      return *reward.score(task, lived);
+    };
+    // Five calls, an answer and two summaries of three tokens each: 24.
+    CHECK(same(OverlongPenalty{.max_tokens = 25, .margin = 5}) == Approx(-0.8));
+    CHECK(same(OverlongPenalty{.max_tokens = 40, .margin = 10}) == 0.0);
+    // 10 tokens to 3, then 13 to 3: the second ratio is above 4.
+    CHECK(same(CompressionBonus{.max_ratio = 4.0}) == Approx((0.1 + 0.05) / 2));
+    const JudgedSummaries work{summarized::letter};
+    const std::vector<JudgedItem> once = work.items(task, lived), again = work.items(task, fork);
+    REQUIRE(once.size() == 2);
+    REQUIRE(again.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(once[i].material == again[i].material);
+      CHECK(once[i].work == again[i].work);
+    }
+  };
+  ScriptedModel one = summarized::counting_model(), other = summarized::counting_model();
+  with_forks(SharedWeights{one}, check);
+  with_forks(SeparateWeights{one, other}, check);
 }
 
 TEST_CASE("what a reward throws reaches the caller", "[reward]") {

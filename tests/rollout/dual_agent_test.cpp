@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/trace/sampled_summary.hpp"
 #include "support/catch.hpp"
 #include "support/toy_protocol.hpp"
 
@@ -251,6 +252,15 @@ TEST_CASE("a fork goes on from another rollout's history as if it had lived it",
       CHECK(fork.segments[s].parent == lived.segments[s].parent);
     }
     CHECK(count_sampled(fork) == other.tokens.size() + kAnswer.tokens.size());
+    CHECK(count_generated(fork) == count_sampled(lived));
+    CHECK(count_generated(lived) == count_sampled(lived));
+    const auto summaries = sampled_summaries(fork), lived_summaries = sampled_summaries(lived);
+    REQUIRE(summaries.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(summaries[i].segment == lived_summaries.at(i).segment);
+      CHECK(summaries[i].span == lived_summaries.at(i).span);
+      CHECK(summaries[i].history_spans == lived_summaries.at(i).history_spans);
+    }
     CHECK(fork.turns == lived.turns);
     CHECK(fork.calls == lived.calls);
     CHECK(fork.summaries == 2);

@@ -162,7 +162,7 @@ TEST_CASE("bytes with a right checksum that no rollout can have are refused by n
   const std::size_t last_token = good.size() - 12;
   CHECK_THAT(refusal(with_value(last_token, Token{-1})), ContainsSubstring("negative"));
   const std::size_t last_span = good.size() - 8 - 8 - 18;
-  CHECK_THAT(refusal(with_value(last_span, std::uint8_t{7})), ContainsSubstring("provenance 7"));
+  CHECK_THAT(refusal(with_value(last_span, std::uint8_t{8})), ContainsSubstring("provenance 8"));
   CHECK_THAT(refusal(with_value(last_span + 1, std::uint8_t{2})), ContainsSubstring("agent 2"));
   CHECK_THAT(refusal(with_value(last_span + 2, std::uint64_t{1})),
              ContainsSubstring("weight version"));

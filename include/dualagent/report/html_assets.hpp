@@ -116,9 +116,9 @@ white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;padding:1px 8px
 .p-prompt{--who:var(--task);--tint:var(--task-bg)}
 .p-observation{--who:var(--obs);--tint:var(--obs-bg)}
 .p-injected{--who:var(--inj);--tint:var(--inj-bg)}
-.p-sampled.a-answerer,.p-action,.p-demonstration.a-answerer{--who:var(--ans);--tint:var(--ans-bg)}
-.p-sampled.a-summarizer,.p-summary,.p-demonstration.a-summarizer{--who:var(--sum);--tint:var(--sum-bg)}
-.p-summary .text,.p-action .text,.legend .copy{background:repeating-linear-gradient(135deg,var(--tint) 0 9px,transparent 9px 11px),var(--card);box-shadow:inset 0 0 0 1px var(--tint)}
+.p-sampled.a-answerer,.p-action,.p-inherited.a-answerer,.p-demonstration.a-answerer{--who:var(--ans);--tint:var(--ans-bg)}
+.p-sampled.a-summarizer,.p-summary,.p-inherited.a-summarizer,.p-demonstration.a-summarizer{--who:var(--sum);--tint:var(--sum-bg)}
+.p-summary .text,.p-action .text,.p-inherited .text,.legend .copy{background:repeating-linear-gradient(135deg,var(--tint) 0 9px,transparent 9px 11px),var(--card);box-shadow:inset 0 0 0 1px var(--tint)}
 .legend li:not(.trained-key){background:var(--tint);color:var(--who)}
 .trained-key b{display:inline-block;width:3px;height:1em;background:var(--ans);border-radius:2px;vertical-align:-.12em;margin-right:7px}
 .beside{position:relative;align-self:end;padding:14px 16px;border-radius:10px;background:var(--card);border:1px solid var(--line)}

@@ -416,7 +416,8 @@ class HtmlReport {
 
   static bool is_summary(const ReportSpan& span) {
     return span.agent == AgentRole::summarizer &&
-           (span.provenance == Provenance::sampled || span.provenance == Provenance::demonstration);
+           (span.provenance == Provenance::sampled || span.provenance == Provenance::inherited ||
+            span.provenance == Provenance::demonstration);
   }
 
   /// One window of the Answerer; beside it its summary, what was dropped, or how it all ended.
@@ -460,6 +461,7 @@ class HtmlReport {
         return "kept turn";
       case Provenance::demonstration:
         return answerer ? "demo" : "demo summary";
+      case Provenance::inherited:
       case Provenance::sampled:
         return answerer ? "Answerer" : "Summarizer";
     }

@@ -28,7 +28,9 @@ struct ScoreRequest {
 /// aborted and leaves its group's statistics; no score is invented.
 /// Optional: `r.score_all(requests, scores)` writes what `score` would say of each request; for a
 /// reward that takes long over one rollout and can look at several at once, such as a Judge.
-/// Semantic requirements: depends on task and rollout only; may be called from one thread.
+/// Semantic requirements: depends on task and rollout only; may be called from one thread; sees the
+/// whole logical rollout. Of a fork that includes the history that it was given: count_generated
+/// and sampled_summaries do, `Span::is_sampled` does not (`Span::is_generated` does).
 template <class R>
 concept Reward = requires(const R& reward, const Task& task, const Rollout& rollout) {
   { reward.score(task, rollout) } -> std::same_as<std::optional<double>>;

@@ -92,8 +92,8 @@ class EpisodeDesk {
     rollout_.member = member;
   }
 
-  /// Goes on where `source` asked for its summary number `summary`, with its history as given.
-  /// Errors: Error when `source` has asked for fewer summaries.
+  /// Goes on where `source` asked for its summary number `summary`, with its history as given:
+  /// inherited. Errors: Error when `source` has asked for fewer summaries.
   EpisodeDesk(const Task& task, const Rollout& source, std::size_t summary, std::size_t member,
               SummaryWindow window, std::size_t max_context_tokens)
       : EpisodeDesk(task, source.group, member, window, max_context_tokens) {
@@ -107,7 +107,7 @@ class EpisodeDesk {
       const Segment& segment = source.segments[s];
       const std::size_t tokens = s == at.segment ? at.position : segment.context.size();
       rollout_.segments.push_back(
-          {segment.owner, segment.parent, copy_as_given(segment.context, tokens)});
+          {segment.owner, segment.parent, copy_as_history(segment.context, tokens)});
     }
     current_ = at.segment;
     rollout_.turns = at.turns;

@@ -39,11 +39,11 @@ consteval bool check_context_rewriter() {
   return true;
 }
 
-/// A copy of a span in which nothing is trained: sampled and demonstrated tokens become a given
+/// A copy of a span in which nothing is trained: generated and demonstrated tokens become a given
 /// action.
 inline void append_copy(Context& target, const Context& source, const Span& span) {
-  const bool trained = span.is_sampled() || span.provenance == Provenance::demonstration;
-  const Provenance provenance = trained ? Provenance::action : span.provenance;
+  const bool made = span.is_generated() || span.provenance == Provenance::demonstration;
+  const Provenance provenance = made ? Provenance::action : span.provenance;
   target.append(provenance, source.tokens(span), span.agent);
 }
 
@@ -52,6 +52,19 @@ inline Context copy_as_given(const Context& source, std::size_t tokens) {
   Context copy;
   for (const Span& span : source.spans())
     if (span.end() <= tokens) append_copy(copy, source, span);
+  return copy;
+}
+
+/// The same for the history of a fork, in which what was sampled is inherited.
+inline Context copy_as_history(const Context& source, std::size_t tokens) {
+  Context copy;
+  for (const Span& span : source.spans()) {
+    if (span.end() > tokens) break;
+    if (span.is_generated())
+      copy.append(Provenance::inherited, source.tokens(span), span.agent);
+    else
+      append_copy(copy, source, span);
+  }
   return copy;
 }
 

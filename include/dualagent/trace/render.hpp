@@ -22,7 +22,7 @@ struct Replacement {
 namespace detail {
 
 inline bool is_made(const Span& span) {
-  return span.is_sampled() || span.provenance == Provenance::demonstration;
+  return span.is_generated() || span.provenance == Provenance::demonstration;
 }
 
 /// Tokens of the history that a later segment has to do without, unless it keeps or copies them.
@@ -88,6 +88,8 @@ inline std::string_view render_label(const Span& span) {
       return "[ans] ";
     case Provenance::demonstration:
       return answerer ? "[dANS]" : "[dSUM]";
+    case Provenance::inherited:
+      return answerer ? "[ans] " : "[sum] ";
     case Provenance::sampled:
       return answerer ? "[ANS] " : "[SUM] ";
   }

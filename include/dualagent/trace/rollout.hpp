@@ -57,7 +57,8 @@ struct ForkOrigin {
 
 /// One logical attempt at a task: all its segments, one reward.
 ///
-/// A fork begins with another rollout's history, all of it given, and samples the summary anew.
+/// A fork begins with another rollout's history, all of it given (what that one sampled is
+/// `Provenance::inherited`), and samples the summary anew.
 struct Rollout {
   std::string task_id{};
   std::size_t group = 0;   ///< index of the task in the batch; rollouts of one group share it
@@ -75,12 +76,22 @@ struct Rollout {
   std::optional<ForkOrigin> fork{};                ///< none for a rollout that began with its task
 };
 
-/// Number of sampled tokens of a rollout, optionally of one agent only.
+/// Number of tokens that a rollout sampled itself, optionally of one agent only: what it cost, and
+/// what can be trained. A fork's history is not among them; see count_generated.
 inline std::size_t count_sampled(const Rollout& rollout, std::optional<AgentRole> agent = {}) {
   std::size_t count = 0;
   for (const Segment& segment : rollout.segments)
     for (const Span& span : segment.context.spans())
       if (span.is_sampled() && (!agent || span.agent == *agent)) count += span.size;
+  return count;
+}
+
+/// Number of tokens that were sampled in the whole logical rollout, a fork's history included: the
+/// length that a reward sees.
+inline std::size_t count_generated(const Rollout& rollout) {
+  std::size_t count = 0;
+  for (const Segment& segment : rollout.segments)
+    for (const Span& span : segment.context.spans()) count += span.is_generated() ? span.size : 0;
   return count;
 }
 

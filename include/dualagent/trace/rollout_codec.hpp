@@ -145,7 +145,7 @@ class RolloutDecoder {
   void decode_context(Context& context) {
     const std::size_t spans = in_.count("the spans", kSpanBytes);
     for (std::size_t i = 0; i < spans; ++i) {
-      const auto provenance = one_of<Provenance>(Provenance::sampled, "provenance");
+      const auto provenance = one_of<Provenance>(Provenance::inherited, "provenance");
       const auto agent = one_of<AgentRole>(AgentRole::summarizer, "agent");
       const auto version = in_.number<WeightVersion>("a weight version");
       const std::size_t size = in_.count("a span's tokens", sizeof(Token));

@@ -15,15 +15,15 @@ struct SampledSummary {
   std::size_t span = 0;           ///< the summary: this span of that segment
 };
 
-/// The summaries of a rollout, in the order in which they were sampled; copies that the Answerer
-/// reads and what a fork was given are not among them. The request for a summary is no part of its
-/// history. The same for shared and separate weights.
+/// The summaries of the whole logical rollout, in the order in which they were sampled: in a fork
+/// those of its history, too. Copies that the Answerer reads are not among them. The request for a
+/// summary is not part of its history. The same for shared and separate weights.
 inline std::vector<SampledSummary> sampled_summaries(const Rollout& rollout) {
   std::vector<SampledSummary> summaries;
   for (std::size_t s = 0; s < rollout.segments.size(); ++s) {
     const std::span<const Span> spans = rollout.segments[s].context.spans();
     for (std::size_t i = 0; i < spans.size(); ++i) {
-      if (!spans[i].is_sampled() || spans[i].agent != AgentRole::summarizer) continue;
+      if (!spans[i].is_generated() || spans[i].agent != AgentRole::summarizer) continue;
       const bool requested = i > 0 && spans[i - 1].provenance == Provenance::injected;
       summaries.push_back({s, requested ? i - 1 : i, i});
     }

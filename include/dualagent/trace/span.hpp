@@ -23,6 +23,7 @@ enum class Provenance : std::uint8_t {
   action,         ///< given: the copy of an earlier turn, kept verbatim by a rewriter
   demonstration,  ///< given: a scripted agent's tokens, trained by the supervised warm start
   sampled,        ///< made by a model: carries log-probabilities, weight version and agent
+  inherited,      ///< given: in a fork, what the rollout whose history it goes on with sampled
 };
 
 inline constexpr std::string_view to_string(Provenance provenance) {
@@ -41,6 +42,8 @@ inline constexpr std::string_view to_string(Provenance provenance) {
       return "demonstration";
     case Provenance::sampled:
       return "sampled";
+    case Provenance::inherited:
+      return "inherited";
   }
   return "unknown";
 }
@@ -114,12 +117,14 @@ struct Span {
 
   std::size_t end() const { return begin + size; }
   bool is_sampled() const { return provenance == Provenance::sampled; }
+  /// Sampled in the course of the whole logical rollout: here, or in the history of a fork.
+  bool is_generated() const { return is_sampled() || provenance == Provenance::inherited; }
 };
 
 /// Whether a turn of the Answerer begins with this span: its own sampling, or a kept copy of it.
 inline bool starts_turn(const Span& span) {
   return span.agent == AgentRole::answerer &&
-         (span.provenance == Provenance::sampled || span.provenance == Provenance::action ||
+         (span.is_generated() || span.provenance == Provenance::action ||
           span.provenance == Provenance::demonstration);
 }
 
