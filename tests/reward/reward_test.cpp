@@ -64,7 +64,8 @@ void with_forks(Pairing pairing, const Check& check) {
   const Rollout lived = play({&task, 0, 0});
   REQUIRE(lived.answer == "6");
   REQUIRE(lived.summary_requests.size() == 2);
-  for (const std::size_t summary : {0, 1}) check(lived, play({&task, 0, 1, &lived, summary}), task);
+  for (const std::size_t summary : {0U, 1U})
+    check(lived, play({&task, 0, 1, &lived, summary}), task);
 }
 
 static_assert(Reward<Gives>);

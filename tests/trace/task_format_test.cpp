@@ -1,6 +1,8 @@
 #include "dualagent/trace/task_format.hpp"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -24,6 +26,20 @@ TEST_CASE("rows of GSM8K give the number after the last hashes", "[trace]") {
   CHECK(task.id == "gsm8k-5");
   CHECK(task.prompt == "How many?");
   CHECK(task.answer == "1,072");
+  for (const auto& [solution, number] :
+       std::vector<std::pair<std::string, std::string>>{{"so\\n#### 42\\nThat is all.", "42"},
+                                                        {"#### 42 ####", "42"},
+                                                        {"#### 42 ####\\nDone.", "42"},
+                                                        {"#### 42 %", "42"},
+                                                        {"#### 42.", "42"},
+                                                        {"#### $1.50 each", "1.50"},
+                                                        {"#### -7 degrees", "-7"},
+                                                        {"####\\n5", "5"}}) {
+    INFO(solution);
+    CHECK(Gsm8kRows{}.read(R"({"question": "?", "answer": ")" + solution + "\"}", 1, "f").answer ==
+          number);
+  }
+  refused(Gsm8kRows{}, R"({"question": "?", "answer": "#### none"})", "begin with a number");
   refused(Gsm8kRows{}, R"({"question": "?", "answer": "72"})", "nothing follows \"####\"");
   refused(Gsm8kRows{}, R"({"question": "?", "answer": "#### "})", "nothing follows \"####\"");
   refused(Gsm8kRows{}, R"({"question": "", "answer": "#### 1"})", "question is empty");

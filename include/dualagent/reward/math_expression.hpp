@@ -2,527 +2,431 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-/// Mathematics as people and models write it, in LaTeX or plainly, read far enough to tell whether
-/// two answers are equal.
-namespace dualagent {
+#include "dualagent/reward/math_number.hpp"
+#include "dualagent/reward/math_tokens.hpp"
+#include "dualagent/reward/math_units.hpp"
 
-/// A number, or an expression of variables known by what it is at a few fixed points.
-///
-/// Exact while it is a fraction of 64-bit integers; `at` holds it at the points in any case.
-struct MathNumber {
-  static constexpr std::size_t kPoints = 3;
-  bool exact = true;
-  std::int64_t numerator = 0, denominator = 1;  ///< of an exact one; denominator > 0
-  std::array<double, kPoints> at{};
-  bool has_variable = false;
-  bool has_decimal = false;  ///< a decimal point was written: compared to six places
-  bool is_percent = false;
-
-  static MathNumber fraction(std::int64_t n, std::int64_t d) {
-    MathNumber number;
-    const std::int64_t divisor = std::gcd(n, d);
-    number.numerator = n / divisor * (d < 0 ? -1 : 1);
-    number.denominator = d / divisor * (d < 0 ? -1 : 1);
-    number.at.fill(static_cast<double>(n) / static_cast<double>(d));
-    return number;
-  }
-  static MathNumber real(double x) {
-    MathNumber number;
-    number.exact = false;
-    number.at.fill(x);
-    return number;
-  }
-};
-
-/// A number, or numbers in brackets: a tuple, an interval, a set, a list.
-struct MathValue {
-  char open = 0;  ///< '(', '[', '{', or 0 for a bare number or a bare list
-  char close = 0;
-  std::vector<MathNumber> items;
-  bool is_number() const { return open == 0 && items.size() == 1; }
-};
-
-namespace detail {
+namespace dualagent::detail {
 
 /// Deepest nesting of brackets and arguments that is read.
 inline constexpr std::size_t kMaxMathDepth = 64;
 
-__extension__ using Wide = __int128;
-
-inline bool fits(Wide x) { return x > -(Wide{1} << 62) && x < (Wide{1} << 62); }
-
-/// Applies `exact(a, b)`, which gives numerator and denominator, and `real(x, y)` at every point.
-template <class Exact, class Real>
-MathNumber combine(const MathNumber& a, const MathNumber& b, Exact&& exact, Real&& real) {
-  MathNumber result;
-  result.exact = false;
-  if (a.exact && b.exact) {
-    const std::pair<Wide, Wide> f = exact(a, b);
-    if (f.second != 0 && fits(f.first) && fits(f.second))
-      result = MathNumber::fraction(static_cast<std::int64_t>(f.first),
-                                    static_cast<std::int64_t>(f.second));
-  }
-  for (std::size_t i = 0; i < MathNumber::kPoints; ++i) result.at[i] = real(a.at[i], b.at[i]);
-  result.has_variable = a.has_variable || b.has_variable;
-  result.has_decimal = a.has_decimal || b.has_decimal;
-  return result;
-}
-
-inline MathNumber add(const MathNumber& a, const MathNumber& b, int sign = 1) {
-  return combine(
-      a, b,
-      [&](const MathNumber& x, const MathNumber& y) {
-        return std::pair{
-            Wide{x.numerator} * y.denominator + sign * Wide{y.numerator} * x.denominator,
-            Wide{x.denominator} * y.denominator};
-      },
-      [&](double x, double y) { return x + sign * y; });
-}
-inline MathNumber multiply(const MathNumber& a, const MathNumber& b) {
-  return combine(
-      a, b,
-      [](const MathNumber& x, const MathNumber& y) {
-        return std::pair{Wide{x.numerator} * y.numerator, Wide{x.denominator} * y.denominator};
-      },
-      [](double x, double y) { return x * y; });
-}
-inline MathNumber divide(const MathNumber& a, const MathNumber& b) {
-  return combine(
-      a, b,
-      [](const MathNumber& x, const MathNumber& y) {
-        return std::pair{Wide{x.numerator} * y.denominator, Wide{x.denominator} * y.numerator};
-      },
-      [](double x, double y) { return x / y; });
-}
-inline MathNumber power(const MathNumber& base, const MathNumber& exponent) {
-  const bool whole = base.exact && exponent.exact && exponent.denominator == 1 &&
-                     std::abs(exponent.numerator) <= 64 && base.numerator != 0;
-  MathNumber result = whole ? MathNumber::fraction(1, 1) : MathNumber::real(0);
-  for (std::int64_t i = 0; whole && i < std::abs(exponent.numerator); ++i)
-    result = exponent.numerator > 0 ? multiply(result, base) : divide(result, base);
-  for (std::size_t i = 0; i < MathNumber::kPoints; ++i)
-    result.at[i] = std::pow(base.at[i], exponent.at[i]);
-  result.has_variable = base.has_variable || exponent.has_variable;
-  result.has_decimal = base.has_decimal || exponent.has_decimal;
-  return result;
-}
-
-inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-inline bool is_math_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// Recursive descent over the text. Every function leaves `failed_` set where the text is no
-/// mathematics that is read here.
+/// Reads one expression by recursive descent. Every function leaves `failed_` set where the tokens
+/// are not mathematics that is read here.
 ///
-///   value   := brackets | sum (',' sum)*
-///   sum     := ['+' | '-'] product (('+' | '-') product)*
-///   product := power (['*' | '/' | \cdot | \times | \div] power)*
-///   power   := primary ['^' argument] ['%' | degree | unit]
+///   sum      := [sign] product (sign product)*
+///   product  := factor (['*' | '/' | \cdot | \times | \div] factor)*
+///   factor   := primary ('^' exponent | '!' | '%' | degree | unit)*
 class MathParser {
  public:
-  explicit MathParser(std::string_view text)
-      : text_(text),
-        unit_words_(begin_of_last_words(text)),
-        has_brackets_(text.find_first_of("([") != std::string_view::npos ||
-                      text.find("\\{") != std::string_view::npos) {}
+  /// `plus_minus` is the sign that \pm stands for; without one it is not read.
+  explicit MathParser(std::span<const MathToken> tokens, int plus_minus = 0)
+      : tokens_(tokens), plus_minus_(plus_minus), unit_words_(begin_of_last_words(tokens)) {}
 
-  std::optional<MathValue> value() {
-    MathValue result;
-    skip_space();
-    if (opens_brackets()) {
-      result = brackets();
-    } else {
-      result.items = list();
-    }
-    skip_space();
-    if (failed_ || at_ != text_.size()) return std::nullopt;
+  std::optional<MathNumber> number() {
+    const MathNumber result = sum();
+    if (failed_ || at_ != tokens_.size() || !result.is_valid()) return std::nullopt;
     return result;
   }
 
- private:
-  // Characters.
+  /// Whether a token is a letter, Latin or Greek, that stands for a number; \pi does not.
+  static bool is_variable(const MathToken& token) {
+    static constexpr std::array<std::string_view, 22> kGreek{
+        "\\alpha",  "\\beta", "\\gamma", "\\delta", "\\epsilon", "\\varepsilon",
+        "\\zeta",   "\\eta",  "\\theta", "\\kappa", "\\lambda",  "\\mu",
+        "\\nu",     "\\xi",   "\\rho",   "\\sigma", "\\tau",     "\\phi",
+        "\\varphi", "\\chi",  "\\psi",   "\\omega"};
+    return token.kind == MathTokenKind::letter ||
+           std::find(kGreek.begin(), kGreek.end(), token.text) != kGreek.end();
+  }
 
-  char here(std::size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  /// How often a token was looked at: the work done.
+  std::size_t looks() const { return looks_; }
+
+ private:
+  // Tokens.
+
+  const MathToken& here(std::size_t ahead = 0) const {
+    static constexpr MathToken kEnd{};
+    ++looks_;
+    return at_ + ahead < tokens_.size() ? tokens_[at_ + ahead] : kEnd;
   }
-  bool starts(std::string_view word) const { return text_.substr(at_).starts_with(word); }
-  /// A command ends where its letters end: \pi is not the beginning of \pitchfork.
-  bool starts_command(std::string_view name) const {
-    return starts(name) && !is_letter(here(name.size()));
-  }
-  bool take(std::string_view word) {
-    if (!starts(word)) return false;
-    at_ += word.size();
+  bool is(std::string_view text) const { return here().text == text; }
+  bool is_digit(std::size_t ahead = 0) const { return here(ahead).kind == MathTokenKind::digit; }
+  bool is_word(std::size_t ahead = 0) const { return here(ahead).kind == MathTokenKind::word; }
+  bool opens() const { return here().kind == MathTokenKind::open; }
+  bool closes(std::size_t ahead = 0) const { return here(ahead).kind == MathTokenKind::close; }
+  bool take(std::string_view text) {
+    if (!is(text)) return false;
+    ++at_;
     return true;
-  }
-  bool take_command(std::string_view name) {
-    if (!starts_command(name)) return false;
-    at_ += name.size();
-    return true;
-  }
-  void skip_space() {
-    while (take(" ") || take("\t") || take("\n") || take("\r") || take("~") || take("\\ ") ||
-           take("\\!") || take("\\,") || take("\\;") || take("\\:") || take_command("\\quad") ||
-           take_command("\\left") || take_command("\\right") || take("\\$") || take("$")) {
-    }
   }
   MathNumber fail() {
     failed_ = true;
-    return {};
+    return MathNumber::invalid();
   }
-
-  /// Four letters in a row are a word, not a product of variables.
-  bool begins_word() const {
-    if (at_ > 0 && is_letter(text_[at_ - 1])) return false;
-    return is_letter(here(1)) && is_letter(here(2)) && is_letter(here(3));
-  }
-  /// Where the text goes on with nothing but words of two letters and more, spaces and full stops.
-  static std::size_t begin_of_last_words(std::string_view text) {
-    std::size_t begin = text.size(), letters = 0;
-    for (std::size_t i = text.size(); i-- > 0;) {
-      if (is_letter(text[i])) {
-        ++letters;
-      } else if ((text[i] == ' ' || text[i] == '.') && letters != 1) {
-        begin = letters > 1 ? i + 1 : begin;
-        letters = 0;
-      } else {
-        break;
-      }
-    }
-    return begin;
-  }
-
-  // Brackets and lists.
-
-  bool opens_brackets() const {
-    if (!starts("\\{") && here() != '[' && here() != '(') return false;
-    return brackets_end_the_text();
-  }
-  /// Whether the brackets that open here close at the end and hold a comma or are no parentheses.
-  bool brackets_end_the_text() const {
-    std::size_t depth = 0;
-    bool comma = false;
-    for (std::size_t i = at_; i < text_.size(); ++i) {
-      const char c = text_[i];
-      if (c == '(' || c == '[' || c == '{') ++depth;
-      if ((c == ')' || c == ']' || c == '}') && depth > 0 && --depth == 0) {
-        const bool ends = text_.find_first_not_of(" \t\r\n$.", i + 1) == std::string_view::npos;
-        return ends && (comma || here() != '(');
-      }
-      comma = comma || (c == ',' && depth == 1);
-    }
-    return false;
-  }
-  MathValue brackets() {
-    MathValue result;
-    result.open = take("\\{") ? '{' : text_[at_++];
-    skip_space();
-    if (starts("\\}")) {
-      failed_ = true;
-    } else {
-      result.items = list();
-    }
-    skip_space();
-    if (take("\\}")) {
-      result.close = '}';
-    } else if (here() == ')' || here() == ']') {
-      result.close = text_[at_++];
-    } else {
-      failed_ = true;
-    }
-    failed_ = failed_ || (result.open == '{') != (result.close == '}');
-    while (take(".") || take("$") || take(" ")) {
-    }
-    return result;
-  }
-  std::vector<MathNumber> list() {
-    std::vector<MathNumber> items{sum()};
-    for (skip_space(); !failed_ && take(","); skip_space()) items.push_back(sum());
-    return items;
-  }
+  MathNumber closed(const MathNumber& inside, bool closed) { return closed ? inside : fail(); }
 
   // Expressions.
 
+  /// The sign here, which is passed over; 0 if there is none.
+  int sign() {
+    if (take("+")) return 1;
+    if (take("-")) return -1;
+    if (plus_minus_ != 0 && take("\\pm")) return plus_minus_;
+    if (plus_minus_ != 0 && take("\\mp")) return -plus_minus_;
+    return 0;
+  }
+
   MathNumber sum() {
     if (++depth_ > kMaxMathDepth) return fail();
-    skip_space();
-    const bool negative = here() == '-';
-    if (negative || here() == '+') ++at_;
-    MathNumber result = product();
-    if (negative) result = negate(result);
-    for (skip_space(); !failed_ && (here() == '+' || here() == '-'); skip_space()) {
-      const int sign = text_[at_++] == '+' ? 1 : -1;
-      result = add(result, product(), sign);
+    const int first = sign();
+    MathNumber result = first < 0 ? -product() : product();
+    while (!failed_) {
+      const int next = sign();
+      if (next == 0) break;
+      const MathNumber term = product();
+      result = result + (next < 0 ? -term : term);
     }
     --depth_;
     return result;
   }
 
-  static MathNumber negate(const MathNumber& x) {
-    MathNumber result = multiply(MathNumber::fraction(-1, 1), x);
-    result.is_percent = x.is_percent;
-    return result;
-  }
-
   MathNumber product() {
     MathNumber result = factor();
-    for (;;) {
-      skip_space();
-      if (failed_) return result;
-      if (take("*") || take_command("\\cdot") || take_command("\\times"))
-        result = multiply(result, signed_factor());
-      else if (take("/") || take_command("\\div"))
-        result = divide(result, signed_factor());
+    while (!failed_) {
+      if (take("*") || take("\\cdot") || take("\\times"))
+        result = result * signed_factor();
+      else if (take("/") || take("\\div"))
+        result = result / signed_factor();
       else if (begins_primary())
-        result = multiply(result, factor());
+        result = result * factor();
       else
-        return result;
+        break;
     }
+    return result;
   }
   MathNumber signed_factor() {
-    skip_space();
     const bool negative = take("-");
     const MathNumber x = factor();
-    return negative ? negate(x) : x;
+    return negative ? -x : x;
+  }
+
+  static bool is_function(std::string_view name) {
+    static constexpr std::array<std::string_view, 16> kFunctions{
+        "\\sin",    "\\cos",    "\\tan",    "\\cot",  "\\sec",  "\\csc",  "\\ln", "\\log",
+        "\\arcsin", "\\arccos", "\\arctan", "\\sinh", "\\cosh", "\\tanh", "\\lg", "\\exp"};
+    return std::find(kFunctions.begin(), kFunctions.end(), name) != kFunctions.end();
   }
   /// What may stand right behind a factor, as in 2x or 3(x + 1); two numbers may not.
   bool begins_primary() const {
-    return here() == '(' || is_letter(here()) || starts("\\frac") || starts("\\dfrac") ||
-           starts("\\tfrac") || starts("\\sqrt") || starts_command("\\pi") ||
-           (here() == '{' && at_ + 1 < text_.size());
+    return is("(") || opens() || is_variable(here()) || is("\\frac") || is("\\binom") ||
+           is("\\sqrt") || is("\\pi") || is_function(here().text);
   }
 
   MathNumber factor() {
-    skip_space();
-    const bool number = is_math_digit(here()) || here() == '.';
     MathNumber result = primary();
-    if (number && result.exact && !result.has_decimal && starts_fraction())
-      result = add(result, primary());  // a mixed number
-    for (;;) {
-      if (take_command("^\\circ") || take("^{\\circ}")) continue;
-      if (take("^")) {
-        result = power(result, argument());
-      } else if (take("\\%") || take("%")) {
-        result = divide(result, MathNumber::fraction(100, 1));
+    while (!failed_) {
+      if (is("^") && take_degree()) {
+        if (in_function_ > 0) return fail();  // an angle in degrees is another number
+      } else if (take("^")) {
+        result = power(result, exponent());
+      } else if (take("%")) {
+        result = result / MathNumber::integer(100);
         result.is_percent = true;
+      } else if (take("!")) {
+        result = factorial(result);
       } else if (!take_unit()) {
-        return result;
+        break;
       }
-      if (failed_) return result;
     }
+    return result;
   }
-  bool starts_fraction() const {
-    return starts("\\frac") || starts("\\dfrac") || starts("\\tfrac");
+
+  /// ^\circ, with or without braces, and the scale of a temperature.
+  bool take_degree() {
+    const bool braces = here(1).kind == MathTokenKind::open;
+    if (here(braces ? 2 : 1).text != "\\circ" || (braces && !closes(3))) return false;
+    at_ += braces ? 4 : 2;
+    if ((is("C") || is("F")) && at_ + 1 == tokens_.size()) ++at_;
+    return true;
   }
 
   /// \text{ cm}^2 and the like, behind a number: says nothing about its value.
   bool take_unit() {
-    const std::size_t before = at_;
-    skip_space();
-    for (const std::string_view name : {"\\text", "\\mathrm", "\\mbox", "\\textrm", "\\textbf"}) {
-      if (!starts(std::string(name) + "{")) continue;
-      at_ += name.size() + 1;
-      while (at_ < text_.size() && here() != '}') ++at_;
-      if (!take("}")) failed_ = true;
-      if (take("^")) argument();
+    if (at_ >= unit_words_ && at_ < tokens_.size()) {  // "12 apples"
+      at_ = tokens_.size();
       return true;
     }
-    if (at_ >= unit_words_ && at_ < text_.size() && at_ > before) {  // "12 apples"
-      at_ = text_.size();
-      return true;
+    const std::size_t slash = is("/") ? 1 : 0;
+    const MathToken& open = here(slash);
+    if (open.kind != MathTokenKind::open || !open.is_text) return false;
+    std::size_t end = at_ + slash + 1;
+    bool words = false;
+    for (; end < tokens_.size() && tokens_[end].kind != MathTokenKind::close; ++end) {
+      const MathToken& token = tokens_[end];
+      if (token.kind == MathTokenKind::word)
+        words = words || token.text.size() > 1 || is_short_unit(token.text);
+      else if (token.kind == MathTokenKind::open || token.text == "+" || token.text == "=")
+        return false;
     }
-    at_ = before;
-    return false;
-  }
-  /// {...}, or one character or command.
-  MathNumber argument() {
-    skip_space();
-    if (take("{")) {
-      const MathNumber inside = sum();
-      skip_space();
-      return take("}") ? inside : fail();
-    }
-    if (is_math_digit(here())) return MathNumber::fraction(text_[at_++] - '0', 1);
-    return primary();
+    if (!words || end == tokens_.size()) return false;
+    at_ = end + 1;
+    if (take("^")) exponent();
+    return true;
   }
 
+  /// What stands behind ^: a number of any length, with a sign, a group, or one letter.
+  MathNumber exponent() {
+    const bool negative = take("-");
+    const MathNumber x = is_digit() ? literal() : argument();
+    return negative ? -x : x;
+  }
+  /// {...}, or one digit, letter or command.
+  MathNumber argument() {
+    if (is_digit()) return MathNumber::integer(here_digit());
+    return primary();
+  }
+  std::int64_t here_digit() { return tokens_[at_++].text[0] - '0'; }
+
   MathNumber primary() {
-    if (failed_) return {};
+    if (failed_) return MathNumber::invalid();
     if (++depth_ > kMaxMathDepth) return fail();
     const MathNumber result = primary_within();
     --depth_;
     return result;
   }
   MathNumber primary_within() {
-    if (is_math_digit(here()) || (here() == '.' && is_math_digit(here(1)))) return number();
+    if (is_digit() || (is(".") && is_digit(1))) return number_or_mixed();
     if (take("(")) {
       const MathNumber inside = sum();
-      skip_space();
-      return take(")") ? inside : fail();
+      return closed(inside, take(")"));
     }
-    if (here() == '{') return argument();
-    if (take("\\frac") || take("\\dfrac") || take("\\tfrac")) {
+    if (opens()) return group();
+    if (take("\\frac")) {
       const MathNumber above = argument();
-      return failed_ ? above : divide(above, argument());
+      return failed_ ? above : above / argument();
     }
+    if (take("\\binom")) return binomial();
     if (take("\\sqrt")) return root();
-    if (take_command("\\pi")) return MathNumber::real(3.14159265358979323846);
-    if (take_command("\\infty")) return MathNumber::real(HUGE_VAL);
-    for (const std::string_view name : {"\\text{", "\\mathrm{", "\\mbox{", "\\textbf{"})
-      if (take(name)) {
-        const MathNumber inside = sum();
-        skip_space();
-        return take("}") ? inside : fail();
-      }
-    if (is_letter(here())) return begins_word() ? fail() : variable(text_[at_++]);
+    if (take("\\pi")) return MathNumber::variable("\\pi", 3.14159265358979323846);
+    if (take("\\infty")) return MathNumber::infinity();
+    if (is_function(here().text)) return function();
+    if (is_variable(here())) return variable();
     return fail();
   }
 
-  MathNumber root() {
-    MathNumber degree = MathNumber::fraction(2, 1);
-    skip_space();
-    if (take("[")) {
-      degree = sum();
-      skip_space();
-      if (!take("]")) return fail();
+  MathNumber group() {
+    const bool is_text = here().is_text;
+    ++at_;
+    if (is_text && is_word() && here().text.size() == 1 && closes(1) && tokens_.size() > 3) {
+      const MathNumber letter = MathNumber::variable(here().text);  // the \mathrm{i} of 2\mathrm{i}
+      at_ += 2;
+      return letter;
     }
-    return power(argument(), divide(MathNumber::fraction(1, 1), degree));
+    const MathNumber above = sum();
+    if (take("\\over")) {
+      const MathNumber below = sum();
+      return closed(above / below, take("}"));
+    }
+    return closed(above, take("}"));
   }
 
-  /// Digits with separators of thousands and a decimal point; exact while it fits.
-  MathNumber number() {
-    Wide digits = 0, scale = 1;
-    double approximate = 0, place = 1;
-    bool point = false, whole = true;
-    std::size_t group = 0;  // digits since the beginning or the last separator
-    for (;; ++at_) {
-      if (is_math_digit(here())) {
-        whole = whole && fits(digits * 10 + 9) && fits(scale * 10);
-        if (whole) digits = digits * 10 + (here() - '0');
-        if (whole && point) scale *= 10;
-        approximate = approximate * 10 + (here() - '0');
-        if (point) place *= 10;
-        ++group;
-      } else if (!point && here() == '.' && !(at_ + 1 == text_.size())) {
-        if (!is_math_digit(here(1)) && here(1) != '\0') break;
-        point = true;
-      } else if (!point && group <= 3 && separator_of_thousands() > 0) {
-        at_ += separator_of_thousands() - 1;
-        group = 0;
+  MathNumber root() {
+    MathNumber degree = MathNumber::integer(2);
+    if (take("[")) {
+      degree = sum();
+      if (!take("]")) return fail();
+    }
+    // Whoever writes \sqrt 10 means the root of 10, though TeX sets it as that of 1.
+    const MathNumber x = is_digit() ? literal() : argument();
+    return failed_ ? x : power(x, MathNumber::integer(1) / degree);
+  }
+
+  MathNumber variable() {
+    std::string name(tokens_[at_++].text);
+    if (take("_")) {
+      name += '_';
+      const bool braces = opens();
+      at_ += braces ? 1 : 0;
+      const std::size_t begin = at_;
+      while (at_ < tokens_.size() && !opens() && !closes() && (braces || at_ == begin))
+        name += tokens_[at_++].text;
+      if (at_ == begin || (braces && !take("}"))) return fail();
+    }
+    while (take("'")) name += '\'';
+    return MathNumber::variable(name);
+  }
+
+  // Functions.
+
+  MathNumber function() {
+    std::string name(tokens_[at_++].text);
+    MathNumber base;
+    std::optional<MathNumber> outer;
+    ++in_function_;
+    for (;;) {
+      if (!outer && take("^")) {
+        outer = exponent();
+        if (outer->small_integer().value_or(-1) < 0) return fail();  // \sin^{-1} is the inverse
+      } else if (name == "\\log" && take("_")) {
+        name = "\\log_";
+        base = argument();
       } else {
         break;
       }
     }
-    if (here() == '.' && text_.find_first_not_of(" $.", at_) == std::string_view::npos)
-      at_ = text_.size();  // the end of a sentence
-    MathNumber result = whole ? MathNumber::fraction(static_cast<std::int64_t>(digits),
-                                                     static_cast<std::int64_t>(scale))
-                              : MathNumber::real(approximate / place);
-    result.has_decimal = point;
-    return scientific(result);
+    MathNumber x = function_argument();
+    --in_function_;
+    if (failed_) return x;
+    if (name == "\\log_")
+      x = MathNumber::function("\\log_ of", x) + MathNumber::function("\\log_ base", base);
+    const MathNumber value = MathNumber::function(name, x);
+    return outer ? power(value, *outer) : value;
   }
-  /// Length of a comma, {,} or \, between groups of digits here; 0 if there is none. Inside
-  /// brackets a comma parts numbers.
-  std::size_t separator_of_thousands() const {
-    const auto three_digits = [&](std::size_t from) {
-      return is_math_digit(here(from)) && is_math_digit(here(from + 1)) &&
-             is_math_digit(here(from + 2)) && !is_math_digit(here(from + 3));
-    };
-    if (starts("{,}") && three_digits(3)) return 3;
-    if (starts("\\,") && three_digits(2)) return 2;
-    if (here() == ',' && three_digits(1) && !has_brackets_) return 1;
-    return 0;
-  }
-  /// 12e3 and 1.5E-4, where no letter follows.
-  MathNumber scientific(MathNumber mantissa) {
-    if (here() != 'e' && here() != 'E') return mantissa;
-    const std::size_t sign = here(1) == '-' || here(1) == '+' ? 1 : 0;
-    std::size_t end = at_ + 1 + sign;
-    std::int64_t exponent = 0;
-    for (; end < text_.size() && is_math_digit(text_[end]) && exponent < 1000; ++end)
-      exponent = exponent * 10 + (text_[end] - '0');
-    if (end == at_ + 1 + sign) return mantissa;
-    if (here(1) == '-') exponent = -exponent;
-    at_ = end;
-    const MathNumber ten = MathNumber::fraction(10, 1);
-    return multiply(mantissa, power(ten, MathNumber::fraction(exponent, 1)));
+  /// (...) or {...}, or the product without signs that follows, as in \sin 2x.
+  MathNumber function_argument() {
+    if (is("(") || opens()) return primary();
+    if (is_function(here().text)) return primary();
+    MathNumber x = factor();
+    while (!failed_ && begins_primary() && !is_function(here().text)) x = x * factor();
+    return x;
   }
 
-  /// Fixed numbers for each letter, of different signs and sizes.
-  static MathNumber variable(char name) {
-    MathNumber result;
-    result.exact = false;
-    result.has_variable = true;
-    const double seed = name * 0.7390851332;
-    result.at = {0.3 + std::fmod(seed, 1.0), 1.1 + std::fmod(seed * 3.7, 2.0),
-                 -0.4 - std::fmod(seed * 7.3, 1.5)};
+  /// Of numbers up to this, factorials and binomials are computed.
+  static constexpr std::int64_t kMaxFactorial = 100;
+
+  static MathNumber factorial(const MathNumber& x) {
+    const std::optional<std::int64_t> n = x.small_integer();
+    if (!n || *n < 0 || *n > kMaxFactorial) return MathNumber::function("!", x);
+    MathNumber result = MathNumber::integer(1);
+    for (std::int64_t i = 2; i <= *n; ++i) result = result * MathNumber::integer(i);
+    return result;
+  }
+  MathNumber binomial() {
+    const MathNumber above = argument();
+    if (failed_) return above;
+    const MathNumber below = argument();
+    const std::optional<std::int64_t> n = above.small_integer(), k = below.small_integer();
+    if (!n || !k || *k < 0 || *n < *k || *k > kMaxFactorial)
+      return MathNumber::function("\\binom", MathNumber::function("\\binom of", above) +
+                                                 MathNumber::function("\\binom by", below));
+    MathNumber result = MathNumber::integer(1);
+    for (std::int64_t i = 1; i <= *k; ++i)
+      result = result * MathNumber::integer(*n - *k + i) / MathNumber::integer(i);
     return result;
   }
 
-  std::string_view text_;
+  // Numbers.
+
+  /// Number of digits that stand together here.
+  std::size_t count_digits() const {
+    std::size_t count = 0;
+    while (is_digit(count) && (count == 0 || !here(count).spaced)) ++count;
+    return count;
+  }
+  /// Reads so many digits behind those of `before`.
+  MathNumber digits(std::size_t count, MathNumber before) {
+    while (count > 0) {
+      std::int64_t chunk = 0, scale = 1;
+      for (std::size_t i = 0; i < 17 && count > 0; ++i, --count) {
+        chunk = chunk * 10 + here_digit();
+        scale *= 10;
+      }
+      before = before * MathNumber::integer(scale) + MathNumber::integer(chunk);
+    }
+    return before;
+  }
+
+  /// Digits with a decimal point, and 12e3.
+  MathNumber literal() {
+    MathNumber result = digits(count_digits(), MathNumber::integer(0));
+    if (is(".") && !here().spaced && is_digit(1)) {
+      ++at_;
+      const std::size_t places = count_digits();
+      result = digits(places, result) / power_of_ten(static_cast<std::int64_t>(places));
+      result.has_decimal = true;
+    }
+    return scientific(result);
+  }
+  static MathNumber power_of_ten(std::int64_t exponent) {
+    return power(MathNumber::integer(10), MathNumber::integer(exponent));
+  }
+  MathNumber scientific(const MathNumber& mantissa) {
+    if ((!is("e") && !is("E")) || here().spaced || here().kind != MathTokenKind::letter)
+      return mantissa;
+    const bool has_sign = here(1).text == "-" || here(1).text == "+";
+    const bool negative = here(1).text == "-";
+    if (here(1).spaced || !is_digit(has_sign ? 2 : 1) || here(has_sign ? 2 : 1).spaced)
+      return mantissa;
+    at_ += has_sign ? 2 : 1;
+    const std::size_t count = count_digits();
+    if (count > 4) return fail();
+    std::int64_t exponent = 0;
+    for (std::size_t i = 0; i < count; ++i) exponent = exponent * 10 + here_digit();
+    MathNumber result = mantissa * power_of_ten(negative ? -exponent : exponent);
+    result.has_decimal = mantissa.has_decimal;
+    return result;
+  }
+
+  /// A number, and the proper fraction behind a whole one, as in 3 \frac{2}{3} and 3 2/3.
+  MathNumber number_or_mixed() {
+    const bool whole = !is(".");
+    const std::size_t length = count_digits();
+    const std::size_t begin = at_;
+    const MathNumber result = literal();
+    if (!whole || at_ != begin + length) return result;
+    if (is("\\frac")) {
+      const std::size_t before = at_++;
+      const auto above = whole_argument(), below = above ? whole_argument() : std::nullopt;
+      if (above && below) return mixed(result, *above, *below);
+      at_ = before;
+    } else if (is_digit() && here().spaced) {
+      const auto above = whole_number();
+      if (!above || !take("/") || here().spaced) return fail();
+      const auto below = whole_number();
+      if (!below || is("^")) return fail();
+      return mixed(result, *above, *below);
+    }
+    return result;
+  }
+  MathNumber mixed(const MathNumber& whole, std::int64_t above, std::int64_t below) {
+    if (above == 0 || above >= below) return fail();  // a sum or a product: nobody can tell
+    return whole + MathNumber::integer(above) / MathNumber::integer(below);
+  }
+  std::optional<std::int64_t> whole_number() {
+    const std::size_t count = count_digits();
+    if (count == 0 || count > 17) return std::nullopt;
+    std::int64_t result = 0;
+    for (std::size_t i = 0; i < count; ++i) result = result * 10 + here_digit();
+    return result;
+  }
+  /// {12}, or one digit.
+  std::optional<std::int64_t> whole_argument() {
+    if (is_digit()) return here_digit();
+    if (!opens()) return std::nullopt;
+    ++at_;
+    const auto result = whole_number();
+    if (!result || !closes()) return std::nullopt;
+    ++at_;
+    return result;
+  }
+
+  std::span<const MathToken> tokens_;
+  int plus_minus_;
   std::size_t unit_words_;  // where the words begin that end the text
-  bool has_brackets_;       // a comma may part numbers
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
+  std::size_t in_function_ = 0;
   bool failed_ = false;
+  mutable std::size_t looks_ = 0;
 };
 
-inline bool nearly_equal(double x, double y) {
-  if (std::isnan(x) && std::isnan(y)) return true;
-  if (x == y) return true;
-  if (!std::isfinite(x) || !std::isfinite(y)) return false;
-  return std::abs(x - y) <= 1e-9 * std::max({1.0, std::abs(x), std::abs(y)});
-}
-
-inline bool same_number(const MathNumber& a, const MathNumber& b) {
-  if (a.has_variable || b.has_variable) {
-    for (std::size_t i = 0; i < MathNumber::kPoints; ++i)
-      if (!nearly_equal(a.at[i], b.at[i])) return false;
-    return true;
-  }
-  if (a.exact && b.exact && !a.has_decimal && !b.has_decimal)
-    return a.numerator == b.numerator && a.denominator == b.denominator;
-  const auto rounded = [](double x) { return std::nearbyint(x * 1e6); };
-  return nearly_equal(a.at[0], b.at[0]) || rounded(a.at[0]) == rounded(b.at[0]);
-}
-
-}  // namespace detail
-
-/// Reads a text as mathematics; nothing if it is not, or is nested deeper than 64.
-///
-/// Numbers (decimals, thousands, 12e3, percent, mixed numbers), \frac, \sqrt, \pi, + - * / ^,
-/// variables of one letter, tuples, intervals, sets and lists. Units and degree signs are passed
-/// over. Time: linear.
-inline std::optional<MathValue> parse_math(std::string_view text) {
-  return detail::MathParser(text).value();
-}
-
-/// Whether two numbers are the same: exactly where both are fractions, at fixed points where there
-/// are variables, else to six places. A percentage equals its number and its hundredth.
-inline bool equal_numbers(const MathNumber& a, const MathNumber& b) {
-  if (detail::same_number(a, b)) return true;
-  const MathNumber hundred = MathNumber::fraction(100, 1);
-  if (a.is_percent && !b.is_percent) return detail::same_number(detail::multiply(a, hundred), b);
-  if (b.is_percent && !a.is_percent) return detail::same_number(a, detail::multiply(b, hundred));
-  return false;
-}
-
-/// Whether two values are the same: brackets and items alike, in a set in any order.
-inline bool equal_values(const MathValue& a, const MathValue& b) {
-  if (a.open != b.open || a.close != b.close || a.items.size() != b.items.size()) return false;
-  if (a.open != '{' && a.open != 0)
-    return std::equal(a.items.begin(), a.items.end(), b.items.begin(), equal_numbers);
-  if (a.items.size() > 64) return false;  // pairing is quadratic
-  return std::is_permutation(a.items.begin(), a.items.end(), b.items.begin(), equal_numbers);
-}
-
-}  // namespace dualagent
+}  // namespace dualagent::detail

@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
-#include "dualagent/core/trim.hpp"
+#include "dualagent/trace/hashed_answer.hpp"
 #include "dualagent/trace/task.hpp"
 
 namespace dualagent {
@@ -51,6 +52,19 @@ inline std::string text_of(const nlohmann::json& object, const std::string& key,
   return object[key].get<std::string>();
 }
 
+/// The digits, points and commas with which a text begins, behind a minus and a dollar sign.
+inline std::string leading_number(std::string_view text) {
+  std::string number;
+  for (const char c : text) {
+    const bool digit = c >= '0' && c <= '9';
+    if (number.empty() && c == '$') continue;
+    if (!digit && !(number.empty() && c == '-') && c != '.' && c != ',') break;
+    number += c;
+  }
+  while (!number.empty() && (number.back() < '0' || number.back() > '9')) number.pop_back();
+  return number;
+}
+
 }  // namespace detail
 
 /// dualagent's own rows: {"id": ..., "prompt": ..., "answer": ..., "seed": 0, "max_calls": 9,
@@ -82,10 +96,12 @@ struct TaskRows {
   }
 };
 
-/// Rows of GSM8K: {"question": ..., "answer": "...\n#### 72"}. The task's answer is what follows
-/// the last "####"; its id is `id_prefix` and the number of the line. Source: Cobbe et al., 2021.
+/// Rows of GSM8K: {"question": ..., "answer": "...\n#### 72"}. The task's answer is the number that
+/// follows "####" (see after_hashes), as it is written, without a unit or a dollar sign; its id is
+/// `id_prefix` and the number of the line. Source: Cobbe et al., 2021.
 ///
-/// Errors: Error for a missing or ill-typed key, an empty question, an answer without "####".
+/// Errors: Error for a missing or ill-typed key, an empty question, an answer without "####" and a
+/// number behind it.
 struct Gsm8kRows {
   std::string id_prefix = "gsm8k-";
   Task read(std::string_view row, std::size_t line, const std::string& where) const {
@@ -93,12 +109,13 @@ struct Gsm8kRows {
         "A row of GSM8K is {\"question\": \"...\", \"answer\": \"... #### NUMBER\"}";
     const nlohmann::json object = detail::parse_row(row, where, remedy);
     const std::string solution = detail::text_of(object, "answer", where, remedy);
-    const std::size_t hashes = solution.rfind("####");
     Task task{.id = id_prefix + std::to_string(line),
               .prompt = detail::text_of(object, "question", where, remedy)};
-    if (hashes != std::string::npos)
-      task.answer = trimmed(std::string_view(solution).substr(hashes + 4));
-    if (task.answer.empty()) throw Error("nothing follows \"####\" in the answer", where, remedy);
+    const std::optional<std::string_view> said = after_hashes(solution);
+    if (!said) throw Error("nothing follows \"####\" in the answer", where, remedy);
+    task.answer = detail::leading_number(*said);
+    if (task.answer.empty())
+      throw Error("what follows \"####\" does not begin with a number", where, remedy);
     if (task.prompt.empty()) throw Error("the question is empty", where, remedy);
     return task;
   }
