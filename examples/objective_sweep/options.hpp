@@ -24,6 +24,7 @@ usage: bash examples/objective_sweep/run.sh [options]
   --seed N              of everything random (default 0)
   --steps N             steps of reinforcement learning per experiment (default 40)
   --warm-start-steps N  steps of the supervised warm start (default 2300)
+  --any-warm-start      go on with a warm start that has not learned to copy; else it is an error
   --eval-tasks N        held-out tasks (default 200)
   --out DIR             output folder (default objective-sweep-out)
   --resume              go on with the run in the output folder

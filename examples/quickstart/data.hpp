@@ -26,7 +26,8 @@ enum class Use : std::uint64_t {
   demonstrations,
   order,
   rollouts,
-  evaluation
+  evaluation,
+  copying
 };
 
 inline RandomStream stream_for(const Options& options, Use use) {

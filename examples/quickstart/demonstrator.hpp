@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -184,21 +185,26 @@ class Demonstration {
   std::size_t summaries_ = 0;
 };
 
-/// Short and easy problems first: without them copying does not form (see docs/quickstart.md).
+/// Short and easy problems first: without them copying does not form (see docs/quickstart.md). The
+/// stages before the last one, as the share of the warm start's steps at which each ends.
 struct Stage {
-  double until;  ///< share of the warm start's steps at which the stage ends
+  double until;
   Difficulty difficulty;
 };
 
-inline std::vector<Stage> curriculum(Memory memory) {
-  std::vector<Stage> stages{
-      {0.135, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
-      {0.27, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
-      {0.385, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}},
-      {1.0, {}}};
-  if (memory == Memory::window)  // the window is what a summarizing agent reaches, not its trigger
-    for (Stage& stage : stages) stage.difficulty.budget = stage.difficulty.budget * 5 / 4;
-  return stages;
+inline constexpr std::array<Stage, 3> kStages{
+    {{0.135, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
+     {0.27, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
+     {0.385, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}}}};
+
+/// Every second problem of a stage is easier: fewer pages, less noise, earlier summaries.
+inline Difficulty vary(Difficulty difficulty, const RandomStream& random) {
+  if (random.uniform(0) < 0.5) return difficulty;
+  constexpr std::size_t kLeastBudget = 16;  // the prompt and less than a turn
+  difficulty.pages = {1, difficulty.pages.draw(random, 1)};
+  difficulty.noise = {0, Range{0, difficulty.noise.most}.draw(random, 2)};
+  difficulty.budget = Range{kLeastBudget, difficulty.budget}.draw(random, 3);
+  return difficulty;
 }
 
 /// One demonstration: the segments of an episode.
@@ -214,23 +220,29 @@ inline std::vector<dualagent::Segment> demonstrate_ledger(Memory memory,
   return Demonstration(memory, difficulty, sloppiness, random).play();
 }
 
-/// Demonstrations for a step of the warm start; a pure function of the step's number.
+/// Demonstrations for a step of the warm start; a pure function of the step's number and of the
+/// step at which variety ends.
 class DemonstrationStream {
  public:
   DemonstrationStream(Memory memory, std::size_t steps, std::size_t batch_segments,
                       const RandomStream& random, Demonstrator demonstrate = demonstrate_ledger)
       : memory_(memory),
         demonstrate_(std::move(demonstrate)),
-        steps_(steps),
         batch_(batch_segments),
-        random_(random),
-        stages_(curriculum(memory)) {}
+        random_(random) {
+    for (const Stage& stage : kStages)
+      ends_.push_back(static_cast<std::size_t>(stage.until * static_cast<double>(steps) + 0.5));
+    ends_.push_back(SIZE_MAX);
+  }
+
+  /// From this step on all problems are as hard as those that are asked later.
+  void end_variety(std::size_t step) { ends_.back() = step; }
 
   /// `batch_segments` segments, drawn from a shuffled pool of 16 steps' worth of whole episodes.
   std::span<const dualagent::Segment> at(std::size_t step) {
-    std::size_t begin = 0;
-    std::size_t stage = 0;
-    for (; step >= end_of(stage); ++stage) begin = end_of(stage);
+    const auto end = std::upper_bound(ends_.begin(), ends_.end(), step);
+    const auto stage = static_cast<std::size_t>(end - ends_.begin());
+    const std::size_t begin = stage == 0 ? 0 : ends_[stage - 1];
     const std::size_t block = (step - begin) / kBlockSteps;
     if (pool_.empty() || stage != stage_ || block != block_) fill(stage, block);
     return std::span(pool_).subspan((step - begin) % kBlockSteps * batch_, batch_);
@@ -239,9 +251,12 @@ class DemonstrationStream {
  private:
   static constexpr std::size_t kBlockSteps = 16;
 
-  std::size_t end_of(std::size_t stage) const {
-    if (stage + 1 == stages_.size()) return SIZE_MAX;
-    return static_cast<std::size_t>(stages_[stage].until * static_cast<double>(steps_) + 0.5);
+  Difficulty difficulty(std::size_t stage, const RandomStream& random) const {
+    Difficulty difficulty = stage < kStages.size() ? kStages[stage].difficulty : Difficulty{};
+    if (stage <= kStages.size()) difficulty = vary(difficulty, random);
+    if (memory_ == Memory::window)  // what a summarizing agent reaches, not its trigger
+      difficulty.budget = difficulty.budget * 5 / 4;
+    return difficulty;
   }
 
   void fill(std::size_t stage, std::size_t block) {
@@ -249,19 +264,21 @@ class DemonstrationStream {
     block_ = block;
     pool_.clear();
     const RandomStream random = random_.child(stage).child(block);
+    const RandomStream variety = random_.child(kVariety).child(stage).child(block);
     for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i)
       for (dualagent::Segment& segment :
-           demonstrate_(memory_, stages_[stage].difficulty, random.child(i)))
+           demonstrate_(memory_, difficulty(stage, variety.child(i)), random.child(i)))
         pool_.push_back(std::move(segment));
     dualagent::shuffle(std::span<dualagent::Segment>(pool_), random.child(0));
   }
 
+  static constexpr std::uint64_t kVariety = 100;  // beside the stages' own streams
+
   Memory memory_;
   Demonstrator demonstrate_;
-  std::size_t steps_;
   std::size_t batch_;
   RandomStream random_;
-  std::vector<Stage> stages_;
+  std::vector<std::size_t> ends_;  // of the stages; the last one lasts until the warm start's end
   std::vector<dualagent::Segment> pool_;
   std::size_t stage_ = 0;
   std::size_t block_ = 0;

@@ -32,6 +32,7 @@ usage: bash examples/quickstart/run.sh [options]
   --seed N              of everything random (default 0)
   --steps N             steps of reinforcement learning per row (default 50)
   --warm-start-steps N  steps of the supervised warm start (default 1700)
+  --any-warm-start      go on with a warm start that has not learned to copy; else it is an error
   --eval-tasks N        held-out tasks that are generated (default 200)
   --tasks FILE          your own training tasks (JSON lines); needs --held-out and --ledger
   --held-out FILE       your own held-out tasks
@@ -50,6 +51,7 @@ struct Options {
   std::uint64_t seed = 0;
   std::size_t steps = 50;
   std::size_t warm_start_steps = 1700;
+  bool any_warm_start = false;  ///< also one that has not formed; see `require_formed`
   std::size_t eval_tasks = 200;
   std::filesystem::path tasks, held_out, ledger;  ///< empty: generated
   std::filesystem::path out = "quickstart-out";
@@ -117,6 +119,8 @@ inline Options parse_options(std::span<const char* const> arguments, Options opt
       options.steps = number(1);
     else if (flag == "--warm-start-steps")
       options.warm_start_steps = number(1);
+    else if (flag == "--any-warm-start")
+      options.any_warm_start = true;
     else if (flag == "--eval-tasks")
       options.eval_tasks = number(1);
     else if (flag == "--threads")

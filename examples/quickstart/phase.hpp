@@ -30,7 +30,6 @@ inline std::filesystem::path metrics_path(const std::filesystem::path& out,
 struct Phase {
   std::string name;   ///< of its files
   std::string label;  ///< of its progress bar
-  std::size_t steps = 0;
   std::size_t checkpoint_every = 1;
   std::filesystem::path out;
   bool resume = false;
@@ -42,8 +41,8 @@ struct Phase {
 
 /// Runs the steps of a phase that are not done yet. `Work` has
 ///   void load(const StoredCheckpoint&), void save(Checkpoint&) const: everything that a step
-///   needs; std::string step(std::size_t step, MetricsWriter&): does one step, returns the bar's
-///   note.
+///   needs; std::size_t steps() const: how many there are, which a step may change;
+///   std::string step(std::size_t step, MetricsWriter&): does one step, returns the bar's note.
 /// Metrics of a step are written before its checkpoint, so a resumed run has each step once.
 /// Returns the seconds that all steps took, those of earlier runs included.
 /// Errors: Error of files and checkpoints; Interrupted after Ctrl-C, once all is saved.
@@ -75,12 +74,13 @@ double run_phase(const Phase& phase, Work& work) {
     work.save(checkpoint);
     write_checkpoint(phase.checkpoint_folder(), checkpoint);
   };
-  if (done >= phase.steps) return seconds_before;
-  Progress progress({.label = phase.label, .total = phase.steps, .first = done});
-  while (done < phase.steps) {
+  if (done >= work.steps()) return seconds_before;
+  Progress progress({.label = phase.label, .total = work.steps(), .first = done});
+  while (done < work.steps()) {
     const std::string note = work.step(done, metrics);
+    progress.set_total(work.steps());
     progress.update(++done, note);
-    if (stop_requested || done % phase.checkpoint_every == 0 || done == phase.steps) save();
+    if (stop_requested || done % phase.checkpoint_every == 0 || done == work.steps()) save();
     if (stop_requested) throw Interrupted{};
   }
   progress.finish();

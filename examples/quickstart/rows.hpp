@@ -10,20 +10,20 @@
 #include <utility>
 #include <vector>
 
+#include "copying.hpp"
 #include "data.hpp"
 #include "demonstrator.hpp"
 #include "dualagent/model/model_files.hpp"
 #include "dualagent/model/transformer.hpp"
-#include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/memory.hpp"
 #include "dualagent/report/report_episode.hpp"
 #include "dualagent/trace/task_stream.hpp"
 #include "dualagent/train/evaluation.hpp"
-#include "dualagent/train/supervised.hpp"
 #include "dualagent/train/trainer.hpp"
 #include "failures.hpp"
 #include "ledger_dialect.hpp"
 #include "phase.hpp"
+#include "warm_start.hpp"
 
 namespace quickstart {
 
@@ -93,13 +93,22 @@ class Run {
   }
 
   /// A model after the supervised warm start for this kind of history.
+  /// Errors: Error of `require_formed`, unless the options say that any warm start will do.
   Model warm_start(Memory memory, const std::string& name) {
     Model model = make_model(memory);
-    WarmStart work(*this, memory, model);
+    const RandomStream random =
+        stream_for(options_, Use::demonstrations).child(static_cast<std::uint64_t>(memory));
+    WarmStart<Model> work(
+        model, options_.warm_start_steps,
+        {memory, options_.warm_start_steps, WarmStart<Model>::kBatchSegments, random, demonstrate_},
+        demonstrations(memory, stream_for(options_, Use::copying)));
     Phase phase = make_phase("warm_start_" + name, "warm start (" + name + ")",
-                             options_.warm_start_steps, 50);
+                             WarmStart<Model>::kMeasureEvery);
     phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
     seconds_ = run_phase(phase, work);
+    if (!options_.any_warm_start)
+      require_formed(work.measure(), phase.name + " after " + std::to_string(work.steps()) +
+                                         " steps, seed " + std::to_string(options_.seed));
     return model;
   }
 
@@ -109,7 +118,7 @@ class Run {
   dualagent::ResultRow train(dualagent::ResultRow row, Pairing pairing, Protocol protocol,
                              Recipe recipe) {
     Reinforcement<Pairing, Protocol, Recipe> work(*this, row.name, pairing, protocol, recipe);
-    Phase phase = make_phase(row.name, row.label, options_.steps, 1);
+    Phase phase = make_phase(row.name, row.label, 1);
     phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
     phase.fingerprint["data"] = data_.fingerprint;
     const double warm_start_seconds = seconds_;
@@ -159,51 +168,8 @@ class Run {
  private:
   static constexpr std::size_t kTasksPerStep = 16;
   static constexpr std::size_t kGroupSize = 8;
-  static constexpr std::size_t kWarmStartSegments = 32;
   static constexpr std::size_t kEpisodesShown = 4;
   static constexpr dualagent::SchedulerOptions kScheduler{.max_live_episodes = 64};
-
-  /// Cross-entropy on scripted demonstrations.
-  class WarmStart {
-   public:
-    WarmStart(Run& run, Memory memory, Model& model)
-        : steps_(run.options_.warm_start_steps),
-          demonstrations_(memory, steps_, kWarmStartSegments,
-                          stream_for(run.options_, Use::demonstrations)
-                              .child(static_cast<std::uint64_t>(memory)),
-                          run.demonstrate_),
-          trainer_(model, {.optimizer = {.learning_rate = 3e-3,
-                                         .beta1 = 0.9,
-                                         .beta2 = 0.98,
-                                         .weight_decay = 0.01},
-                           .max_gradient_norm = 1.0}) {}
-
-    void load(const dualagent::StoredCheckpoint& checkpoint) { trainer_.load(checkpoint); }
-    void save(dualagent::Checkpoint& checkpoint) const { trainer_.save(checkpoint); }
-
-    std::string step(std::size_t step, dualagent::MetricsWriter& metrics) {
-      const dualagent::WarmupCosine schedule{.warmup_steps = std::min<std::size_t>(50, steps_),
-                                             .total_steps = steps_,
-                                             .final_fraction = 0.1};
-      const auto start = std::chrono::steady_clock::now();
-      const dualagent::SupervisedMetrics result =
-          trainer_.step(demonstrations_.at(step), schedule.at(step));
-      const double seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      metrics.write(step, {{"loss", result.loss},
-                           {"trained_tokens", result.trained_tokens},
-                           {"gradient_norm", result.gradient_norm},
-                           {"learning_rate_scale", schedule.at(step)},
-                           {"tokens_per_second", result.trained_positions / seconds},
-                           {"peak_memory_bytes", dualagent::peak_memory_bytes().value_or(0)}});
-      return "loss " + dualagent::fixed_text(result.loss, 3);
-    }
-
-   private:
-    std::size_t steps_;
-    DemonstrationStream demonstrations_;
-    dualagent::SupervisedTrainer<Model> trainer_;
-  };
 
   /// Policy optimisation of a pair.
   template <class Pairing, class Protocol, class Recipe>
@@ -211,7 +177,8 @@ class Run {
    public:
     Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol,
                   Recipe recipe)
-        : tasks_(run.data_.training, stream_for(run.options_, Use::order)),
+        : steps_(run.options_.steps),
+          tasks_(run.data_.training, stream_for(run.options_, Use::order)),
           trainer_(pairing, protocol, dualagent::ExactMatch{}, recipe, dualagent::LocalCollective{},
                    {.group_size = kGroupSize,
                     .minibatches = 2,
@@ -222,6 +189,7 @@ class Run {
 
     void load(const dualagent::StoredCheckpoint& checkpoint) { trainer_.load(checkpoint); }
     void save(dualagent::Checkpoint& checkpoint) const { trainer_.save(checkpoint); }
+    std::size_t steps() const { return steps_; }
 
     std::string step(std::size_t step, dualagent::MetricsWriter& metrics) {
       tasks_.seek(step * kTasksPerStep);
@@ -237,15 +205,22 @@ class Run {
                                       kRowNames.begin());
     }
 
+    std::size_t steps_;
     dualagent::TaskStream tasks_;
     dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch, Recipe> trainer_;
   };
 
-  Phase make_phase(std::string name, std::string label, std::size_t steps,
-                   std::size_t checkpoint_every) const {
+  std::vector<Episode> demonstrations(Memory memory, const RandomStream& random) const {
+    constexpr std::size_t kEpisodes = 32;
+    std::vector<Episode> episodes;
+    for (std::uint64_t i = 0; i < kEpisodes; ++i)
+      episodes.push_back(demonstrate_(memory, Difficulty{}, random.child(i)));
+    return episodes;
+  }
+
+  Phase make_phase(std::string name, std::string label, std::size_t checkpoint_every) const {
     return {.name = std::move(name),
             .label = std::move(label),
-            .steps = steps,
             .checkpoint_every = checkpoint_every,
             .out = options_.out,
             .resume = options_.resume,

@@ -19,6 +19,7 @@ Options tiny(const std::filesystem::path& out) {
   options.seed = 31;
   options.steps = 2;
   options.warm_start_steps = 12;
+  options.any_warm_start = true;
   options.eval_tasks = 6;
   options.threads = 2;
   options.out = out;
@@ -85,4 +86,11 @@ TEST_CASE("every experiment starts from one warm start and is kept as soon as it
     CHECK(weights(other.path(), "ppo") == weights(folder.path(), "ppo"));
     CHECK(weights(other.path(), "ppo") != weights(folder.path(), "grpo"));
   }
+}
+
+TEST_CASE("a warm start that cannot copy yet is not swept", "[objective_sweep]") {
+  TemporaryFolder folder;
+  Options strict = tiny(folder.path());
+  strict.any_warm_start = false;
+  CHECK_THROWS_WITH(sweep(strict), ContainsSubstring("has not formed"));
 }

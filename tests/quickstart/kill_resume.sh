@@ -9,7 +9,7 @@ kills=${1:-5}
 shift || true
 options=("$@")
 [ ${#options[@]} -gt 0 ] ||
-  options=(--only frozen_summarizer --warm-start-steps 300 --steps 4 --eval-tasks 10)
+  options=(--only frozen_summarizer --warm-start-steps 200 --any-warm-start --steps 4 --eval-tasks 10)
 work=$root/build/kill_resume
 rm -rf "$work"
 bash "$root/examples/quickstart/run.sh" --help >/dev/null  # builds

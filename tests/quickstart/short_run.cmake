@@ -13,7 +13,7 @@ function(run expected_code pattern)
 endfunction()
 
 file(REMOVE_RECURSE ${OUT})
-set(short --warm-start-steps 30 --steps 2 --eval-tasks 12)
+set(short --warm-start-steps 20 --any-warm-start --steps 2 --eval-tasks 12)
 run(0 "max .log ratio. between sampling and training: 0\n" ${short} --out ${OUT})
 foreach(file result.json report.html tasks.jsonl held_out.jsonl ledger.csv metrics/dual.jsonl
              models/warm_start/answerer/model.safetensors
@@ -42,6 +42,16 @@ foreach(count IN LISTS counts)
   endif()
 endforeach()
 
+# A warm start that cannot copy yet ends the run, before and after it is resumed.
+set(unformed --warm-start-steps 20 --eval-tasks 12 --out ${OUT}/unformed)
+foreach(again "" --resume)
+  run(1 "has not formed: of .*warm_start_dual after 40 steps, seed 0.*--any-warm-start" ${unformed}
+      ${again})
+endforeach()
+if(EXISTS ${OUT}/unformed/metrics/dual.jsonl OR EXISTS ${OUT}/unformed/result.json)
+  message(FATAL_ERROR "reinforcement went on from a warm start that had not formed")
+endif()
+
 run(1 "holds an earlier run.*--resume" ${short} --out ${OUT})
 file(SHA256 ${OUT}/models/dual/answerer/model.safetensors before)
 run(0 "dual-agent, both trained" ${short} --out ${OUT} --resume)
@@ -62,7 +72,7 @@ file(WRITE ${own}/ledger.csv "task,page,amount,next\na,K,3,Q\na,Q,4,.\nb,Z,1,.\n
 file(WRITE ${own}/tasks.jsonl "{\"id\":\"a\",\"prompt\":\"sum:K+10?\",\"answer\":\"17\"}\n")
 file(WRITE ${own}/held.jsonl "{\"id\":\"b\",\"prompt\":\"sum:Z+20?\",\"answer\":\"21\"}\n")
 set(files --held-out ${own}/held.jsonl --ledger ${own}/ledger.csv --only dual
-          --warm-start-steps 5 --steps 1 --out ${own}/out)
+          --warm-start-steps 5 --any-warm-start --steps 1 --out ${own}/out)
 run(0 "/1 " --tasks ${own}/tasks.jsonl ${files})
 foreach(case
     "{\"id\":\"a\",\"prompt\":\"sum:K+10?\",\"answer\":\"18\"}|answer is .18. but the ledger adds up to 17"
