@@ -193,17 +193,17 @@ struct Stage {
 };
 
 inline constexpr std::array<Stage, 3> kStages{
-    {{0.135, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
-     {0.27, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
-     {0.385, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}}}};
+    {{0.135, {.pages = {1, 6}, .noise = {0, 4}, .short_sums = false}},
+     {0.27, {.pages = {1, 8}, .noise = {0, 8}, .short_sums = false}},
+     {0.385, {.pages = {1, 10}, .noise = {0, 14}, .short_sums = false}}}};
 
-/// Every second problem of a stage is easier: fewer pages, less noise, earlier summaries.
+/// The same problems with less noise and earlier summaries. How far apart things are then differs
+/// from problem to problem, from one page in a summary to five and more, so that copying from a
+/// fixed distance does not pay.
 inline Difficulty vary(Difficulty difficulty, const RandomStream& random) {
-  if (random.uniform(0) < 0.5) return difficulty;
   constexpr std::size_t kLeastBudget = 16;  // the prompt and less than a turn
-  difficulty.pages = {1, difficulty.pages.draw(random, 1)};
-  difficulty.noise = {0, Range{0, difficulty.noise.most}.draw(random, 2)};
-  difficulty.budget = Range{kLeastBudget, difficulty.budget}.draw(random, 3);
+  difficulty.noise = {0, Range{0, difficulty.noise.most}.draw(random, 0)};
+  difficulty.budget = Range{kLeastBudget, difficulty.budget}.draw(random, 1);
   return difficulty;
 }
 
@@ -253,7 +253,9 @@ class DemonstrationStream {
 
   Difficulty difficulty(std::size_t stage, const RandomStream& random) const {
     Difficulty difficulty = stage < kStages.size() ? kStages[stage].difficulty : Difficulty{};
-    if (stage <= kStages.size()) difficulty = vary(difficulty, random);
+    // Before variety ends, half of the problems are already as those asked later.
+    if (stage < kStages.size() || (stage == kStages.size() && random.uniform(2) < 0.5))
+      return vary(difficulty, random);
     if (memory_ == Memory::window)  // what a summarizing agent reaches, not its trigger
       difficulty.budget = difficulty.budget * 5 / 4;
     return difficulty;

@@ -150,26 +150,28 @@ TEST_CASE("problems vary until variety ends, then all are as long as those asked
         return tokens[10] != vocabulary::summary_begin && tokens.size() <= 80;
       });
     };
-    CHECK(count_short(79) > 3);
+    CHECK(count_short(0) > 3);
+    if (memory == Memory::summaries) CHECK(count_short(78) + count_short(79) > 0);
     CHECK(count_short(80) == 0);
     CHECK(count_short(99) == 0);
   }
 }
 
-TEST_CASE("half of the varied problems are as asked, none is harder", "[quickstart]") {
-  const Difficulty asked;
-  const RandomStream random = RandomStream::from_seed(2);
-  int unchanged = 0;
-  for (std::uint64_t i = 0; i < 1000; ++i) {
-    const Difficulty varied = vary(asked, random.child(i));
-    const bool same = varied.budget == asked.budget && varied.pages.least == asked.pages.least;
-    unchanged += same ? 1 : 0;
-    CHECK(varied.pages.most <= asked.pages.most);
-    CHECK(varied.noise.most <= asked.noise.most);
-    CHECK(varied.budget <= asked.budget);
-    CHECK(varied.budget >= 16);
-    CHECK(varied.short_sums == asked.short_sums);
+TEST_CASE("from the first step on summaries list from one page to five, and all contexts fit",
+          "[quickstart]") {
+  DemonstrationStream stream(Memory::summaries, 100, 32, RandomStream::from_seed(4));
+  std::vector<int> with_pages(10);
+  for (std::size_t step = 0; step < 13; ++step)
+    for (const Segment& segment : stream.at(step)) {
+      const auto said = segment.context.tokens(segment.context.spans().back());
+      if (said[0] == vocabulary::summary_begin) ++with_pages.at((said.size() - 6) / 4);
+    }
+  for (std::size_t pages = 1; pages <= 5; ++pages) CHECK(with_pages[pages] > 0);
+
+  for (const Memory memory : {Memory::summaries, Memory::window, Memory::all}) {
+    DemonstrationStream varied(memory, 100, 32, RandomStream::from_seed(4));
+    for (std::size_t step = 0; step < 200; ++step)
+      for (const Segment& segment : varied.at(step))
+        CHECK(segment.context.size() <= (memory == Memory::all ? 400 : 136));
   }
-  CHECK(unchanged > 450);
-  CHECK(unchanged < 550);
 }

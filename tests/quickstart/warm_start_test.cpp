@@ -14,10 +14,10 @@ using namespace quickstart;
 
 namespace {
 
-/// A small model that is said to copy from a step on, whatever it has learnt.
-class CopiesFrom : public Transformer<float> {
+/// A small model that copies when it is told to, whatever it has learnt.
+class CopiesWhenTold : public Transformer<float> {
  public:
-  explicit CopiesFrom(std::size_t step)
+  CopiesWhenTold()
       : Transformer<float>({.vocab_size = vocabulary::kSize,
                             .hidden_size = 4,
                             .num_hidden_layers = 1,
@@ -25,26 +25,24 @@ class CopiesFrom : public Transformer<float> {
                             .num_key_value_heads = 1,
                             .head_dim = 4,
                             .intermediate_size = 4,
-                            .max_position_embeddings = 136}),
-        step_(step) {}
+                            .max_position_embeddings = 136}) {}
 
   void score(const PackedBatch&, TokenOutputs& outputs) const {
-    for (double& log_prob : outputs.log_prob) log_prob = weight_version() >= step_ ? 0 : -1;
+    for (double& log_prob : outputs.log_prob) log_prob = copies ? 0 : -1;
   }
 
- private:
-  std::size_t step_;
+  bool copies = false;
 };
 
 constexpr std::size_t kSteps = 100;
 
-WarmStart<CopiesFrom> warm_start(CopiesFrom& model) {
+WarmStart<CopiesWhenTold> warm_start(CopiesWhenTold& model) {
   const RandomStream random = RandomStream::from_seed(1);
-  return {
-      model,
-      kSteps,
-      DemonstrationStream(Memory::summaries, kSteps, WarmStart<CopiesFrom>::kBatchSegments, random),
-      {demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))}};
+  return {model,
+          kSteps,
+          DemonstrationStream(Memory::summaries, kSteps, WarmStart<CopiesWhenTold>::kBatchSegments,
+                              random),
+          {demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))}};
 }
 
 /// The factor of the learning rate in every step, and the bars' total at the end.
@@ -56,23 +54,26 @@ struct Course {
 Course run(std::size_t copies_from, std::optional<std::size_t> interrupted_after = {}) {
   TemporaryFolder folder;
   const auto path = folder.path() / "metrics.jsonl";
-  CopiesFrom model(copies_from);
+  CopiesWhenTold model;
   auto work = warm_start(model);
   MetricsWriter metrics(path);
   std::size_t done = 0;
-  const auto go_on = [&](auto& some, std::size_t until) {
-    for (; done < some.steps() && done < until; ++done) some.step(done, metrics);
+  const auto go_on = [&](auto& some, CopiesWhenTold& its_model, std::size_t until) {
+    for (; done < some.steps() && done < until; ++done) {
+      its_model.copies = done + 1 >= copies_from;
+      some.step(done, metrics);
+    }
   };
-  go_on(work, interrupted_after.value_or(SIZE_MAX));
+  go_on(work, model, interrupted_after.value_or(SIZE_MAX));
   Course course{.rates = {}, .steps = work.steps()};
   if (interrupted_after) {
     Checkpoint checkpoint{.step = done, .fingerprint = {}};
     work.save(checkpoint);
     write_checkpoint(folder.path(), checkpoint);
-    CopiesFrom other(copies_from);
+    CopiesWhenTold other;
     auto resumed = warm_start(other);
     resumed.load(*latest_checkpoint(folder.path(), {}).checkpoint);
-    go_on(resumed, SIZE_MAX);
+    go_on(resumed, other, SIZE_MAX);
     course.steps = resumed.steps();
   }
   for (const MetricsRecord& record : read_metrics(path))
