@@ -102,6 +102,6 @@ TEST_CASE("a warm start varies and keeps its rate until the model copies, then d
 
 TEST_CASE("a resumed warm start knows whether it decays", "[quickstart]") {
   const Course undisturbed = run(51);
-  for (const std::size_t after : {30, 99, 100, 120})
+  for (const std::size_t after : {30u, 99u, 100u, 120u})
     CHECK(run(51, after).rates == undisturbed.rates);
 }
