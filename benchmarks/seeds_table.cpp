@@ -147,7 +147,8 @@ bool two_books_table(Paths paths) {
 bool objective_sweep_table(Paths paths) {
   Table table;
   for (const char* const path : paths) {
-    const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path);
+    const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path,
+                                                      "Name a result.json of the objective sweep");
     for (const nlohmann::json& problem : json.at("problems"))
       for (const nlohmann::json& row : problem.at("rows")) {
         const std::string name =
