@@ -173,3 +173,37 @@ TEST_CASE("a session that runs too long is killed and says what is lost", "[tool
         "[killed: it ran longer than 0.5 s]\n"
         "[the interpreter was started anew: what it knew is lost]");
 }
+
+TEST_CASE("shared memory under Bubblewrap is private, limited and gone after the call", "[tools]") {
+  if (!runs_here<Bubblewrap>()) return;
+  const PythonInterpreter<Bubblewrap> python(small<Bubblewrap>());
+  CHECK(python.run("from multiprocessing import Pool\n"
+                   "with Pool(2) as pool: print(pool.map(abs, [-1, 2, -3]))") == "[1, 2, 3]\n");
+  CHECK(python.run("open('/dev/shm/left', 'w').write('x')\nprint('written')") == "written\n");
+  CHECK(python.run("import os\nprint(os.listdir('/dev/shm'))") == "[]\n");
+  CHECK_THAT(python.run("for i in range(4): open(f'/dev/shm/{i}', 'wb').write(bytes(1 << 19))"),
+             ContainsSubstring("No space left on device"));
+  CHECK(python.run("import os\nos.mkdir('/dev/shm/folder')\nprint('made')") == "made\n");
+  CHECK(python.run("import os\nprint(os.listdir('/dev/shm'))") == "[]\n");
+}
+
+TEMPLATE_TEST_CASE("every interpreter prints a set of texts in one order", "[tools]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const std::string program =
+      "print({chr(c) * 3 for c in range(97, 123)}, hash('text'), hash(b'bytes'))\n"
+      "import subprocess, sys\n"
+      "print(subprocess.run([sys.executable, '-c', \"print(hash('text'))\"],"
+      " capture_output=True).stdout)";
+  const std::string first = PythonInterpreter<TestType>(small<TestType>()).run(program);
+  CHECK(first.find("aaa") != std::string::npos);
+  CHECK(first.find("Error") == std::string::npos);
+  for (int again = 0; again < 2; ++again)
+    CHECK(PythonInterpreter<TestType>(small<TestType>()).run(program) == first);
+}
+
+TEST_CASE("a file in the working folder does not stand for a module", "[tools]") {
+  const PythonInterpreter<Rlimits> python(small<Rlimits>());
+  CHECK(python.run("open('colorsys.py', 'w').write('print(1)')\nimport colorsys\n"
+                   "print(colorsys.__file__.startswith('/usr'))") == "True\n");
+}

@@ -210,6 +210,16 @@ TEMPLATE_TEST_CASE("attacks on the interpreter's server reach no later program",
           "\nctypes.CDLL(None).syscall(add_key, b'user', b'left', b'x', 1, -4)",
       "import os\nfor fd in range(3, 256):\n  try: os.write(fd, bytes(5)); print('LE' + 'AK', fd)\n"
       "  except OSError: pass"};
+  if constexpr (std::is_same_v<TestType, Bubblewrap>) {  // else it is the host's
+    const std::string shared = "import os\nopen('/dev/shm/left', 'w').write('x')\n";
+    for (const char* change : {"", "os.chmod('/dev/shm', 0o500)", "os.chmod('/dev/shm', 0)"}) {
+      INFO(change);
+      CHECK(python.run(shared + change + "\nprint('done')") == "done\n");
+      CHECK(python.run(
+                "import os\nprint(os.listdir('/dev/shm'), oct(os.stat('/dev/shm').st_mode))") ==
+            "[] 0o40755\n");
+    }
+  }
   for (const std::string& attack : attacks) {
     if (!alone && attack.find("add_key") != std::string::npos) continue;
     INFO(attack);

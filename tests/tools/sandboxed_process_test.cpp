@@ -1,5 +1,9 @@
 #include "dualagent/tools/sandboxed_process.hpp"
 
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <cerrno>
 #include <string>
 #include <thread>
 
@@ -105,4 +109,72 @@ TEST_CASE("a sandbox that ends before its command starts is not waited for", "[t
   PythonOptions<Bubblewrap> options{.sandbox = broken};
   CHECK_THROWS_WITH(PythonInterpreter<Bubblewrap>(options).run("print(1)"),
                     ContainsSubstring("does not start"));
+}
+
+namespace {
+
+/// While it lives, SIGCHLD has another disposition.
+class ChildSignals {
+ public:
+  ChildSignals(void (*handler)(int), int flags) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    sigaction(SIGCHLD, &action, &before_);
+  }
+  ChildSignals(const ChildSignals&) = delete;
+  ChildSignals& operator=(const ChildSignals&) = delete;
+  ~ChildSignals() { sigaction(SIGCHLD, &before_, nullptr); }
+
+ private:
+  struct sigaction before_ {};
+};
+
+void reap_every_child(int) {
+  const int error = errno;
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+  errno = error;
+}
+
+/// What is said of a command: its end, or the error.
+template <class S>
+std::string end_of(const std::string& script) {
+  try {
+    const ProcessResult result = shell<S>(script);
+    return std::to_string(static_cast<int>(result.end)) + " " + std::to_string(result.code);
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("an end that was not seen is an error and never a success", "[tools]", Rlimits,
+                   Bubblewrap) {
+  if (!runs_here<TestType>()) return;
+  const std::string success = end_of<TestType>("exit 0");
+  for (const int flags : {0, SA_NOCLDWAIT})
+    for (const char* script : {"exit 3", "kill -9 $$", "exit 0"}) {
+      const ChildSignals ignored(flags == 0 ? SIG_IGN : SIG_DFL, flags);
+      CHECK_THAT(end_of<TestType>(script), ContainsSubstring("SIGCHLD"));
+    }
+  for (const char* script : {"exit 3", "kill -9 $$"}) {
+    const ChildSignals reaped(reap_every_child, SA_RESTART);
+    CHECK(end_of<TestType>(script) != success);  // its status, or an error
+  }
+  CHECK(end_of<TestType>("exit 3") == "0 3");
+}
+
+TEST_CASE("what needs no status works while SIGCHLD is ignored", "[tools]") {
+  const bool works = bubblewrap_works();
+  {
+    const ChildSignals ignored(SIG_IGN, 0);
+    const PythonInterpreter<Rlimits> python{{.sandbox = small<Rlimits>(20.0), .interpreters = 1}};
+    CHECK(python.run("raise SystemExit(3)") == "[exit status 3]");
+    std::string why;
+    CHECK_FALSE(bubblewrap_works(&why));
+    CHECK_THAT(why, ContainsSubstring("SIGCHLD"));
+  }
+  CHECK(bubblewrap_works() == works);
 }

@@ -23,6 +23,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -173,10 +174,26 @@ inline ChildProcess clone_child(int (*function)(void*), void* argument) {
   return {pid, FileDescriptor(pidfd)};
 }
 
-inline int reap(pid_t pid) {
+/// Whether the kernel discards how children end, because this program ignores SIGCHLD.
+inline bool child_statuses_are_lost() {
+  struct sigaction action {};
+  return sigaction(SIGCHLD, nullptr, &action) == 0 &&
+         (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT) != 0);
+}
+
+[[noreturn]] inline void throw_status_lost(const std::string& command) {
+  throw Error("how the program ended cannot be seen", command,
+              "This program ignores SIGCHLD, or a handler of it reaps every child: call "
+              "signal(SIGCHLD, SIG_DFL), and wait for your own children by their ids");
+}
+
+/// The wait status of an ended child; none if somebody else has taken it.
+inline std::optional<int> reap(pid_t pid) {
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  pid_t ended = -1;
+  do ended = waitpid(pid, &status, 0);
+  while (ended < 0 && errno == EINTR);
+  if (ended != pid) return std::nullopt;
   return status;
 }
 

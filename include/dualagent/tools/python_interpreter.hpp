@@ -50,9 +50,10 @@ struct PythonOptions {
   S sandbox{};
   PythonState state = PythonState::per_call;
   std::string python = "/usr/bin/python3";  ///< absolute path, readable in the sandbox
-  /// Before the program: isolated from the user's settings, UTF-8, nothing buffered so that a
-  /// killed program's output is not lost. Without "-S" installed packages can be imported.
-  std::vector<std::string> python_arguments = {"-I", "-S", "-B", "-u", "-X", "utf8"};
+  /// Before the program: without the user's packages, UTF-8, nothing buffered so that a killed
+  /// program's output is not lost. Without "-S" installed packages can be imported. The environment
+  /// is the sandbox's and PYTHONHASHSEED=0, which "-E" and "-I" would ignore.
+  std::vector<std::string> python_arguments = {"-s", "-S", "-B", "-u", "-X", "utf8"};
   /// Kept running, each in a sandbox of its own; more are started while more are needed at once.
   std::size_t interpreters = 4;
 };
@@ -67,8 +68,10 @@ struct PythonOptions {
 /// then holds for the whole episode, and what ends the interpreter loses the names, which the
 /// answer says. A fork of a rollout begins a session of its own. Standard input is at its end.
 /// Calls run at the same time on any threads; copies share the interpreters; the last copy kills
-/// them. The text is UTF-8; other bytes become U+FFFD. The answers are not deterministic where the
-/// program, the clock or the limits are not. Errors: AbortRollout if no sandbox can be started;
+/// them. The text is UTF-8; other bytes become U+FFFD. Hashes of texts are the same in every
+/// interpreter (PYTHONHASHSEED=0), so that a set is printed in one order; the answers are not
+/// deterministic where the program, addresses (`id`, the order of a set of objects), the clock or
+/// the limits are not. Errors: AbortRollout if no sandbox can be started;
 /// whatever the program does becomes text. Example: ToolBox
 /// box{PythonInterpreter<Bubblewrap>{{.sandbox = {.limits = {.wall_seconds = 5}}}}};
 template <class S = Bubblewrap>

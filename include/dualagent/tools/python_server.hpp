@@ -48,7 +48,9 @@ inline constexpr const char* kPythonLoader =
 /// characters.
 inline constexpr std::string_view kPythonServer = R"py(
 def serve(owns_all, cpu_seconds):
-    import atexit, gc, os, stat, sys, time, _socket
+    import sys
+    sys.path[:] = [path for path in sys.path if path]  # not the working folder, as -I has it
+    import atexit, gc, os, stat, time, _socket
     import _ctypes  # not ctypes, whose types every fork would copy
     libc = _ctypes.dlopen(None, 0)
 
@@ -144,14 +146,15 @@ def serve(owns_all, cpu_seconds):
             if len(part) < 2048:  # the next line would have had room
                 return text
 
-    def attributes():
+    def attributes(folder):
         try:
-            return os.listxattr('.')
+            return os.listxattr(folder)
         except OSError:
             return None  # the file system has none
 
     def traces():  # what one program could leave for the next, besides processes and files
-        return ([seen(fd) for fd in watched], os.stat('.').st_mode, attributes(),
+        return ([seen(fd) for fd in watched], [os.stat(folder).st_mode for folder in folders],
+                [attributes(folder) for folder in folders],
                 os.getpriority(0, 0), os.sched_getscheduler(0), os.sched_getaffinity(0))
 
     def kill_others():
@@ -162,16 +165,28 @@ def serve(owns_all, cpu_seconds):
         except (ProcessLookupError, ChildProcessError):
             pass
 
-    def empty_folder():
-        for name in os.listdir('.'):
-            if not stat.S_ISDIR(os.lstat(name).st_mode):
-                os.unlink(name)
-        return not os.listdir('.')
+    def has_shared_memory():  # of this sandbox alone, not the host's
+        try:
+            return os.stat('/dev/shm').st_uid == os.getuid() and not os.listdir('/dev/shm')
+        except OSError:
+            return False
+
+    def is_emptied(folder):
+        try:
+            names = os.listdir(folder)
+            for name in names:
+                path = folder + '/' + name
+                if stat.S_ISDIR(os.lstat(path).st_mode):
+                    return False
+                os.unlink(path)
+            return not names or not os.listdir(folder)
+        except OSError:
+            return False  # the program took a permission away
 
     def clean_up():
         if children < 0 or os.pread(children, 1, 0):
             kill_others()
-        return ((not os.listdir('.') or empty_folder()) and traces() == before and
+        return (all([is_emptied(folder) for folder in folders]) and traces() == before and
                 time.process_time() < 0.5 * cpu_seconds)
 
     control = _socket.socket(fileno=os.dup(0))
@@ -197,6 +212,7 @@ def serve(owns_all, cpu_seconds):
                                         '/proc/sysvipc/sem', '/proc/sysvipc/msg',
                                         '/proc/self/autogroup')]
     children = watch('/proc/self/task/%d/children' % os.getpid())
+    folders = ['.', '/dev/shm'] if has_shared_memory() else ['.']
     before = traces()
     own = [fd for fd in (control.fileno(), *watched, children) if fd >= 0]
     os.environ.pop('LD_BIND_NOW', None)
@@ -266,8 +282,8 @@ std::size_t receive_message(int socket, std::array<char, N>& bytes) {
 ///
 /// The programs of one server share its sandbox one after the other, never at the same time. They
 /// cannot reach the server: it is not dumpable and, under Bubblewrap, process 1. After each it
-/// kills every process left, empties the working folder and looks for other traces; if it finds
-/// any, it ends, and `reusable` is false.
+/// kills every process left, empties the working folder and /dev/shm and looks for other traces; if
+/// it finds any, it ends, and `reusable` is false.
 /// Errors: AbortRollout if the interpreter cannot be started.
 class PythonServer {
  public:
@@ -323,8 +339,9 @@ class PythonServer {
                                           std::vector<std::string> python, const char* owns_all) {
     python.insert(python.end(),
                   {"-c", kPythonLoader, owns_all, std::to_string(limits.cpu_seconds)});
-    // Symbols are bound once in the server and not once in every fork.
-    python.insert(python.begin(), {"/usr/bin/env", "LD_BIND_NOW=1"});
+    // Symbols are bound once in the server and not once in every fork. Without random hashes the
+    // order of a set of texts is the same in every interpreter.
+    python.insert(python.begin(), {"/usr/bin/env", "LD_BIND_NOW=1", "PYTHONHASHSEED=0"});
     return python;
   }
 

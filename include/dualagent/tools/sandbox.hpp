@@ -30,8 +30,9 @@ struct SandboxLimits {
   unsigned cpu_seconds = 10;                ///< of each process (RLIMIT_CPU)
   std::uint64_t memory_bytes = 512u << 20;  ///< address space of each process (RLIMIT_AS)
   unsigned max_processes = 32;              ///< processes and threads at once (RLIMIT_NPROC)
-  std::uint64_t file_bytes = 16u << 20;     ///< of one file; Bubblewrap: of all of /tmp as well
-  std::uint64_t output_bytes = 64u << 10;   ///< of standard output and error together
+  std::uint64_t file_bytes =
+      16u << 20;  ///< of one file; Bubblewrap: of all of /tmp, and of /dev/shm
+  std::uint64_t output_bytes = 64u << 10;  ///< of standard output and error together
 };
 
 /// What is started in a sandbox: a command, or a server, which runs one program after the other and
@@ -125,9 +126,10 @@ inline std::string find_program(std::string_view name) {
 }  // namespace detail
 
 /// New user, process, network, IPC, host-name and control-group namespaces made by `bwrap`
-/// (Debian package bubblewrap). The command sees the `readable` paths read-only, a private /tmp of
-/// `limits.file_bytes`, a /dev of four harmless devices, its own /proc, no network, an environment
-/// of four constants, and is nobody (65534). No capabilities, no new privileges, no terminal.
+/// (Debian package bubblewrap). The command sees the `readable` paths read-only, a private /tmp and
+/// a private /dev/shm (shared memory and semaphores) of `limits.file_bytes` each, a /dev of four
+/// harmless devices, its own /proc, no network, an environment of four constants, and is nobody
+/// (65534). No capabilities, no new privileges, no terminal.
 ///
 /// A host that is root first becomes a user id nobody has, so that files of root stay closed and
 /// the limit of processes binds. The namespace dies with its first process, so nothing survives a
@@ -180,7 +182,9 @@ struct Bubblewrap {
     for (const std::string& path : readable) add({"--ro-bind-try", path, path});
     for (const char* device : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
       add({"--dev-bind", device, device});
-    add({"--proc", "/proc", "--size", std::to_string(limits.file_bytes), "--tmpfs", "/tmp"});
+    add({"--proc", "/proc"});
+    for (const char* folder : {"/tmp", "/dev/shm"})
+      add({"--size", std::to_string(limits.file_bytes), "--tmpfs", folder});
     add({"--remount-ro", "/", "--chdir", "/tmp", "--", detail::find_program("prlimit")});
     // Inside the namespace the count starts anew; its first process, bwrap's or the server, is one
     // more.

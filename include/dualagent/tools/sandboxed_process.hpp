@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -58,13 +59,17 @@ class SandboxedProcess {
   /// Writes `input` to standard input, closes it, and reads output and errors until the command
   /// ends or breaks a limit; then kills what it left behind. The wall clock starts here. To be
   /// called once, with StandardInput::pipe. A stop request kills the command.
+  /// Errors: Error if the command ended by itself, but how cannot be seen, because this program
+  /// ignores SIGCHLD or reaps every child.
   ProcessResult communicate(std::string_view input, const std::stop_token& cancel = {}) {
     ProcessResult result;
     const bool ended = detail::ProcessIo(std::move(input_), std::move(output_), limits_)
                            .run(input, child_.pidfd.get(), cancel, result);
-    const int status = stop();
+    const std::string command = launch_.argv.at(0);
+    const std::optional<int> status = stop();
     if (!ended) return result;
-    result.set_status(status);
+    if (!status) detail::throw_status_lost(command);
+    result.set_status(*status);
     // bwrap and shells report a signal N of their child as status 128 + N.
     if (launch_.reports_namespace && result.code > 128 && result.code < 128 + NSIG) {
       result.end = ProcessEnd::signalled;
@@ -79,9 +84,9 @@ class SandboxedProcess {
   int output() const { return output_.get(); }
 
   /// Kills all of the sandbox, waits until it is gone and removes its folder; the wait status of
-  /// the command. Does nothing the second time.
-  int stop() {
-    int status = 0;
+  /// the command, or none if it cannot be seen. Does nothing the second time.
+  std::optional<int> stop() {
+    std::optional<int> status;
     if (child_.pid > 0) {
       if (namespace_.get() >= 0) {
         syscall(SYS_pidfd_send_signal, namespace_.get(), SIGKILL, nullptr, 0);
@@ -183,10 +188,12 @@ class SandboxedCommand {
   explicit SandboxedCommand(S sandbox = {}) : sandbox_(std::move(sandbox)) {}
 
   /// Runs `command` (a program of the system folders or an absolute path, and its arguments) with
-  /// `input` on standard input. Errors: Error if it cannot be started.
+  /// `input` on standard input. Errors: Error if it cannot be started, or before it is started if
+  /// this program ignores SIGCHLD, so that nobody could see how it ends.
   ProcessResult operator()(const std::vector<std::string>& command, std::string_view input = {},
                            const std::stop_token& cancel = {}) const {
     if (command.empty()) throw Error("the command is empty", "SandboxedCommand");
+    if (detail::child_statuses_are_lost()) detail::throw_status_lost(command[0]);
     return SandboxedProcess(sandbox_.launch(command, SandboxRole::command), sandbox_.limits)
         .communicate(input, cancel);
   }
@@ -196,8 +203,13 @@ class SandboxedCommand {
 };
 
 /// Whether Bubblewrap works on this machine: true if a trial command runs in it. The first call
-/// tries, the others remember. `why` receives the reason if it does not.
+/// tries, the others remember. `why` receives the reason if it does not. False, and not
+/// remembered, while this program ignores SIGCHLD.
 inline bool bubblewrap_works(std::string* why = nullptr) {
+  if (detail::child_statuses_are_lost()) {
+    if (why != nullptr) *why = "this program ignores SIGCHLD: the trial's end cannot be seen";
+    return false;
+  }
   static const std::string problem = []() -> std::string {
     try {
       const ProcessResult trial = SandboxedCommand<Bubblewrap>{}({"/usr/bin/env", "true"});
