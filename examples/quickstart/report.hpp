@@ -76,7 +76,7 @@ inline dualagent::ReportData report_data(const Run& run, std::span<const dualage
                  chart("Compression", "tokens of context per token of its summary", "compression",
                        AxisUnit::number, 1),
                  chart("Gradient norm", "before clipping", "gradient_norm", AxisUnit::number, 1),
-                 chart("Clipped tokens", "share of trained tokens without gradient",
+                 chart("Clipped tokens", "share of trained tokens with a ratio out of bounds",
                        "clip_fraction", AxisUnit::percent, 1),
                  warm_start_chart(options.out)},
       .episodes = run.episodes()};

@@ -5,11 +5,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/model/backend.hpp"
 #include "support/catch.hpp"
 
@@ -254,6 +256,53 @@ void check_reset(const MakeModel& make_model) {
   CHECK(same(generate(model, requests[0]), generate(fresh, requests[0])));
 }
 
+/// Runs the requests until advance throws, resets, and checks that nothing of them is left.
+template <class Model>
+void check_nothing_left(Model& model, std::span<const GenerationRequest> requests,
+                        const Generations& expected, bool receiver_throws) {
+  bool thrown = false;
+  try {
+    for (const GenerationRequest& request : requests) model.submit(request);
+    while (model.advance([&](Generation&&) {
+      if (receiver_throws) throw Error("the receiver failed", "check_nothing_left");
+    }) > 0) {
+    }
+  } catch (const Error&) {
+    thrown = true;
+  }
+  INFO("law: after an exception reset leaves nothing of what was submitted before");
+  CHECK(thrown);
+  model.reset();
+  std::size_t left = 0;
+  CHECK(model.advance([&](Generation&&) { ++left; }) == 0);
+  CHECK(left == 0);
+  const SomeRequests again(model.vocab_size());
+  const Generations results = generate(model, again.all());
+  for (const auto& [sequence, result] : results) CHECK(same(result, expected.at(sequence)));
+}
+
+template <class MakeModel>
+void check_reset_after_errors(const MakeModel& make_model) {
+  auto model = make_model();
+  const SomeRequests requests(model.vocab_size());
+  auto fresh = make_model();
+  const Generations expected = generate(fresh, requests.all());
+  // All end in one advance; the first hand-over throws while the others wait for theirs.
+  const StopRule one{.stop_tokens = {}, .max_new_tokens = 1, .stop_early = {}};
+  const StopRule failing{.stop_tokens = {},
+                         .max_new_tokens = 9,
+                         .stop_early = [](std::span<const Token> said) -> bool {
+                           if (said.size() < 3) return false;
+                           throw Error("the stop rule failed", "check_reset_after_errors");
+                         }};
+  for (const bool receiver_throws : {true, false}) {
+    std::vector<GenerationRequest> all(requests.all().begin(), requests.all().end());
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all[i].stop = receiver_throws ? &one : i == 4 ? &failing : &requests.stop();
+    check_nothing_left(model, all, expected, receiver_throws);
+  }
+}
+
 /// The laws of `ModelBackend`.
 template <class MakeModel>
 void check_backend_laws(const MakeModel& make_model) {
@@ -268,6 +317,7 @@ void check_backend_laws(const MakeModel& make_model) {
   check_stop_rules(make_model);
   check_growing_context(make_model);
   check_reset(make_model);
+  check_reset_after_errors(make_model);
 }
 
 /// Sampled contexts as rows in which the sampled tokens are trained with weight 1.
@@ -464,6 +514,29 @@ void check_weight_versions(const MakeModel& make_model) {
   }
 }
 
+/// Weights that are NaN for a while.
+template <class MakeModel>
+void check_recovery_from_bad_weights(const MakeModel& make_model) {
+  auto model = make_model();
+  using Scalar = typename std::remove_cvref_t<decltype(model.parameters())>::value_type;
+  const SomeRequests requests(model.vocab_size());
+  const std::vector<Scalar> good(model.parameters().begin(), model.parameters().end());
+  std::fill(model.parameters().begin(), model.parameters().end(),
+            std::numeric_limits<Scalar>::quiet_NaN());
+  model.weights_changed();
+  CHECK_THROWS_AS(generate(model, requests.all()), Error);
+  model.reset();
+  std::copy(good.begin(), good.end(), model.parameters().begin());
+  model.weights_changed();
+  std::size_t left = 0;
+  INFO("law: bad weights are an error that leaves nothing behind once they are good again");
+  CHECK(model.advance([&](Generation&&) { ++left; }) == 0);
+  CHECK(left == 0);
+  auto fresh = make_model();
+  CHECK(std::ranges::equal(generate(model, requests[0]).sampled.tokens(),
+                           generate(fresh, requests[0]).sampled.tokens()));
+}
+
 template <class MakeModel>
 void check_tensors(const MakeModel& make_model) {
   auto model = make_model();
@@ -491,6 +564,7 @@ void check_trainable_laws(const MakeModel& make_model, const LawTolerances& tole
   check_gradient_sums(make_model);
   check_causality(make_model);
   check_weight_versions(make_model);
+  check_recovery_from_bad_weights(make_model);
 }
 
 }  // namespace dualagent::laws

@@ -180,3 +180,75 @@ TEST_CASE("ratios stay finite, however far the policies are apart", "[objective]
   CHECK(differentiate(ClipLoss{}, far).value == Approx(std::exp(20.0)));
   CHECK(differentiate(ClipLoss{}, far).d_log_prob == 0.0);
 }
+
+TEST_CASE("GSPO's slope is that of its bounded ratio, on both sides of the bound", "[objective]") {
+  // Two tokens whose log-ratios have the mean m: the loss of s = exp(clamp(m, -20, 20)) where the
+  // advantage is negative, by central differences of the sequence form.
+  const auto sequence_form = [](double m) {
+    const double s = std::exp(std::clamp(m, -20.0, 20.0));
+    return std::max(s, std::clamp(s, 1 - 3e-4, 1 + 4e-4));  // A = -1
+  };
+  for (const double mean : {-25.0, -20.5, -19.5, -1.0, 0.5, 19.5, 20.5, 25.0}) {
+    const auto gradient = differentiate(GspoLoss{}, TokenTerms<double>{.log_prob = -0.5,
+                                                                       .old_log_prob = -0.5 - mean,
+                                                                       .advantage = -1.0,
+                                                                       .sequence_log_ratio = mean});
+    const double h = 1e-6;
+    const double slope = (sequence_form(mean + h) - sequence_form(mean - h)) / (2 * h);
+    CHECK(gradient.value == Approx(sequence_form(mean)));
+    CHECK(gradient.d_log_prob == Approx(slope).epsilon(1e-6));
+    if (std::abs(mean) > 20) CHECK(gradient.d_log_prob == 0.0);
+  }
+}
+
+TEST_CASE("no function of a bounded log-ratio has a slope beyond the bound", "[objective]") {
+  const auto slope = [](const auto& loss, double log_ratio, double advantage) {
+    return differentiate(loss, TokenTerms<double>{.log_prob = -0.5,
+                                                  .old_log_prob = -0.5 - log_ratio,
+                                                  .reference_log_prob = -0.5 - log_ratio,
+                                                  .advantage = advantage,
+                                                  .sequence_log_ratio = log_ratio})
+        .d_log_prob;
+  };
+  for (const double far : {-1e4, -20.001, 20.001, 1e4})
+    for (const double advantage : {-1.0, 1.0}) {
+      CHECK(slope(ClipLoss{}, far, advantage) == 0.0);
+      CHECK(slope(DualClipLoss{}, far, advantage) == 0.0);
+      CHECK(slope(TwoSidedClipLoss{}, far, advantage) == 0.0);
+      CHECK(slope(GspoLoss{}, far, advantage) == 0.0);
+      CHECK(slope(KlPenalty<K1>{}, far, advantage) == 0.0);
+      CHECK(slope(KlPenalty<K2>{}, far, advantage) == 0.0);
+      CHECK(slope(KlPenalty<K3>{}, far, advantage) == 0.0);
+      CHECK(slope(KlPenalty<K3WithK2Gradient>{}, far, advantage) == 0.0);
+      CHECK(slope(KlPenalty<ImportanceWeightedK3>{}, far, advantage) == 0.0);
+    }
+}
+
+TEST_CASE("a token is clipped where its ratio is out of bounds on the side of its loss",
+          "[objective]") {
+  const auto clipped = [](const auto& loss, double ratio, double advantage) {
+    return clips(loss, TokenTerms<double>{.log_prob = -1.0 + std::log(ratio),
+                                          .old_log_prob = -1.0,
+                                          .advantage = advantage,
+                                          .sequence_log_ratio = std::log(ratio)});
+  };
+  const ClipLoss clip{.clip_low = 0.2, .clip_high = 0.3};
+  CHECK(clipped(clip, 1.31, 1.0));
+  CHECK_FALSE(clipped(clip, 1.29, 1.0));
+  CHECK_FALSE(clipped(clip, 0.5, 1.0));  // out of bounds, but the loss is the unclipped one
+  CHECK(clipped(clip, 0.79, -1.0));
+  CHECK_FALSE(clipped(clip, 0.81, -1.0));
+  CHECK_FALSE(clipped(clip, 5.0, -1.0));
+  for (const double ratio : {0.1, 1.0, 9.0}) CHECK_FALSE(clipped(clip, ratio, 0.0));
+  CHECK(clipped(DualClipLoss{.bound = 3.0}, 3.1, -1.0));
+  CHECK_FALSE(clipped(DualClipLoss{.bound = 3.0}, 2.9, -1.0));
+  CHECK(clipped(TwoSidedClipLoss{.cap = 4.0}, 4.1, -1.0));
+  CHECK_FALSE(clipped(TwoSidedClipLoss{.cap = 4.0}, 3.9, -1.0));
+  CHECK(clipped(CispoLoss{.lower = 0.0, .upper = 1.28}, 1.3, 1.0));
+  CHECK(clipped(CispoLoss{.lower = 0.0, .upper = 1.28}, 1.3, -1.0));
+  CHECK_FALSE(clipped(CispoLoss{.lower = 0.0, .upper = 1.28}, 0.1, 1.0));
+  CHECK(clipped(GspoLoss{}, 1.001, 1.0));
+  CHECK(clipped(GspoLoss{}, 0.999, -1.0));
+  CHECK_FALSE(clipped(GspoLoss{}, 1.0001, 1.0));
+  CHECK_FALSE(clipped(PolicyGradient{}, 9.0, 1.0));  // has no bounds
+}

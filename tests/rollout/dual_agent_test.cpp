@@ -231,6 +231,31 @@ TEST_CASE("a corrected turn goes on, and counts against the turn limit", "[rollo
   CHECK(cut.turns == 2);
 }
 
+TEST_CASE("a summary that no turn could follow is not sampled", "[rollout]") {
+  // A trigger after each turn: the second turn is the last, so nobody would read its summary.
+  for (const SummaryWindow window : {SummaryWindow::shared, SummaryWindow::separate}) {
+    const auto each_turn = protocol(TurnCount{.turns = 1}, {.max_turns = 2});
+    const Rollout cut = play(each_turn, {kCall, kSummary, kCall}, {.prompt = "1"}, window);
+    CHECK(cut.ending == "turn limit");
+    CHECK(cut.status == RolloutStatus::truncated);
+    CHECK(cut.turns == 2);
+    CHECK(cut.summaries == 1);
+    CHECK(cut.summary_requests.size() == 1);
+    CHECK(play(each_turn, {kCall, kSummary, kAnswer}).answer == "5");
+  }
+  // What is kept verbatim, prompt (2 tokens) and turn (5), leaves no room for a turn in 8 tokens
+  // beside the shortest summary; in 9 it does.
+  const auto keeping = [](std::size_t max_context_tokens) {
+    return protocol(TurnCount{.turns = 1}, {.max_context_tokens = max_context_tokens},
+                    KeepLastTurns{.turns = 1});
+  };
+  const Rollout full = play(keeping(8), {kCall});
+  CHECK(full.ending == "context limit");
+  CHECK(full.summaries == 0);
+  const Line cut{{toy::call}, FinishReason::context_full};
+  CHECK(play(keeping(9), {kCall, {{toy::summary}}, cut}).turns == 2);
+}
+
 TEST_CASE("a fork goes on from another rollout's history as if it had lived it", "[rollout]") {
   const Task task{.prompt = "1"};
   const auto rules = protocol(TurnCount{.turns = 2}, {.max_turns = 5, .max_calls = 4});

@@ -47,15 +47,14 @@ TEST_CASE("lengths and compression are those of the sampled spans", "[train]") {
 TEST_CASE("rates are tokens over seconds, and 0 where nothing was timed", "[train]") {
   StepMetrics metrics;
   CHECK(metrics.rollout_tokens_per_second() == 0);
-  metrics.rollouts = 11;
-  metrics.aborted = 1;
-  metrics.answerer_tokens = 20;
-  metrics.summaries = 2;
-  metrics.summarizer_tokens = 5;
+  metrics.sampled_tokens = 300;
   metrics.rollout_seconds = 0.5;
+  metrics.scored_positions = 180;
+  metrics.score_seconds = 2;
   metrics.trained_positions = 90;
   metrics.update_seconds = 3;
-  CHECK(metrics.rollout_tokens_per_second() == Approx(10 * 30 / 0.5));
+  CHECK(metrics.rollout_tokens_per_second() == Approx(600));
+  CHECK(metrics.score_tokens_per_second() == Approx(90));
   CHECK(metrics.update_tokens_per_second() == Approx(30));
 }
 
@@ -67,5 +66,5 @@ TEST_CASE("every measurement is visited under a name of its own", "[train]") {
     ++visits;
   });
   CHECK(names.size() == visits);
-  CHECK(visits == 26);
+  CHECK(visits == 30);
 }

@@ -64,7 +64,9 @@ struct Generation {
 ///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns the
 ///    number still running. `on_finished` must not call the backend.
 /// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
-///    are ignored); `m.reset()` forgets all sequences and abandons all running requests.
+///    are ignored); `m.reset()` forgets all sequences and abandons all running requests. After an
+///    exception from `submit` or `advance` (`on_finished` may throw) call `reset`: nothing of what
+///    was submitted before it may come back.
 /// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.
 ///
 /// Semantic requirements: results obey the determinism of `GenerationRequest`; log-probabilities

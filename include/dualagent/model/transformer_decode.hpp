@@ -145,6 +145,7 @@ class Decoder {
 
   void reset() {
     running_.clear();
+    finished_.clear();  // an exception may have left some that were not handed over
     for (auto& [id, cache] : caches_) free_.push_back(std::move(cache));
     caches_.clear();
   }
@@ -224,18 +225,16 @@ class Decoder {
   /// The sequence's cache, cut to the prefix that it shares with the context; at least the last
   /// token of the context is computed anew.
   Cache* cache_of(SequenceId sequence, std::span<const Token> context) {
-    std::unique_ptr<Cache>& cache = caches_[sequence];
-    if (!cache) {
-      if (free_.empty()) {
-        cache = std::make_unique<Cache>(weights_->config());
-      } else {
-        cache = std::move(free_.back());
-        free_.pop_back();
-        cache->tokens().clear();
-      }
+    auto found = caches_.find(sequence);
+    if (found == caches_.end()) {
+      if (free_.empty()) free_.push_back(std::make_unique<Cache>(weights_->config()));
+      free_.back()->tokens().clear();
+      found = caches_.emplace(sequence, std::move(free_.back())).first;
+      free_.pop_back();
     }
-    cache->tokens().resize(std::min(common_prefix(cache->tokens(), context), context.size() - 1));
-    return cache.get();
+    Cache& cache = *found->second;
+    cache.tokens().resize(std::min(common_prefix(cache.tokens(), context), context.size() - 1));
+    return &cache;
   }
 
   static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {

@@ -74,15 +74,7 @@ class BatchLoss {
   /// NaN or infinite, also where a bounded ratio would hide it.
   kernels::TokenGradient<double> token(const PackedBatch& batch, std::size_t t,
                                        const TokenPrediction& now) const {
-    const TokenTerms<double> terms{.log_prob = now.log_prob,
-                                   .entropy = now.entropy,
-                                   .value = now.value,
-                                   .old_log_prob = batch.old_log_prob[t],
-                                   .reference_log_prob = batch.reference_log_prob[t],
-                                   .advantage = batch.advantage[t],
-                                   .sequence_log_ratio = sequence_log_ratio_[t],
-                                   .old_value = batch.old_value[t],
-                                   .value_target = batch.value_target[t]};
+    const TokenTerms<double> terms = terms_of(batch, t, now);
     const double weight = correction_[t];
     if (!std::isfinite(sum_of(terms) + weight)) throw_bad_term(batch, t, terms, weight);
     const auto loss = [&]<class S>(const TokenTerms<S>& at) DUALAGENT_FLATTEN {
@@ -95,7 +87,25 @@ class BatchLoss {
     return gradient;
   }
 
+  /// Whether the loss clips this token.
+  bool clips(const PackedBatch& batch, std::size_t t, const TokenPrediction& now) const {
+    return dualagent::clips(objective_.loss, terms_of(batch, t, now));
+  }
+
  private:
+  TokenTerms<double> terms_of(const PackedBatch& batch, std::size_t t,
+                              const TokenPrediction& now) const {
+    return {.log_prob = now.log_prob,
+            .entropy = now.entropy,
+            .value = now.value,
+            .old_log_prob = batch.old_log_prob[t],
+            .reference_log_prob = batch.reference_log_prob[t],
+            .advantage = batch.advantage[t],
+            .sequence_log_ratio = sequence_log_ratio_[t],
+            .old_value = batch.old_value[t],
+            .value_target = batch.value_target[t]};
+  }
+
   void prepare_row(const PackedBatch& batch, std::size_t row, std::span<const double> log_prob) {
     using Correction = decltype(Objective::correction);
     constexpr bool kPresent = needs_present_log_probs<Objective>();

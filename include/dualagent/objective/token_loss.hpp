@@ -23,6 +23,8 @@ using LossScalar = kernels::Dual<double, 3>;
 /// which costs one more forward pass; the aggregation must then not be a token mean.
 /// `static constexpr bool vanishes_without_advantage = true` says that the loss has no gradient
 /// where the advantage is 0: rollouts of advantage 0 then cost no pass through the model.
+/// `bool clips(const TokenTerms<double>& t) const` says whether the importance ratio is out of
+/// bounds and the loss is the clipped one: StepMetrics::clip_fraction counts these tokens.
 ///
 /// Example:
 ///   struct PolicyGradient {
@@ -54,6 +56,15 @@ consteval bool vanishes_without_advantage() {
     return false;
 }
 
+/// Whether a loss clips a token; false of a loss that does not say.
+template <class L>
+bool clips(const L& loss, const TokenTerms<double>& t) {
+  if constexpr (requires { loss.clips(t); })
+    return loss.clips(t);
+  else
+    return false;
+}
+
 /// -min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = pi / pi_old; see kernels::clip_loss.
 struct ClipLoss {
   static constexpr bool vanishes_without_advantage = true;
@@ -62,6 +73,10 @@ struct ClipLoss {
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
+  }
+  bool clips(const TokenTerms<double>& t) const {
+    return kernels::is_clipped(kernels::ratio_of(t.log_prob - t.old_log_prob), t.advantage,
+                               clip_low, clip_high);
   }
 };
 
@@ -76,6 +91,11 @@ struct DualClipLoss {
     const S loss = kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
     return kernels::dual_clip(loss, t.advantage, S(bound));
   }
+  bool clips(const TokenTerms<double>& t) const {
+    const double ratio = kernels::ratio_of(t.log_prob - t.old_log_prob);
+    return kernels::is_clipped(ratio, t.advantage, clip_low, clip_high) ||
+           (t.advantage < 0 && ratio > bound);
+  }
 };
 
 /// The clip loss of a ratio that is at most `cap`; see kernels::two_sided_clip_loss.
@@ -89,6 +109,11 @@ struct TwoSidedClipLoss {
     return kernels::two_sided_clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high),
                                         S(cap));
   }
+  bool clips(const TokenTerms<double>& t) const {
+    const double ratio = kernels::ratio_of(t.log_prob - t.old_log_prob);
+    return kernels::is_clipped(ratio, t.advantage, clip_low, clip_high) ||
+           (t.advantage < 0 && ratio > cap);
+  }
 };
 
 /// -stop_gradient(clamp(r, lower, upper)) A log pi; see kernels::cispo_loss.
@@ -101,6 +126,11 @@ struct CispoLoss {
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::cispo_loss(t, S(lower), S(upper));
+  }
+  /// A clipped token keeps a gradient: that of the bound.
+  bool clips(const TokenTerms<double>& t) const {
+    const double ratio = kernels::ratio_of(t.log_prob - t.old_log_prob);
+    return t.advantage != 0 && (ratio < lower || ratio > upper);
   }
 
   /// No lower bound, 1 + epsilon_high above (MiniMax-M1, 2506.13585, section 3.1).
@@ -128,6 +158,10 @@ struct GspoLoss {
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::clip_loss(sequence_ratio(t), t.advantage, S(clip_low), S(clip_high));
+  }
+  bool clips(const TokenTerms<double>& t) const {
+    return kernels::is_clipped(kernels::ratio_of(t.sequence_log_ratio), t.advantage, clip_low,
+                               clip_high);
   }
 };
 

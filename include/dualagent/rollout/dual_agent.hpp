@@ -61,13 +61,23 @@ std::optional<std::vector<Token>> correction(const Dialect& dialect, const Malfo
     return dialect.correction(malformed);
 }
 
+/// Whether a next window has room for a turn after what the rewriter keeps beside the summary.
+template <class Protocol>
+bool leaves_room(const Protocol& protocol, const Context& context) {
+  const Token summary[] = {0};  // no summary takes less
+  const Context next = protocol.rewriter.rewrite(context, summary);
+  return next.size() + turn_opening(protocol.dialect, next).size() <
+         protocol.limits.max_context_tokens;
+}
+
 }  // namespace detail
 
 /// The dual-agent protocol: the Answerer takes turns; once its context is overlong, the Summarizer
 /// compresses it and the Answerer goes on from what the rewriter keeps.
 ///
-/// A fork begins with the summary. `protocol`, and the task behind `desk`, must outlive the
-/// episode.
+/// A summary is sampled only where a turn can follow it: not after the last turn of `max_turns`,
+/// nor where what the rewriter keeps beside it fills the window. A fork begins with the summary.
+/// `protocol`, and the task behind `desk`, must outlive the episode.
 template <class Protocol>
 Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
   const auto& dialect = protocol.dialect;
@@ -120,13 +130,15 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
     const ContextStatus status{desk.context().size(), limits.max_context_tokens,
                                count_turns(desk.context()), desk.rollout().summaries};
     if (!std::exchange(overlong, false) && !protocol.trigger.should_summarize(status)) continue;
+    if (desk.rollout().turns == limits.max_turns)  // nobody would read the next window
+      co_return desk.finish(RolloutStatus::truncated, "turn limit");
 
     std::vector<Token> presented;
     if constexpr (decltype(protocol.rewriter)::summary_use == SummaryUse::required) {
       if (desk.rollout().summaries == limits.max_summaries)
         co_return desk.finish(RolloutStatus::truncated, "summary limit");
       const std::vector<Token> request = dialect.summary_request();
-      if (desk.room() <= request.size())
+      if (desk.room() <= request.size() || !detail::leaves_room(protocol, desk.context()))
         co_return desk.finish(RolloutStatus::truncated, "context limit");
       const Generation& summary = co_await desk.summarize(request, summary_stop);
       if (detail::was_cut(summary.finish))

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "dualagent/kernels/mask.inl"
+#include "dualagent/kernels/token_loss.inl"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/rollout.hpp"
 
@@ -31,31 +33,31 @@ struct StepMetrics {
   double summaries = 0;          ///< per rollout
   double turns = 0;              ///< of the Answerer, per rollout
   double compression = 0;        ///< tokens before a summary / tokens of the summary, mean
+  double sampled_tokens = 0;     ///< of all that was played: aborted and replaced rollouts, forks
 
-  // Updates. Means are over trained tokens of the step.
+  // Updates. Means are over the tokens that were trained: those of rollouts of advantage 0 are not,
+  // where they cannot have a gradient.
   double updates = 0;  ///< optimizer steps, summed over models
   double trained_tokens = 0;
   double trained_positions = 0;  ///< tokens that went through forward and backward
+  double scored_positions = 0;   ///< through forward alone: old, reference and present policy
   double loss = 0;
   double entropy = 0;            ///< nats
   double ratio_mean = 0;         ///< of new to old probability
-  double clip_fraction = 0;      ///< tokens with an advantage but no gradient
+  double clip_fraction = 0;      ///< tokens whose ratio is out of bounds and whose loss is clipped
   double gradient_norm = 0;      ///< before clipping, mean over updates
   double max_abs_log_ratio = 0;  ///< on the first minibatch, before any update: 0 if our kernels
                                  ///< give the same numbers in sampling and in training
 
-  // Cost of this rank.
-  double rollout_seconds = 0;
-  double update_seconds = 0;
+  // Time of this rank.
+  double rollout_seconds = 0;  ///< playing, with its tools, and rewards
+  double score_seconds = 0;    ///< forward passes of `scored_positions`
+  double update_seconds = 0;   ///< the rest
 
-  /// Sampled tokens per second of the rollout phase; positions per second of the updates.
-  double rollout_tokens_per_second() const {
-    const double each = answerer_tokens + summarizer_tokens * summaries;
-    return rollout_seconds > 0 ? each * (rollouts - aborted) / rollout_seconds : 0;
-  }
-  double update_tokens_per_second() const {
-    return update_seconds > 0 ? trained_positions / update_seconds : 0;
-  }
+  // Rates of all ranks together: each divides what was done in a time by that time.
+  double rollout_tokens_per_second() const { return rate(sampled_tokens, rollout_seconds); }
+  double score_tokens_per_second() const { return rate(scored_positions, score_seconds); }
+  double update_tokens_per_second() const { return rate(trained_positions, update_seconds); }
 
   /// Calls `visit(name, value)` for every measurement, in the order above.
   template <class Visitor>
@@ -73,9 +75,11 @@ struct StepMetrics {
     visit("summaries", summaries);
     visit("turns", turns);
     visit("compression", compression);
+    visit("sampled_tokens", sampled_tokens);
     visit("updates", updates);
     visit("trained_tokens", trained_tokens);
     visit("trained_positions", trained_positions);
+    visit("scored_positions", scored_positions);
     visit("loss", loss);
     visit("entropy", entropy);
     visit("ratio_mean", ratio_mean);
@@ -83,10 +87,15 @@ struct StepMetrics {
     visit("gradient_norm", gradient_norm);
     visit("max_abs_log_ratio", max_abs_log_ratio);
     visit("rollout_seconds", rollout_seconds);
+    visit("score_seconds", score_seconds);
     visit("update_seconds", update_seconds);
     visit("rollout_tokens_per_second", rollout_tokens_per_second());
+    visit("score_tokens_per_second", score_tokens_per_second());
     visit("update_tokens_per_second", update_tokens_per_second());
   }
+
+ private:
+  static double rate(double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
 };
 
 /// Sums over rollouts from which means are made once all ranks have added theirs.
@@ -104,6 +113,7 @@ struct RolloutSums {
   double forks = 0;
   double counted_forks = 0;  ///< that were not aborted
   double fork_reward = 0;
+  double sampled_tokens = 0;  ///< of everything that was played
 
   void add(const Rollout& rollout) {
     rollouts += 1;
@@ -130,9 +140,10 @@ struct RolloutSums {
   /// Adds all ranks' sums and writes them and their means.
   template <class Collective>
   void describe(Collective& collective, StepMetrics& metrics) const {
-    double all[] = {
-        rollouts, aborted,     truncated,   reward, answerer_tokens, summarizer_tokens, summaries,
-        turns,    compression, live_groups, forks,  counted_forks,   fork_reward};
+    double all[] = {rollouts,        aborted,           truncated, reward,
+                    answerer_tokens, summarizer_tokens, summaries, turns,
+                    compression,     live_groups,       forks,     counted_forks,
+                    fork_reward,     sampled_tokens};
     collective.all_reduce_sum(std::span<double>(all));
     const double answered = std::max(1.0, all[0] - all[1]);
     const double summarized = std::max(1.0, all[6]);
@@ -148,6 +159,7 @@ struct RolloutSums {
     metrics.live_groups = all[9];
     metrics.forks = all[10];
     metrics.fork_reward_mean = all[12] / std::max(1.0, all[11]);
+    metrics.sampled_tokens = all[13];
   }
 
  private:
@@ -167,12 +179,14 @@ struct RolloutSums {
 /// Sums over trained tokens, minibatches and models of one step, on one rank.
 struct UpdateSums {
   double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0;
+  double scored_positions = 0;
   double max_abs_log_ratio = 0;           // fresh minibatch only
   double updates = 0, gradient_norm = 0;  // equal on all ranks
 
-  /// Adds one minibatch; `fresh` says that no update came before it in this step.
+  /// Adds one minibatch; `clips` [T] marks the tokens that the loss clips, `fresh` says that no
+  /// update came before it in this step.
   void add(const PackedBatch& batch, const TokenOutputs& outputs,
-           std::span<const double> d_log_prob, bool fresh) {
+           std::span<const std::uint8_t> clips, bool fresh) {
     positions += static_cast<double>(batch.size());
     for (std::size_t t = 0; t < batch.size(); ++t) {
       if (!kernels::is_trained(batch.loss_weight[t])) continue;
@@ -182,8 +196,8 @@ struct UpdateSums {
       tokens += 1;
       loss += outputs.loss[t];
       entropy += outputs.entropy[t];
-      ratio += std::exp(log_ratio);
-      clipped += d_log_prob[t] == 0.0 ? 1 : 0;
+      ratio += kernels::ratio_of(log_ratio);
+      clipped += clips[t];
       if (fresh) max_abs_log_ratio = std::max(max_abs_log_ratio, std::abs(from_sampler));
     }
   }
@@ -191,7 +205,7 @@ struct UpdateSums {
   /// Adds all ranks' sums and writes them and their means.
   template <class Collective>
   void describe(Collective& collective, StepMetrics& metrics) const {
-    double all[] = {tokens, positions, loss, entropy, ratio, clipped};
+    double all[] = {tokens, positions, loss, entropy, ratio, clipped, scored_positions};
     collective.all_reduce_sum(std::span<double>(all));
     std::vector<double> largest(collective.size(), 0.0);
     largest[collective.rank()] = max_abs_log_ratio;
@@ -204,6 +218,7 @@ struct UpdateSums {
     metrics.entropy = all[3] / trained;
     metrics.ratio_mean = all[4] / trained;
     metrics.clip_fraction = all[5] / trained;
+    metrics.scored_positions = all[6];
     metrics.gradient_norm = gradient_norm / std::max(1.0, updates);
     metrics.max_abs_log_ratio = *std::max_element(largest.begin(), largest.end());
   }

@@ -49,7 +49,8 @@ class StepRollouts {
       tasks_.push_back(&tasks[g]);
       for (std::size_t m = 0; m < group_size_; ++m) starts.push_back({&tasks[g], g, m});
     }
-    rollouts_ = play(starts);
+    sampled_tokens_ = 0;
+    rollouts_ = count(play(starts));
     begun_ = rollouts_.size();
     score(reward, rollouts_);
   }
@@ -69,7 +70,7 @@ class StepRollouts {
       const std::size_t before = used;
       const std::vector<RolloutStart> starts = replacements(spare, equal, used);
       if (used == before) break;
-      std::vector<Rollout> played = play(starts, used);
+      std::vector<Rollout> played = count(play(starts, used));
       score(reward, played);
       for (Rollout& rollout : played) {
         const std::size_t i = (rollout.group - first_group_) * group_size_ + rollout.member;
@@ -96,7 +97,7 @@ class StepRollouts {
               {tasks_[g], first_group_ + g, member++, &rollouts_[fork.source], fork.summary});
       }
     }
-    std::vector<Rollout> played = play(starts);
+    std::vector<Rollout> played = count(play(starts));
     score(reward, played);
     for (Rollout& rollout : played) rollouts_.push_back(std::move(rollout));
   }
@@ -128,6 +129,7 @@ class StepRollouts {
     for (const Rollout& rollout : begun()) sums.add(rollout);
     for (const Rollout& rollout : forks()) sums.add_fork(rollout);
     for (std::size_t g = 0; g < tasks_.size(); ++g) sums.live_groups += is_live(g) ? 1.0 : 0.0;
+    sums.sampled_tokens = sampled_tokens_;
     sums.describe(collective, metrics);
   }
 
@@ -160,6 +162,13 @@ class StepRollouts {
  private:
   std::span<const Rollout> group(std::size_t local) const {
     return all().subspan(local * group_size_, group_size_);
+  }
+
+  /// Adds what was sampled of these rollouts, whatever becomes of them.
+  std::vector<Rollout> count(std::vector<Rollout> played) {
+    for (const Rollout& rollout : played)
+      sampled_tokens_ += static_cast<double>(count_sampled(rollout));
+    return played;
   }
 
   template <class Reward>
@@ -225,6 +234,7 @@ class StepRollouts {
   std::vector<const Task*> tasks_;  // [groups of this rank]
   std::vector<Rollout> rollouts_;
   std::size_t begun_ = 0;
+  double sampled_tokens_ = 0;  // of all that was played
   std::vector<ForkGroup> forks_;
   std::vector<RolloutAdvantage> advantages_;  // [rollouts]
 };

@@ -102,20 +102,21 @@ class Trainer {
     metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
+    sums_ = {};
+    score_seconds_ = 0;
     collect_rows();
-    UpdateSums sums;
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
       rollouts_.deal(members_, random.child(1 + epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
         for_each_model(pairing_, [&](auto&, auto index) {
           update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
-                 learning_rate_scale, sums);
+                 learning_rate_scale);
         });
     }
-    sums.describe(collective_, metrics);
-    const auto end = std::chrono::steady_clock::now();
+    sums_.describe(collective_, metrics);
     metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
-    metrics.update_seconds = std::chrono::duration<double>(end - middle).count();
+    metrics.score_seconds = score_seconds_;
+    metrics.update_seconds = seconds_since(middle) - score_seconds_;
     ++step_;
     return metrics;
   }
@@ -181,6 +182,10 @@ class Trainer {
       !vanishes_without_advantage<decltype(ObjectiveOf::loss)>() ||
       !std::is_same_v<std::remove_cv_t<decltype(ObjectiveOf::regularizer)>, NoRegularizer>;
   static constexpr bool kAgentsApart = AggregatesAgentsApart<decltype(Recipe::view)>;
+
+  static double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
 
   using Parts = std::array<double, 2>;  // trained tokens; one part, or one of each agent
 
@@ -305,8 +310,11 @@ class Trainer {
 
   template <class Model>
   void score_batch(Model& model) {
+    const auto start = std::chrono::steady_clock::now();
     outputs_.resize(batch_.size());
     if (batch_.rows() > 0) model.score(batch_, outputs_);
+    sums_.scored_positions += static_cast<double>(batch_.size());
+    score_seconds_ += seconds_since(start);
   }
 
   /// Copies what was found for `batch_` to the rows that it was made of.
@@ -321,21 +329,20 @@ class Trainer {
 
   template <class Updater>
   void update(Updater& updater, std::size_t model, std::size_t minibatch, bool fresh,
-              double learning_rate_scale, UpdateSums& sums) {
+              double learning_rate_scale) {
     const double tokens = pack(model, members_[minibatch]);
     if (tokens == 0) return;
     if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(updater.model());
     loss_.prepare(batch_, outputs_.log_prob);
     if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
-    d_log_prob_.assign(batch_.size(), 0.0);
+    clips_.assign(batch_.size(), 0);
     const auto loss = [&](std::size_t t, const TokenPrediction& now) {
-      const TokenLossGradient gradient = loss_.token(batch_, t, now);
-      d_log_prob_[t] = gradient.d_log_prob;
-      return gradient;
+      clips_[t] = loss_.clips(batch_, t, now) ? 1 : 0;
+      return loss_.token(batch_, t, now);
     };
-    sums.gradient_norm += updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
-    sums.updates += 1;
-    sums.add(batch_, outputs_, d_log_prob_, fresh);
+    sums_.gradient_norm += updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
+    sums_.updates += 1;
+    sums_.add(batch_, outputs_, clips_, fresh);
   }
 
   void normalize_corrections(double tokens) {
@@ -426,7 +433,9 @@ class Trainer {
   std::vector<Parts> rollout_tokens_;              // [rollouts] trained in this minibatch
   PackedBatch batch_;                              // of one minibatch and one model
   TokenOutputs outputs_;
-  std::vector<double> d_log_prob_;  // [T]
+  std::vector<std::uint8_t> clips_;  // [T] whether the loss clips the token
+  UpdateSums sums_;
+  double score_seconds_ = 0;
 };
 
 }  // namespace dualagent

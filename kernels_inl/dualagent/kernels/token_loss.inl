@@ -83,6 +83,19 @@ DUALAGENT_HD constexpr S clip_loss(const S& ratio, const S& advantage, const S& 
   return max(unclipped, clipped);
 }
 
+/// The importance ratio as a plain number.
+template <class T>
+DUALAGENT_HD T ratio_of(T log_ratio) {
+  return std::exp(bounded_log_ratio(Dual<T, 1>(log_ratio)).value);
+}
+
+/// Whether clip_loss takes its clipped side: the ratio is out of bounds where that costs the token
+/// its gradient.
+template <class T>
+DUALAGENT_HD constexpr bool is_clipped(T ratio, T advantage, T low, T high) {
+  return advantage > T(0) ? ratio > T(1) + high : advantage < T(0) && ratio < T(1) - low;
+}
+
 /// min(loss, -bound A) for A < 0, so that a huge ratio cannot make a huge loss; bound > 1.
 ///
 /// Kink: at loss = -bound A the derivative is that of the loss.
@@ -111,15 +124,16 @@ DUALAGENT_HD constexpr S cispo_loss(const TokenTerms<S>& t, const S& lower, cons
   return -(stop_gradient(clamp(importance_ratio(t), lower, upper)) * t.advantage * t.log_prob);
 }
 
-/// stop_gradient(s) pi / stop_gradient(pi) with s = exp(mean log-ratio of the segment).
+/// stop_gradient(s) pi / stop_gradient(pi) with s = exp(mean log-ratio of the segment), the
+/// mean bounded like every log-ratio: the derivative is 0 beyond.
 ///
 /// Averaged over the tokens of a segment with one advantage, value and gradient of a loss of this
 /// ratio are those of the loss of s itself.
 /// Source: Zheng et al., "Group sequence policy optimization", 2025, eq. 7 and 14.
 template <class S>
 DUALAGENT_HD constexpr S sequence_ratio(const TokenTerms<S>& t) {
-  return stop_gradient(exp(bounded_log_ratio(t.sequence_log_ratio))) *
-         exp(t.log_prob - stop_gradient(t.log_prob));
+  return of_bounded_log_ratio(straight_through(t.sequence_log_ratio, t.log_prob),
+                              [](const S& x) { return exp(x); });
 }
 
 /// max((V - G)^2, (clamp(V, V_old - clip, V_old + clip) - G)^2) / 2 for the target G.
