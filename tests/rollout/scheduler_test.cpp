@@ -1,8 +1,12 @@
 #include "dualagent/rollout/scheduler.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <future>
+#include <limits>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -290,4 +294,74 @@ TEST_CASE("a run that ends early asks the tools that still run to stop", "[rollo
                              Protocol{dialect, ToolBox{Waits{&begun, &stopped}}, Never{}}};
   CHECK_THROWS_AS(scheduler.run(tasks, 1, {}, RandomStream::from_seed(1)), Error);
   CHECK(stopped);
+}
+
+namespace {
+
+/// x -> x + 1, but 3 never answers before a gate opens, whatever it is asked. Counts its calls in
+/// the episode's memory.
+struct Hangs {
+  struct State {
+    std::promise<void> open;
+    std::shared_future<void> opened = open.get_future().share();
+    std::atomic<int> hanging{0};
+    std::atomic<int> ended{0};
+    std::promise<void> all_ended;
+  };
+  std::shared_ptr<State> state;
+  static constexpr std::string_view name = "successor";
+  using Arguments = Waits::Arguments;
+  std::string operator()(const Arguments& arguments, const CallInfo& info) const {
+    int& calls = info.memory->of<int>(this);
+    ++calls;
+    if (arguments.x == 3) {
+      ++state->hanging;
+      state->opened.wait();
+      ++calls;  // the memory, the task and this tool are still there
+      if (!info.task->id.empty() && ++state->ended == state->hanging) state->all_ended.set_value();
+    }
+    return std::to_string(arguments.x == 1 ? 1 + calls : (arguments.x + 1) % 10);
+  }
+};
+
+/// Calls with the last digit until a call fails, then with 1, then answers 5.
+Tokens goes_on(std::span<const Token> context, AgentRole, const RandomStream&) {
+  const bool told = std::count(context.begin(), context.end(), toy::sorry) > 0;
+  const Token last = context.back();
+  if (last == toy::sorry) return {toy::call, toy::digit(1), toy::end};
+  if (told) return {toy::answer, last, toy::end};
+  return {toy::call, last, toy::end};
+}
+
+}  // namespace
+
+TEST_CASE("a tool without an answer at its deadline is told to the model and left behind",
+          "[rollout][threads]") {
+  const auto state = std::make_shared<Hangs::State>();
+  {
+    ScriptedModel model{toy::vocab, goes_on};
+    std::vector<Task> tasks{task("1"), task("3"), task("4")};
+    const Protocol rules{toy::Dialect{}, ToolBox{Hangs{state}}, Never{}, ReplaceBySummary{},
+                         RolloutLimits{.max_turns = 4, .max_calls = 3}};
+    RolloutScheduler scheduler{
+        SharedWeights{model}, rules, {.tool_threads = 1, .tool_deadline_seconds = 0.05}};
+    const auto rollouts = scheduler.run(tasks, 1, {}, RandomStream::from_seed(1));
+    // 1 -> 2 -> 3, which hangs at the third call: the turn limit follows. 3 hangs at once; the
+    // episode goes on, with a memory in which the next call is the first: 1 + 1.
+    CHECK(rollouts[1].answer == "2");
+    CHECK(rollouts[1].calls == 2);
+    CHECK(rollouts[2].calls == 3);  // 4, 5, 6: a neighbour's hanging tool did not matter
+    tasks.clear();                  // the late calls have a copy
+  }
+  CHECK(state->hanging == 2);
+  state->open.set_value();
+  state->all_ended.get_future().wait();
+}
+
+TEST_CASE("a deadline that cannot be meant is refused", "[rollout]") {
+  ScriptedModel model{toy::vocab, counts_to(5)};
+  for (const double seconds : {0.0, -1.0, std::nan("")})
+    CHECK_THROWS_WITH(
+        (RolloutScheduler{SharedWeights{model}, protocol(), {.tool_deadline_seconds = seconds}}),
+        ContainsSubstring("tool_deadline_seconds"));
 }

@@ -1,10 +1,13 @@
 #include "dualagent/rollout/tool_workers.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +36,7 @@ TEST_CASE("every job runs once, on a worker, and is handed back once", "[rollout
   std::vector<int> runs(100, 0);
   std::vector<std::thread::id> by(100);
   for (std::size_t id = 0; id < runs.size(); ++id)
-    workers.submit(id, [&, id] {
+    workers.submit(id, [&, id](const std::stop_token&) {
       ++runs[id];
       by[id] = std::this_thread::get_id();
     });
@@ -45,7 +48,7 @@ TEST_CASE("every job runs once, on a worker, and is handed back once", "[rollout
   CHECK(ids.size() == 100);
   CHECK(runs == std::vector<int>(100, 1));
   for (const std::thread::id thread : by) CHECK(thread != std::this_thread::get_id());
-  std::vector<ToolWorkers::Finished> rest{{7, nullptr}};
+  std::vector<ToolWorkers::Finished> rest{{7}};
   workers.take_finished(rest, ToolWorkers::Wait::no);
   CHECK(rest.empty());
 }
@@ -53,7 +56,8 @@ TEST_CASE("every job runs once, on a worker, and is handed back once", "[rollout
 TEST_CASE("one worker runs jobs in the order of submission", "[rollout][threads]") {
   ToolWorkers workers(1);
   std::vector<std::size_t> order;
-  for (std::size_t id = 0; id < 20; ++id) workers.submit(id, [&order, id] { order.push_back(id); });
+  for (std::size_t id = 0; id < 20; ++id)
+    workers.submit(id, [&order, id](const std::stop_token&) { order.push_back(id); });
   const auto finished = take(workers, 20);
   for (std::size_t i = 0; i < 20; ++i) {
     CHECK(order[i] == i);
@@ -63,8 +67,8 @@ TEST_CASE("one worker runs jobs in the order of submission", "[rollout][threads]
 
 TEST_CASE("a throwing job comes back with its exception and harms no other", "[rollout][threads]") {
   ToolWorkers workers(2);
-  workers.submit(0, [] { throw std::runtime_error("job 0"); });
-  workers.submit(1, [] {});
+  workers.submit(0, [](const std::stop_token&) { throw std::runtime_error("job 0"); });
+  workers.submit(1, [](const std::stop_token&) {});
   for (const ToolWorkers::Finished& finished : take(workers, 2)) {
     CHECK((finished.error != nullptr) == (finished.id == 0));
     if (finished.error) CHECK_THROWS_WITH(std::rethrow_exception(finished.error), "job 0");
@@ -74,7 +78,8 @@ TEST_CASE("a throwing job comes back with its exception and harms no other", "[r
 TEST_CASE("not waiting returns at once while a job still runs", "[rollout][threads]") {
   std::promise<void> gate;
   ToolWorkers workers(1);
-  workers.submit(4, [opened = gate.get_future().share()] { opened.wait(); });
+  workers.submit(4,
+                 [opened = gate.get_future().share()](const std::stop_token&) { opened.wait(); });
   std::vector<ToolWorkers::Finished> finished;
   workers.take_finished(finished, ToolWorkers::Wait::no);
   CHECK(finished.empty());
@@ -88,7 +93,7 @@ TEST_CASE("at the end running jobs are waited for and waiting ones dropped", "[r
   std::atomic<int> ran{0};
   {
     ToolWorkers workers(1);
-    workers.submit(0, [&, opened = gate.get_future().share()] {
+    workers.submit(0, [&, opened = gate.get_future().share()](const std::stop_token&) {
       begun.set_value();
       opened.wait();
       ++ran;
@@ -99,8 +104,74 @@ TEST_CASE("at the end running jobs are waited for and waiting ones dropped", "[r
       delete value;
       gate.set_value();
     };
-    workers.submit(
-        1, [&ran, dropped = std::shared_ptr<int>(new int(100), open_gate)] { ran += *dropped; });
+    workers.submit(1, [&ran, dropped = std::shared_ptr<int>(new int(100), open_gate)](
+                          const std::stop_token&) { ran += *dropped; });
   }
   CHECK(ran == 1);
+}
+
+TEST_CASE("a job that misses its deadline is handed back, and holds up no other",
+          "[rollout][threads]") {
+  // Owned by the jobs too: they outlast the workers.
+  struct Gate {
+    std::promise<void> open;
+    std::shared_future<void> opened = open.get_future().share();
+    std::promise<void> ended;
+  };
+  const auto gate = std::make_shared<Gate>();
+  std::stop_token asked;
+  {
+    ToolWorkers workers(1, 0.02);
+    workers.submit(5, [gate, &asked](const std::stop_token& cancel) {
+      asked = cancel;
+      gate->opened.wait();  // does not look at the token
+      gate->ended.set_value();
+    });
+    const ToolWorkers::Finished late = take(workers, 1)[0];
+    CHECK(late.id == 5);
+    CHECK(late.outcome == ToolWorkers::Outcome::expired);
+    CHECK(asked.stop_requested());
+    workers.submit(6, [](const std::stop_token&) {});  // in another thread
+    const ToolWorkers::Finished next = take(workers, 1)[0];
+    CHECK(next.id == 6);
+    CHECK(next.outcome == ToolWorkers::Outcome::done);
+    workers.submit(7, [gate](const std::stop_token&) { gate->opened.wait(); });
+    CHECK(take(workers, 1)[0].outcome == ToolWorkers::Outcome::expired);
+  }
+  gate->open.set_value();
+  gate->ended.get_future().wait();  // what it needs is still there
+}
+
+TEST_CASE("a late job that stops when asked is not handed back twice", "[rollout][threads]") {
+  const auto stopped = std::make_shared<std::promise<void>>();
+  ToolWorkers workers(1, 0.02);
+  workers.submit(1, [stopped](const std::stop_token& cancel) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, cancel, [] { return false; });
+    stopped->set_value();
+  });
+  CHECK(take(workers, 1)[0].outcome == ToolWorkers::Outcome::expired);
+  stopped->get_future().wait();
+  workers.submit(2, [](const std::stop_token&) {});
+  const auto next = take(workers, 1);
+  REQUIRE(next.size() == 1);
+  CHECK(next[0].id == 2);
+}
+
+TEST_CASE("workers end although a running job does not stop", "[rollout][threads]") {
+  const auto begun = std::make_shared<std::promise<void>>();
+  const auto gate = std::make_shared<std::promise<void>>();
+  const auto ended = std::make_shared<std::promise<void>>();
+  {
+    ToolWorkers workers(2);  // no deadline
+    workers.submit(0, [begun, ended, opened = gate->get_future().share()](const std::stop_token&) {
+      begun->set_value();
+      opened.wait();
+      ended->set_value();
+    });
+    begun->get_future().wait();
+  }
+  gate->set_value();
+  ended->get_future().wait();
 }

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/rollout/dual_agent.hpp"
 #include "dualagent/rollout/pairing.hpp"
@@ -21,6 +22,10 @@ namespace dualagent {
 struct SchedulerOptions {
   std::size_t max_live_episodes = 256;  ///< bounds the memory for keys and values
   std::size_t tool_threads = 2;         ///< started when a tool first wants a worker
+  /// How long one call may take on a worker thread; infinity: as long as it wants. A call that
+  /// takes longer is answered for the tool (ToolStatus::timed_out) and its CallInfo::cancel asks it
+  /// to stop. Longer than the limits of the tools' own, e.g. SandboxLimits::wall_seconds.
+  double tool_deadline_seconds = 120;
 };
 
 /// How the two agents sample.
@@ -43,16 +48,27 @@ struct RolloutStart {
 ///
 /// Determinism: a rollout depends on weights, task, `random`, group and member only (a fork also on
 /// its source's history). Which other episodes run beside it, and when a tool happens to answer,
-/// change nothing.
+/// change nothing; a tool that misses its deadline does.
+/// Tools that miss their deadline: no thread can be ended from outside. A tool that does not stop
+/// either when its `cancel` token asks it to goes on in a thread that is left behind, beside the
+/// run, after it and after this object, until it returns or the process ends. It shares the
+/// ownership of the protocol, a copy of the task and the episode's memory, of which the episode's
+/// later calls get a new one; what it refers to beyond these must live as long.
 /// Errors: what a dialect, a rewriter or a backend throws ends `run` and leaves the models reset;
 /// `AbortRollout` from a tool aborts that rollout only.
 template <class Pairing, class Protocol>
 class RolloutScheduler {
  public:
   RolloutScheduler(Pairing pairing, Protocol protocol, SchedulerOptions options = {})
-      : pairing_(pairing), protocol_(std::move(protocol)), options_(options) {}
+      : pairing_(pairing),
+        protocol_(std::make_shared<const Protocol>(std::move(protocol))),
+        options_(options) {
+    if (!(options_.tool_deadline_seconds > 0))
+      throw Error("tool_deadline_seconds is " + std::to_string(options_.tool_deadline_seconds),
+                  "SchedulerOptions", "Give a number > 0; infinity means no deadline");
+  }
 
-  const Protocol& protocol() const { return protocol_; }
+  const Protocol& protocol() const { return *protocol_; }
 
   /// `group_size` rollouts of each task; result [tasks * group_size], member fastest.
   ///
@@ -78,7 +94,7 @@ class RolloutScheduler {
     try {
       while (started < rollouts.size() || !live_.empty()) {
         for (; started < rollouts.size() && live_.size() < most; ++started)
-          live_.push_back(std::make_unique<Player>(started, protocol_, starts[started], random));
+          live_.push_back(std::make_unique<Player>(started, *protocol_, starts[started], random));
         for (auto& player : live_) serve(*player, sampling);
         collect(rollouts);
         if (!live_.empty()) advance();
@@ -91,6 +107,20 @@ class RolloutScheduler {
   }
 
  private:
+  /// One call on a worker. It owns all that the tool reads, because the tool may outlast the run.
+  struct WorkerCall {
+    std::shared_ptr<const Protocol> protocol;
+    std::shared_ptr<const Task> task;
+    std::shared_ptr<ToolMemory> memory;
+    ToolCall call;
+    std::size_t number = 0;  // among the rollout's calls
+    ToolResult result = {};  // written by the worker
+    void run(const std::stop_token& cancel) {
+      result = protocol->tools.call(
+          call, {.task = task.get(), .call = number, .memory = memory.get(), .cancel = cancel});
+    }
+  };
+
   /// One live episode.
   struct Player {
     Player(std::size_t index_, const Protocol& protocol, const RolloutStart& start,
@@ -110,8 +140,10 @@ class RolloutScheduler {
     Episode episode;
     RandomStream random;
     bool waiting = false;  // for a model or a worker
-    ToolMemory memory;
-    std::vector<ToolResult> results;  // written by a worker
+    std::shared_ptr<ToolMemory> memory = std::make_shared<ToolMemory>();
+    std::shared_ptr<const Task> task;  // a copy for workers
+    std::shared_ptr<WorkerCall> at_work;
+    std::vector<ToolResult> results;
     std::size_t segments_released = 0;
   };
 
@@ -147,35 +179,45 @@ class RolloutScheduler {
   void run_tools(Player& player, const WantsTools& wanted) {
     const bool immediate =
         std::all_of(wanted.calls.begin(), wanted.calls.end(), [&](const ToolCall& call) {
-          return protocol_.tools.execution(call) == Execution::immediate;
+          return protocol_->tools.execution(call) == Execution::immediate;
         });
     player.results.clear();
     if (immediate) {
       try {
-        call_all(player, wanted, {});
+        call_all(player, wanted);
         player.desk.deliver(std::move(player.results));
       } catch (const AbortRollout& error) {
         player.desk.abort(error.what());
       }
       return;
     }
-    if (!workers_) workers_.emplace(std::max<std::size_t>(1, options_.tool_threads));
-    player.waiting = true;
-    ++tools_running_;
-    workers_->submit(player.index, [this, &player, &wanted, cancel = workers_->cancel()] {
-      call_all(player, wanted, cancel);
-    });
+    if (!workers_)
+      workers_.emplace(std::max<std::size_t>(1, options_.tool_threads),
+                       options_.tool_deadline_seconds);
+    if (player.task == nullptr) player.task = std::make_shared<const Task>(player.desk.task());
+    submit_next_call(player, wanted);
   }
 
-  void call_all(Player& player, const WantsTools& wanted, const std::stop_token& cancel) const {
+  void call_all(Player& player, const WantsTools& wanted) const {
     CallInfo info{.task = &player.desk.task(),
                   .call = player.desk.rollout().calls,
-                  .memory = &player.memory,
-                  .cancel = cancel};
+                  .memory = player.memory.get()};
     for (const ToolCall& call : wanted.calls) {
-      player.results.push_back(protocol_.tools.call(call, info));
+      player.results.push_back(protocol_->tools.call(call, info));
       ++info.call;
     }
+  }
+
+  /// The calls of a turn go to the workers one after the other.
+  void submit_next_call(Player& player, const WantsTools& wanted) {
+    const std::size_t next = player.results.size();
+    player.at_work = std::make_shared<WorkerCall>(WorkerCall{protocol_, player.task, player.memory,
+                                                             wanted.calls[next],
+                                                             player.desk.rollout().calls + next});
+    player.waiting = true;
+    ++tools_running_;
+    workers_->submit(player.index,
+                     [call = player.at_work](const std::stop_token& cancel) { call->run(cancel); });
   }
 
   /// One step of every model, and whatever the tool workers have finished.
@@ -192,19 +234,34 @@ class RolloutScheduler {
     const bool idle = running == 0 && std::all_of(live_.begin(), live_.end(),
                                                   [](const auto& p) { return p->waiting; });
     workers_->take_finished(finished_, idle ? ToolWorkers::Wait::for_one : ToolWorkers::Wait::no);
-    for (ToolWorkers::Finished& finished : finished_) take_tool_results(finished);
+    for (ToolWorkers::Finished& finished : finished_) take_tool_result(finished);
   }
 
-  void take_tool_results(const ToolWorkers::Finished& finished) {
+  void take_tool_result(const ToolWorkers::Finished& finished) {
     --tools_running_;
     Player& player = find(finished.id);
     player.waiting = false;
+    const auto call = std::exchange(player.at_work, nullptr);
     try {
       if (finished.error) std::rethrow_exception(finished.error);
+      if (finished.outcome == ToolWorkers::Outcome::expired) {
+        player.results.push_back(timed_out(call->call));
+        player.memory = std::make_shared<ToolMemory>();  // the late call may still use the old one
+      } else {
+        player.results.push_back(std::move(call->result));
+      }
+      const auto& wanted = std::get<WantsTools>(player.desk.want());
+      if (player.results.size() < wanted.calls.size()) return submit_next_call(player, wanted);
       player.desk.deliver(std::move(player.results));
     } catch (const AbortRollout& error) {
       player.desk.abort(error.what());
     }
+  }
+
+  ToolResult timed_out(const ToolCall& call) const {
+    return {ToolStatus::timed_out, "'" + call.tool + "' gave no answer within " +
+                                       shortest_text(options_.tool_deadline_seconds) +
+                                       " seconds and was told to stop"};
   }
 
   Player& find(std::size_t index) {  // live_ is sorted by index
@@ -244,7 +301,7 @@ class RolloutScheduler {
   }
 
   Pairing pairing_;
-  Protocol protocol_;
+  std::shared_ptr<const Protocol> protocol_;
   SchedulerOptions options_;
   std::vector<std::unique_ptr<Player>> live_;
   std::optional<ToolWorkers> workers_;

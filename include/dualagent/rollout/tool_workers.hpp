@@ -1,11 +1,17 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
+#include <limits>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -13,91 +19,190 @@
 
 namespace dualagent {
 
-/// Threads that run jobs in the order of submission and hand back which ones are done.
+/// Threads that run jobs in the order of submission and hand back which ones are done, or are not
+/// done by their deadline.
 ///
 /// A job writes its result where only it writes; the results of a finished job may be read after
-/// `take_finished` has returned it. Errors: a throwing job is returned with its exception.
+/// `take_finished` has returned it. A job that misses its deadline is handed back as expired, is
+/// asked to stop by its token, and is never handed back again; another thread takes the place of
+/// its own. No thread can be ended from outside: a job that does not stop goes on in a thread of
+/// its own until it returns or the process ends, so a job must own all that it uses.
+/// Errors: a throwing job is returned with its exception.
 class ToolWorkers {
  public:
+  using Clock = std::chrono::steady_clock;
+  using Job = std::function<void(const std::stop_token& cancel)>;
+  enum class Outcome : std::uint8_t { done, threw, expired };
   struct Finished {
     std::size_t id = 0;
-    std::exception_ptr error;
+    Outcome outcome = Outcome::done;
+    std::exception_ptr error = {};  ///< of a job that threw
   };
 
-  explicit ToolWorkers(std::size_t threads) {
-    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(); });
+  /// Every job may take `deadline_seconds` from its beginning on, infinity: as long as it wants.
+  explicit ToolWorkers(std::size_t threads,
+                       double deadline_seconds = std::numeric_limits<double>::infinity())
+      : deadline_seconds_(deadline_seconds) {
+    for (std::size_t i = 0; i < threads; ++i) workers_.push_back(begin_worker());
   }
   ToolWorkers(const ToolWorkers&) = delete;
   ToolWorkers& operator=(const ToolWorkers&) = delete;
-  /// Asks running jobs to stop and waits for them; jobs that have not begun are dropped.
+  /// Drops jobs that have not begun and asks running ones to stop. Those that have not stopped
+  /// after a second are left behind.
   ~ToolWorkers() {
-    cancel_.request_stop();
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-      queue_.clear();
+    std::unique_lock lock(shared_->mutex);
+    shared_->stop = true;
+    std::deque<Submitted> dropped = std::exchange(shared_->queue, {});
+    std::vector<std::stop_source> running;
+    for (const Worker& worker : workers_)
+      if (worker.seat->busy) running.push_back(worker.seat->cancel);
+    lock.unlock();  // jobs' destructors and stop callbacks may do anything
+    shared_->work.notify_all();
+    dropped.clear();
+    for (std::stop_source& source : running) source.request_stop();
+    lock.lock();
+    shared_->done.wait_for(lock, std::chrono::seconds(1), [&] {
+      return std::none_of(workers_.begin(), workers_.end(),
+                          [](const Worker& worker) { return worker.seat->busy; });
+    });
+    std::vector<std::thread> idle;
+    for (Worker& worker : workers_) {
+      if (worker.seat->busy)
+        leave(worker);
+      else
+        idle.push_back(std::move(worker.thread));
     }
-    work_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    lock.unlock();
+    for (std::thread& thread : idle) thread.join();
   }
 
-  /// Asked to stop when these workers end.
-  std::stop_token cancel() const { return cancel_.get_token(); }
-
-  void submit(std::size_t id, std::function<void()> job) {
+  void submit(std::size_t id, Job job) {
     {
-      const std::lock_guard lock(mutex_);
-      queue_.push_back({id, std::move(job)});
+      const std::lock_guard lock(shared_->mutex);
+      shared_->queue.push_back({id, std::move(job)});
     }
-    work_.notify_one();
+    shared_->work.notify_one();
   }
 
-  enum class Wait { no, for_one };
+  enum class Wait : std::uint8_t { no, for_one };
 
-  /// Moves what has finished since the last call into `finished`; with Wait::for_one blocks until
-  /// there is something. Waiting with nothing submitted would block for ever.
+  /// Moves what has finished or expired since the last call into `finished`; with Wait::for_one
+  /// blocks until there is something. Waiting with nothing submitted would block for ever.
   void take_finished(std::vector<Finished>& finished, Wait wait) {
     finished.clear();
-    std::unique_lock lock(mutex_);
-    if (wait == Wait::for_one) done_.wait(lock, [&] { return !finished_.empty(); });
-    finished.swap(finished_);
+    std::vector<std::stop_source> late;
+    std::unique_lock lock(shared_->mutex);
+    for (;;) {
+      expire(Clock::now(), late);
+      if (wait == Wait::no || !shared_->finished.empty()) break;
+      if (const std::optional<Clock::time_point> deadline = next_deadline())
+        shared_->done.wait_until(lock, *deadline);
+      else
+        shared_->done.wait(lock);
+    }
+    finished.swap(shared_->finished);
+    lock.unlock();  // stop callbacks may do anything
+    for (std::stop_source& source : late) source.request_stop();
   }
 
  private:
-  struct Job {
-    std::size_t id;
-    std::function<void()> run;
+  struct Submitted {
+    std::size_t id = 0;
+    Job run;
+  };
+  /// What one thread is at. `left`: nobody waits for it any more.
+  struct Seat {
+    bool busy = false;
+    bool left = false;
+    std::size_t id = 0;
+    std::optional<Clock::time_point> deadline;
+    std::stop_source cancel;
+  };
+  /// Outlives these workers for as long as a thread is left behind.
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable work;
+    std::condition_variable done;  // a job ended or began
+    std::deque<Submitted> queue;
+    std::vector<Finished> finished;
+    bool stop = false;
+  };
+  struct Worker {
+    std::shared_ptr<Seat> seat;
+    std::thread thread;
   };
 
-  void serve() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [&] { return stop_ || !queue_.empty(); });
-      if (stop_) return;
-      Job job = std::move(queue_.front());
-      queue_.pop_front();
-      lock.unlock();
-      Finished finished{job.id, nullptr};
-      try {
-        job.run();
-      } catch (...) {
-        finished.error = std::current_exception();
-      }
-      lock.lock();
-      finished_.push_back(std::move(finished));
-      lock.unlock();
-      done_.notify_one();
+  Worker begin_worker() const {
+    Worker worker{std::make_shared<Seat>(), {}};
+    worker.thread = std::thread(&ToolWorkers::serve, shared_, worker.seat, deadline_seconds_);
+    return worker;
+  }
+
+  static void leave(Worker& worker) {
+    worker.seat->left = true;
+    worker.thread.detach();
+  }
+
+  /// Leaves the threads whose jobs are late and puts others in their places.
+  void expire(Clock::time_point now, std::vector<std::stop_source>& late) {
+    for (Worker& worker : workers_) {
+      if (!worker.seat->busy || !worker.seat->deadline || now < *worker.seat->deadline) continue;
+      Worker next = begin_worker();
+      late.push_back(worker.seat->cancel);
+      shared_->finished.push_back({worker.seat->id, Outcome::expired});
+      leave(worker);
+      worker = std::move(next);
     }
   }
 
-  std::stop_source cancel_;
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::condition_variable done_;
-  std::deque<Job> queue_;
-  std::vector<Finished> finished_;
-  bool stop_ = false;
-  std::vector<std::thread> threads_;
+  std::optional<Clock::time_point> next_deadline() const {
+    std::optional<Clock::time_point> next;
+    for (const Worker& worker : workers_)
+      if (worker.seat->busy && worker.seat->deadline && (!next || *worker.seat->deadline < *next))
+        next = worker.seat->deadline;
+    return next;
+  }
+
+  static std::optional<Clock::time_point> deadline_after(double seconds) {
+    constexpr double kLongest = 1e9;  // seconds that the clock can be moved by
+    if (!(seconds < kLongest)) return std::nullopt;
+    return Clock::now() +
+           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+
+  static void serve(std::shared_ptr<Shared> shared, std::shared_ptr<Seat> seat,
+                    double deadline_seconds) {
+    std::unique_lock lock(shared->mutex);
+    for (;;) {
+      shared->work.wait(lock, [&] { return shared->stop || !shared->queue.empty(); });
+      if (shared->stop) return;
+      Submitted job = std::move(shared->queue.front());
+      shared->queue.pop_front();
+      seat->busy = true;
+      seat->id = job.id;
+      seat->cancel = std::stop_source();
+      seat->deadline = deadline_after(deadline_seconds);
+      const std::stop_token cancel = seat->cancel.get_token();
+      if (seat->deadline) shared->done.notify_all();  // who waits has one more deadline
+      lock.unlock();
+      Finished finished{job.id};
+      try {
+        job.run(cancel);
+      } catch (...) {
+        finished = {job.id, Outcome::threw, std::current_exception()};
+      }
+      job.run = {};  // what it owns, before it counts as done
+      lock.lock();
+      if (seat->left) return;
+      seat->busy = false;
+      shared->finished.push_back(std::move(finished));
+      shared->done.notify_all();
+    }
+  }
+
+  double deadline_seconds_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  std::vector<Worker> workers_;
 };
 
 }  // namespace dualagent

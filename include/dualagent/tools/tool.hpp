@@ -26,7 +26,7 @@ struct CallInfo {
 /// than the few microseconds of handing them over.
 enum class Execution : std::uint8_t { worker, immediate };
 
-enum class ToolStatus : std::uint8_t { ok, unknown_tool, bad_arguments, failed };
+enum class ToolStatus : std::uint8_t { ok, unknown_tool, bad_arguments, failed, timed_out };
 
 /// The answer to one call; `text` is shown to the model whatever the status.
 struct ToolResult {
