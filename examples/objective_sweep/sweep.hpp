@@ -26,8 +26,8 @@ inline void add_cost(Row& row, const std::filesystem::path& metrics) {
   double seconds = 0;
   for (const dualagent::MetricsRecord& record : records) {
     tokens += record.number("trained_tokens").value_or(0);
-    seconds +=
-        record.number("rollout_seconds").value_or(0) + record.number("update_seconds").value_or(0);
+    for (const char* part : {"rollout_seconds", "score_seconds", "update_seconds"})
+      seconds += record.number(part).value_or(0);
   }
   row.trained_tokens = tokens;
   row.seconds_per_step = seconds / static_cast<double>(std::max<std::size_t>(1, records.size()));
