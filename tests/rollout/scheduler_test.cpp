@@ -344,7 +344,7 @@ TEST_CASE("a tool without an answer at its deadline is told to the model and lef
     const Protocol rules{toy::Dialect{}, ToolBox{Hangs{state}}, Never{}, ReplaceBySummary{},
                          RolloutLimits{.max_turns = 4, .max_calls = 3}};
     RolloutScheduler scheduler{
-        SharedWeights{model}, rules, {.tool_threads = 1, .tool_deadline_seconds = 0.05}};
+        SharedWeights{model}, rules, {.tool_threads = 1, .tool_deadline_seconds = 1.0}};
     const auto rollouts = scheduler.run(tasks, 1, {}, RandomStream::from_seed(1));
     // 1 -> 2 -> 3, which hangs at the third call: the turn limit follows. 3 hangs at once; the
     // episode goes on, with a memory in which the next call is the first: 1 + 1.
