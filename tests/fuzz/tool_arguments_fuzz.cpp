@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,15 +47,37 @@ struct Repeat {
   }
 };
 
+/// Says what it was given, so that a number that was changed is seen.
+struct Seek {
+  static constexpr std::string_view name = "seek";
+  struct Arguments {
+    std::uint64_t offset = 0;
+    std::optional<std::int8_t> step;
+    std::optional<float> weight;
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+      visit("offset", offset);
+      visit("step", step, {.minimum = -100});
+      visit("weight", weight);
+    }
+  };
+  std::string operator()(const Arguments& arguments, const dualagent::CallInfo&) const {
+    fuzz::require(!arguments.step || *arguments.step >= -100, "an argument is out of range");
+    fuzz::require(!arguments.weight || std::isfinite(*arguments.weight), "a number does not fit");
+    return std::to_string(arguments.offset);
+  }
+};
+
 }  // namespace
 
 /// A model may write anything as name and arguments of a call: it always gets an answer.
 FUZZ_TARGET(text) {
-  static const dualagent::ToolBox box{AddUp{}, Repeat{}};
+  static const dualagent::ToolBox box{AddUp{}, Repeat{}, Seek{}};
   static const dualagent::Task task;
   const std::string name(text.substr(0, text.find(' ')));
   const std::string arguments(text.substr(std::min(text.size(), name.size() + 1)));
-  for (const std::string& tool : {name, std::string("add_up"), std::string("repeat")}) {
+  for (const std::string& tool :
+       {name, std::string("add_up"), std::string("repeat"), std::string("seek")}) {
     const dualagent::ToolResult result = box.call({tool, arguments}, {&task, 0});
     fuzz::require(result.status == dualagent::ToolStatus::ok || !result.text.empty(),
                   "a refused call gets no reason");

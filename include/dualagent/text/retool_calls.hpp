@@ -16,9 +16,9 @@ namespace dualagent {
 /// ReTool's code blocks: any text, then `<code>CODE</code>` or a fence "```python"; the result
 /// stands in the model's own message as `<interpreter>...</interpreter>`, and the model goes on.
 ///
-/// A fence inside <code> tags is taken off; one newline at each end of the code belongs to the
-/// format. The answer is what stands in the last \boxed{...}; a turn with neither is malformed.
-/// Source: ReTool, arXiv 2504.11536, as its notes give it.
+/// Blanks may follow "```python". A fence inside <code> tags is taken off; one newline at each end
+/// of the code belongs to the format. The answer is what stands in the last \boxed{...}; a turn
+/// with neither is malformed. Source: ReTool, arXiv 2504.11536, as its notes give it.
 struct RetoolCalls {
   std::string tool = "python";    ///< that runs the code
   std::string argument = "code";  ///< its argument
@@ -62,17 +62,26 @@ struct RetoolCalls {
 
   /// The code between the tags, without the fence that some models write around it.
   static std::string_view unwrapped(std::string_view body) {
-    const std::string_view code = trimmed(body), open = brackets[1].open;
-    const bool fenced =
-        code.size() > open.size() + 3 && code.starts_with(open) && code.ends_with("\n```");
-    if (!fenced) return without_newlines(body);
-    return code.substr(open.size(), code.size() - open.size() - 4);
+    const std::string_view code = trimmed(body);
+    const std::size_t open = opened_fence(code);
+    if (open == 0 || code.size() < open + 4 || !code.ends_with("\n```"))
+      return without_newlines(body);
+    return code.substr(open, code.size() - open - 4);
+  }
+
+  /// Bytes of the line "```python" that a text begins with; 0 if it does not.
+  static std::size_t opened_fence(std::string_view text) {
+    constexpr std::string_view kFence = "```python";
+    if (!text.starts_with(kFence)) return 0;
+    const std::size_t end = text.find_first_not_of(" \t\r", kFence.size());
+    return end != std::string_view::npos && text[end] == '\n' ? end + 1 : 0;
   }
 
   CallStep next_call(std::string_view said, std::size_t at) const {
     for (; at < said.size(); ++at) {
       if (said[at] == '<' && said.substr(at).starts_with(brackets[0].open)) return tagged(said, at);
-      if (said[at] == '`' && said.substr(at).starts_with(brackets[1].open)) return fenced(said, at);
+      const std::size_t open = said[at] == '`' ? opened_fence(said.substr(at)) : 0;
+      if (open > 0) return fenced(said, at, at + open);
     }
     return {};
   }
@@ -84,8 +93,8 @@ struct RetoolCalls {
     return closed(begin, unwrapped(said.substr(body, end - body)), end + close.size());
   }
 
-  CallStep fenced(std::string_view said, std::size_t begin) const {
-    const std::size_t body = begin + brackets[1].open.size(), end = said.find("\n```", body - 1);
+  CallStep fenced(std::string_view said, std::size_t begin, std::size_t body) const {
+    const std::size_t end = said.find("\n```", body - 1);
     if (end == std::string_view::npos) return unclosed(said, begin, "``` at the start of a line");
     return closed(begin, end < body ? "" : said.substr(body, end - body), end + 4);
   }
