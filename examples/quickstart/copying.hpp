@@ -126,8 +126,7 @@ inline void require_formed(const CopyAccuracy& accuracy, const std::string& wher
       "the warm start has not formed: of \"" +
           std::string(kCopiedNames[static_cast<std::size_t>(least)]) + "\" it copies " +
           dualagent::percent_text(accuracy.of(least), 1) + " rightly, " +
-          dualagent::percent_text(kFormed, 0) +
-          " are needed, and reinforcement does not make up for it",
+          dualagent::percent_text(kFormed, 0) + " are needed",
       where,
       "Give it more steps (--warm-start-steps) or another --seed; --any-warm-start goes on with it "
       "as it is");

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -185,26 +184,21 @@ class Demonstration {
   std::size_t summaries_ = 0;
 };
 
-/// Short and easy problems first: without them copying does not form (see docs/quickstart.md). The
-/// stages before the last one, as the share of the warm start's steps at which each ends.
+/// Short and easy problems first: without them copying does not form (see docs/quickstart.md).
 struct Stage {
-  double until;
+  double until;  ///< share of the warm start's steps at which the stage ends
   Difficulty difficulty;
 };
 
-inline constexpr std::array<Stage, 3> kStages{
-    {{0.135, {.pages = {1, 6}, .noise = {0, 4}, .short_sums = false}},
-     {0.27, {.pages = {1, 8}, .noise = {0, 8}, .short_sums = false}},
-     {0.385, {.pages = {1, 10}, .noise = {0, 14}, .short_sums = false}}}};
-
-/// The same problems with less noise and earlier summaries. How far apart things are then differs
-/// from problem to problem, from one page in a summary to five and more, so that copying from a
-/// fixed distance does not pay.
-inline Difficulty vary(Difficulty difficulty, const RandomStream& random) {
-  constexpr std::size_t kLeastBudget = 16;  // the prompt and less than a turn
-  difficulty.noise = {0, Range{0, difficulty.noise.most}.draw(random, 0)};
-  difficulty.budget = Range{kLeastBudget, difficulty.budget}.draw(random, 1);
-  return difficulty;
+inline std::vector<Stage> curriculum(Memory memory) {
+  std::vector<Stage> stages{
+      {0.135, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
+      {0.27, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
+      {0.385, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}},
+      {1.0, {}}};
+  if (memory == Memory::window)  // the window is what a summarizing agent reaches, not its trigger
+    for (Stage& stage : stages) stage.difficulty.budget = stage.difficulty.budget * 5 / 4;
+  return stages;
 }
 
 /// One demonstration: the segments of an episode.
@@ -220,29 +214,23 @@ inline std::vector<dualagent::Segment> demonstrate_ledger(Memory memory,
   return Demonstration(memory, difficulty, sloppiness, random).play();
 }
 
-/// Demonstrations for a step of the warm start; a pure function of the step's number and of the
-/// step at which variety ends.
+/// Demonstrations for a step of the warm start; a pure function of the step's number.
 class DemonstrationStream {
  public:
   DemonstrationStream(Memory memory, std::size_t steps, std::size_t batch_segments,
                       const RandomStream& random, Demonstrator demonstrate = demonstrate_ledger)
       : memory_(memory),
         demonstrate_(std::move(demonstrate)),
+        steps_(steps),
         batch_(batch_segments),
-        random_(random) {
-    for (const Stage& stage : kStages)
-      ends_.push_back(static_cast<std::size_t>(stage.until * static_cast<double>(steps) + 0.5));
-    ends_.push_back(SIZE_MAX);
-  }
-
-  /// From this step on all problems are as hard as those that are asked later.
-  void end_variety(std::size_t step) { ends_.back() = step; }
+        random_(random),
+        stages_(curriculum(memory)) {}
 
   /// `batch_segments` segments, drawn from a shuffled pool of 16 steps' worth of whole episodes.
   std::span<const dualagent::Segment> at(std::size_t step) {
-    const auto end = std::upper_bound(ends_.begin(), ends_.end(), step);
-    const auto stage = static_cast<std::size_t>(end - ends_.begin());
-    const std::size_t begin = stage == 0 ? 0 : ends_[stage - 1];
+    std::size_t begin = 0;
+    std::size_t stage = 0;
+    for (; step >= end_of(stage); ++stage) begin = end_of(stage);
     const std::size_t block = (step - begin) / kBlockSteps;
     if (pool_.empty() || stage != stage_ || block != block_) fill(stage, block);
     return std::span(pool_).subspan((step - begin) % kBlockSteps * batch_, batch_);
@@ -251,14 +239,9 @@ class DemonstrationStream {
  private:
   static constexpr std::size_t kBlockSteps = 16;
 
-  Difficulty difficulty(std::size_t stage, const RandomStream& random) const {
-    Difficulty difficulty = stage < kStages.size() ? kStages[stage].difficulty : Difficulty{};
-    // Before variety ends, half of the problems are already as those asked later.
-    if (stage < kStages.size() || (stage == kStages.size() && random.uniform(2) < 0.5))
-      return vary(difficulty, random);
-    if (memory_ == Memory::window)  // what a summarizing agent reaches, not its trigger
-      difficulty.budget = difficulty.budget * 5 / 4;
-    return difficulty;
+  std::size_t end_of(std::size_t stage) const {
+    if (stage + 1 == stages_.size()) return SIZE_MAX;
+    return static_cast<std::size_t>(stages_[stage].until * static_cast<double>(steps_) + 0.5);
   }
 
   void fill(std::size_t stage, std::size_t block) {
@@ -266,21 +249,19 @@ class DemonstrationStream {
     block_ = block;
     pool_.clear();
     const RandomStream random = random_.child(stage).child(block);
-    const RandomStream variety = random_.child(kVariety).child(stage).child(block);
     for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i)
       for (dualagent::Segment& segment :
-           demonstrate_(memory_, difficulty(stage, variety.child(i)), random.child(i)))
+           demonstrate_(memory_, stages_[stage].difficulty, random.child(i)))
         pool_.push_back(std::move(segment));
     dualagent::shuffle(std::span<dualagent::Segment>(pool_), random.child(0));
   }
 
-  static constexpr std::uint64_t kVariety = 100;  // beside the stages' own streams
-
   Memory memory_;
   Demonstrator demonstrate_;
+  std::size_t steps_;
   std::size_t batch_;
   RandomStream random_;
-  std::vector<std::size_t> ends_;  // of the stages; the last one lasts until the warm start's end
+  std::vector<Stage> stages_;
   std::vector<dualagent::Segment> pool_;
   std::size_t stage_ = 0;
   std::size_t block_ = 0;

@@ -93,7 +93,8 @@ class Run {
   }
 
   /// A model after the supervised warm start for this kind of history.
-  /// Errors: Error of `require_formed`, unless the options say that any warm start will do.
+  /// Errors: Error of `require_formed` for an agent that summarizes, unless the options say that any
+  /// warm start will do. The baselines may fail: it is what they are there to show.
   Model warm_start(Memory memory, const std::string& name) {
     Model model = make_model(memory);
     const RandomStream random =
@@ -106,7 +107,7 @@ class Run {
                              WarmStart<Model>::kMeasureEvery);
     phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
     seconds_ = run_phase(phase, work);
-    if (!options_.any_warm_start)
+    if (memory == Memory::summaries && !options_.any_warm_start)
       require_formed(work.measure(), phase.name + " after " + std::to_string(work.steps()) +
                                          " steps, seed " + std::to_string(options_.seed));
     return model;

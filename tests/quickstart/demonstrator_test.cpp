@@ -1,6 +1,5 @@
 #include "quickstart/demonstrator.hpp"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -122,56 +121,15 @@ TEST_CASE("the stream of demonstrations is a pure function of the step", "[quick
   const RandomStream random = RandomStream::from_seed(9);
   DemonstrationStream forward(Memory::summaries, 130, 8, random);
   DemonstrationStream jumping(Memory::summaries, 130, 8, random);
-  forward.end_variety(100);
-  jumping.end_variety(100);
   std::vector<std::vector<Token>> first;
   for (std::size_t step = 0; step < 130; ++step)
     first.emplace_back(forward.at(step)[3].context.tokens().begin(),
                        forward.at(step)[3].context.tokens().end());
-  for (const std::size_t step : {129u, 0u, 64u, 17u, 18u, 35u, 50u, 99u, 100u, 16u}) {
+  for (const std::size_t step : {129u, 0u, 64u, 17u, 18u, 35u, 50u, 16u}) {
     const auto segments = jumping.at(step);
     REQUIRE(segments.size() == 8);
     const auto tokens = segments[3].context.tokens();
     CHECK(std::vector<Token>(tokens.begin(), tokens.end()) == first[step]);
   }
   CHECK(first[0].size() < 50);  // the curriculum begins with short problems
-}
-
-TEST_CASE("problems vary until variety ends, then all are as long as those asked later",
-          "[quickstart]") {
-  for (const Memory memory : {Memory::summaries, Memory::all}) {
-    DemonstrationStream stream(memory, 100, 32, RandomStream::from_seed(4));
-    stream.end_variety(80);
-    // A first segment ends at the trigger, 80 tokens, or with a whole trail of at least 7 pages.
-    const auto count_short = [&](std::size_t step) {
-      const auto segments = stream.at(step);
-      return std::count_if(segments.begin(), segments.end(), [](const Segment& segment) {
-        const auto tokens = segment.context.tokens();
-        return tokens[10] != vocabulary::summary_begin && tokens.size() <= 80;
-      });
-    };
-    CHECK(count_short(0) > 3);
-    if (memory == Memory::summaries) CHECK(count_short(78) + count_short(79) > 0);
-    CHECK(count_short(80) == 0);
-    CHECK(count_short(99) == 0);
-  }
-}
-
-TEST_CASE("from the first step on summaries list from one page to five, and all contexts fit",
-          "[quickstart]") {
-  DemonstrationStream stream(Memory::summaries, 100, 32, RandomStream::from_seed(4));
-  std::vector<int> with_pages(10);
-  for (std::size_t step = 0; step < 13; ++step)
-    for (const Segment& segment : stream.at(step)) {
-      const auto said = segment.context.tokens(segment.context.spans().back());
-      if (said[0] == vocabulary::summary_begin) ++with_pages.at((said.size() - 6) / 4);
-    }
-  for (std::size_t pages = 1; pages <= 5; ++pages) CHECK(with_pages[pages] > 0);
-
-  for (const Memory memory : {Memory::summaries, Memory::window, Memory::all}) {
-    DemonstrationStream varied(memory, 100, 32, RandomStream::from_seed(4));
-    for (std::size_t step = 0; step < 200; ++step)
-      for (const Segment& segment : varied.at(step))
-        CHECK(segment.context.size() <= (memory == Memory::all ? 400 : 136));
-  }
 }
