@@ -69,18 +69,19 @@ __device__ std::uint64_t total_weight(const RowWeights<T>& weight) {
 /// The first token whose weights up to itself exceed `wanted`; one thread writes it.
 template <class T>
 __device__ void find_token(const RowWeights<T>& weight, std::uint64_t wanted, Token* token) {
-  constexpr int kEach = 4;  // neighbours per thread
+  constexpr int kNeighbours = 4;  // neighbours per thread
   using Scan = cub::BlockScan<std::uint64_t, kRowThreads>;
   __shared__ typename Scan::TempStorage storage;
   std::uint64_t before = 0;  // weights of the tiles before this one
-  for (std::size_t begin = 0; begin < weight.vocab; begin += std::size_t{kEach} * kRowThreads) {
-    const std::size_t first = begin + std::size_t{kEach} * threadIdx.x;
+  for (std::size_t begin = 0; begin < weight.vocab;
+       begin += std::size_t{kNeighbours} * kRowThreads) {
+    const std::size_t first = begin + std::size_t{kNeighbours} * threadIdx.x;
     std::uint64_t own = 0, below = 0, tile = 0;
-    for (int k = 0; k < kEach; ++k) own += weight(first + k);
+    for (int k = 0; k < kNeighbours; ++k) own += weight(first + k);
     Scan(storage).ExclusiveSum(own, below, tile);
     below += before;
     if (below <= wanted && wanted < below + own)
-      for (int k = 0; k < kEach; ++k) {
+      for (int k = 0; k < kNeighbours; ++k) {
         below += weight(first + k);
         if (below > wanted) {
           *token = static_cast<Token>(first + k);
