@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "dualagent/core/warning.hpp"
 #include "dualagent/report/metrics.hpp"
 #include "dualagent/report/progress.hpp"
 #include "dualagent/train/checkpoint.hpp"
@@ -76,6 +78,8 @@ double run_phase(const Phase& phase, Work& work) {
   };
   if (done >= work.steps()) return seconds_before;
   Progress progress({.label = phase.label, .total = work.steps(), .first = done});
+  const WarningScope warnings(
+      [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
   while (done < work.steps()) {
     const std::string note = work.step(done, metrics);
     progress.set_total(work.steps());

@@ -93,8 +93,8 @@ class Run {
   }
 
   /// A model after the supervised warm start for this kind of history.
-  /// Errors: Error of `require_formed` for an agent that summarizes, unless the options say that any
-  /// warm start will do. The baselines may fail: it is what they are there to show.
+  /// Errors: Error of `require_formed` for an agent that summarizes, unless the options say that
+  /// any warm start will do. The baselines may fail: it is what they are there to show.
   Model warm_start(Memory memory, const std::string& name) {
     Model model = make_model(memory);
     const RandomStream random =

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/collective/local.hpp"
 #include "dualagent/collective/threads.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
@@ -84,4 +85,11 @@ TEST_CASE("ranks may announce in any order of their own", "[collective]") {
     });
     for (std::size_t rank = 0; rank < ranks; ++rank) CHECK(results[rank] == whole[0]);
   }
+}
+
+TEST_CASE("buckets of no element are refused", "[collective]") {
+  LocalCollective collective;
+  std::vector<float> values(3);
+  CHECK_THAT(error_of([&] { GradientBuckets(collective, std::span<float>(values), 0); }),
+             ContainsSubstring("bucket_elements is 0"));
 }

@@ -1,5 +1,9 @@
 #include "dualagent/core/thread_pool.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <set>
 #include <stdexcept>
@@ -8,6 +12,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -130,3 +135,20 @@ TEST_CASE("a pool that never ran, or that slept, ends cleanly", "[core][threads]
   pool.run([&](std::size_t) { ++calls; });
   CHECK(calls == 2);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need address space
+TEST_CASE("threads that cannot be started are an Error, and those that were end",
+          "[core][threads]") {
+  const pid_t child = ::fork();
+  if (child == 0) {  // its address space takes a few stacks of 8 MiB
+    const rlimit space{std::size_t{1} << 29, std::size_t{1} << 29};
+    if (::setrlimit(RLIMIT_AS, &space) != 0) ::_exit(2);
+    const std::string error = error_of([] { ThreadPool pool(5000); });
+    ::_exit(error.find("of 5000 threads could be started") != std::string::npos ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+#endif

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/warnings.hpp"
 
 using namespace dualagent;
 
@@ -191,4 +192,21 @@ TEST_CASE("a written configuration carries what Hugging Face needs", "[model][co
   CHECK(json["torch_dtype"] == "bfloat16");
   CHECK(json["rms_norm_eps"].get<double>() == Approx(1e-5));
   CHECK_FALSE(json.contains("value_head"));  // ours: only where there is one
+}
+
+TEST_CASE("a misspelt entry is refused, an unknown one is ignored with a warning",
+          "[model][config_json]") {
+  Warnings warnings;
+  CHECK(error_of_config(config_with("atention_dropout", "0.1")) ==
+        "atention_dropout is not an entry of a model's shape; did you mean attention_dropout? "
+        "(config.json). Correct the name, or remove the entry");
+  CHECK_THAT(error_of_config(config_with("rope_teta", "10000.0")), ContainsSubstring("rope_theta"));
+  CHECK_THAT(error_of_config(without("hidden_size").replace(1, 0, "\"hiden_size\": 64, ")),
+             ContainsSubstring("hidden_size is missing; it has \"hiden_size\""));
+  CHECK(warnings.count() == 0);
+  CHECK(parse_config_json(config_with("sliding_window", "64"), "c.json").hidden_size == 64);
+  CHECK(warnings.text() == "entries that nobody reads were ignored: sliding_window (c.json)\n");
+  parse_config_json(config_with("sliding_window", "null"), "c.json");
+  parse_config_json(config_with("transformers_version", "\"4.50.0\""), "c.json");
+  CHECK(warnings.count() == 1);
 }

@@ -148,8 +148,14 @@ TEST_CASE("redundant tensors of Hugging Face files are passed over", "[model][mo
 TEST_CASE("missing files and split weights are explained", "[model][model_files]") {
   const TemporaryFolder folder;
   TinyModel<float> model;
-  CHECK_THAT(error_of_loading(folder.path(), model), ContainsSubstring("cannot open"));
-  CHECK_THROWS_WITH(load_config(folder.path()), ContainsSubstring("config.json"));
+  CHECK_THAT(error_of_loading(folder.path(), model),
+             ContainsSubstring("the folder has no model.safetensors") &&
+                 ContainsSubstring("Give the folder of a model") && !ContainsSubstring("spelling"));
+  CHECK_THAT(error_of_loading(folder / "gone", model),
+             ContainsSubstring("there is no such folder"));
+  CHECK_THROWS_WITH(load_config(folder.path()), ContainsSubstring("the folder has no config.json"));
+  CHECK_THROWS_WITH(read_weights(folder / "w.safetensors", model),
+                    ContainsSubstring("cannot open: No such file"));
   write_file_atomically(folder / "model.safetensors.index.json", "{}");
   CHECK_THAT(error_of_loading(folder.path(), model), ContainsSubstring("split over several files"));
 }

@@ -35,6 +35,11 @@ TEST_CASE("an impossible shape is refused with the name of the field", "[model][
   using Change = void (*)(TransformerConfig&);
   const std::vector<std::pair<std::string, Change>> cases{
       {"vocab_size", [](TransformerConfig& c) { c.vocab_size = 0; }},
+      {"rope_theta",
+       [](TransformerConfig& c) { c.rope_theta = std::numeric_limits<double>::infinity(); }},
+      {"rms_norm_eps",
+       [](TransformerConfig& c) { c.rms_norm_eps = std::numeric_limits<double>::infinity(); }},
+      {"10^13 parameters", [](TransformerConfig& c) { c.hidden_size = std::size_t{1} << 50; }},
       {"hidden_size", [](TransformerConfig& c) { c.hidden_size = 0; }},
       {"num_hidden_layers", [](TransformerConfig& c) { c.num_hidden_layers = 0; }},
       {"num_attention_heads", [](TransformerConfig& c) { c.num_attention_heads = 0; }},

@@ -1,6 +1,9 @@
 #include "dualagent/optim/schedule.hpp"
 
+#include <cmath>
+
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -20,4 +23,14 @@ TEST_CASE("a schedule that is all warm-up stays defined", "[optim]") {
   CHECK(schedule.at(4) == Approx(1.0));
   CHECK(schedule.at(5) == Approx(0.2));
   CHECK(ConstantSchedule{}.at(123) == 1.0);
+}
+
+TEST_CASE("schedules that cannot be meant are refused", "[optim]") {
+  const auto refusal = [](WarmupCosine schedule) { return error_of([&] { schedule.at(0); }); };
+  CHECK_THAT(refusal({.warmup_steps = 6, .total_steps = 5}),
+             ContainsSubstring("warmup_steps is 6"));
+  CHECK_THAT(refusal({.warmup_steps = 0, .total_steps = 0}), ContainsSubstring("total_steps is 0"));
+  CHECK_THAT(refusal({.final_fraction = -0.1}), ContainsSubstring("final_fraction is -0.1"));
+  CHECK_THAT(refusal({.final_fraction = std::nan("")}), ContainsSubstring("final_fraction is nan"));
+  CHECK(refusal({.warmup_steps = 0, .total_steps = 1, .final_fraction = 0}) == "no error");
 }

@@ -1,6 +1,9 @@
 #include "dualagent/reward/compression_bonus.hpp"
 
+#include <cmath>
+
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -40,4 +43,13 @@ TEST_CASE("more summaries do not earn more", "[reward]") {
   CHECK(score({}) == 0.0);
   CHECK(score({summarized(300, 100), summarized(300, 100), summarized(300, 100)}) == Approx(0.1));
   CHECK(score({summarized(300, 100), summarized(100, 100)}) == Approx(0.05));
+}
+
+TEST_CASE("ratios that cannot be met are refused", "[reward]") {
+  const auto refusal = [](CompressionBonus bonus) {
+    return error_of([&] { validate_all(bonus); });
+  };
+  CHECK_THAT(refusal({.min_ratio = 3.0, .max_ratio = 2.0}), ContainsSubstring("max_ratio is 2"));
+  CHECK_THAT(refusal({.bonus = std::nan("")}), ContainsSubstring("bonus is nan"));
+  CHECK(refusal({}) == "no error");
 }

@@ -1,9 +1,11 @@
 #include "dualagent/reward/guarded_bonus.hpp"
 
+#include <cmath>
 #include <span>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -43,4 +45,12 @@ TEST_CASE("a guarded bonus makes a wrong answer less bad, never good", "[reward]
 TEST_CASE("a guarded bonus abstains where base or bonus does", "[reward]") {
   CHECK(sum(std::nullopt, 1.0, 1.0) == std::nullopt);
   CHECK(sum(1.0, std::nullopt, 1.0) == std::nullopt);
+}
+
+TEST_CASE("a weight that is not finite is refused, and what its parts refuse", "[reward]") {
+  const auto refusal = [](const auto& reward) { return error_of([&] { validate_all(reward); }); };
+  CHECK_THAT(refusal(GuardedBonus{ExactMatch{}, ExactMatch{}, std::nan("")}),
+             ContainsSubstring("weight is nan (GuardedBonus)"));
+  CHECK_THAT(refusal(GuardedBonus{ExactMatch{}, ExactMatch{.success = std::nan("")}, 1.0}),
+             ContainsSubstring("success is nan"));
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <barrier>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -230,5 +231,9 @@ TEST_CASE("impossible options of a judge are refused", "[reward]") {
   CHECK_THROWS_AS(make({.rubric = {}}), Error);
   CHECK_THROWS_WITH(make({.max_concurrent = 0}), ContainsSubstring("JudgeOptions"));
   CHECK_THROWS_WITH(make({.attempts = 0}), ContainsSubstring("JudgeOptions"));
+  CHECK_THROWS_WITH(make({.temperature = -0.1}), ContainsSubstring("temperature is -0.1"));
+  CHECK_THROWS_WITH(make({.max_tokens = 0}), ContainsSubstring("max_tokens is 0"));
+  CHECK_THROWS_WITH(make({.without_work = std::numeric_limits<double>::quiet_NaN()}),
+                    ContainsSubstring("without_work is nan"));
   CHECK_THROWS_WITH(make({.max_failures_in_a_row = 0}), ContainsSubstring("JudgeOptions"));
 }

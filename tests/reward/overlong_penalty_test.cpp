@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -25,4 +26,15 @@ TEST_CASE("the overlong penalty falls linearly over its margin", "[reward]") {
   CHECK(*penalty.score({}, of_length(85)) == Approx(-0.25));
   CHECK(*penalty.score({}, of_length(100)) == -1.0);
   CHECK(*penalty.score({}, of_length(300)) == -1.0);
+}
+
+TEST_CASE("a margin of 0 or above the maximum is refused", "[reward]") {
+  const auto refusal = [](OverlongPenalty penalty) {
+    return error_of([&] { validate_all(penalty); });
+  };
+  CHECK(refusal({.max_tokens = 100, .margin = 0}) ==
+        "margin is 0 (OverlongPenalty). Set it to a number of at least 1 and at most 100");
+  CHECK_THAT(refusal({.max_tokens = 100, .margin = 101}), ContainsSubstring("margin is 101"));
+  CHECK_THAT(refusal({.max_tokens = 0, .margin = 1}), ContainsSubstring("max_tokens is 0"));
+  CHECK(refusal({.max_tokens = 100, .margin = 100}) == "no error");
 }

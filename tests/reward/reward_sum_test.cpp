@@ -1,5 +1,6 @@
 #include "dualagent/reward/reward_sum.hpp"
 
+#include <cmath>
 #include <optional>
 #include <span>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "dualagent/reward/overlong_penalty.hpp"
 #include "dualagent/reward/per_call_bonus.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -71,4 +73,16 @@ TEST_CASE("a slow reward inside sums and bonuses is asked about all rollouts at 
   CHECK(scores[3] == 2.5);             // 0 + 0.5 * (3 + 2)
   for (std::size_t i = 0; i < 4; ++i)  // one by one as all at once
     CHECK(sum.score(task, rollouts[i]) == scores[i]);
+}
+
+TEST_CASE("a sum validates its weights and its parts", "[reward]") {
+  const auto refusal = [](const auto& reward) { return error_of([&] { validate_all(reward); }); };
+  CHECK_THAT(refusal(RewardSum{Weighted{std::nan(""), Gives{1.0}}}),
+             ContainsSubstring("a weight is nan (RewardSum)"));
+  CHECK_THAT(refusal(RewardSum{Weighted{1.0, Gives{1.0}},
+                               Weighted{1.0, PerCallBonus<OverlongPenalty>{{.margin = 0}}}}),
+             ContainsSubstring("margin is 0 (OverlongPenalty)"));
+  CHECK_THAT(refusal(PerCallBonus<Gives>{.base = {}, .max_bonus = -1}),
+             ContainsSubstring("max_bonus"));
+  CHECK(refusal(RewardSum{Weighted{-1.0, Gives{1.0}}}) == "no error");
 }

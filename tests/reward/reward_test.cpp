@@ -11,6 +11,7 @@
 #include "dualagent/reward/overlong_penalty.hpp"
 #include "support/answering.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/summarized_rollouts.hpp"
 
 using namespace dualagent;
@@ -196,4 +197,40 @@ TEST_CASE("a bonus is added in full to a right answer and never lifts a wrong on
   CHECK(add_bonus(-1.0, 1.25) == 0.0);
   CHECK(add_bonus(0.0, 0.25) == 0.0);
   CHECK(add_bonus(0.0, -0.25) == -0.25);
+}
+
+namespace {
+/// Reads the answer as a number, as many a user's reward does.
+struct Parses {
+  std::optional<double> score(const Task&, const Rollout& rollout) const {
+    return std::stod(*rollout.answer);
+  }
+};
+struct Throws {
+  std::optional<double> score(const Task&, const Rollout&) const { throw 7; }
+  void score_all(std::span<const ScoreRequest>, std::span<std::optional<double>>) const {
+    throw "no server";
+  }
+};
+}  // namespace
+
+TEST_CASE("whatever a reward throws names the reward, the task and the rollout", "[reward]") {
+  Rollout rollout = answering("no number");
+  rollout.member = 4;
+  CHECK_THAT(
+      error_of([&] { score_one(Parses{}, rollout); }),
+      ContainsSubstring("a reward threw std::invalid_argument: stod (task 'sum-3', rollout 4)"));
+  CHECK_THAT(error_of([&] { score_one(Throws{}, rollout); }),
+             ContainsSubstring("score_all threw an exception of type char const*") &&
+                 ContainsSubstring("1 rollouts"));
+}
+
+TEST_CASE("scores that are not finite are refused before anything is played", "[reward]") {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  const auto refusal = [](const auto& reward) { return error_of([&] { validate_all(reward); }); };
+  CHECK_THAT(refusal(ExactMatch{.success = kNan}),
+             ContainsSubstring("success is nan (ExactMatch)"));
+  CHECK_THAT(refusal(ExactMatch{.failure = -std::numeric_limits<double>::infinity()}),
+             ContainsSubstring("failure is -inf (ExactMatch)"));
+  CHECK(refusal(ExactMatch{.failure = -1.0}) == "no error");
 }

@@ -6,6 +6,7 @@
 
 #include "dualagent/trace/sampled_summary.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/toy_protocol.hpp"
 
 using namespace dualagent;
@@ -99,10 +100,10 @@ TEST_CASE("a dialect may open each turn and see the turn it answers", "[rollout]
   CHECK(rollout.segments[0].context.spans()[1].provenance == Provenance::injected);
   // A header that leaves no room for a turn ends the episode before it is written.
   const Rollout full =
-      play(protocol(Never{}, {.max_context_tokens = 3}, ReplaceBySummary{}, Headed{}), {});
+      play(protocol(Never{}, {.max_context_tokens = 9}, ReplaceBySummary{}, Headed{}), {kCall});
   CHECK(full.status == RolloutStatus::truncated);
   CHECK(full.ending == "context limit");
-  CHECK(full.segments[0].context.size() == 2);
+  CHECK(full.segments[0].context.size() == 8);
 }
 
 TEST_CASE("an answer ends the episode", "[rollout]") {
@@ -326,4 +327,38 @@ TEST_CASE("a fork of a summary that was never asked for is refused", "[rollout]"
   const Rollout source = play(protocol(), {kAnswer}, task);
   CHECK_THROWS_WITH((EpisodeDesk{task, source, 0, 1, SummaryWindow::shared, 100}),
                     ContainsSubstring("summary 0") && ContainsSubstring("t1"));
+}
+
+TEST_CASE("a prompt that leaves no room for a turn is refused, with the task and the numbers",
+          "[rollout]") {
+  const auto refusal = [](std::size_t max_tokens, auto dialect) {
+    return error_of([&] {
+      play(protocol(Never{}, {.max_context_tokens = max_tokens}, ReplaceBySummary{}, dialect),
+           {{{toy::call}, FinishReason::length}}, {.id = "long", .prompt = "123"});
+    });
+  };
+  CHECK(refusal(5, toy::Dialect{}) == "no error");  // <bos> and three digits
+  CHECK_THAT(refusal(4, toy::Dialect{}),
+             ContainsSubstring("the prompt has 4 tokens and leaves no room for a turn in a context "
+                               "window of 4 (task 'long', rollout 0)"));
+  CHECK_THAT(refusal(3, toy::Dialect{}), ContainsSubstring("max_context_tokens"));
+  CHECK(refusal(6, Headed{}) == "no error");
+  CHECK_THAT(refusal(5, Headed{}), ContainsSubstring("no room for a turn"));
+}
+
+TEST_CASE("calls are remembered with their tool and their status", "[rollout]") {
+  const auto parallel = protocol(Never{}, {}, ReplaceBySummary{}, ParallelCalls{});
+  const Rollout rollout = play(parallel, {kCall, kAnswer});
+  REQUIRE(rollout.tool_uses.size() == 1);
+  CHECK(rollout.tool_uses[0].tool == "successor");
+  CHECK(rollout.tool_uses[0].status == ToolStatus::ok);
+  CHECK(rollout.tool_uses[0].problem.empty());
+}
+
+TEST_CASE("a stop rule without a token is refused", "[rollout]") {
+  struct Silent : toy::Dialect {
+    StopRule turn_stop() const { return {{toy::end}, 0, nullptr}; }
+  };
+  CHECK_THAT(error_of([] { play(protocol(Never{}, {}, ReplaceBySummary{}, Silent{}), {}); }),
+             ContainsSubstring("allows 0 tokens"));
 }

@@ -9,12 +9,14 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/toy_protocol.hpp"
 
 using namespace dualagent;
@@ -358,10 +360,101 @@ TEST_CASE("a tool without an answer at its deadline is told to the model and lef
   state->all_ended.get_future().wait();
 }
 
-TEST_CASE("a deadline that cannot be meant is refused", "[rollout]") {
+TEST_CASE("a context limit above that of a model is refused", "[rollout]") {
+  ScriptedModel small{toy::vocab, counts_to(5), 100}, large{toy::vocab, counts_to(5), 200};
+  const auto refusal = [&](std::size_t limit) {
+    return error_of([&] {
+      RolloutScheduler{SeparateWeights{large, small},
+                       protocol(Never{}, {}, {.max_context_tokens = limit})};
+    });
+  };
+  CHECK(refusal(100) == "no error");
+  CHECK_THAT(refusal(101), ContainsSubstring("max_context_tokens is 101, but model 1 of the pair "
+                                             "reads 100 tokens at most"));
+}
+
+TEST_CASE("scheduler options and temperatures that cannot be meant are refused", "[rollout]") {
   ScriptedModel model{toy::vocab, counts_to(5)};
+  const auto refusal = [&](SchedulerOptions options, RolloutSampling sampling) {
+    return error_of([&] {
+      RolloutScheduler scheduler{SharedWeights{model}, protocol(), options};
+      const Task one = task("4");
+      scheduler.run(std::span(&one, 1), 1, sampling, RandomStream::from_seed(1));
+    });
+  };
+  CHECK(refusal({}, {}) == "no error");
+  CHECK_THAT(refusal({.max_live_episodes = 0}, {}), ContainsSubstring("max_live_episodes is 0"));
+  CHECK_THAT(refusal({.tool_threads = 0}, {}), ContainsSubstring("tool_threads is 0"));
   for (const double seconds : {0.0, -1.0, std::nan("")})
-    CHECK_THROWS_WITH(
-        (RolloutScheduler{SharedWeights{model}, protocol(), {.tool_deadline_seconds = seconds}}),
-        ContainsSubstring("tool_deadline_seconds"));
+    CHECK_THAT(refusal({.tool_deadline_seconds = seconds}, {}),
+               ContainsSubstring("tool_deadline_seconds is"));
+  CHECK_THAT(refusal({}, {{-0.5F}, {}}), ContainsSubstring("answerer.temperature is -0.5"));
+  CHECK_THAT(refusal({}, {{}, {std::nanf("")}}),
+             ContainsSubstring("summarizer.temperature is nan"));
+}
+
+namespace {
+struct BadRewriter {
+  static constexpr SummaryUse summary_use = SummaryUse::none;
+  Context rewrite(const Context&, std::span<const Token>) const {
+    throw std::out_of_range("vector::at");
+  }
+};
+}  // namespace
+
+TEST_CASE("whatever a policy of an episode throws is an Error that names it", "[rollout]") {
+  ScriptedModel model{toy::vocab, counts_to(5)};
+  const auto failure = [&](const auto& rules) {
+    RolloutScheduler scheduler{SharedWeights{model}, rules};
+    const Task one = task("4");
+    return error_of([&] { scheduler.run(std::span(&one, 1), 1, {}, RandomStream::from_seed(1)); });
+  };
+  struct BadTrigger {
+    bool should_summarize(const ContextStatus&) const { throw 7; }
+  };
+  struct BadStop : toy::Dialect {
+    StopRule turn_stop() const {
+      return {{toy::end}, 8, [](std::span<const Token>) -> bool { throw "stop"; }};
+    }
+  };
+  CHECK_THAT(failure(protocol(BadTrigger{})),
+             ContainsSubstring("a trigger's should_summarize threw an exception of type int "
+                               "(task 't4', rollout 0)"));
+  CHECK_THAT(failure(protocol(TurnCount{.turns = 1}, BadRewriter{})),
+             ContainsSubstring("a rewriter's rewrite threw std::out_of_range: vector::at"));
+  CHECK_THAT(failure(Protocol{BadStop{}, toy::Tools{toy::Successor<>{}}, Never{}}),
+             ContainsSubstring("a StopRule") && ContainsSubstring("char const*"));
+  CHECK(failure(protocol()) == "no error");  // the models are free again
+}
+
+TEST_CASE("a tool set of one's own that throws ends the run with an Error", "[rollout][threads]") {
+  struct Tools {
+    Execution where = Execution::immediate;
+    ToolResult call(const ToolCall&, const CallInfo&) const { throw 7; }
+    Execution execution(const ToolCall&) const { return where; }
+    std::vector<ToolSpec> specs() const { return {{.name = "successor"}}; }
+  };
+  ScriptedModel model{toy::vocab, counts_to(5)};
+  for (const Execution where : {Execution::immediate, Execution::worker}) {
+    RolloutScheduler scheduler{SharedWeights{model},
+                               Protocol{toy::Dialect{}, Tools{where}, Never{}}};
+    const Task one = task("4");
+    CHECK_THAT(
+        error_of([&] { scheduler.run(std::span(&one, 1), 1, {}, RandomStream::from_seed(1)); }),
+        ContainsSubstring("an exception of type int"));
+  }
+}
+
+TEST_CASE("rollouts without a task, or of one number twice, are refused", "[rollout]") {
+  ScriptedModel model{toy::vocab, counts_to(5)};
+  RolloutScheduler scheduler{SharedWeights{model}, protocol()};
+  const Task one = task("4");
+  const auto refusal = [&](std::vector<RolloutStart> starts) {
+    return error_of([&] { scheduler.run(starts, {}, RandomStream::from_seed(1)); });
+  };
+  CHECK(refusal({{&one, 0, 0}, {&one, 0, 1}, {&one, 1, 0}}) == "no error");
+  CHECK_THAT(refusal({{&one, 0, 0}, {nullptr, 0, 1}}),
+             ContainsSubstring("a rollout has no task (group 0, member 1)"));
+  CHECK_THAT(refusal({{&one, 2, 3}, {&one, 2, 3}}),
+             ContainsSubstring("the same group and member (group 2, member 3)"));
 }

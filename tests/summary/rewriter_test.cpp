@@ -4,6 +4,7 @@
 
 #include "laws/rewriter_laws.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -154,4 +155,13 @@ TEST_CASE("all rewriters obey the laws, and the laws find those that do not",
   CHECK(!laws::of_rewriter(Inventive{}).empty());
   CHECK(!laws::of_rewriter(Forgetful{}).empty());
   CHECK(!laws::of_rewriter(CopiesAll{}).empty());
+}
+
+TEST_CASE("a sliding window as large as the context window is refused", "[summary]") {
+  const auto refusal = [](std::size_t max_tokens) {
+    return error_of([&] { validate_for_window(100, SlidingWindow{.max_tokens = max_tokens}); });
+  };
+  CHECK_THAT(refusal(100), ContainsSubstring("SlidingWindow"));
+  CHECK_THAT(refusal(0), ContainsSubstring("SlidingWindow"));
+  CHECK(refusal(99) == "no error");
 }

@@ -1,7 +1,11 @@
 #include "dualagent/summary/trigger.hpp"
 
+#include <limits>
+#include <string>
+
 #include "laws/trigger_laws.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -83,4 +87,37 @@ TEST_CASE("all triggers are pure, and the law finds one that is not", "[summary]
   CHECK(laws::of_trigger(ThirdTurn{}) == none);
   CHECK(laws::of_trigger(TokenBudget{} || (ThirdTurn{} && !TurnCount{})) == none);
   CHECK(!laws::of_trigger(Moody{}).empty());
+}
+
+namespace {
+/// What a window of 100 tokens says of a trigger.
+template <class Trigger>
+std::string refusal(const Trigger& trigger) {
+  return error_of([&] {
+    validate_all(trigger);
+    validate_for_window(100, trigger);
+  });
+}
+}  // namespace
+
+TEST_CASE("a trigger that can never fire, or always does, is refused", "[summary]") {
+  CHECK_THAT(refusal(TokenBudget{.max_tokens = 100}),
+             ContainsSubstring("max_tokens is 100, the context window has 100 tokens"));
+  CHECK_THAT(refusal(TokenBudget{.max_tokens = 0}), ContainsSubstring("TokenBudget"));
+  CHECK(refusal(TokenBudget{.max_tokens = 99}) == "no error");
+  for (const double fraction : {0.0, 1.0, 1.5, -0.1, std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THAT(refusal(WindowFraction{.fraction = fraction}), ContainsSubstring("WindowFraction"));
+  CHECK(refusal(WindowFraction{}) == "no error");
+  CHECK_THAT(refusal(TurnCount{.turns = 0}), ContainsSubstring("turns is 0 (TurnCount)"));
+  CHECK_THAT(refusal(ThirdTurn{} || TokenBudget{.max_tokens = 2048}), ContainsSubstring("2048"));
+  CHECK_THAT(refusal(TurnCount{.turns = 0} && Never{}), ContainsSubstring("TurnCount"));
+  CHECK_THAT(refusal(!TokenBudget{.max_tokens = 2048}), ContainsSubstring("2048"));
+  CHECK(refusal(Never{}) == "no error");
+}
+
+TEST_CASE("two triggers of one's own combine by name", "[summary]") {
+  const EitherTrigger either{ThirdTurn{}, Moody{}};
+  CHECK(fires(either, {.turns = 3}));
+  CHECK(!fires(BothTriggers{ThirdTurn{}, Moody{}}, {.turns = 3}));
+  CHECK(!fires(NotTrigger{ThirdTurn{}}, {.turns = 3}));
 }

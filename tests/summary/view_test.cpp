@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -84,4 +85,16 @@ TEST_CASE("a rollout that was cut behind a summary ends in the Answerer's last w
   Rollout rollout = separate();
   rollout.segments.pop_back();  // the summary 12 was made, its continuation never begun
   CHECK(trained(rollout, FinalSegment{}) == Tokens{3});
+}
+
+TEST_CASE("weights of agents that cannot be meant are refused", "[summary][view]") {
+  const auto refusal = [](const auto& view) { return error_of([&] { validate_all(view); }); };
+  CHECK(refusal(PerAgentMeans<>{}) == "no error");
+  CHECK(refusal(PerAgentMeans<>{.answerer_weight = 0.0}) == "no error");
+  CHECK_THAT(refusal(PerAgentMeans<>{.answerer_weight = 0.0, .summarizer_weight = 0.0}),
+             ContainsSubstring("both agents have weight 0"));
+  CHECK_THAT(refusal(PerAgentMeans<>{.summarizer_weight = -1.0}),
+             ContainsSubstring("summarizer_weight is -1"));
+  CHECK_THAT(refusal(FinishedOnly<PerAgentMeans<>>{{.answerer_weight = -1.0}}),
+             ContainsSubstring("answerer_weight"));
 }

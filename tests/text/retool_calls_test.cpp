@@ -29,6 +29,8 @@ TEST_CASE("code is read from tags, from a fence, and from a fence in tags", "[te
   CHECK(code("So:\n```python\nx = `1`\nprint(x)\n```") == "x = `1`\nprint(x)");
   CHECK(code("<code>\n```python\n  print(1)\n```\n</code>") == "  print(1)");
   CHECK(code("```python\n```") == "");
+  CHECK(code("```python \t\r\nprint('\\boxed{7}')\n```") == "print('\\boxed{7}')");
+  CHECK(code("<code>```python \nprint(1)\n```</code>") == "print(1)");
   CHECK(turns::calls_of(kFormat.parse("<code>1</code>\n```python\n2\n```")).size() == 2);
 }
 

@@ -11,6 +11,7 @@
 #include "dualagent/tools/tool_box.hpp"
 #include "laws/tool_laws.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/sandboxes.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -206,4 +207,15 @@ TEST_CASE("a file in the working folder does not stand for a module", "[tools]")
   const PythonInterpreter<Rlimits> python(small<Rlimits>());
   CHECK(python.run("open('colorsys.py', 'w').write('print(1)')\nimport colorsys\n"
                    "print(colorsys.__file__.startswith('/usr'))") == "True\n");
+}
+
+TEST_CASE("options of python that cannot be meant are refused", "[tools]") {
+  using Options = PythonOptions<Rlimits>;
+  const auto refusal = [](const Options& options) {
+    return error_of([&] { PythonInterpreter<Rlimits>{options}; });
+  };
+  CHECK_THAT(refusal({.interpreters = 0}), ContainsSubstring("interpreters is 0 (PythonOptions)"));
+  CHECK_THAT(refusal({.python = ""}), ContainsSubstring("python is empty"));
+  CHECK_THAT(refusal({.sandbox = {.limits = {.wall_seconds = 0}}}),
+             ContainsSubstring("wall_seconds is 0"));
 }

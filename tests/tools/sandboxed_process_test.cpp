@@ -4,11 +4,14 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <thread>
 
 #include "dualagent/tools/python_interpreter.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/sandboxes.hpp"
 
 using namespace dualagent;
@@ -177,4 +180,18 @@ TEST_CASE("what needs no status works while SIGCHLD is ignored", "[tools]") {
     CHECK_THAT(why, ContainsSubstring("SIGCHLD"));
   }
   CHECK(bubblewrap_works() == works);
+}
+
+TEST_CASE("limits under which no command can do anything are refused", "[tools]") {
+  const auto refusal = [](SandboxLimits limits) {
+    return error_of([&] { SandboxedCommand<Bubblewrap>{{.limits = limits}}; });
+  };
+  for (const double seconds : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    CHECK_THAT(refusal({.wall_seconds = seconds}), ContainsSubstring("wall_seconds is"));
+  CHECK_THAT(refusal({.cpu_seconds = 0}), ContainsSubstring("cpu_seconds is 0 (SandboxLimits)"));
+  CHECK_THAT(refusal({.memory_bytes = 0}), ContainsSubstring("memory_bytes is 0"));
+  CHECK_THAT(refusal({.max_processes = 0}), ContainsSubstring("max_processes is 0"));
+  CHECK_THAT(refusal({.file_bytes = 0}), ContainsSubstring("file_bytes is 0"));
+  CHECK_THAT(refusal({.output_bytes = 0}), ContainsSubstring("output_bytes is 0"));
+  CHECK(refusal({}) == "no error");
 }

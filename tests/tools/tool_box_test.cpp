@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/toy_protocol.hpp"
 
 using namespace dualagent;
@@ -105,4 +106,59 @@ TEST_CASE("calls may run on several threads at once", "[tools]") {
       });
   }
   for (std::size_t i = 0; i < texts.size(); ++i) CHECK(texts[i] == std::to_string(i % 7 + 1));
+}
+
+namespace {
+
+struct NotAnException {};
+
+/// Throws what is not a std::exception, in its arguments or in its call.
+struct Hostile {
+  static constexpr std::string_view name = "hostile";
+  struct Arguments {
+    bool in_call = false;
+  };
+  friend void from_json(const nlohmann::json& json, Arguments& arguments) {
+    json.at("in_call").get_to(arguments.in_call);
+    if (!arguments.in_call) throw 7;
+  }
+  std::string operator()(const Arguments&, const CallInfo&) const { throw NotAnException{}; }
+};
+
+/// Has an argument that no number fits.
+struct Impossible {
+  static constexpr std::string_view name = "impossible";
+  struct Arguments {
+    int x = 0;
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+      visit("x", x, {.minimum = 2, .maximum = 1});
+    }
+  };
+  std::string operator()(const Arguments&, const CallInfo&) const { return ""; }
+};
+
+}  // namespace
+
+TEST_CASE("a tool that throws what is not a std::exception fails like any other", "[tools]") {
+  const ToolBox box{Hostile{}};
+  const ToolResult arguments = box.call({"hostile", R"({"in_call":false})"}, {&kTask, 0});
+  CHECK(arguments.status == ToolStatus::bad_arguments);
+  CHECK(arguments.text == "bad arguments for 'hostile': an exception of type int");
+  const ToolResult call = box.call({"hostile", R"({"in_call":true})"}, {&kTask, 0});
+  CHECK(call.status == ToolStatus::failed);
+  CHECK_THAT(call.text,
+             ContainsSubstring("'hostile' failed") && ContainsSubstring("NotAnException"));
+}
+
+TEST_CASE("two tools of one name are refused", "[tools]") {
+  CHECK_THAT(error_of([] {
+               ToolBox{Echo{}, OddArguments{}, Echo{}};
+             }),
+             ContainsSubstring("two tools have the name 'echo'"));
+}
+
+TEST_CASE("bounds that no number fits are refused where a tool is described", "[tools]") {
+  CHECK_THAT(error_of([] { ToolBox{Impossible{}}.specs(); }),
+             ContainsSubstring("'x' has to be at least 2.0 and at most 1.0"));
 }

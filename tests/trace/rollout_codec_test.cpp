@@ -35,6 +35,8 @@ Rollout golden_rollout() {
   rollout.fork = ForkOrigin{.member = 2, .summary = 0};
   rollout.summary_requests = {
       {.segment = 0, .position = 3, .turns = 2, .calls = 2, .malformed_turns = 1}};
+  rollout.tool_uses = {{.tool = "look", .status = ToolStatus::ok},
+                       {.tool = "x", .status = ToolStatus::failed, .problem = "no"}};
   Segment first;
   first.context.append(Provenance::prompt, std::vector<Token>{1, 2});
   first.context.append(BackendAccess::sampled(AgentRole::answerer, 7, {3}, {-0.5F}));
@@ -106,6 +108,11 @@ TEST_CASE("a decoded rollout has every field of the one that was encoded", "[tra
   REQUIRE(rollout.summary_requests.size() == 1);
   CHECK(rollout.summary_requests[0].position == 3);
   CHECK(rollout.summary_requests[0].malformed_turns == 1);
+  REQUIRE(rollout.tool_uses.size() == 2);
+  CHECK(rollout.tool_uses[0].tool == "look");
+  CHECK(rollout.tool_uses[0].status == ToolStatus::ok);
+  CHECK(rollout.tool_uses[1].status == ToolStatus::failed);
+  CHECK(rollout.tool_uses[1].problem == "no");
   REQUIRE(rollout.segments.size() == 2);
   CHECK(!rollout.segments[0].parent);
   CHECK(rollout.segments[1].parent == 0);
@@ -185,4 +192,7 @@ TEST_CASE("bytes with a right checksum that no rollout can have are refused by n
   CHECK_THAT(refusal(with_value(request + 8, std::uint64_t{7})),
              ContainsSubstring("summary request"));
   CHECK(refusal(with_value(request + 8, std::uint64_t{6})) == "no error");
+  const std::size_t use_status = request + 5 * 8 + 8 + 8 + 4;
+  CHECK_THAT(refusal(with_value(use_status, std::uint8_t{5})),
+             ContainsSubstring("status of a tool use 5"));
 }

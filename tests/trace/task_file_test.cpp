@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
@@ -78,4 +79,28 @@ TEST_CASE("evaluation tasks are read as training tasks are, into a type of their
   const std::vector<EvaluationTask> held_out = read_evaluation_tasks(folder / "t.jsonl");
   REQUIRE(held_out.size() == 1);
   CHECK(held_out[0].task().prompt == "p");
+}
+
+namespace {
+/// Throws what is not an Error.
+struct Careless {
+  Task read(std::string_view row, std::size_t, const std::string&) const {
+    return {.id = std::string(row), .prompt = std::to_string(std::stoi(std::string(row)))};
+  }
+};
+}  // namespace
+
+TEST_CASE("what a format or a check throws is an Error with file and line", "[trace]") {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "t.jsonl", "1\n\nx\n");
+  CHECK_THAT(error_of([&] { read_tasks(folder / "t.jsonl", Careless{}); }),
+             ContainsSubstring("a task format threw std::invalid_argument: stoi") &&
+                 ContainsSubstring("t.jsonl:3"));
+  write_file_atomically(folder / "t.jsonl", "1\n2\n");
+  CHECK_THAT(error_of([&] {
+               read_tasks(folder / "t.jsonl", Careless{},
+                          [](Task&, const std::string&) { throw 7; });
+             }),
+             ContainsSubstring("a check of tasks threw an exception of type int") &&
+                 ContainsSubstring("t.jsonl:1"));
 }

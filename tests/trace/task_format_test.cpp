@@ -106,3 +106,16 @@ TEST_CASE("chats give the last message as the reference answer", "[trace]") {
   refused(chats, of(R"({"role": "user", "content": null})"), "\"content\" is not a text");
   refused(chats, of(R"({"content": "u"})"), "no \"role\"");
 }
+
+TEST_CASE("a misspelt key is named instead of the one that is missing", "[trace]") {
+  refused(TaskRows{}, R"({"id": "a", "prompt": "p", "answr": "1"})",
+          "unknown key \"answr\"; did you mean \"answer\"?");
+  refused(TaskRows{}, R"({"id": "a", "prompt": "p", "answer": "1", "max_cals": 3})",
+          "did you mean \"max_calls\"?");
+  refused(TaskRows{}, R"({"id": "a", "prompt": "p", "answer": "1", "difficulty": 3})",
+          "unknown key \"difficulty\"");
+  refused(Gsm8kRows{}, R"({"qestion": "?", "answer": "#### 1"})",
+          "no \"question\"; it has \"qestion\"");
+  refused(MessageRows{}, R"({"prompt": "x", "lable": "1"})", "no \"label\"; it has \"lable\"");
+  refused(MessageRows{}, R"({"promt": "x", "label": "1"})", "no \"prompt\"; it has \"promt\"");
+}

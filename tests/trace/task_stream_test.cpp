@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
@@ -101,4 +102,34 @@ TEST_CASE("what cannot be resumed or read is refused", "[trace]") {
                         "{\"id\":\"a\",\"prompt\":\"p\",\"answer\":\"x\"}\n{}");
   CHECK_THROWS_WITH(TaskStream(folder / "bad.jsonl", TaskRows{}, kRandom),
                     ContainsSubstring("bad.jsonl:2"));
+}
+
+TEST_CASE("a stream of another order, or of tasks that differ in anything, is not resumed",
+          "[trace]") {
+  const std::vector<Task> tasks = numbered(7);
+  const auto refusal = [&](std::vector<Task> others, const RandomStream& random) {
+    TaskStream stream(tasks, kRandom);
+    stream.next(3);
+    return error_of([&] { TaskStream(std::move(others), random).restore(stream.save()); });
+  };
+  CHECK(refusal(tasks, kRandom) == "no error");
+  CHECK_THAT(refusal(tasks, kRandom.child(1)),
+             ContainsSubstring("in another order") && ContainsSubstring("the same seed"));
+  const auto with = [&](auto change) {
+    std::vector<Task> others = tasks;
+    change(others[4]);
+    return refusal(others, kRandom);
+  };
+  CHECK_THAT(with([](Task& task) { task.max_calls = 0; }), ContainsSubstring("not those"));
+  CHECK_THAT(with([](Task& task) { task.seed = 1; }), ContainsSubstring("not those"));
+  CHECK_THAT(with([](Task& task) { task.system = ""; }), ContainsSubstring("not those"));
+  CHECK_THAT(with([](Task& task) { task.answer += " "; }), ContainsSubstring("not those"));
+}
+
+TEST_CASE("one file read in two formats gives two streams", "[trace]") {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "m.jsonl", R"({"prompt":"p","other":"q","label":"1"})");
+  TaskStream stream(folder / "m.jsonl", MessageRows{}, kRandom);
+  TaskStream other(folder / "m.jsonl", MessageRows{.messages_key = "other"}, kRandom);
+  CHECK_THROWS_WITH(other.restore(stream.save()), ContainsSubstring("not those of the saved run"));
 }

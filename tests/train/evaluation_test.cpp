@@ -1,6 +1,9 @@
 #include "dualagent/train/evaluation.hpp"
 
+#include <cmath>
+
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/guessing_pair.hpp"
 
 using namespace dualagent;
@@ -50,4 +53,21 @@ TEST_CASE("a greedy evaluation does not depend on the random stream", "[train]")
     return all;
   };
   CHECK(answers(1) == answers(2));
+}
+
+TEST_CASE("an evaluation without tasks, or by a reward that cannot be meant, is refused",
+          "[train]") {
+  BigramModel model = guessing::model();
+  RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
+  const auto refusal = [&](std::size_t tasks, const auto& reward, float temperature) {
+    return error_of([&] {
+      evaluate(scheduler, held_out(tasks), reward, {{temperature}, {1.0F}},
+               RandomStream::from_seed(1));
+    });
+  };
+  CHECK_THAT(refusal(0, ExactMatch{}, 1.0F), ContainsSubstring("no tasks to evaluate"));
+  CHECK_THAT(refusal(1, ExactMatch{.success = std::nan("")}, 1.0F), ContainsSubstring("success"));
+  CHECK_THAT(refusal(1, ExactMatch{}, -1.0F), ContainsSubstring("answerer.temperature is -1"));
+  CHECK_THAT(refusal(1, ExactMatch{}, std::nanf("")), ContainsSubstring("temperature is nan"));
+  CHECK(refusal(1, ExactMatch{}, 0.0F) == "no error");
 }

@@ -256,7 +256,7 @@ TEST_CASE("each agent trains at the temperature it samples at", "[train]") {
                              Recipe{Dapo{}},
                              LocalCollective{},
                              {.sampling = {.summarizer = {.temperature = 0.0F}}}}),
-                    ContainsSubstring("temperature of 0"));
+                    ContainsSubstring("a temperature is 0"));
 }
 
 TEST_CASE("forks are counted apart from the task's rollouts", "[train]") {

@@ -1,9 +1,14 @@
 #include "dualagent/train/step_metrics.hpp"
 
+#include <map>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "dualagent/collective/local.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;
@@ -61,10 +66,53 @@ TEST_CASE("rates are tokens over seconds, and 0 where nothing was timed", "[trai
 TEST_CASE("every measurement is visited under a name of its own", "[train]") {
   std::set<std::string> names;
   std::size_t visits = 0;
-  StepMetrics{}.for_each([&](const char* name, double) {
-    names.insert(name);
+  StepMetrics{}.for_each([&](std::string_view name, double) {
+    names.emplace(name);
     ++visits;
   });
   CHECK(names.size() == visits);
-  CHECK(visits == 30);
+  CHECK(visits == 33);
+}
+
+TEST_CASE("tool calls are counted by tool and by what became of them", "[train]") {
+  Rollout rollout;
+  rollout.tool_uses = {{.tool = "look", .status = ToolStatus::ok},
+                       {.tool = "look", .status = ToolStatus::failed},
+                       {.tool = "look", .status = ToolStatus::bad_arguments},
+                       {.tool = "look", .status = ToolStatus::timed_out},
+                       {.tool = "lok", .status = ToolStatus::unknown_tool},
+                       {.tool = "add", .status = ToolStatus::ok}};
+  StepMetrics metrics;
+  metrics.tools = {{.name = "add"}, {.name = "look"}, {.name = "never"}};
+  LocalCollective collective;
+  describe_tools(std::span(&rollout, 1), collective, metrics);
+  CHECK(metrics.tool_calls == 6);
+  CHECK(metrics.unknown_tool_calls == 1);
+  CHECK(metrics.tools[0].calls == 1);
+  CHECK(metrics.tools[1].calls == 4);
+  CHECK(metrics.tools[1].failures == 2);
+  CHECK(metrics.tools[1].timeouts == 1);
+  CHECK(metrics.tools[1].refusals == 1);
+  CHECK(metrics.tools[2].calls == 0);
+  std::map<std::string, double> numbers;
+  metrics.for_each(
+      [&](std::string_view name, double value) { numbers[std::string(name)] = value; });
+  CHECK(numbers.at("calls_of_look") == 4);
+  CHECK(numbers.at("failures_of_look") == 2);
+  CHECK(numbers.at("refusals_of_look") == 1);
+  CHECK(numbers.at("calls_of_never") == 0);
+}
+
+TEST_CASE("why nothing was learned is visited where texts are taken", "[train]") {
+  StepMetrics metrics;
+  std::string texts;
+  const auto visit = [&](std::string_view name, auto value) {
+    if constexpr (std::is_same_v<decltype(value), std::string_view>)
+      texts += std::string(name) + "=" + std::string(value);
+  };
+  metrics.for_each(visit);
+  CHECK(texts.empty());
+  metrics.nothing_learned = "because";
+  metrics.for_each(visit);
+  CHECK(texts == "nothing_learned=because");
 }

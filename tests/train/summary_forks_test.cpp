@@ -10,6 +10,7 @@
 #include "dualagent/objective/advantage.hpp"
 #include "dualagent/train/step_rollouts.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -145,4 +146,10 @@ TEST_CASE("equal groups are replaced by spare tasks until they differ or none is
         std::pair{std::size_t{4}, Names{"12", "01", "32", "10"}});
   CHECK(replaced({"22", "33", "55"}) == std::pair{std::size_t{3}, Names{"55", "01", "33", "10"}});
   CHECK(step.begun()[4].reward == 3.0);
+}
+
+TEST_CASE("forks of no history are refused", "[train]") {
+  CHECK_THROWS_WITH((SummaryForks{.continuations = 4, .histories_per_group = 0}.validate()),
+                    ContainsSubstring("histories_per_group is 0"));
+  CHECK_NOTHROW((SummaryForks{.continuations = 1, .histories_per_group = 0}.validate()));
 }

@@ -6,6 +6,7 @@
 #include "dualagent/collective/threads.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_protocol.hpp"
 
@@ -61,12 +62,13 @@ TEST_CASE("ranks that share the demonstrations take the step of one rank", "[tra
     CHECK(models[1].parameters()[i] == Approx(alone.parameters()[i]).margin(1e-9));
 }
 
-TEST_CASE("a step without demonstrations changes nothing", "[train]") {
+TEST_CASE("a step without demonstrations is refused and changes nothing", "[train]") {
   BigramModel model(toy::vocab);
   Segment given;
   given.context.append(Provenance::prompt, std::vector<Token>{toy::bos, toy::digit(1)});
   SupervisedTrainer trainer{model};
-  CHECK(trainer.step(std::span(&given, 1)).trained_tokens == 0);
+  CHECK_THROWS_WITH(trainer.step(std::span(&given, 1)), ContainsSubstring("demonstration"));
+  CHECK_THROWS_WITH(trainer.step({}), ContainsSubstring("demonstration"));
   CHECK(model.weight_version() == 0);
 }
 
@@ -88,4 +90,15 @@ TEST_CASE("a saved warm start goes on bit for bit", "[train]") {
   for (int step = 2; step < 4; ++step) resumed.step(std::span(&segment, 1), 0.5);
   CHECK(std::equal(straight.parameters().begin(), straight.parameters().end(),
                    again.parameters().begin()));
+}
+
+TEST_CASE("two warm starts share a checkpoint under names of their own", "[train]") {
+  BigramModel one(toy::vocab), two(toy::vocab);
+  SupervisedTrainer first{one}, second{two};
+  Checkpoint checkpoint;
+  first.save(checkpoint, "answerer");
+  CHECK_THROWS_WITH(second.save(checkpoint, "answerer"),
+                    ContainsSubstring("\"answerer.weights\" already"));
+  second.save(checkpoint, "summarizer");
+  CHECK(checkpoint.arrays.size() == 6);
 }

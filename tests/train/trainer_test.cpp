@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -11,9 +15,11 @@
 #include "dualagent/loops/loss_weight.inl"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/guessing_pair.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_protocol.hpp"
+#include "support/warnings.hpp"
 #include "support/witness_model.hpp"
 
 using namespace dualagent;
@@ -502,7 +508,8 @@ TEST_CASE("a saved trainer goes on bit for bit", "[train]") {
 
   BigramModel shared = guessing::model();
   BigramModel small(4);
-  Trainer other{SharedWeights{small}, protocol(), ExactMatch{}, Recipe{Dapo{}}};
+  Trainer other{SharedWeights{small}, protocol(),        ExactMatch{},
+                Recipe{Dapo{}},       LocalCollective{}, options};
   CHECK_THROWS_WITH(other.load(*latest_checkpoint(folder.path(), {}).checkpoint),
                     ContainsSubstring("model0.weights"));
 }
@@ -515,5 +522,100 @@ TEST_CASE("impossible trainer options are refused", "[train]") {
                              Recipe{Dapo{}},
                              LocalCollective{},
                              {.group_size = 0}}),
-                    ContainsSubstring("at least 1"));
+                    ContainsSubstring("group_size is 0 (TrainerOptions)"));
+}
+
+namespace {
+
+struct ParsesAnswers {
+  std::optional<double> score(const Task&, const Rollout&) const { return std::stod("five"); }
+};
+
+/// Its loss throws what is not an Error, from the given call on.
+struct BreaksAfter {
+  mutable std::shared_ptr<int> calls_left;
+  template <class S>
+  S operator()(const TokenTerms<S>& t) const {
+    if (--*calls_left < 0) throw std::runtime_error("out of ideas");
+    return -(t.log_prob * t.advantage);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a trainer of one rank needs no collective", "[train]") {
+  BigramModel model = guessing::model();
+  Trainer brief{SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Dapo{}}, {.group_size = 4}};
+  STATIC_REQUIRE(
+      std::is_same_v<decltype(brief), Trainer<SharedWeights<BigramModel>, decltype(protocol()),
+                                              ExactMatch, Recipe<Dapo>, LocalCollective>>);
+  CHECK(brief.group_size() == 4);
+  CHECK(brief.step(five_tasks(2)).rollouts == 8);
+}
+
+TEST_CASE("what a reward throws is told with task and rollout", "[train]") {
+  BigramModel model = guessing::model();
+  const std::vector<double> before = guessing::weights(model);
+  Trainer trainer{SharedWeights{model}, protocol(), ParsesAnswers{}, Recipe{Dapo{}}};
+  CHECK_THAT(
+      error_of([&] { trainer.step(five_tasks(2)); }),
+      ContainsSubstring("a reward threw std::invalid_argument: stod (task 'five0', rollout 0)") &&
+          ContainsSubstring("No weight has changed in this step"));
+  CHECK(guessing::weights(model) == before);
+}
+
+TEST_CASE("an error says whether weights have changed in its step", "[train]") {
+  const auto changed_by_step = [](int calls, std::string& error) {
+    BigramModel model = guessing::model();
+    const std::vector<double> before = guessing::weights(model);
+    const Objective objective{GroupNormalized{}, BreaksAfter{std::make_shared<int>(calls)},
+                              GlobalTokenMean{}};
+    Trainer trainer{SharedWeights{model},
+                    protocol(),
+                    ExactMatch{},
+                    Recipe{objective},
+                    {.group_size = 8, .minibatches = 4, .seed = 1}};
+    error = error_of([&] { trainer.step(five_tasks(40)); });
+    return guessing::weights(model) != before;
+  };
+  std::string first, later;
+  CHECK(!changed_by_step(5, first));
+  CHECK_THAT(first, ContainsSubstring("std::runtime_error: out of ideas") &&
+                        ContainsSubstring("No weight has changed in this step"));
+  CHECK(changed_by_step(500, later));
+  CHECK_THAT(later, ContainsSubstring("out of ideas") &&
+                        ContainsSubstring("Updates of this step that came before it: ") &&
+                        !ContainsSubstring("No weight has changed"));
+}
+
+TEST_CASE("a step counts its tool calls and says when it taught nothing", "[train]") {
+  BigramModel model = guessing::model();
+  Trainer trainer{
+      SharedWeights{model}, protocol(), ExactMatch{}, Recipe{Dapo{}}, {.group_size = 8}};
+  const StepMetrics metrics = trainer.step(five_tasks(160));
+  double calls = 0, failed = 0;
+  for (const Rollout& rollout : trainer.rollouts())
+    for (const ToolUse& use : rollout.tool_uses) {
+      calls += 1;
+      failed += use.status == ToolStatus::failed ? 1 : 0;
+    }
+  REQUIRE(calls > 10);
+  REQUIRE(metrics.tools.size() == 1);
+  CHECK(metrics.tools[0].name == "successor");
+  CHECK(metrics.tools[0].calls == calls);
+  CHECK(metrics.tools[0].failures == failed);
+  CHECK(metrics.tool_calls == calls);
+  CHECK(metrics.nothing_learned.empty());
+
+  Warnings warnings;
+  Trainer flat{SharedWeights{model},
+               protocol(),
+               ExactMatch{.success = 0.0},
+               Recipe{Dapo{}},
+               {.group_size = 8}};
+  for (int step = 0; step < 2; ++step)
+    CHECK_THAT(flat.step(five_tasks(4)).nothing_learned,
+               ContainsSubstring("within each group all rewards are equal"));
+  CHECK(warnings.count() == 1);
+  CHECK_THAT(warnings.text(), ContainsSubstring("step 0: nothing could be learned"));
 }

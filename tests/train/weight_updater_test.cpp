@@ -7,6 +7,7 @@
 #include "dualagent/collective/local.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -54,4 +55,70 @@ TEST_CASE("a gradient that is not finite is refused by name, weights stay", "[tr
                     ContainsSubstring("element 0 of logits"));
   for (const double weight : model.parameters()) CHECK(weight == 0.0);
   CHECK(updater.state().steps == 0);
+}
+
+TEST_CASE("optimizer options that cannot be meant are refused, as they are in the weights' type",
+          "[train]") {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kEndless = std::numeric_limits<double>::infinity();
+  BigramModel model(3);
+  const auto names = [&](const UpdateOptions& options, const char* text) {
+    CHECK_THAT(error_of([&] { WeightUpdater(model, options); }), ContainsSubstring(text));
+  };
+  for (const double norm : {0.0, -1.0, kNan}) {
+    const UpdateOptions options{.max_gradient_norm = norm};
+    names(options, "max_gradient_norm is");
+  }
+  for (const double rate : {-1e-3, kNan, kEndless})
+    names({.optimizer = {.learning_rate = rate}}, "learning_rate is");
+  names({.optimizer = {.beta1 = 1.0}}, "beta1 is 1 (AdamW)");
+  names({.optimizer = {.beta1 = -0.1}}, "beta1 is -0.1");
+  names({.optimizer = {.beta2 = 1.0}}, "beta2 is 1");
+  names({.optimizer = {.beta2 = kNan}}, "beta2 is nan");
+  names({.optimizer = {.epsilon = 0.0}}, "epsilon is 0");
+  names({.optimizer = {.epsilon = kNan}}, "epsilon is nan");
+  names({.optimizer = {.weight_decay = kNan}}, "weight_decay is nan");
+  names({.optimizer = {.weight_decay = -0.1}}, "weight_decay is -0.1");
+  names({.optimizer = {.learning_rate = 1.0, .weight_decay = 1.5}},
+        "learning_rate * weight_decay is 1.5");
+  CHECK_NOTHROW(WeightUpdater(model, {.optimizer = {.learning_rate = 0.0}}));
+  CHECK_NOTHROW(WeightUpdater(model, {.max_gradient_norm = kEndless}));
+  // What is fine in double can be 0 or 1 in float.
+  CHECK_NOTHROW((AdamW{.epsilon = 1e-50}.validate<double>()));
+  CHECK_THROWS_WITH((AdamW{.epsilon = 1e-50}.validate<float>()), ContainsSubstring("epsilon is 0"));
+  CHECK_THROWS_WITH((AdamW{.beta2 = 1.0 - 1e-12}.validate<float>()),
+                    ContainsSubstring("beta2 is 1"));
+  CHECK_THROWS_WITH((AdamW{.learning_rate = 1e300}.validate<float>()),
+                    ContainsSubstring("learning_rate is inf"));
+}
+
+TEST_CASE("a learning rate scale that cannot be meant leaves weights and moments alone",
+          "[train]") {
+  BigramModel model(3);
+  WeightUpdater updater(model, UpdateOptions{});
+  TokenOutputs outputs;
+  LocalCollective collective;
+  const auto loss = [](std::size_t, const TokenPrediction& now) {
+    return TokenLossGradient{-now.log_prob, -1.0, 0.0};
+  };
+  for (const double scale :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -1.0})
+    CHECK_THROWS_WITH(updater.update(one_token(), loss, outputs, collective, scale),
+                      ContainsSubstring("learning rate's scale"));
+  for (const double weight : model.parameters()) CHECK(weight == 0.0);
+  CHECK(updater.state().steps == 0);
+  updater.update(one_token(), loss, outputs, collective, 0.0);  // a warm-up may begin at 0
+  CHECK(updater.state().steps == 1);
+}
+
+TEST_CASE("weights that are not finite are not saved, names are not taken twice", "[train]") {
+  BigramModel model(3);
+  const WeightUpdater updater(model, UpdateOptions{});
+  Checkpoint checkpoint;
+  updater.save(checkpoint, "model");
+  CHECK_THROWS_WITH(updater.save(checkpoint, "model"),
+                    ContainsSubstring("the checkpoint has the array \"model.weights\" already"));
+  model.parameters()[4] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(updater.save(checkpoint, "other"),
+                    ContainsSubstring("a weight is nan (element 4 of logits)"));
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -28,7 +29,7 @@ class GradientBuckets {
   GradientBuckets(C& collective, Array values, std::size_t bucket_elements = std::size_t{1} << 20)
       : collective_(&collective),
         values_(values),
-        step_(std::max<std::size_t>(1, bucket_elements)),
+        step_(checked(bucket_elements)),
         missing_((values.size() + step_ - 1) / step_, step_),
         next_(missing_.size()) {
     if (!missing_.empty()) missing_.back() = values.size() - (missing_.size() - 1) * step_;
@@ -67,6 +68,11 @@ class GradientBuckets {
   }
 
  private:
+  static std::size_t checked(std::size_t bucket_elements) {
+    require_option(bucket_elements, kAtLeastOne, "bucket_elements", "GradientBuckets");
+    return bucket_elements;
+  }
+
   static constexpr bool kStarts = requires(C & collective, Array array) {
     collective.start_all_reduce_sum(array).wait();
   };

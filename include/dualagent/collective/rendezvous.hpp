@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -34,6 +35,7 @@ template <class Done>
 void wait_until(double seconds, const std::string& for_what, const std::string& where,
                 const Done& done) {
   using Clock = std::chrono::steady_clock;
+  require_option(seconds, kNotNegativeOrInfinite, "timeout_seconds", where);
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   while (!done()) {
     if (Clock::now() >= end)

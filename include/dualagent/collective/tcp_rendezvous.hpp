@@ -25,6 +25,7 @@
 
 #include "dualagent/collective/rendezvous.hpp"
 #include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -40,7 +41,9 @@ namespace detail {
 /// What is left of a time-out.
 class Deadline {
  public:
-  explicit Deadline(double seconds) : end_(Clock::now() + std::chrono::duration<double>(seconds)) {}
+  explicit Deadline(double seconds) : end_(Clock::now() + std::chrono::duration<double>(seconds)) {
+    require_option(seconds, kNotNegativeOrInfinite, "timeout_seconds", "TcpRendezvous");
+  }
   double seconds_left() const {
     return std::max(0.0, std::chrono::duration<double>(end_ - Clock::now()).count());
   }

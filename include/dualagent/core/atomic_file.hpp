@@ -40,7 +40,7 @@ inline std::string file_remedy(int error_number) {
     case ENOTDIR:
       return "A part of the path is a file, not a folder: remove it or choose another path";
     case ENOENT:
-      return "Check the spelling of the path; the folder must exist";
+      return "Check the path; where a new file is written, the folder must exist";
     case EISDIR:
       return "The path is a folder: name a file";
     case ENAMETOOLONG:

@@ -14,9 +14,12 @@ class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& what, std::string where = {}, std::string remedy = {})
       : std::runtime_error(compose(what, where, remedy)),
+        problem_(what),
         where_(std::move(where)),
         remedy_(std::move(remedy)) {}
 
+  /// What failed, without place and remedy.
+  const std::string& problem() const { return problem_; }
   /// File, line, tensor, token index...: the place of the failure; may be empty.
   const std::string& where() const { return where_; }
   /// What the reader can do about it; may be empty.
@@ -31,6 +34,7 @@ class Error : public std::runtime_error {
     return text;
   }
 
+  std::string problem_;
   std::string where_;
   std::string remedy_;
 };

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json_depth.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/core/spelling.hpp"
 
 namespace dualagent {
 
@@ -41,6 +43,21 @@ inline std::string to_json_string(std::string_view text, const std::string& wher
     i += character.size_bytes;
   }
   return literal += '"';
+}
+
+/// The keys of an object, in their order; none of anything else.
+inline std::vector<std::string> keys_of(const nlohmann::json& object) {
+  std::vector<std::string> keys;
+  if (object.is_object())
+    for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+/// For the error about a missing key: `; it has "answr"`, if the object has a key that is probably
+/// the missing one misspelt, else nothing.
+inline std::string misspelt_key(const nlohmann::json& object, std::string_view missing) {
+  const std::optional<std::string> nearest = nearest_name(missing, keys_of(object));
+  return nearest ? "; it has \"" + printable(*nearest) + "\"" : "";
 }
 
 /// Parses one JSON text strictly: one value from the first byte to the last, no duplicate keys, no

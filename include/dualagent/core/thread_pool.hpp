@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -25,22 +26,25 @@ namespace dualagent {
 /// Not reentrant: the function must not call the same pool.
 class ThreadPool {
  public:
-  /// `threads` >= 1 workers, the caller included.
+  /// `threads` >= 1 workers, the caller included. Errors: Error for 0, and if the system starts no
+  /// more threads.
   explicit ThreadPool(std::size_t threads = 1) {
     if (threads == 0) throw Error("a thread pool needs at least one thread", "ThreadPool");
     errors_.resize(threads);
-    team_.reserve(threads - 1);
-    for (std::size_t worker = 1; worker < threads; ++worker)
-      team_.emplace_back([this, worker] { serve(worker); });
+    try {
+      for (std::size_t worker = 1; worker < threads; ++worker)
+        team_.emplace_back([this, worker] { serve(worker); });
+    } catch (const std::exception& error) {
+      const std::size_t started = team_.size() + 1;
+      end_team();
+      throw Error("only " + std::to_string(started) + " of " + std::to_string(threads) +
+                      " threads could be started: " + error.what(),
+                  "ThreadPool", "Ask for as many threads as the machine has cores");
+    }
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() {
-    if (team_.empty()) return;
-    stop_ = true;
-    start_next_round();
-    for (std::thread& thread : team_) thread.join();
-  }
+  ~ThreadPool() { end_team(); }
 
   std::size_t size() const { return errors_.size(); }
 
@@ -81,6 +85,13 @@ class ThreadPool {
   }
 
  private:
+  void end_team() {
+    if (team_.empty()) return;
+    stop_ = true;
+    start_next_round();
+    for (std::thread& thread : team_) thread.join();
+  }
+
   static constexpr int kSpins = 4000;  // about 20-100 microseconds of pause instructions
 
   static void pause() {

@@ -122,12 +122,33 @@ concept TrainableBackend = ModelBackend<M> &&
   m.weights_changed();
 };
 
+namespace detail {
+/// Stands for a model that is gone before it can be used.
+template <class M>
+struct Temporary {};
+template <class M>
+inline constexpr bool is_temporary = false;
+template <class M>
+inline constexpr bool is_temporary<Temporary<M>> = true;
+}  // namespace detail
+
+/// One readable sentence if M cannot be sampled from.
+template <class M>
+consteval bool check_model_backend() {
+  static_assert(!detail::is_temporary<M>,
+                "dualagent: a model is kept by reference and must outlive what uses it; make it "
+                "first, as in 'Transformer model{config};', and give its name");
+  if constexpr (!detail::is_temporary<M>)
+    static_assert(ModelBackend<M>,
+                  "dualagent: a ModelBackend needs submit, advance, release, reset, vocab_size, "
+                  "max_context_tokens and weight_version; see docs/policies.md#model-backends");
+  return true;
+}
+
 /// One readable sentence if M cannot be sampled from, or cannot be trained.
 template <class M>
 consteval bool check_trainable_backend() {
-  static_assert(ModelBackend<M>,
-                "dualagent: a ModelBackend needs submit, advance, release, reset, vocab_size, "
-                "max_context_tokens and weight_version; see docs/policies.md#model-backends");
+  static_assert(check_model_backend<M>());
   static_assert(
       TrainableBackend<M>,
       "dualagent: a TrainableBackend needs backward, score, parameters, gradients, tensors, "

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +19,8 @@
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/core/spelling.hpp"
+#include "dualagent/core/warning.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
 namespace dualagent {
@@ -30,6 +36,7 @@ class ConfigReader {
   }
 
   const nlohmann::json* find(const std::string& key) const {
+    known_.insert(key);
     const auto found = object_.find(key);
     return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
@@ -66,6 +73,23 @@ class ConfigReader {
     return value->get<std::string>();
   }
 
+  /// After all entries were read: refuses one whose name is nearly that of an entry that was asked
+  /// for, warns of others that nobody asked for and that are not in `ignored`.
+  void check_names(std::span<const std::string_view> ignored) const {
+    std::string unknown;
+    for (const auto& [key, value] : object_.items()) {
+      if (known_.contains(key) || value.is_null() ||
+          std::find(ignored.begin(), ignored.end(), key) != ignored.end())
+        continue;
+      if (const auto nearest = nearest_name(key, known_))
+        fail(printable(key), "is not an entry of a model's shape; did you mean " + *nearest + "?",
+             "Correct the name, or remove the entry");
+      unknown += (unknown.empty() ? "" : ", ") + printable(key);
+    }
+    if (!unknown.empty())
+      warn("entries that nobody reads were ignored: " + unknown + " (" + where_ + ")");
+  }
+
   [[noreturn]] void fail(const std::string& key, const std::string& what,
                          const std::string& remedy = kRemedy) const {
     throw Error(key + " " + what, where_, remedy);
@@ -81,13 +105,42 @@ class ConfigReader {
 
   const nlohmann::json* find_or_fail(const std::string& key, bool has_fallback) const {
     const nlohmann::json* value = find(key);
-    if (value == nullptr && !has_fallback) fail(key, "is missing");
+    if (value == nullptr && !has_fallback) fail(key, "is missing" + misspelt_key(object_, key));
     return value;
   }
 
   const nlohmann::json& object_;
   std::string where_;
+  mutable std::set<std::string> known_;  // entries that were asked for
 };
+
+/// Entries that Hugging Face writes beside a Llama model's shape and that do not change what it
+/// computes.
+inline constexpr std::array<std::string_view, 24> kEntriesWithoutEffect = {
+    "_attn_implementation_autoset",
+    "_name_or_path",
+    "architectures",
+    "auto_map",
+    "bos_token_id",
+    "dtype",
+    "eos_token_id",
+    "finetuning_task",
+    "id2label",
+    "initializer_range",
+    "is_decoder",
+    "is_encoder_decoder",
+    "label2id",
+    "output_attentions",
+    "output_hidden_states",
+    "pad_token_id",
+    "pretraining_tp",
+    "return_dict",
+    "task_specific_params",
+    "tokenizer_class",
+    "torch_dtype",
+    "transformers_version",
+    "unk_token_id",
+    "use_cache"};
 
 /// Refuses everything that would change the mathematics in a way the transformer does not know.
 inline void refuse_unsupported_features(const ConfigReader& config) {
@@ -133,17 +186,8 @@ inline void check_sizes(const TransformerConfig& config, const std::string& wher
   try {
     config.validate();
   } catch (const Error& error) {
-    throw Error(error.what(), where);
+    throw Error(error.problem(), where, error.remedy());
   }
-  const double hidden = static_cast<double>(config.hidden_size);
-  const double heads =
-      static_cast<double>(config.num_attention_heads) * static_cast<double>(config.head_dim);
-  const double layer = hidden * (4.0 * heads + 3.0 * static_cast<double>(config.intermediate_size));
-  const double parameters = 2.0 * hidden * static_cast<double>(config.vocab_size) +
-                            layer * static_cast<double>(config.num_hidden_layers);
-  if (!(parameters < 1e13))
-    throw Error("the sizes describe a model of more than 10^13 parameters", where,
-                "Correct the sizes");
 }
 
 }  // namespace detail
@@ -155,10 +199,11 @@ inline void check_sizes(const TransformerConfig& config, const std::string& wher
 /// Hugging Face documents defaults for take them: num_key_value_heads = num_attention_heads,
 /// head_dim = hidden_size / num_attention_heads (which must divide), rope_theta = 10000 (also read
 /// from rope_parameters), tie_word_embeddings = false, hidden_act = "silu", no biases. Our own
-/// entry value_head = false says whether there is a critic. Unknown entries are ignored. Errors:
-/// Error naming the entry for a wrong type, a missing entry, sizes that do not fit each other, and
-/// features the transformer lacks: other model types or activations, rope scaling, biases,
-/// attention dropout, quantization.
+/// entry value_head = false says whether there is a critic. Entries that change nothing are
+/// ignored, others that are not known are ignored with a warning. Errors: Error naming an entry
+/// whose name is misspelt, and the entry for a wrong type, a missing entry, sizes that do not fit
+/// each other, and features the transformer lacks: other model types or activations, rope scaling,
+/// biases, attention dropout, quantization.
 inline TransformerConfig parse_config_json(const std::string& text, const std::string& where) {
   const nlohmann::json object =
       parse_json(text, where, "Fetch the model's config.json again, or correct it there");
@@ -181,6 +226,7 @@ inline TransformerConfig parse_config_json(const std::string& text, const std::s
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
   config.value_head = reader.boolean("value_head", false);
   detail::check_sizes(config, where);
+  reader.check_names(detail::kEntriesWithoutEffect);
   return config;
 }
 

@@ -146,14 +146,30 @@ void save_model(const std::filesystem::path& directory, Model& model,
                     detail::torch_dtype_name(stored_as));
 }
 
-/// The shape of the model in a folder. Errors: as `read_config_json`.
+namespace detail {
+/// Refuses a folder without one of a model's two files.
+inline void require_model_file(const std::filesystem::path& directory, std::string_view name) {
+  std::error_code ignored;
+  if (std::filesystem::exists(directory / name, ignored)) return;
+  const bool folder = std::filesystem::is_directory(directory, ignored);
+  throw Error(folder ? "the folder has no " + std::string(name) : "there is no such folder",
+              directory.string(),
+              "Give the folder of a model: save_model and Hugging Face's save_pretrained write "
+              "config.json and model.safetensors into one");
+}
+}  // namespace detail
+
+/// The shape of the model in a folder. Errors: Error for a folder without a config.json; as
+/// `read_config_json`.
 inline TransformerConfig load_config(const std::filesystem::path& directory) {
+  detail::require_model_file(directory, detail::kConfigFileName);
   return read_config_json(directory / detail::kConfigFileName);
 }
 
 /// Fills a model that was constructed from `load_config(directory)` with the weights of the folder.
 ///
-/// Errors: as `read_weights`; weights split over several files are refused.
+/// Errors: Error for a folder without weights, and for weights split over several files; as
+/// `read_weights`.
 template <HasTensors Model>
 void load_weights(const std::filesystem::path& directory, Model& model) {
   const std::filesystem::path path = directory / detail::kWeightsFileName;
@@ -163,6 +179,7 @@ void load_weights(const std::filesystem::path& directory, Model& model) {
     throw Error("weights split over several files are not supported", directory.string(),
                 "Merge them into one model.safetensors (transformers: save_pretrained with a large "
                 "max_shard_size)");
+  detail::require_model_file(directory, detail::kWeightsFileName);
   read_weights(path, model);
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -41,8 +42,17 @@ struct TransformerConfig {
             "Rotary embeddings need an even head_dim");
     require(intermediate_size > 0, "intermediate_size is 0", "Set the feed-forward width");
     require(max_position_embeddings > 0, "max_position_embeddings is 0", "Set the context length");
-    require(rope_theta > 0.0, "rope_theta is not positive", "10000 is the common value");
-    require(rms_norm_eps > 0.0, "rms_norm_eps is not positive", "1e-5 is the common value");
+    require(kPositive.contains(rope_theta), "rope_theta is not a finite number above 0",
+            "10000 is the common value");
+    require(kPositive.contains(rms_norm_eps), "rms_norm_eps is not a finite number above 0",
+            "1e-5 is the common value");
+    const auto number = [](std::size_t size) { return static_cast<double>(size); };
+    const double layer =
+        number(hidden_size) *
+        (4.0 * number(num_attention_heads) * number(head_dim) + 3.0 * number(intermediate_size));
+    require(
+        2.0 * number(hidden_size) * number(vocab_size) + layer * number(num_hidden_layers) < 1e13,
+        "more than 10^13 parameters", "Correct the sizes");
   }
 };
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/advantage.inl"
 #include "dualagent/kernels/token_loss.inl"
@@ -58,6 +59,16 @@ concept AdvantageEstimator = requires(const A& estimator, std::span<const double
                                       std::span<double> advantages) {
   estimator.estimate(rewards, group_begin, advantages);
 };
+
+/// One readable sentence if A is no AdvantageEstimator.
+template <class A>
+consteval bool check_advantage_estimator() {
+  static_assert(AdvantageEstimator<A>,
+                "dualagent: an AdvantageEstimator needs 'void estimate(std::span<const double> "
+                "rewards, std::span<const std::size_t> group_begin, std::span<double> advantages) "
+                "const'; see docs/objectives.md#advantages");
+  return true;
+}
 
 template <class A>
 consteval bool compares_group() {
@@ -121,6 +132,7 @@ void estimate_in_groups(const Estimator& estimator, std::span<const double> rewa
 /// Example: rewards 1, 0, 0, 1 have mean 1/2 and std 1/sqrt(3): advantages about +-0.866.
 struct GroupNormalized {
   double epsilon = 1e-6;
+  void validate() const { require_option(epsilon, kNotNegative, "epsilon", "GroupNormalized"); }
   template <class T>
   constexpr T advantage(T reward, const kernels::MomentsState<T>& group) const {
     return kernels::group_normalized(reward, group, static_cast<T>(epsilon));
@@ -178,6 +190,10 @@ struct Gae {
   double gamma = 1.0;
   double lambda = 1.0;
 
+  void validate() const {
+    require_option(gamma, kFraction, "gamma", "Gae");
+    require_option(lambda, kFraction, "lambda", "Gae");
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     RawReward{}.estimate(rewards, group_begin, advantages);
@@ -206,6 +222,10 @@ struct SegmentGae {
   double gamma = 1.0;
   double lambda = 1.0;
 
+  void validate() const {
+    require_option(gamma, kFraction, "gamma", "SegmentGae");
+    require_option(lambda, kFraction, "lambda", "SegmentGae");
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     RawReward{}.estimate(rewards, group_begin, advantages);
@@ -228,6 +248,10 @@ struct CrossSegmentGae {
   double gamma = 1.0;
   double length_scale = 1.5;
 
+  void validate() const {
+    require_option(gamma, kFraction, "gamma", "CrossSegmentGae");
+    require_option(length_scale, kPositive, "length_scale", "CrossSegmentGae");
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     RawReward{}.estimate(rewards, group_begin, advantages);
@@ -248,8 +272,9 @@ struct CrossSegmentGae {
 /// Another estimator's advantage minus coefficient times the k1 divergence from the reference
 /// policy of this and all later trained tokens: the penalty is part of the reward, not of the loss.
 /// Source: Hu et al., "REINFORCE++", 2025 (2501.03262), eq. 8.
-template <AdvantageEstimator Estimator>
+template <class Estimator>
 struct KlInReward {
+  static_assert(check_advantage_estimator<Estimator>());
   static_assert(!CreditsTokens<Estimator> && !whitens<Estimator>(),
                 "dualagent: KlInReward takes an estimator with one advantage per rollout; write "
                 "Whitened<KlInReward<E>> instead of KlInReward<Whitened<E>>, and KlPenalty beside "
@@ -259,6 +284,10 @@ struct KlInReward {
   static constexpr bool uses_reference = true;
   double coefficient = 0.01;
   Estimator estimator = {};
+  void validate() const {
+    require_option(coefficient, kNotNegative, "coefficient", "KlInReward");
+    validate_all(estimator);
+  }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     estimator.estimate(rewards, group_begin, advantages);
@@ -279,14 +308,16 @@ struct KlInReward {
 /// `Whitened<RawReward>` is REINFORCE++ without its penalty, `Whitened<GroupCentered>` its form
 /// with a baseline, `Whitened<Gae>` what PPO uses. Source: Hu et al., "REINFORCE++", 2025
 /// (2501.03262), eq. 9 and 12.
-template <AdvantageEstimator Estimator>
+template <class Estimator>
 struct Whitened {
+  static_assert(check_advantage_estimator<Estimator>());
   static constexpr bool whitens = true;
   static constexpr StatisticsUnit statistics = statistics_unit<Estimator>();
   static constexpr bool compares_group = dualagent::compares_group<Estimator>();
   static constexpr bool uses_values = dualagent::uses_values<Estimator>();
   static constexpr bool uses_reference = dualagent::uses_reference<Estimator>();
   Estimator estimator = {};
+  void validate() const { validate_all(estimator); }
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     estimator.estimate(rewards, group_begin, advantages);

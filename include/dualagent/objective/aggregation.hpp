@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/kernels/mask.inl"
 
 namespace dualagent {
@@ -28,6 +29,15 @@ template <class A>
 concept Aggregation = requires(const A& aggregation, const TokenCounts& counts) {
   { aggregation.weight(counts) } -> std::convertible_to<double>;
 };
+
+/// One readable sentence if A is no Aggregation.
+template <class A>
+consteval bool check_aggregation() {
+  static_assert(Aggregation<A>,
+                "dualagent: an Aggregation needs 'double weight(const TokenCounts&) const'; see "
+                "docs/objectives.md#aggregations");
+  return true;
+}
 
 /// Every trained token weighs the same, over the whole distributed minibatch (DAPO, SUPO).
 struct GlobalTokenMean {
@@ -58,6 +68,7 @@ struct SegmentMean {
 struct FixedLength {
   static constexpr AggregationUnit unit = AggregationUnit::token;
   double max_tokens = 1024;  ///< sampled tokens that a rollout may have
+  void validate() const { require_option(max_tokens, kPositive, "max_tokens", "FixedLength"); }
   constexpr double weight(const TokenCounts& counts) const {
     return 1.0 / (counts.rollouts * max_tokens);
   }
@@ -68,8 +79,9 @@ struct FixedLength {
 /// of equal rewards become common, in exchange for a gradient that is no longer the mean over the
 /// sampled rollouts. A rollout that was forked is left out where both of its advantages are 0.
 /// Example: Objective{GroupNormalized{}, ClipLoss{}, NonzeroAdvantageOnly<RolloutMean>{}}
-template <Aggregation A>
+template <class A>
 struct NonzeroAdvantageOnly : A {
+  static_assert(check_aggregation<A>());
   static constexpr bool nonzero_advantage_only = true;
 };
 

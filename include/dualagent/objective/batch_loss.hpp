@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/objective/objective.hpp"
@@ -43,7 +44,11 @@ class BatchLoss {
   static_assert(check_objective<Objective>());
 
  public:
-  explicit BatchLoss(Objective objective = {}) : objective_(std::move(objective)) {}
+  /// Errors: Error for a value of the objective that cannot be meant.
+  explicit BatchLoss(Objective objective = {}) : objective_(std::move(objective)) {
+    validate_all(objective_.advantage, objective_.loss, objective_.aggregation,
+                 objective_.correction, objective_.regularizer);
+  }
 
   const Objective& objective() const { return objective_; }
 
@@ -188,7 +193,7 @@ class BatchLoss {
     throw Error(what,
                 "rollout " + std::to_string(batch.rollout[row]) + ", token " +
                     std::to_string(t - batch.row_begin[row]) + " of row " + std::to_string(row),
-                "The weights are unchanged; check the objective, the rewards and the model");
+                "Check the objective, the rewards and the model");
   }
 
   Objective objective_;

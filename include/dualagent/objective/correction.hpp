@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <type_traits>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/kernels/token_loss.inl"
 
 namespace dualagent {
@@ -63,6 +65,24 @@ consteval bool normalizes_batch() {
 template <class C>
 concept CombinableCorrection = ImportanceCorrection<C> && C::is_correction;
 
+/// One readable sentence if C is no ImportanceCorrection.
+template <class C>
+consteval bool check_importance_correction() {
+  static_assert(ImportanceCorrection<C>,
+                "dualagent: an ImportanceCorrection needs 'double weight(const CorrectionTerms&) "
+                "const'; see docs/objectives.md#importance-corrections");
+  return true;
+}
+/// One readable sentence if C cannot be multiplied with others.
+template <class C>
+consteval bool check_combinable_correction() {
+  static_assert(CombinableCorrection<C>,
+                "dualagent: an ImportanceCorrection that is multiplied with * needs 'static "
+                "constexpr bool is_correction = true' and 'double weight(const CorrectionTerms&) "
+                "const'; see docs/objectives.md#importance-corrections");
+  return true;
+}
+
 /// Bypass: the sampler's log-probabilities are taken for those of pi_old, every weight is 1.
 struct NoCorrection {
   static constexpr bool needs_sampler_log_probs = false;
@@ -76,10 +96,22 @@ struct TruncatedIs {
   static constexpr bool is_correction = true;
   double low = 0.0;
   double high = 2.0;
+  void validate() const {
+    require_option(high, kPositiveOrInfinite, "high", "TruncatedIs");
+    require_option(low, {0.0, high}, "low", "TruncatedIs");
+  }
   double weight(const CorrectionTerms& t) const {
     return std::clamp(std::exp(t.log_ratio), low, high);
   }
 };
+
+namespace detail {
+/// Bounds outside of which a ratio is rejected: the ratio of our own fresh samples is 1.
+inline void require_around_one(double low, double high, const char* owner) {
+  require_option(low, kFraction, "low", owner);
+  require_option(high, {1.0, kPositiveOrInfinite.high}, "high", owner);
+}
+}  // namespace detail
 
 /// rho of each token within [low, high], else 0.
 /// Source: Ling team, "Every step evolves" (IcePop), 2025 (2510.18855), section 3.
@@ -87,6 +119,7 @@ struct IcePop {
   static constexpr bool is_correction = true;
   double low = 0.5;
   double high = 5.0;
+  void validate() const { detail::require_around_one(low, high, "IcePop"); }
   double weight(const CorrectionTerms& t) const {
     const double ratio = std::exp(t.log_ratio);
     return ratio < low || ratio > high ? 0.0 : ratio;
@@ -97,6 +130,7 @@ struct IcePop {
 struct SequenceIs {
   static constexpr bool is_correction = true;
   double high = 2.0;
+  void validate() const { require_option(high, kPositiveOrInfinite, "high", "SequenceIs"); }
   double weight(const CorrectionTerms& t) const {
     const double log_ratio = t.segment_log_ratio * t.segment_tokens;
     return std::min(std::exp(std::min(log_ratio, kernels::kLogRatioBound)), high);
@@ -108,6 +142,7 @@ struct GeometricRejection {
   static constexpr bool is_correction = true;
   double low = 0.99;
   double high = 1.01;
+  void validate() const { detail::require_around_one(low, high, "GeometricRejection"); }
   double weight(const CorrectionTerms& t) const {
     const double mean = std::exp(t.segment_log_ratio);
     return mean < low || mean > high ? 0.0 : 1.0;
@@ -118,6 +153,7 @@ struct GeometricRejection {
 struct TokenVeto {
   static constexpr bool is_correction = true;
   double low = 1e-4;
+  void validate() const { require_option(low, kFraction, "low", "TokenVeto"); }
   double weight(const CorrectionTerms& t) const {
     return std::exp(t.smallest_log_ratio) < low ? 0.0 : 1.0;
   }
@@ -131,6 +167,9 @@ struct OffPolicyMask {
   static constexpr bool needs_sampler_log_probs = false;
   static constexpr bool needs_policy_log_ratio = true;
   double max_divergence = 1e-4;
+  void validate() const {
+    require_option(max_divergence, kNotNegative, "max_divergence", "OffPolicyMask");
+  }
   double weight(const CorrectionTerms& t) const {
     return t.advantage < 0 && -t.policy_log_ratio > max_divergence ? 0.0 : 1.0;
   }
@@ -139,6 +178,7 @@ struct OffPolicyMask {
 /// The product of two weights: `TruncatedIs{} * GeometricRejection{}`.
 template <class A, class B>
 struct CorrectionProduct {
+  static_assert(check_combinable_correction<A>() && check_combinable_correction<B>());
   static constexpr bool is_correction = true;
   static constexpr bool needs_sampler_log_probs =
       dualagent::needs_sampler_log_probs<A>() || dualagent::needs_sampler_log_probs<B>();
@@ -146,23 +186,31 @@ struct CorrectionProduct {
       dualagent::needs_policy_log_ratio<A>() || dualagent::needs_policy_log_ratio<B>();
   A first = {};
   B second = {};
+  void validate() const { validate_all(first, second); }
   double weight(const CorrectionTerms& t) const { return first.weight(t) * second.weight(t); }
 };
-template <CombinableCorrection A, CombinableCorrection B>
-constexpr CorrectionProduct<A, B> operator*(const A& a, const B& b) {
-  return {a, b};
-}
+namespace detail {
+/// One is a correction, so the other is meant to be one.
+template <class A, class B>
+concept CombinesCorrections = std::is_class_v<A> && std::is_class_v<B> &&
+    (CombinableCorrection<A> || CombinableCorrection<B>);
+}  // namespace detail
+template <class A, class B>
+requires detail::CombinesCorrections<A, B>
+constexpr CorrectionProduct<A, B> operator*(const A& a, const B& b) { return {a, b}; }
 
 /// Another correction whose weights are divided by their mean over all trained tokens of the
 /// minibatch, of all ranks, so that it changes the tokens' shares but not the step's size. A
 /// minibatch whose weights are all 0 stays 0.
 /// Source: slime, `examples/train_infer_mismatch_helper/mis.py`, batch normalisation.
-template <ImportanceCorrection Correction>
+template <class Correction>
 struct BatchNormalized {
+  static_assert(check_importance_correction<Correction>());
   static constexpr bool normalizes_batch = true;
   static constexpr bool needs_sampler_log_probs = dualagent::needs_sampler_log_probs<Correction>();
   static constexpr bool needs_policy_log_ratio = dualagent::needs_policy_log_ratio<Correction>();
   Correction correction = {};
+  void validate() const { validate_all(correction); }
   double weight(const CorrectionTerms& t) const { return correction.weight(t); }
 };
 

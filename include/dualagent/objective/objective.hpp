@@ -24,6 +24,10 @@ struct Objective {
   Correction correction = {};
   Penalty regularizer = {};
 };
+template <class Advantage>
+Objective(Advantage) -> Objective<Advantage>;
+template <class Advantage, class Loss>
+Objective(Advantage, Loss) -> Objective<Advantage, Loss>;
 template <class Advantage, class Loss, class TokenAggregation>
 Objective(Advantage, Loss, TokenAggregation) -> Objective<Advantage, Loss, TokenAggregation>;
 template <class Advantage, class Loss, class TokenAggregation, class Correction>
@@ -47,20 +51,13 @@ consteval bool check_objective() {
       },
       "dualagent: an Objective needs the members advantage, loss, aggregation, correction and "
       "regularizer; see docs/objectives.md");
-  static_assert(AdvantageEstimator<decltype(O::advantage)>,
-                "dualagent: an AdvantageEstimator needs 'void estimate(std::span<const double> "
-                "rewards, std::span<const std::size_t> group_begin, std::span<double> advantages) "
-                "const'; see docs/objectives.md#advantages");
+  static_assert(check_advantage_estimator<decltype(O::advantage)>());
   static_assert(
       TokenLoss<decltype(O::loss)>,
       "dualagent: a TokenLoss needs 'template <class S> S operator()(const TokenTerms<S>&) "
       "const'; see docs/objectives.md#token-losses");
-  static_assert(Aggregation<decltype(O::aggregation)>,
-                "dualagent: an Aggregation needs 'double weight(const TokenCounts&) const'; see "
-                "docs/objectives.md#aggregations");
-  static_assert(ImportanceCorrection<decltype(O::correction)>,
-                "dualagent: an ImportanceCorrection needs 'double weight(const CorrectionTerms&) "
-                "const'; see docs/objectives.md#importance-corrections");
+  static_assert(check_aggregation<decltype(O::aggregation)>());
+  static_assert(check_importance_correction<decltype(O::correction)>());
   static_assert(
       TokenLoss<decltype(O::regularizer)>,
       "dualagent: a Regularizer needs 'template <class S> S operator()(const TokenTerms<S>&) "

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "dualagent/objective/token_loss.hpp"
 
 namespace dualagent {
@@ -28,6 +30,16 @@ consteval bool trains_critic() {
 /// `static constexpr bool is_regularizer = true`. No importance correction is applied to it.
 template <class R>
 concept Regularizer = TokenLoss<R> && R::is_regularizer;
+
+/// One readable sentence if R cannot be added to others.
+template <class R>
+consteval bool check_regularizer() {
+  static_assert(Regularizer<R>,
+                "dualagent: a Regularizer that is added with + needs 'static constexpr bool "
+                "is_regularizer = true' and 'template <class S> S operator()(const TokenTerms<S>&) "
+                "const'; see docs/objectives.md#regularizers");
+  return true;
+}
 
 /// Adds nothing.
 struct NoRegularizer {
@@ -82,6 +94,7 @@ struct KlPenalty {
   static constexpr bool is_regularizer = true;
   static constexpr bool needs_reference = true;
   double coefficient = 0.001;
+  void validate() const { require_option(coefficient, kNotNegative, "coefficient", "KlPenalty"); }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return S(coefficient) * Estimator::of(t);
@@ -93,6 +106,7 @@ struct KlPenalty {
 struct EntropyBonus {
   static constexpr bool is_regularizer = true;
   double coefficient = 0.001;
+  void validate() const { require_option(coefficient, kFinite, "coefficient", "EntropyBonus"); }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return -(S(coefficient) * t.entropy);
@@ -105,6 +119,10 @@ struct ValueLoss {
   static constexpr bool trains_critic = true;
   double coefficient = 0.5;
   double clip = 0.2;  ///< how far the critic may move in one step; > 0
+  void validate() const {
+    require_option(coefficient, kPositive, "coefficient", "ValueLoss");
+    require_option(clip, kPositiveOrInfinite, "clip", "ValueLoss");
+  }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return S(coefficient) *
@@ -113,8 +131,9 @@ struct ValueLoss {
 };
 
 /// Both: `KlPenalty<K3>{0.001} + EntropyBonus{0.01}`.
-template <Regularizer A, Regularizer B>
+template <class A, class B>
 struct RegularizerSum {
+  static_assert(check_regularizer<A>() && check_regularizer<B>());
   static constexpr bool is_regularizer = true;
   static constexpr bool needs_reference =
       dualagent::needs_reference<A>() || dualagent::needs_reference<B>();
@@ -122,14 +141,20 @@ struct RegularizerSum {
       dualagent::trains_critic<A>() || dualagent::trains_critic<B>();
   A first;
   B second;
+  void validate() const { validate_all(first, second); }
   template <class S>
   DUALAGENT_FLATTEN constexpr S operator()(const TokenTerms<S>& t) const {
     return first(t) + second(t);
   }
 };
-template <Regularizer A, Regularizer B>
-constexpr RegularizerSum<A, B> operator+(const A& a, const B& b) {
-  return {a, b};
-}
+namespace detail {
+/// One is a regularizer, so the other is meant to be one.
+template <class A, class B>
+concept CombinesRegularizers = std::is_class_v<A> && std::is_class_v<B> &&
+    (Regularizer<A> || Regularizer<B>);
+}  // namespace detail
+template <class A, class B>
+requires detail::CombinesRegularizers<A, B>
+constexpr RegularizerSum<A, B> operator+(const A& a, const B& b) { return {a, b}; }
 
 }  // namespace dualagent

@@ -2,6 +2,7 @@
 
 #include <concepts>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/kernels/token_loss.inl"
 
 namespace dualagent {
@@ -65,11 +66,20 @@ bool clips(const L& loss, const TokenTerms<double>& t) {
     return false;
 }
 
+namespace detail {
+constexpr Bounds above(double low) { return {low, kPositiveOrInfinite.high, false, true}; }
+inline void require_clip(double low, double high, const char* owner) {
+  require_option(low, kNotNegativeOrInfinite, "clip_low", owner);
+  require_option(high, kNotNegativeOrInfinite, "clip_high", owner);
+}
+}  // namespace detail
+
 /// -min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = pi / pi_old; see kernels::clip_loss.
 struct ClipLoss {
   static constexpr bool vanishes_without_advantage = true;
   double clip_low = 0.2;
   double clip_high = 0.28;
+  void validate() const { detail::require_clip(clip_low, clip_high, "ClipLoss"); }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
@@ -86,6 +96,10 @@ struct DualClipLoss {
   double clip_low = 0.2;
   double clip_high = 0.2;
   double bound = 3.0;  ///< > 1
+  void validate() const {
+    detail::require_clip(clip_low, clip_high, "DualClipLoss");
+    require_option(bound, detail::above(1.0), "bound", "DualClipLoss");
+  }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     const S loss = kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
@@ -104,6 +118,10 @@ struct TwoSidedClipLoss {
   double clip_low = 0.2;
   double clip_high = 0.2;
   double cap = 4.0;  ///< > 1 + clip_high
+  void validate() const {
+    detail::require_clip(clip_low, clip_high, "TwoSidedClipLoss");
+    require_option(cap, detail::above(1.0 + clip_high), "cap", "TwoSidedClipLoss");
+  }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::two_sided_clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high),
@@ -123,6 +141,10 @@ struct CispoLoss {
   static constexpr bool vanishes_without_advantage = true;
   double lower = 0.0;
   double upper = 1.28;
+  void validate() const {
+    require_option(upper, kPositiveOrInfinite, "upper", "CispoLoss");
+    require_option(lower, {0.0, upper}, "lower", "CispoLoss");
+  }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::cispo_loss(t, S(lower), S(upper));
@@ -155,6 +177,7 @@ struct GspoLoss {
   static constexpr bool uses_sequence_ratio = true;
   double clip_low = 3e-4;
   double clip_high = 4e-4;
+  void validate() const { detail::require_clip(clip_low, clip_high, "GspoLoss"); }
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::clip_loss(sequence_ratio(t), t.advantage, S(clip_low), S(clip_high));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/adamw.inl"
 
@@ -37,6 +38,19 @@ struct AdamW {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.0;
+
+  /// Errors: Error for a value that cannot be meant, as it is in `Scalar`: in float, for example,
+  /// an epsilon of 1e-50 is 0 and a beta of 1 - 1e-12 is 1.
+  template <class Scalar>
+  void validate() const {
+    require_option(static_cast<Scalar>(learning_rate), kNotNegative, "learning_rate", "AdamW");
+    require_option(static_cast<Scalar>(beta1), kBelowOne, "beta1", "AdamW");
+    require_option(static_cast<Scalar>(beta2), kBelowOne, "beta2", "AdamW");
+    require_option(static_cast<Scalar>(epsilon), kPositive, "epsilon", "AdamW");
+    require_option(static_cast<Scalar>(weight_decay), kNotNegative, "weight_decay", "AdamW");
+    require_option(learning_rate * weight_decay, kFraction, "learning_rate * weight_decay", "AdamW",
+                   "a step takes this share of every weight away");
+  }
 
   /// The constants of step 1, 2, ..., as loops::adamw takes them.
   template <class Scalar>

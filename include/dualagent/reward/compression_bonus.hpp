@@ -22,6 +22,15 @@ struct CompressionBonus {
   double lesser_ratio = 1.5;
   double lesser_bonus = 0.05;
 
+  void validate() const {
+    require_option(min_ratio, kNotNegative, "min_ratio", "CompressionBonus");
+    require_option(max_ratio, {min_ratio, kPositiveOrInfinite.high}, "max_ratio",
+                   "CompressionBonus");
+    require_option(lesser_ratio, kNotNegative, "lesser_ratio", "CompressionBonus");
+    require_option(bonus, kFinite, "bonus", "CompressionBonus");
+    require_option(lesser_bonus, kFinite, "lesser_bonus", "CompressionBonus");
+  }
+
   std::optional<double> score(const Task&, const Rollout& rollout) const {
     const std::vector<SampledSummary> summaries = sampled_summaries(rollout);
     double sum = 0;

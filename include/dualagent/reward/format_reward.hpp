@@ -23,6 +23,7 @@ struct FormatReward {
   AnswerForm form = AnswerForm::any;
   double success = 1.0;
   double failure = 0.0;
+  void validate() const { detail::require_scores(success, failure, "FormatReward"); }
 
   std::optional<double> score(const Task&, const Rollout& rollout) const {
     const bool kept = rollout.answer && rollout.malformed_turns == 0 && has_form(*rollout.answer);

@@ -14,11 +14,18 @@ namespace dualagent {
 ///
 /// For a bonus that can be had without solving the task, such as the grade of a summary.
 /// Example: GuardedBonus{BoxedMath{.failure = -1.0}, judge, 0.2}.
-template <Reward Base, Reward Bonus>
+template <class Base, class Bonus>
 struct GuardedBonus {
+  static_assert(check_reward<Base>() && check_reward<Bonus>());
+
   Base base;
   Bonus bonus;
   double weight = 1.0;
+
+  void validate() const {
+    require_option(weight, kFinite, "weight", "GuardedBonus");
+    validate_all(base, bonus);
+  }
 
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     return combine(base.score(task, rollout), bonus.score(task, rollout));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <cstdio>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -17,6 +16,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/core/warning.hpp"
 #include "dualagent/reward/chat_client.hpp"
 #include "dualagent/reward/judged_work.hpp"
 #include "dualagent/reward/reward.hpp"
@@ -58,7 +58,7 @@ struct JudgeCounts {
 ///
 /// A score is what the judge said, or there is none: where the client has no reply, or every reply
 /// is something else than all grades in range, the judge abstains and the rollout leaves its
-/// group's statistics (StepMetrics::aborted). The first reason goes to stderr once; `counts` has
+/// group's statistics (StepMetrics::aborted). It warns of the first reason; `counts` has
 /// the rest. What a model wrote reaches the judge inside JSON strings, which it cannot close.
 /// The rollouts of a batch are asked about at once, `max_concurrent` at a time.
 /// `client` must outlive the judge. Copies share their counts, so keep one to read them.
@@ -82,6 +82,10 @@ class Judge {
         options_.max_failures_in_a_row == 0)
       throw Error("a judge may ask nothing", "JudgeOptions",
                   "Set max_concurrent, attempts and max_failures_in_a_row to 1 or more");
+    if (options_.temperature)
+      require_option(*options_.temperature, kNotNegative, "temperature", "JudgeOptions");
+    require_option(options_.max_tokens, kAtLeastOne, "max_tokens", "JudgeOptions");
+    require_option(options_.without_work, kFinite, "without_work", "JudgeOptions");
   }
 
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
@@ -207,10 +211,8 @@ class Judge {
     ++(record_->counts.*which);
     if (record_->counts.first_failure.empty()) {
       record_->counts.first_failure = printable(reason);
-      std::fprintf(stderr,
-                   "dualagent: a judge abstains: %s (said once; the metrics count aborted "
-                   "rollouts)\n",
-                   record_->counts.first_failure.c_str());
+      warn("a judge abstains: " + record_->counts.first_failure +
+           " (said once; the metrics count aborted rollouts)");
     }
     return std::nullopt;
   }

@@ -54,6 +54,11 @@ struct JudgedAnswer {
 /// Example: JudgedSummaries{[&](Token t) { return tokenizer.bytes_of(t); }}.
 template <class TokenText>
 struct JudgedSummaries {
+  static_assert(
+      requires(const TokenText& text, Token token) { std::string_view(text(token)); },
+      "dualagent: JudgedSummaries needs a function that turns a Token into its text, e.g. "
+      "[&](Token t) { return tokenizer.bytes_of(t); }; see docs/rewards.md#a-judge");
+
   TokenText token_text;
   std::string_view separator = "";
 

@@ -10,6 +10,7 @@
 #include "dualagent/core/trim.hpp"
 #include "dualagent/reward/math_statement.hpp"
 #include "dualagent/reward/math_tokens.hpp"
+#include "dualagent/reward/reward.hpp"
 #include "dualagent/trace/hashed_answer.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/task.hpp"
@@ -86,6 +87,7 @@ bool answers_alike(const Task& task, const Rollout& rollout, const PartOf& part_
 struct BoxedMath {
   double success = 1.0;
   double failure = 0.0;
+  void validate() const { detail::require_scores(success, failure, "BoxedMath"); }
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     return detail::answers_alike(task, rollout, last_boxed) ? success : failure;
   }
@@ -95,6 +97,7 @@ struct BoxedMath {
 struct HashedMath {
   double success = 1.0;
   double failure = 0.0;
+  void validate() const { detail::require_scores(success, failure, "HashedMath"); }
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     return detail::answers_alike(task, rollout, after_hashes) ? success : failure;
   }

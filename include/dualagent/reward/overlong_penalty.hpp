@@ -13,7 +13,11 @@ namespace dualagent {
 /// Source: Yu et al., "DAPO", 2025, eq. 13.
 struct OverlongPenalty {
   std::size_t max_tokens = 20480;
-  std::size_t margin = 4096;
+  std::size_t margin = 4096;  ///< 1 to max_tokens
+  void validate() const {
+    require_option(max_tokens, kAtLeastOne, "max_tokens", "OverlongPenalty");
+    require_option(margin, {1.0, static_cast<double>(max_tokens)}, "margin", "OverlongPenalty");
+  }
   std::optional<double> score(const Task&, const Rollout& rollout) const {
     const auto length = static_cast<double>(count_generated(rollout));
     const auto most = static_cast<double>(max_tokens);

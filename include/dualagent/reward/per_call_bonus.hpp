@@ -14,11 +14,18 @@ namespace dualagent {
 /// A base reward of 0 or less counts as wrong: the bonus never lifts it above 0, however many calls
 /// were made. Summaries earn nothing.
 /// Example: PerCallBonus<ExactMatch>{.base = {.failure = -1.0}, .bonus_per_call = 0.05}.
-template <Reward Base>
+template <class Base>
 struct PerCallBonus {
+  static_assert(check_reward<Base>());
+
   Base base;
   double bonus_per_call = 0.05;
   double max_bonus = 0.4;
+  void validate() const {
+    require_option(bonus_per_call, kFinite, "bonus_per_call", "PerCallBonus");
+    require_option(max_bonus, kNotNegative, "max_bonus", "PerCallBonus");
+    validate_all(base);
+  }
 
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     return with_bonus(rollout, base.score(task, rollout));

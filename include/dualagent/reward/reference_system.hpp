@@ -15,6 +15,9 @@ namespace dualagent {
 /// scores above 0. Use ExactMatch for training.
 struct ReferenceSystemReward {
   double bonus_per_summary = 0.05;
+  void validate() const {
+    require_option(bonus_per_summary, kFinite, "bonus_per_summary", "ReferenceSystemReward");
+  }
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     const bool right = rollout.answer && *rollout.answer == task.answer;
     const double calls = static_cast<double>(rollout.calls);

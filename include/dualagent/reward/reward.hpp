@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/task.hpp"
@@ -28,6 +29,7 @@ struct ScoreRequest {
 /// aborted and leaves its group's statistics; no score is invented.
 /// Optional: `r.score_all(requests, scores)` writes what `score` would say of each request; for a
 /// reward that takes long over one rollout and can look at several at once, such as a Judge.
+/// Optional: `void validate() const` throws Error for values that cannot be meant.
 /// Semantic requirements: depends on task and rollout only; may be called from one thread; sees the
 /// whole logical rollout. Of a fork that includes the history that it was given: count_generated
 /// and sampled_summaries do, `Span::is_sampled` does not (`Span::is_generated` does).
@@ -57,6 +59,18 @@ consteval bool check_reward() {
   return true;
 }
 
+namespace detail {
+inline std::string place_of(const ScoreRequest& request) {
+  return "task '" + request.task->id + "', rollout " + std::to_string(request.rollout->member);
+}
+
+/// Refuses the two scores of a reward that says right or wrong.
+inline void require_scores(double success, double failure, const char* owner) {
+  require_option(success, kFinite, "success", owner);
+  require_option(failure, kFinite, "failure", owner);
+}
+}  // namespace detail
+
 /// Scores all requests: together where the reward can, else one after another.
 ///
 /// scores: [requests]. A reward made of others passes its requests on with this, so that a slow one
@@ -65,10 +79,15 @@ template <Reward R>
 void score_all(const R& reward, std::span<const ScoreRequest> requests,
                std::span<std::optional<double>> scores) {
   if constexpr (ScoresTogether<R>) {
-    reward.score_all(requests, scores);
+    call_user_code(
+        "a reward's score_all",
+        [&] { return "a batch of " + std::to_string(requests.size()) + " rollouts"; },
+        [&] { reward.score_all(requests, scores); });
   } else {
     for (std::size_t i = 0; i < requests.size(); ++i)
-      scores[i] = reward.score(*requests[i].task, *requests[i].rollout);
+      scores[i] = call_user_code(
+          "a reward", [&] { return detail::place_of(requests[i]); },
+          [&] { return reward.score(*requests[i].task, *requests[i].rollout); });
   }
 }
 
@@ -81,8 +100,7 @@ inline void write_reward(const Task& task, std::optional<double> score, Rollout&
     return;
   }
   if (!std::isfinite(*score))
-    throw Error("a reward is " + std::to_string(*score),
-                "task '" + task.id + "', rollout " + std::to_string(rollout.member),
+    throw Error("a reward is " + std::to_string(*score), place_of({&task, &rollout}),
                 "Return a finite number, or nothing to abstain");
   rollout.reward = *score;
 }
@@ -92,7 +110,8 @@ inline void write_reward(const Task& task, std::optional<double> score, Rollout&
 /// Writes the rollouts' rewards; a rollout whose reward abstains becomes aborted, one that is
 /// aborted already is not scored. `task_of(rollout)` returns the rollout's task.
 ///
-/// Errors: throws on a reward that is not finite, naming task and rollout; what the reward throws.
+/// Errors: throws on a reward that is not finite, naming task and rollout; what the reward throws,
+/// as an Error that says so if it is something else.
 template <Reward R, class TaskOf>
 void score_rollouts(const R& reward, std::span<Rollout> rollouts, const TaskOf& task_of) {
   std::vector<ScoreRequest> requests;
@@ -119,6 +138,7 @@ inline double add_bonus(double reward, double bonus) {
 struct ExactMatch {
   double success = 1.0;
   double failure = 0.0;
+  void validate() const { detail::require_scores(success, failure, "ExactMatch"); }
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     return rollout.answer && *rollout.answer == task.answer ? success : failure;
   }

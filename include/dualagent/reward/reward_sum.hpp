@@ -12,8 +12,9 @@
 namespace dualagent {
 
 /// A part of a RewardSum.
-template <Reward R>
+template <class R>
 struct Weighted {
+  static_assert(check_reward<R>());
   double weight = 1.0;
   R reward;
 };
@@ -24,10 +25,23 @@ Weighted(double, R) -> Weighted<R>;
 ///
 /// Every part is asked about all rollouts at once, one part after another.
 /// Example: RewardSum{Weighted{1.0, BoxedMath{}}, Weighted{0.5, OverlongPenalty{}}}.
-template <Reward... R>
+template <class... R>
 class RewardSum {
+  static_assert((check_reward<R>() && ...));
+  static_assert(sizeof...(R) > 0,
+                "dualagent: a RewardSum needs parts; write RewardSum{Weighted{1.0, YourReward{}}}; "
+                "see docs/rewards.md");
+
  public:
   explicit RewardSum(Weighted<R>... parts) : parts_(std::move(parts)...) {}
+
+  void validate() const {
+    const auto validate = [](const auto& part) {
+      require_option(part.weight, kFinite, "a weight", "RewardSum");
+      validate_all(part.reward);
+    };
+    std::apply([&](const auto&... part) { (validate(part), ...); }, parts_);
+  }
 
   std::optional<double> score(const Task& task, const Rollout& rollout) const {
     const ScoreRequest request{&task, &rollout};

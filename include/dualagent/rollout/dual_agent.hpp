@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dualagent/rollout/episode.hpp"
+#include "dualagent/rollout/episode_dialect.hpp"
 #include "dualagent/rollout/protocol.hpp"
 
 namespace dualagent {
@@ -27,47 +28,22 @@ inline std::vector<std::string> texts_of(const std::vector<ToolResult>& results)
   return texts;
 }
 
-template <class Dialect>
-Turn parse_turn(const Dialect& dialect, std::span<const Token> tokens, const Rollout& rollout) {
-  if constexpr (requires { dialect.parse_turn(tokens, rollout); })
-    return dialect.parse_turn(tokens, rollout);
-  else
-    return dialect.parse_turn(tokens);
-}
-
-template <class Dialect>
-std::vector<Token> turn_opening(const Dialect& dialect, const Context& context) {
-  if constexpr (requires { dialect.turn_opening(context); })
-    return dialect.turn_opening(context);
-  else
-    return {};
-}
-
-template <class Dialect>
-std::vector<Token> observation(const Dialect& dialect, std::span<const std::string> results,
-                               std::span<const Token> turn) {
-  if constexpr (requires { dialect.observation(results, turn); })
-    return dialect.observation(results, turn);
-  else
-    return dialect.observation(results);
-}
-
-template <class Dialect>
-std::optional<std::vector<Token>> correction(const Dialect& dialect, const MalformedTurn& malformed,
-                                             std::span<const Token> turn) {
-  if constexpr (requires { dialect.correction(malformed, turn); })
-    return dialect.correction(malformed, turn);
-  else
-    return dialect.correction(malformed);
+inline void require_room_for_a_turn(const EpisodeDesk& desk, std::size_t opening) {
+  if (desk.room() > opening) return;
+  throw Error("the prompt has " + std::to_string(desk.context().size()) +
+                  " tokens and leaves no room for a turn in a context window of " +
+                  std::to_string(desk.max_context_tokens()),
+              place_of(desk.rollout()),
+              "Raise RolloutLimits::max_context_tokens, or leave the task out");
 }
 
 /// Whether a next window has room for a turn after what the rewriter keeps beside the summary.
-template <class Protocol>
-bool leaves_room(const Protocol& protocol, const Context& context) {
+/// `rewrite(summary)` is the window that would follow.
+template <class Dialect, class Rewrite>
+bool leaves_room(const Dialect& dialect, const Rewrite& rewrite, std::size_t max_context_tokens) {
   const Token summary[] = {0};  // no summary takes less
-  const Context next = protocol.rewriter.rewrite(context, summary);
-  return next.size() + turn_opening(protocol.dialect, next).size() <
-         protocol.limits.max_context_tokens;
+  const Context next = rewrite(summary);
+  return next.size() + dialect.turn_opening(next).size() < max_context_tokens;
 }
 
 }  // namespace detail
@@ -77,10 +53,12 @@ bool leaves_room(const Protocol& protocol, const Context& context) {
 ///
 /// A summary is sampled only where a turn can follow it: not after the last turn of `max_turns`,
 /// nor where what the rewriter keeps beside it fills the window. A fork begins with the summary.
-/// `protocol`, and the task behind `desk`, must outlive the episode.
+/// Errors: Error for a task whose prompt leaves no room for a turn; an exception of a policy that
+/// is not an Error becomes one which names it. `protocol`, and the task behind `desk`, must outlive
+/// the episode.
 template <class Protocol>
 Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
-  const auto& dialect = protocol.dialect;
+  const EpisodeDialect dialect(protocol.dialect, desk.rollout());
   const RolloutLimits& limits = protocol.limits;
   const StopRule turn_stop = dialect.turn_stop();
   const StopRule summary_stop = dialect.summary_stop();
@@ -92,11 +70,12 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
     Context first;
     first.append(Provenance::prompt, dialect.prompt(desk.task()));
     desk.open(std::move(first));
+    detail::require_room_for_a_turn(desk, dialect.turn_opening(desk.context()).size());
   }
 
   for (;;) {
     if (!overlong) {
-      const std::vector<Token> opening = detail::turn_opening(dialect, desk.context());
+      const std::vector<Token> opening = dialect.turn_opening(desk.context());
       if (desk.room() <= opening.size())
         co_return desk.finish(RolloutStatus::truncated, "context limit");
       if (desk.rollout().turns == limits.max_turns)
@@ -107,13 +86,13 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
         co_return desk.finish(RolloutStatus::truncated,
                               desk.room() == 0 ? "context limit" : "turn too long");
 
-      Turn parsed = detail::parse_turn(dialect, turn.sampled.tokens(), desk.rollout());
+      Turn parsed = dialect.parse_turn(turn.sampled.tokens());
       if (const auto* answer = std::get_if<Answer>(&parsed))
         co_return desk.finish(RolloutStatus::finished, "answered", answer->text);
       if (const auto* malformed = std::get_if<MalformedTurn>(&parsed)) {
         desk.count_malformed_turn();
         const std::optional<std::vector<Token>> correction =
-            detail::correction(dialect, *malformed, turn.sampled.tokens());
+            dialect.correction(*malformed, turn.sampled.tokens());
         if (!correction)
           co_return desk.finish(RolloutStatus::finished, "malformed turn: " + malformed->reason);
         desk.give(Provenance::observation, *correction);
@@ -123,22 +102,31 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
           co_return desk.finish(RolloutStatus::truncated, "call limit");
         const std::vector<ToolResult>& results = co_await desk.call(std::move(calls));
         desk.give(Provenance::observation,
-                  detail::observation(dialect, detail::texts_of(results), turn.sampled.tokens()));
+                  dialect.observation(detail::texts_of(results), turn.sampled.tokens()));
       }
     }
 
     const ContextStatus status{desk.context().size(), limits.max_context_tokens,
                                count_turns(desk.context()), desk.rollout().summaries};
-    if (!std::exchange(overlong, false) && !protocol.trigger.should_summarize(status)) continue;
+    const auto place = [&] { return place_of(desk.rollout()); };
+    const bool asked = std::exchange(overlong, false);
+    if (!asked && !call_user_code("a trigger's should_summarize", place,
+                                  [&] { return protocol.trigger.should_summarize(status); }))
+      continue;
     if (desk.rollout().turns == limits.max_turns)  // nobody would read the next window
       co_return desk.finish(RolloutStatus::truncated, "turn limit");
 
+    const auto rewrite = [&](std::span<const Token> summary) {
+      return call_user_code("a rewriter's rewrite", place,
+                            [&] { return protocol.rewriter.rewrite(desk.context(), summary); });
+    };
     std::vector<Token> presented;
     if constexpr (decltype(protocol.rewriter)::summary_use == SummaryUse::required) {
       if (desk.rollout().summaries == limits.max_summaries)
         co_return desk.finish(RolloutStatus::truncated, "summary limit");
       const std::vector<Token> request = dialect.summary_request();
-      if (desk.room() <= request.size() || !detail::leaves_room(protocol, desk.context()))
+      if (desk.room() <= request.size() ||
+          !detail::leaves_room(dialect, rewrite, limits.max_context_tokens))
         co_return desk.finish(RolloutStatus::truncated, "context limit");
       const Generation& summary = co_await desk.summarize(request, summary_stop);
       if (detail::was_cut(summary.finish))
@@ -147,7 +135,7 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeDesk& desk) {
         co_return desk.finish(RolloutStatus::finished, "malformed summary: " + *defect);
       presented = dialect.present_summary(summary.sampled.tokens());
     }
-    desk.open(protocol.rewriter.rewrite(desk.context(), presented));
+    desk.open(rewrite(presented));
   }
 }
 

@@ -126,6 +126,7 @@ class EpisodeDesk {
   const Rollout& rollout() const { return rollout_; }
   /// The Answerer's current context.
   const Context& context() const { return rollout_.segments[current_].context; }
+  std::size_t max_context_tokens() const { return max_context_tokens_; }
   /// Tokens that still fit into the current window.
   std::size_t room() const {
     const std::size_t used = context().size();
@@ -197,6 +198,8 @@ class EpisodeDesk {
 
   /// Answers a WantsTools.
   void deliver(std::vector<ToolResult>&& results) {
+    const std::vector<ToolCall>& calls = std::get<WantsTools>(want_).calls;
+    for (std::size_t i = 0; i < results.size(); ++i) note_use(calls[i], results[i]);
     rollout_.calls += results.size();
     results_ = std::move(results);
     want_ = {};
@@ -211,6 +214,13 @@ class EpisodeDesk {
   Rollout take_rollout() { return std::move(rollout_); }
 
  private:
+  void note_use(const ToolCall& call, const ToolResult& result) {
+    constexpr std::size_t kKeptBytes = 200;
+    ToolUse use{.tool = call.tool.substr(0, kKeptBytes), .status = result.status};
+    if (result.status != ToolStatus::ok) use.problem = result.text.substr(0, kKeptBytes);
+    rollout_.tool_uses.push_back(std::move(use));
+  }
+
   void open_segment(AgentRole owner, Context context) {
     std::optional<std::size_t> parent;
     if (!rollout_.segments.empty()) parent = current_;
@@ -223,6 +233,9 @@ class EpisodeDesk {
     if (room == 0)
       throw Error("an episode asks for tokens in a full context window",
                   "task '" + rollout_.task_id + "'", "Check room() before asking");
+    if (stop.max_new_tokens == 0)
+      throw Error("a StopRule allows 0 tokens", "task '" + rollout_.task_id + "'",
+                  "Let the dialect's turn_stop and summary_stop allow 1 token at least");
     stop_ = stop;
     if (stop_.max_new_tokens > room) stop_.max_new_tokens = room;
     want_ = wanted;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "dualagent/core/types.hpp"
@@ -19,6 +21,7 @@ enum class SummaryWindow : std::uint8_t {
 /// One model in two roles. Holds a reference: the model must outlive it.
 template <class Model>
 struct SharedWeights {
+  static_assert(check_model_backend<Model>());
   static constexpr SummaryWindow summary_window = SummaryWindow::shared;
   Model& model;
 
@@ -29,10 +32,13 @@ struct SharedWeights {
 };
 template <class Model>
 SharedWeights(Model&) -> SharedWeights<Model>;
+template <class Model>
+SharedWeights(const Model&&) -> SharedWeights<detail::Temporary<Model>>;
 
 /// Two models, one for each agent. Holds references: the models must outlive it.
 template <class AnswererModel, class SummarizerModel>
 struct SeparateWeights {
+  static_assert(check_model_backend<AnswererModel>() && check_model_backend<SummarizerModel>());
   static constexpr SummaryWindow summary_window = SummaryWindow::separate;
   AnswererModel& answerer;
   SummarizerModel& summarizer;
@@ -47,6 +53,24 @@ struct SeparateWeights {
 template <class AnswererModel, class SummarizerModel>
 SeparateWeights(AnswererModel&, SummarizerModel&)
     -> SeparateWeights<AnswererModel, SummarizerModel>;
+template <class AnswererModel, class SummarizerModel>
+SeparateWeights(const AnswererModel&&, const SummarizerModel&&)
+    -> SeparateWeights<detail::Temporary<AnswererModel>, detail::Temporary<SummarizerModel>>;
+
+/// One readable sentence if P does not say which models play the two roles, e.g. where a model is
+/// given.
+template <class P>
+consteval bool check_pairing() {
+  static_assert(
+      requires(const P& pairing) {
+        std::tuple_size_v<decltype(pairing.models())>;
+        { P::model_of(AgentRole::answerer) } -> std::convertible_to<std::size_t>;
+        { P::summary_window } -> std::convertible_to<SummaryWindow>;
+      },
+      "dualagent: a pairing is due here, not a model; write SharedWeights{model}, or "
+      "SeparateWeights{answerer_model, summarizer_model}; see docs/policies.md#pairing");
+  return true;
+}
 
 /// Calls `visit(model, index)` for every model of the pair, where `index` is an
 /// std::integral_constant, so that it can also pick an element of a tuple.

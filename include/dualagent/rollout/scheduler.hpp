@@ -5,14 +5,17 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/random.hpp"
+#include "dualagent/core/user_code.hpp"
 #include "dualagent/rollout/dual_agent.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/rollout/tool_workers.hpp"
@@ -26,12 +29,25 @@ struct SchedulerOptions {
   /// takes longer is answered for the tool (ToolStatus::timed_out) and its CallInfo::cancel asks it
   /// to stop. Longer than the limits of the tools' own, e.g. SandboxLimits::wall_seconds.
   double tool_deadline_seconds = 120;
+
+  void validate() const {
+    require_option(max_live_episodes, kAtLeastOne, "max_live_episodes", "SchedulerOptions");
+    require_option(tool_threads, kAtLeastOne, "tool_threads", "SchedulerOptions");
+    require_option(tool_deadline_seconds, kPositiveOrInfinite, "tool_deadline_seconds",
+                   "SchedulerOptions");
+  }
 };
 
 /// How the two agents sample.
 struct RolloutSampling {
-  SamplingOptions answerer;
-  SamplingOptions summarizer;
+  SamplingOptions answerer{};
+  SamplingOptions summarizer{};
+
+  void validate() const {
+    require_option(answerer.temperature, kNotNegative, "answerer.temperature", "RolloutSampling");
+    require_option(summarizer.temperature, kNotNegative, "summarizer.temperature",
+                   "RolloutSampling");
+  }
 };
 
 /// Which rollout to play: one that begins with its task, or a fork of another one.
@@ -55,17 +71,28 @@ struct RolloutStart {
 /// ownership of the protocol, a copy of the task and the episode's memory, of which the episode's
 /// later calls get a new one; what it refers to beyond these must live as long.
 /// Errors: what a dialect, a rewriter or a backend throws ends `run` and leaves the models reset;
-/// `AbortRollout` from a tool aborts that rollout only.
+/// `AbortRollout` from a tool aborts that rollout only. The constructor throws Error for options
+/// that cannot be meant and for a context limit above that of a model; `run` for a temperature that
+/// is negative, NaN or infinite. What a policy throws and is not an Error becomes one.
 template <class Pairing, class Protocol>
 class RolloutScheduler {
+  static_assert(check_pairing<Pairing>());
+  static_assert(check_protocol<Protocol>());
+
  public:
   RolloutScheduler(Pairing pairing, Protocol protocol, SchedulerOptions options = {})
       : pairing_(pairing),
         protocol_(std::make_shared<const Protocol>(std::move(protocol))),
         options_(options) {
-    if (!(options_.tool_deadline_seconds > 0))
-      throw Error("tool_deadline_seconds is " + std::to_string(options_.tool_deadline_seconds),
-                  "SchedulerOptions", "Give a number > 0; infinity means no deadline");
+    options_.validate();
+    const std::size_t limit = protocol_->limits.max_context_tokens;
+    for_each_model(pairing_, [&](auto& model, std::size_t index) {
+      if (limit > model.max_context_tokens())
+        throw Error("RolloutLimits::max_context_tokens is " + std::to_string(limit) +
+                        ", but model " + std::to_string(index) + " of the pair reads " +
+                        std::to_string(model.max_context_tokens()) + " tokens at most",
+                    "RolloutScheduler", "Lower the limit, or use a model that reads more");
+    });
   }
 
   const Protocol& protocol() const { return *protocol_; }
@@ -87,18 +114,14 @@ class RolloutScheduler {
   /// the same numbers.
   std::vector<Rollout> run(std::span<const RolloutStart> starts, const RolloutSampling& sampling,
                            const RandomStream& random) {
+    sampling.validate();
+    check_starts(starts);
     live_.clear();
     std::vector<Rollout> rollouts(starts.size());
-    std::size_t started = 0;
-    const std::size_t most = std::max<std::size_t>(1, options_.max_live_episodes);
     try {
-      while (started < rollouts.size() || !live_.empty()) {
-        for (; started < rollouts.size() && live_.size() < most; ++started)
-          live_.push_back(std::make_unique<Player>(started, *protocol_, starts[started], random));
-        for (auto& player : live_) serve(*player, sampling);
-        collect(rollouts);
-        if (!live_.empty()) advance();
-      }
+      call_user_code(
+          "a model, a StopRule or a tool box", [] { return "RolloutScheduler::run"; },
+          [&] { play(starts, sampling, random, rollouts); });
     } catch (...) {
       abandon();
       throw;
@@ -120,6 +143,31 @@ class RolloutScheduler {
           call, {.task = task.get(), .call = number, .memory = memory.get(), .cancel = cancel});
     }
   };
+
+  static void check_starts(std::span<const RolloutStart> starts) {
+    std::set<std::pair<std::size_t, std::size_t>> taken;
+    for (const RolloutStart& start : starts) {
+      const std::string place =
+          "group " + std::to_string(start.group) + ", member " + std::to_string(start.member);
+      if (start.task == nullptr)
+        throw Error("a rollout has no task", place, "Set RolloutStart::task");
+      if (!taken.insert({start.group, start.member}).second)
+        throw Error("two rollouts have the same group and member", place,
+                    "Number them apart, or they draw the same random numbers");
+    }
+  }
+
+  void play(std::span<const RolloutStart> starts, const RolloutSampling& sampling,
+            const RandomStream& random, std::vector<Rollout>& rollouts) {
+    std::size_t started = 0;
+    while (started < rollouts.size() || !live_.empty()) {
+      for (; started < rollouts.size() && live_.size() < options_.max_live_episodes; ++started)
+        live_.push_back(std::make_unique<Player>(started, *protocol_, starts[started], random));
+      for (auto& player : live_) serve(*player, sampling);
+      collect(rollouts);
+      if (!live_.empty()) advance();
+    }
+  }
 
   /// One live episode.
   struct Player {
@@ -191,9 +239,7 @@ class RolloutScheduler {
       }
       return;
     }
-    if (!workers_)
-      workers_.emplace(std::max<std::size_t>(1, options_.tool_threads),
-                       options_.tool_deadline_seconds);
+    if (!workers_) workers_.emplace(options_.tool_threads, options_.tool_deadline_seconds);
     if (player.task == nullptr) player.task = std::make_shared<const Task>(player.desk.task());
     submit_next_call(player, wanted);
   }

@@ -13,9 +13,12 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "dualagent/core/error.hpp"
 
 namespace dualagent {
 
@@ -40,41 +43,25 @@ class ToolWorkers {
   };
 
   /// Every job may take `deadline_seconds` from its beginning on, infinity: as long as it wants.
+  /// Errors: Error if the system starts no more threads.
   explicit ToolWorkers(std::size_t threads,
                        double deadline_seconds = std::numeric_limits<double>::infinity())
       : deadline_seconds_(deadline_seconds) {
-    for (std::size_t i = 0; i < threads; ++i) workers_.push_back(begin_worker());
+    try {
+      for (std::size_t i = 0; i < threads; ++i) workers_.push_back(begin_worker());
+    } catch (const std::exception& error) {
+      const std::size_t started = workers_.size();
+      end();
+      throw Error("only " + std::to_string(started) + " of " + std::to_string(threads) +
+                      " threads could be started: " + error.what(),
+                  "SchedulerOptions::tool_threads", "Ask for fewer threads");
+    }
   }
   ToolWorkers(const ToolWorkers&) = delete;
   ToolWorkers& operator=(const ToolWorkers&) = delete;
   /// Drops jobs that have not begun and asks running ones to stop. Those that have not stopped
   /// after a second are left behind.
-  ~ToolWorkers() {
-    std::unique_lock lock(shared_->mutex);
-    shared_->stop = true;
-    std::deque<Submitted> dropped = std::exchange(shared_->queue, {});
-    std::vector<std::stop_source> running;
-    for (const Worker& worker : workers_)
-      if (worker.seat->busy) running.push_back(worker.seat->cancel);
-    lock.unlock();  // jobs' destructors and stop callbacks may do anything
-    shared_->work.notify_all();
-    dropped.clear();
-    for (std::stop_source& source : running) source.request_stop();
-    lock.lock();
-    shared_->done.wait_for(lock, std::chrono::seconds(1), [&] {
-      return std::none_of(workers_.begin(), workers_.end(),
-                          [](const Worker& worker) { return worker.seat->busy; });
-    });
-    std::vector<std::thread> idle;
-    for (Worker& worker : workers_) {
-      if (worker.seat->busy)
-        leave(worker);
-      else
-        idle.push_back(std::move(worker.thread));
-    }
-    lock.unlock();
-    for (std::thread& thread : idle) thread.join();
-  }
+  ~ToolWorkers() { end(); }
 
   void submit(std::size_t id, Job job) {
     {
@@ -106,6 +93,33 @@ class ToolWorkers {
   }
 
  private:
+  void end() {
+    std::unique_lock lock(shared_->mutex);
+    shared_->stop = true;
+    std::deque<Submitted> dropped = std::exchange(shared_->queue, {});
+    std::vector<std::stop_source> running;
+    for (const Worker& worker : workers_)
+      if (worker.seat->busy) running.push_back(worker.seat->cancel);
+    lock.unlock();  // jobs' destructors and stop callbacks may do anything
+    shared_->work.notify_all();
+    dropped.clear();
+    for (std::stop_source& source : running) source.request_stop();
+    lock.lock();
+    shared_->done.wait_for(lock, std::chrono::seconds(1), [&] {
+      return std::none_of(workers_.begin(), workers_.end(),
+                          [](const Worker& worker) { return worker.seat->busy; });
+    });
+    std::vector<std::thread> idle;
+    for (Worker& worker : workers_) {
+      if (worker.seat->busy)
+        leave(worker);
+      else
+        idle.push_back(std::move(worker.thread));
+    }
+    lock.unlock();
+    for (std::thread& thread : idle) thread.join();
+  }
+
   struct Submitted {
     std::size_t id = 0;
     Job run;

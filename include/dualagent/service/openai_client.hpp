@@ -21,6 +21,7 @@
 #include <thread>
 #include <utility>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/no_pipe_signal.hpp"
@@ -138,6 +139,7 @@ class OpenAiClient {
       if (!(seconds > 0.0 && seconds <= 1e6))
         throw Error("a time is " + std::to_string(seconds) + " seconds", "OpenAiOptions",
                     "Set all times above 0 and at most 1000000 seconds");
+    require_option(options_.max_reply_bytes, kAtLeastOne, "max_reply_bytes", "OpenAiOptions");
     if (!httplib::Client(url_.server).is_valid())
       throw Error("the server's address cannot be read", "'" + options_.base_url + "'",
                   "Write e.g. http://127.0.0.1:8000/v1");

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/trace/context.hpp"
 
@@ -20,6 +21,8 @@ enum class SummaryUse : std::uint8_t { required, none };
 /// 1. `R::summary_use` is a constant of type SummaryUse.
 /// 2. `r.rewrite(old_context, summary)` returns the new Context; `summary` holds the summary as the
 ///    dialect presents it, or nothing if R uses none.
+/// Optional: `void validate() const` and `void validate(std::size_t max_context_tokens) const`
+/// refuse values that cannot be meant by throwing Error.
 /// Semantic requirements: pure; the new context begins with the old one's prompt; all its spans are
 /// given (copies of sampled tokens are never trained twice).
 template <class R>
@@ -134,7 +137,10 @@ struct KeepLastTurns {
 /// left. The prompt always stays; so does the last turn, even if it alone is too long.
 struct SlidingWindow {
   static constexpr SummaryUse summary_use = SummaryUse::none;
-  std::size_t max_tokens = 2048;
+  std::size_t max_tokens = 2048;  ///< below the context window's
+  void validate(std::size_t max_context_tokens) const {
+    require_below_window(max_tokens, max_context_tokens, "SlidingWindow");
+  }
   Context rewrite(const Context& old, std::span<const Token>) const {
     const std::vector<std::size_t> starts = detail::turn_starts(old);
     for (std::size_t oldest = 0;; ++oldest) {

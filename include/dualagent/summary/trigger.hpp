@@ -2,6 +2,9 @@
 
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
+
+#include "dualagent/core/check.hpp"
 
 namespace dualagent {
 
@@ -16,9 +19,9 @@ struct ContextStatus {
 /// Decides when the context has become overlong.
 ///
 /// Syntactic requirement on a constant t: `t.should_summarize(status)` returns bool.
-/// Semantic requirements: pure, and the same for all rollouts of a group: it may depend on nothing
-/// but the status.
-/// Example:
+/// Optional: `void validate(std::size_t max_context_tokens) const` refuses, by throwing Error,
+/// values that cannot be meant in a context window of that size. Semantic requirements: pure, and
+/// the same for all rollouts of a group: it may depend on nothing but the status. Example:
 ///   struct EveryThird {
 ///     bool should_summarize(const dualagent::ContextStatus& s) const { return s.turns % 3 == 0; }
 ///   };
@@ -43,13 +46,20 @@ struct Never {
 
 /// More than `max_tokens` tokens in the context.
 struct TokenBudget {
-  std::size_t max_tokens = 2048;
+  std::size_t max_tokens = 2048;  ///< below the context window's
+  void validate(std::size_t max_context_tokens) const {
+    require_below_window(max_tokens, max_context_tokens, "TokenBudget");
+  }
   bool should_summarize(const ContextStatus& status) const { return status.tokens > max_tokens; }
 };
 
 /// More than `fraction` of the context window is used (SUPO, arXiv 2510.06727, uses 0.95).
 struct WindowFraction {
-  double fraction = 0.95;
+  double fraction = 0.95;  ///< above 0 and below 1
+  void validate() const {
+    require_option(fraction, {0.0, 1.0, false, false}, "fraction", "WindowFraction",
+                   "a context is never fuller than its window; Never{} does not summarize");
+  }
   bool should_summarize(const ContextStatus& status) const {
     return static_cast<double>(status.tokens) > fraction * static_cast<double>(status.max_tokens);
   }
@@ -57,45 +67,79 @@ struct WindowFraction {
 
 /// At least `turns` turns of the Answerer in the context.
 struct TurnCount {
-  std::size_t turns = 4;
+  std::size_t turns = 4;  ///< >= 1
+  void validate() const { require_option(turns, kAtLeastOne, "turns", "TurnCount"); }
   bool should_summarize(const ContextStatus& status) const { return status.turns >= turns; }
 };
 
-template <SummaryTrigger A, SummaryTrigger B>
+/// Either of two triggers; write `a || b`, or `EitherTrigger{a, b}` where both are your own.
+template <class A, class B>
 struct EitherTrigger {
+  static_assert(check_summary_trigger<A>() && check_summary_trigger<B>());
   A first;
   B second;
+  void validate() const { validate_all(first, second); }
+  void validate(std::size_t max_context_tokens) const {
+    validate_for_window(max_context_tokens, first, second);
+  }
   bool should_summarize(const ContextStatus& status) const {
     return first.should_summarize(status) || second.should_summarize(status);
   }
 };
 
-template <SummaryTrigger A, SummaryTrigger B>
+template <class A, class B>
+EitherTrigger(A, B) -> EitherTrigger<A, B>;
+
+/// Two triggers at once; write `a && b`, or `BothTriggers{a, b}` where both are your own.
+template <class A, class B>
 struct BothTriggers {
+  static_assert(check_summary_trigger<A>() && check_summary_trigger<B>());
   A first;
   B second;
+  void validate() const { validate_all(first, second); }
+  void validate(std::size_t max_context_tokens) const {
+    validate_for_window(max_context_tokens, first, second);
+  }
   bool should_summarize(const ContextStatus& status) const {
     return first.should_summarize(status) && second.should_summarize(status);
   }
 };
 
-template <SummaryTrigger A>
+template <class A, class B>
+BothTriggers(A, B) -> BothTriggers<A, B>;
+
+/// Where another trigger does not fire; write `!a`, or `NotTrigger{a}` where it is your own.
+template <class A>
 struct NotTrigger {
+  static_assert(check_summary_trigger<A>());
   A trigger;
+  void validate() const { validate_all(trigger); }
+  void validate(std::size_t max_context_tokens) const {
+    validate_for_window(max_context_tokens, trigger);
+  }
   bool should_summarize(const ContextStatus& status) const {
     return !trigger.should_summarize(status);
   }
 };
 
-/// Triggers combine: `TokenBudget{.max_tokens = 80} || TurnCount{.turns = 6}`.
-template <SummaryTrigger A, SummaryTrigger B>
-constexpr EitherTrigger<A, B> operator||(A a, B b) {
-  return {a, b};
-}
-template <SummaryTrigger A, SummaryTrigger B>
-constexpr BothTriggers<A, B> operator&&(A a, B b) {
-  return {a, b};
-}
+template <class A>
+NotTrigger(A) -> NotTrigger<A>;
+
+namespace detail {
+/// One is a trigger, so the other is meant to be one: what it lacks is then said in a sentence.
+template <class A, class B>
+concept CombinesTriggers = std::is_class_v<A> && std::is_class_v<B> &&
+    (SummaryTrigger<A> || SummaryTrigger<B>);
+}  // namespace detail
+
+/// Triggers combine: `TokenBudget{.max_tokens = 80} || TurnCount{.turns = 6}`. C++ finds these
+/// operators where one of the two is dualagent's.
+template <class A, class B>
+requires detail::CombinesTriggers<A, B>
+constexpr EitherTrigger<A, B> operator||(A a, B b) { return {a, b}; }
+template <class A, class B>
+requires detail::CombinesTriggers<A, B>
+constexpr BothTriggers<A, B> operator&&(A a, B b) { return {a, b}; }
 template <SummaryTrigger A>
 constexpr NotTrigger<A> operator!(A a) {
   return {a};

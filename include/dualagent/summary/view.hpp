@@ -3,7 +3,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/training_view.hpp"
 
@@ -78,30 +80,39 @@ struct FinalSegment {
 
 /// What either of two views selects. They must be of different agents, so that no token can be
 /// selected twice.
-template <TrainingView A, TrainingView B>
+template <class A, class B>
 struct ViewUnion {
+  static_assert(check_training_view<A>() && check_training_view<B>());
   static_assert(views_are_disjoint<A, B>(),
                 "dualagent: this union of views trains a summary or a turn twice; unite views of "
                 "different agents, such as FinalSegment{} | SummarizerOnly{}");
   static constexpr TrainedAgents agents = TrainedAgents::both;
   A first = {};
   B second = {};
+  void validate() const { validate_all(first, second); }
   bool trains(const Rollout& rollout, std::size_t segment, const Span& span) const {
     return first.trains(rollout, segment, span) || second.trains(rollout, segment, span);
   }
 };
-template <TrainingView A, TrainingView B>
-constexpr ViewUnion<A, B> operator|(const A& a, const B& b) {
-  return {a, b};
-}
+namespace detail {
+/// One is a view, so the other is meant to be one.
+template <class A, class B>
+concept CombinesViews = std::is_class_v<A> && std::is_class_v<B> &&
+    (TrainingView<A> || TrainingView<B>);
+}  // namespace detail
+template <class A, class B>
+requires detail::CombinesViews<A, B>
+constexpr ViewUnion<A, B> operator|(const A& a, const B& b) { return {a, b}; }
 
 /// What a view selects of rollouts that were not truncated; truncated ones keep their place in the
 /// group's statistics (SUPO, DAPO's overlong filtering).
-template <TrainingView View>
+template <class View>
 struct FinishedOnly {
+  static_assert(check_training_view<View>());
   static constexpr TrainedAgents agents = trained_agents<View>();
   static constexpr bool one_segment_per_rollout = dualagent::one_segment_per_rollout<View>();
   View view = {};
+  void validate() const { validate_all(view); }
   bool trains(const Rollout& rollout, std::size_t segment, const Span& span) const {
     return rollout.status == RolloutStatus::finished && view.trains(rollout, segment, span);
   }
@@ -111,13 +122,22 @@ struct FinishedOnly {
 /// the Answerer's tokens plus `summarizer_weight` times the mean over the summaries', so that short
 /// summaries get more than their share of tokens.
 /// Source: Shao et al., "FoldAct", 2025 (2512.22733), section 3.
-template <TrainingView View = AllSegments>
+template <class View = AllSegments>
 struct PerAgentMeans {
+  static_assert(check_training_view<View>());
   static constexpr TrainedAgents agents = trained_agents<View>();
   static constexpr bool one_segment_per_rollout = dualagent::one_segment_per_rollout<View>();
   double answerer_weight = 1.0;
   double summarizer_weight = 1.0;
   View view = {};
+  void validate() const {
+    require_option(answerer_weight, kNotNegative, "answerer_weight", "PerAgentMeans");
+    require_option(summarizer_weight, kNotNegative, "summarizer_weight", "PerAgentMeans");
+    if (answerer_weight == 0.0 && summarizer_weight == 0.0)
+      throw Error("both agents have weight 0", "PerAgentMeans",
+                  "Give one of them a weight above 0");
+    validate_all(view);
+  }
   bool trains(const Rollout& rollout, std::size_t segment, const Span& span) const {
     return view.trains(rollout, segment, span);
   }

@@ -89,6 +89,8 @@ class ChatDialect {
 
   const Text& tokenizer() const { return tokenizer_; }
   const ChatOptions& options() const { return options_; }
+  /// What the model is told about.
+  const std::vector<ToolSpec>& tools() const { return options_.tools; }
 
   std::vector<Token> prompt(const Task& task) const {
     Pieces pieces;

@@ -55,6 +55,9 @@ using Turn = std::variant<std::vector<ToolCall>, Answer, MalformedTurn>;
 ///    tokens that are answered, so that a dialect can close them.
 /// 11. `d.turn_opening(context)` returns what is given right before each turn of the Answerer, e.g.
 ///    the header of its message; a request for a summary then follows the history without it.
+/// 12. `d.tools()` returns the std::vector<ToolSpec> that the model is told of; a Protocol compares
+/// it
+///    with its tools.
 ///
 /// Semantic requirements: all are pure; `parse_turn` accepts any tokens, however broken, and never
 /// throws on them; what 4 to 6 and 8 to 11 return is only ever appended to a context.

@@ -106,6 +106,16 @@ std::string type_schema() {
   }
 }
 
+/// Refuses bounds that no number fits.
+inline void require_rule(std::string_view name, const ArgumentRule& rule) {
+  const double least = rule.minimum.value_or(-std::numeric_limits<double>::infinity());
+  const double most = rule.maximum.value_or(std::numeric_limits<double>::infinity());
+  if (!(least <= most))
+    throw Error("the argument '" + std::string(name) + "' has to be at least " +
+                    number_text(least) + " and at most " + number_text(most),
+                "ArgumentRule", "Set a minimum that is not above the maximum");
+}
+
 /// Writes the properties of a schema, member by member.
 struct SchemaWriter {
   std::string& properties;
@@ -116,6 +126,7 @@ struct SchemaWriter {
     properties += (properties.empty() ? "" : ", ") + json_literal(name) + ": {" + type_schema<T>();
     if (!rule.description.empty())
       properties += ", \"description\": " + json_literal(rule.description);
+    require_rule(name, rule);
     if (rule.minimum) properties += ", \"minimum\": " + bound_text(*rule.minimum);
     if (rule.maximum) properties += ", \"maximum\": " + bound_text(*rule.maximum);
     for (std::size_t i = 0; i < rule.choices.size(); ++i)
@@ -200,14 +211,22 @@ void read_value(const GivenArgument& given, const ArgumentRule& rule, T& value) 
   }
 }
 
-/// Reads the members of an object one by one and remembers their names.
-struct ArgumentReader {
-  const GivenArgument& object;
+/// Collects the names of an object's members.
+struct NameReader {
   std::vector<std::string>& known;
 
   template <class T>
-  void operator()(std::string_view name, T& value, const ArgumentRule& rule = {}) const {
+  void operator()(std::string_view name, T&, const ArgumentRule& = {}) const {
     known.emplace_back(name);
+  }
+};
+
+/// Reads the members of an object one by one.
+struct ArgumentReader {
+  const GivenArgument& object;
+
+  template <class T>
+  void operator()(std::string_view name, T& value, const ArgumentRule& rule = {}) const {
     const std::string path = object.path + (object.path.empty() ? "" : ".") + std::string(name);
     const auto member = object.json.find(name);
     if (member != object.json.end()) return read_value({*member, path}, rule, value);
@@ -219,18 +238,20 @@ template <class A>
 void read_members(const GivenArgument& given, A& arguments) {
   if (!given.json.is_object()) given.refuse("an object");
   std::vector<std::string> known;
-  arguments.describe(ArgumentReader{given, known});
+  A names{};
+  names.describe(NameReader{known});
   for (const auto& [name, value] : given.json.items()) {
     bool found = false;
-    std::string names;
+    std::string listed;
     for (const std::string& one : known) {
       found = found || one == name;
-      names += (names.empty() ? "" : ", ") + one;
+      listed += (listed.empty() ? "" : ", ") + one;
     }
     if (!found)
       throw Error("unknown argument '" + printable(name) +
-                  "'; the arguments are: " + (names.empty() ? "(none)" : names));
+                  "'; the arguments are: " + (listed.empty() ? "(none)" : listed));
   }
+  arguments.describe(ArgumentReader{given});
 }
 
 }  // namespace detail

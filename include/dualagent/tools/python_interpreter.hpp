@@ -90,10 +90,12 @@ class PythonInterpreter {
     }
   };
 
+  /// Errors: Error for an option that cannot be meant.
   explicit PythonInterpreter(PythonOptions<S> options = {})
       : limits_(options.sandbox.limits),
         state_(options.state),
-        pool_(std::make_shared<Pool>(options.sandbox, command(options), options.interpreters)) {}
+        pool_(std::make_shared<Pool>(checked(options).sandbox, command(options),
+                                     options.interpreters)) {}
 
   /// Errors: Error for a tool with PythonState::per_episode outside an episode.
   std::string operator()(const Arguments& arguments, const CallInfo& info) const {
@@ -128,6 +130,14 @@ class PythonInterpreter {
     session.reset();
     if (!text.empty() && text.back() != '\n') text += '\n';
     return text + "[the interpreter was started anew: what it knew is lost]";
+  }
+
+  static const PythonOptions<S>& checked(const PythonOptions<S>& options) {
+    options.sandbox.limits.validate();
+    require_option(options.interpreters, kAtLeastOne, "interpreters", "PythonOptions");
+    if (options.python.empty())
+      throw Error("python is empty", "PythonOptions", "Give the interpreter's absolute path");
+    return options;
   }
 
   static std::vector<std::string> command(const PythonOptions<S>& options) {

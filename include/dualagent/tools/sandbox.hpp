@@ -18,7 +18,9 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/warning.hpp"
 #include "dualagent/tools/process_table.hpp"
 
 namespace dualagent {
@@ -33,6 +35,16 @@ struct SandboxLimits {
   std::uint64_t file_bytes =
       16u << 20;  ///< of one file; Bubblewrap: of all of /tmp, and of /dev/shm
   std::uint64_t output_bytes = 64u << 10;  ///< of standard output and error together
+
+  /// Errors: Error for a limit under which no command can do anything, or that is no number.
+  void validate() const {
+    require_option(wall_seconds, {0.0, 1e9, false, true}, "wall_seconds", "SandboxLimits");
+    require_option(cpu_seconds, kAtLeastOne, "cpu_seconds", "SandboxLimits");
+    require_option(memory_bytes, kAtLeastOne, "memory_bytes", "SandboxLimits");
+    require_option(max_processes, kAtLeastOne, "max_processes", "SandboxLimits");
+    require_option(file_bytes, kAtLeastOne, "file_bytes", "SandboxLimits");
+    require_option(output_bytes, kAtLeastOne, "output_bytes", "SandboxLimits");
+  }
 };
 
 /// What is started in a sandbox: a command, or a server, which runs one program after the other and
@@ -202,7 +214,7 @@ struct Bubblewrap {
 /// user id nobody has: then it writes no foreign file, signals nobody, its processes are counted
 /// exactly, and all of them are found and killed whatever they do. Other hosts run it under their
 /// own user: it can then read, write and signal what that user can, and a process that leaves its
-/// group is found only by the marker in its environment. The first `launch` says this on stderr.
+/// group is found only by the marker in its environment. The first `launch` warns of this.
 struct Rlimits {
   SandboxLimits limits{};
   std::string folder = "/tmp";  ///< where private folders are made
@@ -236,10 +248,10 @@ struct Rlimits {
   static void say_once() {
     static std::once_flag said;
     std::call_once(said, [] {
-      std::fprintf(stderr,
-                   "dualagent: the Rlimits sandbox cannot forbid the network, nor reading files "
-                   "that its user may read%s. Install bubblewrap and use the Bubblewrap sandbox.\n",
-                   geteuid() == 0 ? "" : ", nor writing or signalling what your user can");
+      warn(std::string("the Rlimits sandbox cannot forbid the network, nor reading files that its "
+                       "user may read") +
+           (geteuid() == 0 ? "" : ", nor writing or signalling what your user can") +
+           ". Install bubblewrap and use the Bubblewrap sandbox.");
     });
   }
 };

@@ -185,7 +185,10 @@ class SandboxedCommand {
   static_assert(check_sandbox<S>());
 
  public:
-  explicit SandboxedCommand(S sandbox = {}) : sandbox_(std::move(sandbox)) {}
+  /// Errors: Error for a limit that cannot be meant.
+  explicit SandboxedCommand(S sandbox = {}) : sandbox_(std::move(sandbox)) {
+    sandbox_.limits.validate();
+  }
 
   /// Runs `command` (a program of the system folders or an absolute path, and its arguments) with
   /// `input` on standard input. Errors: Error if it cannot be started, or before it is started if

@@ -3,13 +3,19 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/text/dialect.hpp"
+#include "dualagent/text/tool_spec.hpp"
+#include "dualagent/tools/argument_schema.hpp"
 #include "dualagent/tools/tool_memory.hpp"
 #include "dualagent/trace/task.hpp"
+#include "dualagent/trace/tool_use.hpp"
 
 namespace dualagent {
 
@@ -25,8 +31,6 @@ struct CallInfo {
 /// Where a tool runs: on a worker thread, or in the scheduler's thread for calls that take less
 /// than the few microseconds of handing them over.
 enum class Execution : std::uint8_t { worker, immediate };
-
-enum class ToolStatus : std::uint8_t { ok, unknown_tool, bad_arguments, failed, timed_out };
 
 /// The answer to one call; `text` is shown to the model whatever the status.
 struct ToolResult {
@@ -52,6 +56,12 @@ concept HasToolArguments = requires {
   typename T::Arguments;
 }
 &&std::default_initializable<typename T::Arguments>;
+template <class T>
+concept HasReadableArguments = HasToolArguments<T> &&
+    (DescribedArguments<typename T::Arguments> ||
+     requires(const nlohmann::json& json, typename T::Arguments& arguments) {
+       json.get_to(arguments);
+     });
 template <class T>
 concept HasToolCall = HasToolArguments<T> &&
     requires(const T& tool, const typename T::Arguments& arguments, const CallInfo& info) {
@@ -98,6 +108,36 @@ consteval bool check_tool() {
   static_assert(detail::HasToolCall<T>,
                 "dualagent: a Tool needs 'std::string operator()(const Arguments&, const "
                 "CallInfo&) const'; see docs/policies.md#tools");
+  if constexpr (detail::HasToolArguments<T>)
+    static_assert(detail::HasReadableArguments<T>,
+                  "dualagent: a Tool's Arguments need 'template <class Visitor> void "
+                  "describe(Visitor&& visit)' that visits every member, or a from_json for "
+                  "nlohmann_json; see docs/policies.md#tools");
+  return true;
+}
+
+/// What answers the calls of an episode: a ToolBox, or something of your own.
+///
+/// Syntactic requirements on a constant t: `t.call(call, info)` returns the ToolResult of a
+/// ToolCall; `t.execution(call)` says where it wants to run; `t.specs()` names the tools. Semantic
+/// requirements: as for tools; the specs never change.
+template <class T>
+concept ToolSet = requires(const T& tools, const ToolCall& call, const CallInfo& info) {
+  { tools.call(call, info) } -> std::same_as<ToolResult>;
+  { tools.execution(call) } -> std::same_as<Execution>;
+  { tools.specs() } -> std::convertible_to<std::vector<ToolSpec>>;
+};
+
+/// One readable sentence if T cannot answer calls, e.g. where a single tool is given.
+template <class T>
+consteval bool check_tool_set() {
+  static_assert(!Tool<T>,
+                "dualagent: a ToolBox is due here, not a tool; write ToolBox{YourTool{}}, or "
+                "ToolBox{} for no tools; see docs/policies.md#tools");
+  if constexpr (!Tool<T>)
+    static_assert(ToolSet<T>,
+                  "dualagent: a ToolBox is due here; write ToolBox{YourTool{}, ...}, or ToolBox{} "
+                  "for no tools; see docs/policies.md#tools");
   return true;
 }
 

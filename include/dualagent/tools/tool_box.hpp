@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/user_code.hpp"
 #include "dualagent/text/dialect.hpp"
 #include "dualagent/text/tool_spec.hpp"
 #include "dualagent/tools/argument_schema.hpp"
@@ -19,8 +21,9 @@ namespace dualagent {
 /// The tools of an episode, by value. A call is looked up by name, its JSON arguments are read into
 /// the tool's own `Arguments`, and the tool receives a typed value.
 ///
-/// Errors: an unknown name, unreadable or ill-typed arguments and a throwing tool all become a
-/// `ToolResult` that says what was wrong; only `AbortRollout` passes through.
+/// Errors: an unknown name, unreadable or ill-typed arguments and a tool that throws, whatever it
+/// throws, all become a `ToolResult` that says what was wrong; only `AbortRollout` passes through.
+/// The constructor throws Error for two tools of one name.
 /// Example: ToolBox box{Calculator{}, LedgerLookup{...}};
 template <class... Tools>
 class ToolBox {
@@ -28,7 +31,15 @@ class ToolBox {
 
  public:
   ToolBox() = default;
-  explicit ToolBox(Tools... tools) requires(sizeof...(Tools) > 0) : tools_(std::move(tools)...) {}
+  explicit ToolBox(Tools... tools) requires(sizeof...(Tools) > 0) : tools_(std::move(tools)...) {
+    const std::vector<std::string_view> names{Tools::name...};
+    for (std::size_t i = 0; i < names.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (names[i] == names[j])
+          throw Error("two tools have the name '" + std::string(names[i]) + "'", "ToolBox",
+                      "Give every tool a name of its own");
+    std::apply([](const Tools&... tool) { validate_all(tool...); }, tools_);
+  }
 
   /// Runs the call in the calling thread; safe from several threads at once.
   ToolResult call(const ToolCall& call, const CallInfo& info) const {
@@ -70,21 +81,33 @@ class ToolBox {
 
   template <class T>
   static ToolResult run(const T& tool, const ToolCall& call, const CallInfo& info) {
-    typename T::Arguments arguments;
+    typename T::Arguments arguments{};
     try {
       if constexpr (DescribedArguments<typename T::Arguments>)
         arguments = read_described_arguments<typename T::Arguments>(call.arguments);
       else
         parse_json(call.arguments, "the arguments", "Write one JSON object").get_to(arguments);
-    } catch (const std::exception& error) {
-      return {ToolStatus::bad_arguments, "bad arguments for '" + call.tool + "': " + error.what()};
+    } catch (...) {
+      return {ToolStatus::bad_arguments, "bad arguments for '" + call.tool + "': " + reason()};
     }
     try {
       return {ToolStatus::ok, tool(arguments, info)};
     } catch (const AbortRollout&) {
       throw;
+    } catch (...) {
+      return {ToolStatus::failed, "'" + call.tool + "' failed: " + reason()};
+    }
+  }
+
+  /// What is being handled, for the model: an exception's own text, without the type that only
+  /// programmers know.
+  static std::string reason() {
+    try {
+      throw;
     } catch (const std::exception& error) {
-      return {ToolStatus::failed, "'" + call.tool + "' failed: " + error.what()};
+      return error.what();
+    } catch (...) {
+      return describe_exception(std::current_exception());
     }
   }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dualagent/trace/context.hpp"
+#include "dualagent/trace/tool_use.hpp"
 
 namespace dualagent {
 
@@ -73,7 +74,8 @@ struct Rollout {
   std::size_t summaries = 0;
   std::vector<Segment> segments{};                 ///< in the order in which they were opened
   std::vector<SummaryRequest> summary_requests{};  ///< [summaries]
-  std::optional<ForkOrigin> fork{};                ///< none for a rollout that began with its task
+  std::vector<ToolUse> tool_uses{};  ///< calls that were answered, in their order; not of a history
+  std::optional<ForkOrigin> fork{};  ///< none for a rollout that began with its task
 };
 
 /// Number of tokens that a rollout sampled itself, optionally of one agent only: what it cost, and

@@ -26,6 +26,7 @@ inline constexpr std::uint32_t kRolloutFormat = 1;
 inline constexpr std::size_t kSpanBytes = 2 + 8 + 8;  ///< of a span without its tokens
 inline constexpr std::size_t kMinSegmentBytes = 1 + 8 + 8;
 inline constexpr std::size_t kSummaryRequestBytes = 5 * 8;
+inline constexpr std::size_t kMinToolUseBytes = 8 + 1 + 8;
 inline constexpr std::uint64_t kNothing = std::numeric_limits<std::uint64_t>::max();
 
 inline void encode_context(ArchiveWriter& out, const Context& context) {
@@ -62,6 +63,12 @@ inline void encode_body(ArchiveWriter& out, const Rollout& rollout) {
     for (const std::size_t count :
          {request.segment, request.position, request.turns, request.calls, request.malformed_turns})
       out.count(count);
+  out.count(rollout.tool_uses.size());
+  for (const ToolUse& use : rollout.tool_uses) {
+    out.text(use.tool);
+    out.number(static_cast<std::uint8_t>(use.status));
+    out.text(use.problem);
+  }
   out.count(rollout.segments.size());
   for (const Segment& segment : rollout.segments) {
     out.number(static_cast<std::uint8_t>(segment.owner));
@@ -91,6 +98,7 @@ class RolloutDecoder {
     rollout.summaries = size("the summaries");
     if (flag("a fork")) rollout.fork = ForkOrigin{size("the fork"), size("the fork")};
     decode_summary_requests(rollout);
+    decode_tool_uses(rollout);
     decode_segments(rollout);
     for (const SummaryRequest& request : rollout.summary_requests)
       if (request.segment >= rollout.segments.size() ||
@@ -125,6 +133,16 @@ class RolloutDecoder {
                                           .turns = size("a summary request"),
                                           .calls = size("a summary request"),
                                           .malformed_turns = size("a summary request")});
+  }
+
+  void decode_tool_uses(Rollout& rollout) {
+    const std::size_t uses = in_.count("the tool uses", kMinToolUseBytes);
+    for (std::size_t i = 0; i < uses; ++i) {
+      ToolUse use{.tool = in_.text("a tool use")};
+      use.status = one_of<ToolStatus>(ToolStatus::timed_out, "status of a tool use");
+      use.problem = in_.text("a tool use");
+      rollout.tool_uses.push_back(std::move(use));
+    }
   }
 
   void decode_segments(Rollout& rollout) {

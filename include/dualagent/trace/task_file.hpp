@@ -13,6 +13,7 @@
 
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/user_code.hpp"
 #include "dualagent/io/json_lines.hpp"
 #include "dualagent/trace/task.hpp"
 #include "dualagent/trace/task_format.hpp"
@@ -31,7 +32,9 @@ void for_each_task(std::string_view text, const std::string& path, const Format&
                    Visitor&& visit) {
   std::set<std::string, std::less<>> ids;
   for_each_row(text, path, [&](std::string_view row, std::size_t line, const std::string& where) {
-    Task task = format.read(row, line, where);
+    const auto place = [&] { return where; };
+    Task task =
+        call_user_code("a task format", place, [&] { return format.read(row, line, where); });
     if (!ids.insert(task.id).second)
       throw Error("the id \"" + task.id + "\" occurs twice", where,
                   "Give every task an id of its own");
@@ -55,7 +58,9 @@ std::vector<Task> read_tasks(const std::filesystem::path& path, const Format& fo
   std::vector<Task> tasks;
   detail::for_each_task(text, path.string(), format,
                         [&](Task&& task, std::size_t, std::string_view, const std::string& where) {
-                          if (check) check(task, where);
+                          const auto place = [&] { return where; };
+                          if (check)
+                            call_user_code("a check of tasks", place, [&] { check(task, where); });
                           tasks.push_back(std::move(task));
                         });
   return tasks;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +12,8 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/core/spelling.hpp"
 #include "dualagent/trace/hashed_answer.hpp"
 #include "dualagent/trace/task.hpp"
 
@@ -46,7 +50,8 @@ inline nlohmann::json parse_row(std::string_view row, const std::string& where,
 
 inline std::string text_of(const nlohmann::json& object, const std::string& key,
                            const std::string& where, const std::string& remedy) {
-  if (!object.contains(key)) throw Error("the task has no \"" + key + "\"", where, remedy);
+  if (!object.contains(key))
+    throw Error("the task has no \"" + key + "\"" + misspelt_key(object, key), where, remedy);
   if (!object[key].is_string())
     throw Error("the task's \"" + key + "\" is not a text", where, remedy);
   return object[key].get<std::string>();
@@ -77,6 +82,13 @@ struct TaskRows {
         "A row is {\"id\": \"...\", \"prompt\": \"...\", \"answer\": \"...\"}, with \"seed\", "
         "\"max_calls\" (whole numbers) and \"system\" where wanted";
     const nlohmann::json object = detail::parse_row(row, where, remedy);
+    constexpr std::array<std::string_view, 6> kKeys = {"id",   "prompt",    "answer",
+                                                       "seed", "max_calls", "system"};
+    for (const std::string& key : keys_of(object))
+      if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
+        throw Error(
+            "the task has an unknown key \"" + printable(key) + "\"" + spelling_hint(key, kKeys),
+            where, remedy);
     Task task{.id = detail::text_of(object, "id", where, remedy),
               .prompt = detail::text_of(object, "prompt", where, remedy),
               .answer = detail::text_of(object, "answer", where, remedy)};
@@ -87,8 +99,6 @@ struct TaskRows {
       if (key == "seed") task.seed = value.get<std::uint64_t>();
       if (key == "max_calls") task.max_calls = value.get<std::size_t>();
       if (key == "system") task.system = detail::text_of(object, key, where, remedy);
-      if (!number && key != "id" && key != "prompt" && key != "answer" && key != "system")
-        throw Error("the task has an unknown key \"" + key + "\"", where, remedy);
     }
     if (task.id.empty() || task.prompt.empty())
       throw Error("the task's id or prompt is empty", where, remedy);
@@ -143,7 +153,8 @@ struct MessageRows {
     Task task{.id = id_prefix + std::to_string(line)};
     if (object.contains("id")) task.id = scalar(object, "id", where);
     if (!object.contains(messages_key))
-      throw Error("the row has no \"" + messages_key + "\"", where, remedy());
+      throw Error("the row has no \"" + messages_key + "\"" + misspelt_key(object, messages_key),
+                  where, remedy());
     if (!answer_key.empty()) task.answer = scalar(object, answer_key, where);
     const nlohmann::json& messages = object[messages_key];
     if (messages.is_string())

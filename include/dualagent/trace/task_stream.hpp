@@ -40,9 +40,7 @@ class TaskStream {
       : random_(random), size_(tasks.size()), place_("the stream of tasks") {
     if (tasks.empty()) throw Error("there are no tasks", place_, "Give one at least");
     Crc64 crc;
-    for (const Task& task : tasks)
-      for (const std::string* text : {&task.id, &task.prompt, &task.answer})
-        crc.update(std::as_bytes(std::span(text->data(), text->size() + 1)));
+    for (const Task& task : tasks) add_to(crc, task);
     crc_ = crc.value();
     read_ = [kept = std::make_shared<const std::vector<Task>>(std::move(tasks))](std::size_t i) {
       return (*kept)[i];
@@ -60,12 +58,15 @@ class TaskStream {
     };
     const auto file = std::make_shared<const MappedFile>(path);
     auto rows = std::make_shared<std::vector<Row>>();
-    detail::for_each_task(file->text(), place_, format,
-                          [&](Task&&, std::size_t line, std::string_view row, const std::string&) {
-                            rows->push_back({row, line});
-                          });
+    Crc64 crc;
+    detail::for_each_task(
+        file->text(), place_, format,
+        [&](Task&& task, std::size_t line, std::string_view row, const std::string&) {
+          add_to(crc, task);
+          rows->push_back({row, line});
+        });
     size_ = rows->size();
-    crc_ = crc64(file->bytes());
+    crc_ = crc.value();
     read_ = [file, rows, format = std::move(format), place = place_](std::size_t i) {
       const Row& row = (*rows)[i];
       return format.read(row.text, row.line, place + ":" + std::to_string(row.line));
@@ -89,24 +90,42 @@ class TaskStream {
 
   /// The position and what it is a position in, as JSON for a checkpoint.
   std::string save() const {
-    return nlohmann::json{{"position", position_}, {"tasks", size_}, {"crc64", crc_}}.dump();
+    return nlohmann::json{
+        {"position", position_}, {"tasks", size_}, {"crc64", crc_}, {"random", random_.bits(0)}}
+        .dump();
   }
-  /// Goes on where `save` was called. Errors: Error if that stream had other tasks, or the text is
-  /// not one of `save`.
+  /// Goes on where `save` was called. Errors: Error if that stream had tasks that differ in
+  /// anything, or another order, or the text is not one of `save`.
   void restore(const std::string& saved) {
     const nlohmann::json state =
         parse_json(saved, "saved position of the tasks", "Use the text that TaskStream::save gave");
-    for (const char* key : {"position", "tasks", "crc64"})
+    for (const char* key : {"position", "tasks", "crc64", "random"})
       if (!state.is_object() || !state.contains(key) || !state[key].is_number_unsigned())
         throw Error("the saved position of the tasks is damaged: " + saved, place_,
                     "Use the text that TaskStream::save gave");
     if (state["tasks"] != size_ || state["crc64"] != crc_)
       throw Error("the tasks are not those of the saved run", place_,
                   "Resume with the same file of tasks, or start a new run");
+    if (state["random"] != random_.bits(0))
+      throw Error("the saved run took its tasks in another order", place_,
+                  "Make the stream with the random numbers of the saved run: the same seed");
     position_ = state["position"].get<std::uint64_t>();
   }
 
  private:
+  /// Every field, so that tasks which differ in anything have another sum.
+  static void add_to(Crc64& crc, const Task& task) {
+    const auto add = [&](std::string_view text) {
+      const std::uint64_t size = text.size();
+      crc.update(std::as_bytes(std::span(&size, 1)));
+      crc.update(std::as_bytes(std::span(text)));
+    };
+    for (const std::string* text : {&task.id, &task.prompt, &task.answer}) add(*text);
+    add(std::to_string(task.seed));
+    add(task.max_calls ? std::to_string(*task.max_calls) : "none");
+    add(task.system ? "system " + *task.system : "none");
+  }
+
   void shuffle_for(std::uint64_t pass) {
     if (shuffled_pass_ == pass) return;
     order_.resize(size_);

@@ -40,7 +40,41 @@ struct Checkpoint {
   RunFingerprint fingerprint = {};
   std::map<std::string, std::string> texts = {};  ///< UTF-8, e.g. JSON; together below 100 MB
   std::map<std::string, TensorValues> arrays = {};
+
+  /// Adds a text or an array. Errors: Error for a name that is taken, e.g. by a second trainer.
+  void add(const std::string& name, std::string text) {
+    if (!texts.emplace(name, std::move(text)).second) refuse("text", name);
+  }
+  template <TensorScalar T>
+  void add(const std::string& name, std::span<const T> values) {
+    if (!arrays.emplace(name, values).second) refuse("array", name);
+  }
+
+ private:
+  [[noreturn]] static void refuse(const std::string& kind, const std::string& name) {
+    throw Error("the checkpoint has the " + kind + " \"" + name + "\" already", "Checkpoint",
+                "Save each trainer under a name of its own, and every step into a new Checkpoint");
+  }
 };
+
+/// "NAME was VALUE and is VALUE, ..." for every option in which two runs differ; empty if in none.
+inline std::string fingerprint_differences(const RunFingerprint& before,
+                                           const RunFingerprint& now) {
+  std::string differences;
+  const auto note = [&](const std::string& name, const std::string& was, const std::string& is) {
+    differences += (differences.empty() ? "" : ", ") + name + " was " + was + " and is " + is;
+  };
+  for (const auto& [name, was] : before) {
+    const auto found = now.find(name);
+    if (found == now.end())
+      note(name, was, "not set");
+    else if (found->second != was)
+      note(name, was, found->second);
+  }
+  for (const auto& [name, is] : now)
+    if (before.find(name) == before.end()) note(name, "not set", is);
+  return differences;
+}
 
 struct CheckpointRetention {
   /// Undamaged checkpoints to keep, the new one included; room for one more is needed on disk.
@@ -153,6 +187,17 @@ class StoredCheckpoint {
 
   bool has_array(std::string_view name) const { return file_.find(name) != nullptr; }
 
+  /// Errors: Error for no such array, another type or another size.
+  template <TensorScalar T>
+  void require_array(std::string_view name, std::size_t size) const {
+    check_type(name, dtype_of<T>());
+    const std::size_t bytes = file_.find(name)->bytes.size();
+    if (bytes != size * sizeof(T))
+      throw Error("array \"" + std::string(name) + "\" has " + std::to_string(bytes / sizeof(T)) +
+                      " elements, expected " + std::to_string(size),
+                  where(), "Resume with the model that the run was started with");
+  }
+
   /// Copies an array, bit by bit. Errors: Error for no such array, another type or another size.
   template <TensorScalar T>
   void copy_to(std::string_view name, std::span<T> out) const {
@@ -167,19 +212,7 @@ class StoredCheckpoint {
 
   /// Throws Error that names every option in which `current` differs from the run that wrote this.
   void require_fingerprint(const RunFingerprint& current) const {
-    std::string differences;
-    const auto note = [&](const std::string& name, const std::string& was, const std::string& is) {
-      differences += (differences.empty() ? "" : ", ") + name + " was " + was + " and is " + is;
-    };
-    for (const auto& [name, was] : fingerprint_) {
-      const auto found = current.find(name);
-      if (found == current.end())
-        note(name, was, "not set");
-      else if (found->second != was)
-        note(name, was, found->second);
-    }
-    for (const auto& [name, is] : current)
-      if (fingerprint_.find(name) == fingerprint_.end()) note(name, "not set", is);
+    const std::string differences = fingerprint_differences(fingerprint_, current);
     if (!differences.empty())
       throw Error("the checkpoint was written with other options: " + differences, where(),
                   "Resume with the same options, or start a new run in another folder");

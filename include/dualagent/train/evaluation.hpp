@@ -20,10 +20,15 @@ struct Evaluation {
 /// Plays every task once. With `temperature` 0 the result is greedy and `random` is not used.
 ///
 /// Determinism: depends on weights, tasks, sampling and `random` only.
+/// Errors: Error without tasks, for a reward's value that cannot be meant, and as
+/// `RolloutScheduler::run` and `score_rollouts`.
 template <class Pairing, class Protocol, class Reward>
 Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler,
                     std::span<const EvaluationTask> tasks, const Reward& reward,
                     const RolloutSampling& sampling, const RandomStream& random) {
+  if (tasks.empty())
+    throw Error("there are no tasks to evaluate", "evaluate", "Give one task at least");
+  validate_all(reward);
   Evaluation evaluation;
   std::vector<RolloutStart> starts;
   for (std::size_t i = 0; i < tasks.size(); ++i) starts.push_back({&tasks[i].task(), i, 0});

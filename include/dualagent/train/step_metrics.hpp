@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +17,15 @@
 
 namespace dualagent {
 
+/// How often one tool was called in a step, over all ranks.
+struct ToolMetrics {
+  std::string name;
+  double calls = 0;
+  double failures = 0;  ///< it threw or gave no answer in time
+  double timeouts = 0;  ///< those of the failures that gave no answer in time
+  double refusals = 0;  ///< its arguments could not be read
+};
+
 /// What one training step measured, over all ranks. Means over nothing are 0.
 struct StepMetrics {
   std::size_t step = 0;  ///< number of the step, from 0
@@ -24,6 +35,7 @@ struct StepMetrics {
   double aborted = 0;            ///< that left the statistics
   double truncated = 0;          ///< that met a limit
   double live_groups = 0;        ///< groups whose rewards differ
+  double with_advantage = 0;     ///< rollouts and forks whose advantage is not 0
   double replaced_groups = 0;    ///< played and dropped because their rewards were all equal
   double forks = 0;              ///< of histories, not counted among the rollouts
   double fork_reward_mean = 0;   ///< over forks that were not aborted
@@ -34,6 +46,11 @@ struct StepMetrics {
   double turns = 0;              ///< of the Answerer, per rollout
   double compression = 0;        ///< tokens before a summary / tokens of the summary, mean
   double sampled_tokens = 0;     ///< of all that was played: aborted and replaced rollouts, forks
+
+  // Tool calls, those of forks included.
+  double tool_calls = 0;                ///< answered, whatever the answer
+  double unknown_tool_calls = 0;        ///< of names that no tool has
+  std::vector<ToolMetrics> tools = {};  ///< of each tool, in the order of the tool box
 
   // Updates. Means are over the tokens that were trained: those of rollouts of advantage 0 are not,
   // where they cannot have a gradient.
@@ -54,18 +71,23 @@ struct StepMetrics {
   double score_seconds = 0;    ///< forward passes of `scored_positions`
   double update_seconds = 0;   ///< the rest
 
+  /// Why no reward could teach anything in this step; empty where one could.
+  std::string nothing_learned = {};
+
   // Rates of all ranks together: each divides what was done in a time by that time.
   double rollout_tokens_per_second() const { return rate(sampled_tokens, rollout_seconds); }
   double score_tokens_per_second() const { return rate(scored_positions, score_seconds); }
   double update_tokens_per_second() const { return rate(trained_positions, update_seconds); }
 
-  /// Calls `visit(name, value)` for every measurement, in the order above.
+  /// Calls `visit(name, value)` for every number, in the order above; then, where `visit` takes
+  /// texts too, for `nothing_learned` if it says something.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     visit("rollouts", rollouts);
     visit("aborted", aborted);
     visit("truncated", truncated);
     visit("live_groups", live_groups);
+    visit("with_advantage", with_advantage);
     visit("replaced_groups", replaced_groups);
     visit("forks", forks);
     visit("fork_reward_mean", fork_reward_mean);
@@ -76,6 +98,14 @@ struct StepMetrics {
     visit("turns", turns);
     visit("compression", compression);
     visit("sampled_tokens", sampled_tokens);
+    visit("tool_calls", tool_calls);
+    visit("unknown_tool_calls", unknown_tool_calls);
+    for (const ToolMetrics& tool : tools) {
+      visit(std::string_view("calls_of_" + tool.name), tool.calls);
+      visit(std::string_view("failures_of_" + tool.name), tool.failures);
+      visit(std::string_view("timeouts_of_" + tool.name), tool.timeouts);
+      visit(std::string_view("refusals_of_" + tool.name), tool.refusals);
+    }
     visit("updates", updates);
     visit("trained_tokens", trained_tokens);
     visit("trained_positions", trained_positions);
@@ -92,6 +122,9 @@ struct StepMetrics {
     visit("rollout_tokens_per_second", rollout_tokens_per_second());
     visit("score_tokens_per_second", score_tokens_per_second());
     visit("update_tokens_per_second", update_tokens_per_second());
+    if constexpr (std::invocable<Visitor&, std::string_view, std::string_view>)
+      if (!nothing_learned.empty())
+        visit(std::string_view("nothing_learned"), std::string_view(nothing_learned));
   }
 
  private:
@@ -114,6 +147,7 @@ struct RolloutSums {
   double counted_forks = 0;  ///< that were not aborted
   double fork_reward = 0;
   double sampled_tokens = 0;  ///< of everything that was played
+  double with_advantage = 0;
 
   void add(const Rollout& rollout) {
     rollouts += 1;
@@ -140,10 +174,10 @@ struct RolloutSums {
   /// Adds all ranks' sums and writes them and their means.
   template <class Collective>
   void describe(Collective& collective, StepMetrics& metrics) const {
-    double all[] = {rollouts,        aborted,           truncated, reward,
-                    answerer_tokens, summarizer_tokens, summaries, turns,
-                    compression,     live_groups,       forks,     counted_forks,
-                    fork_reward,     sampled_tokens};
+    double all[] = {rollouts,        aborted,           truncated,     reward,
+                    answerer_tokens, summarizer_tokens, summaries,     turns,
+                    compression,     live_groups,       forks,         counted_forks,
+                    fork_reward,     sampled_tokens,    with_advantage};
     collective.all_reduce_sum(std::span<double>(all));
     const double answered = std::max(1.0, all[0] - all[1]);
     const double summarized = std::max(1.0, all[6]);
@@ -158,6 +192,7 @@ struct RolloutSums {
     metrics.compression = all[8] / summarized;
     metrics.live_groups = all[9];
     metrics.forks = all[10];
+    metrics.with_advantage = all[14];
     metrics.fork_reward_mean = all[12] / std::max(1.0, all[11]);
     metrics.sampled_tokens = all[13];
   }
@@ -175,6 +210,36 @@ struct RolloutSums {
     }
   }
 };
+
+/// Counts the tool calls of these rollouts, of all ranks, into `metrics`. `metrics.tools` holds the
+/// names already, the same on every rank.
+template <class Collective>
+void describe_tools(std::span<const Rollout> rollouts, Collective& collective,
+                    StepMetrics& metrics) {
+  const std::size_t tools = metrics.tools.size();
+  std::vector<double> counts(4 * tools + 1, 0.0);  // calls, failures, timeouts, refusals; unknown
+  for (const Rollout& rollout : rollouts)
+    for (const ToolUse& use : rollout.tool_uses) {
+      std::size_t tool = 0;
+      while (tool < tools && metrics.tools[tool].name != use.tool) ++tool;
+      counts[4 * tool] += 1;
+      if (tool == tools) continue;
+      const bool timed_out = use.status == ToolStatus::timed_out;
+      counts[4 * tool + 1] += timed_out || use.status == ToolStatus::failed ? 1 : 0;
+      counts[4 * tool + 2] += timed_out ? 1 : 0;
+      counts[4 * tool + 3] += use.status == ToolStatus::bad_arguments ? 1 : 0;
+    }
+  collective.all_reduce_sum(std::span<double>(counts));
+  metrics.tool_calls = metrics.unknown_tool_calls = counts.back();
+  for (std::size_t tool = 0; tool < tools; ++tool) {
+    const double* const count = &counts[4 * tool];
+    metrics.tools[tool].calls = count[0];
+    metrics.tools[tool].failures = count[1];
+    metrics.tools[tool].timeouts = count[2];
+    metrics.tools[tool].refusals = count[3];
+    metrics.tool_calls += count[0];
+  }
+}
 
 /// Sums over trained tokens, minibatches and models of one step, on one rank.
 struct UpdateSums {

@@ -130,7 +130,11 @@ class StepRollouts {
     for (const Rollout& rollout : forks()) sums.add_fork(rollout);
     for (std::size_t g = 0; g < tasks_.size(); ++g) sums.live_groups += is_live(g) ? 1.0 : 0.0;
     sums.sampled_tokens = sampled_tokens_;
+    for (std::size_t i = 0; i < rollouts_.size(); ++i)
+      if (rollouts_[i].status != RolloutStatus::aborted && !advantages_[i].is_zero())
+        sums.with_advantage += 1.0;
     sums.describe(collective, metrics);
+    describe_tools(all(), collective, metrics);
   }
 
   /// Deals whole rollouts to minibatches in random order, the same way on any number of ranks;

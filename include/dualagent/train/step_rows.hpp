@@ -121,7 +121,7 @@ class StepRows {
     throw Error(std::string("the ") + what + " of a token is " + std::to_string(x),
                 "rollout " + std::to_string(batch.rollout[row]) + ", token " +
                     std::to_string(t - batch.row_begin[row]) + " of row " + std::to_string(row),
-                "The weights are unchanged; check the rewards, the estimator and the model");
+                "Check the rewards, the estimator and the model");
   }
 
   /// The rows [begin, end) are one rollout.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/objective/token_loss.hpp"
@@ -34,6 +35,8 @@ class SupervisedTrainer {
       : updater_(model, options), collective_(std::move(collective)) {}
 
   /// One update on the given segments (this rank's share).
+  /// Errors: Error, before any weight changes, for segments without a demonstration on any rank, a
+  /// gradient that is not finite, and as `WeightUpdater::update`.
   SupervisedMetrics step(std::span<const Segment> segments, double learning_rate_scale = 1.0) {
     const auto trains = [](const Span& span) {
       return span.provenance == Provenance::demonstration;
@@ -45,7 +48,9 @@ class SupervisedTrainer {
     collective_.all_reduce_sum(std::span<double>(counts, 1));
     SupervisedMetrics metrics;
     metrics.trained_tokens = counts[0];
-    if (counts[0] == 0.0) return metrics;
+    if (counts[0] == 0.0)
+      throw Error("no segment has a token of provenance demonstration", "SupervisedTrainer::step",
+                  "Append what is to be learned with Provenance::demonstration");
 
     batch_.clear();
     const auto weight = static_cast<float>(1.0 / counts[0]);
@@ -63,8 +68,12 @@ class SupervisedTrainer {
   }
 
   /// Adds weights and moments; see WeightUpdater::save.
-  void save(Checkpoint& checkpoint) const { updater_.save(checkpoint, "model0"); }
-  void load(const StoredCheckpoint& checkpoint) { updater_.load(checkpoint, "model0"); }
+  void save(Checkpoint& checkpoint, const std::string& name = "model0") const {
+    updater_.save(checkpoint, name);
+  }
+  void load(const StoredCheckpoint& checkpoint, const std::string& name = "model0") {
+    updater_.load(checkpoint, name);
+  }
 
  private:
   static TokenLossGradient cross_entropy(std::size_t, const TokenPrediction& now) {

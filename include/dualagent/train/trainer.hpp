@@ -16,28 +16,21 @@
 #include <vector>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/core/check.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/random.hpp"
+#include "dualagent/core/user_code.hpp"
 #include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
+#include "dualagent/train/step_review.hpp"
 #include "dualagent/train/step_rollouts.hpp"
 #include "dualagent/train/step_rows.hpp"
+#include "dualagent/train/trainer_options.hpp"
 #include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
-
-struct TrainerOptions {
-  /// Rollouts of one task. If not set: what the recipe says, or 8.
-  std::optional<std::size_t> group_size = {};
-  std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are dealt to them
-  std::size_t epochs = 1;       ///< passes over the same rollouts
-  SummaryForks summary_forks = {};
-  RolloutSampling sampling = {};
-  UpdateOptions update = {};
-  SchedulerOptions scheduler = {};
-  std::uint64_t seed = 0;
-};
 
 /// Trains a pair of agents with reinforcement learning on what was really sampled.
 ///
@@ -52,7 +45,10 @@ struct TrainerOptions {
 /// trains a token, also where its advantage is 0, as in a group whose rewards are all equal
 /// (NonzeroAdvantageOnly leaves those out). Where such a rollout cannot have a gradient, the model
 /// does not read it, and a minibatch of nothing else makes no update.
-/// Errors: sampling and update errors propagate; weights are untouched by a failed minibatch.
+/// Errors: the constructor throws Error for options and values of policies that cannot be meant.
+/// Sampling and update errors propagate, and say whether weights have changed in the step: a failed
+/// update changes none, but those before it stay. What a policy throws and is not an Error becomes
+/// one. What may be meant but looks wrong is said once (core/warning.hpp).
 ///
 /// Example:
 ///   Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe{Dapo{}},
@@ -61,6 +57,8 @@ struct TrainerOptions {
 template <class Pairing, class Protocol, class Reward, class Recipe,
           class Collective = LocalCollective>
 class Trainer {
+  static_assert(check_pairing<Pairing>());
+  static_assert(check_protocol<Protocol>());
   static_assert(check_reward<Reward>());
   static_assert(check_recipe_parts<Recipe>());
   static_assert(check_objective<decltype(Recipe::objective)>());
@@ -85,6 +83,10 @@ class Trainer {
         members_(options_.minibatches) {
     check_options();
   }
+  /// The same on one rank.
+  Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe, TrainerOptions options)
+      : Trainer(pairing, std::move(protocol), std::move(reward), std::move(recipe), Collective{},
+                std::move(options)) {}
 
   /// One step on the given tasks, the same on every rank.
   ///
@@ -92,33 +94,24 @@ class Trainer {
   /// group of the next task of `spare`, until every group's rewards differ or `spare` is used up.
   /// `StepMetrics::replaced_groups` says how many spare tasks were used.
   /// Source: Yu et al., "DAPO", 2025, section 3.2.
-  /// Evaluation tasks do not compile.
+  /// Evaluation tasks do not compile. Errors, beside those of the class: Error for no tasks and for
+  /// a `learning_rate_scale` that is negative, NaN or infinite.
   StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
                    std::span<const Task> spare = {}) {
-    const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
-    StepMetrics metrics;
-    metrics.step = step_;
-    const auto start = std::chrono::steady_clock::now();
-    metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
-    rollouts_.describe(collective_, metrics);
-    const auto middle = std::chrono::steady_clock::now();
-    sums_ = {};
-    score_seconds_ = 0;
-    collect_rows();
-    for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      rollouts_.deal(members_, random.child(1 + epoch));
-      for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
-        for_each_model(pairing_, [&](auto&, auto index) {
-          update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
-                 learning_rate_scale);
-        });
+    const std::uint64_t updates_before = count_updates();
+    try {
+      return call_user_code(
+          "a model, an objective or a collective", [&] { return "step " + std::to_string(step_); },
+          [&] { return try_step(tasks, learning_rate_scale, spare); });
+    } catch (const Error& error) {
+      const std::uint64_t updates = count_updates() - updates_before;
+      const std::string changed =
+          updates == 0 ? "No weight has changed in this step"
+                       : "Updates of this step that came before it: " + std::to_string(updates) +
+                             "; go on from the last checkpoint";
+      throw Error(error.problem(), error.where(),
+                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
     }
-    sums_.describe(collective_, metrics);
-    metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
-    metrics.score_seconds = score_seconds_;
-    metrics.update_seconds = seconds_since(middle) - score_seconds_;
-    ++step_;
-    return metrics;
   }
   template <class Tasks>
   requires std::convertible_to<const Tasks&, std::span<const EvaluationTask>> StepMetrics
@@ -140,33 +133,42 @@ class Trainer {
   /// Plays tasks with the trainer's pair and protocol, e.g. for evaluation.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
-  /// Adds all that a run needs to go on: every model's weights and moments, and the number of steps
-  /// done, from which all random streams follow. Nothing else outlives a step.
-  void save(Checkpoint& checkpoint) const {
+  /// Adds all that a run needs to go on: every model's weights and moments, the number of steps
+  /// done, from which all random streams follow, and the options that the numbers depend on.
+  /// Nothing else outlives a step. Several trainers in one checkpoint need a `name` each.
+  /// Errors: Error for a name that is taken, and for weights that are not finite.
+  void save(Checkpoint& checkpoint, const std::string& name = {}) const {
     for_each_model(pairing_, [&](auto&, auto index) {
-      std::get<index>(updaters_).save(checkpoint, "model" + std::to_string(index));
+      std::get<index>(updaters_).save(checkpoint, model_name(name, index));
       if constexpr (kHasReference) {
         const auto parameters = std::get<index>(references_)->parameters();
-        using Scalar = typename decltype(parameters)::element_type;
-        checkpoint.arrays["model" + std::to_string(index) + ".reference"] =
-            std::span<const Scalar>(parameters);
+        using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
+        checkpoint.add(model_name(name, index) + ".reference", std::span<const Scalar>(parameters));
       }
     });
-    checkpoint.texts["trainer.steps"] = std::to_string(step_);
+    checkpoint.add(trainer_name(name) + ".steps", std::to_string(step_));
+    checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
 
   /// Goes on where `save` was called: the following steps have the same bits as without a break.
-  /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape.
-  void load(const StoredCheckpoint& checkpoint) {
+  /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape, or
+  /// of a trainer with other options. Another optimizer or learning rate is warned of: the steps
+  /// are then others than without the break.
+  void load(const StoredCheckpoint& checkpoint, const std::string& name = {}) {
+    require_same_options(checkpoint, trainer_name(name) + ".options", options_, group_size_);
+    const std::uint64_t steps = checkpoint.number(trainer_name(name) + ".steps");
     for_each_model(pairing_, [&](auto&, auto index) {
-      std::get<index>(updaters_).load(checkpoint, "model" + std::to_string(index));
+      std::get<index>(updaters_).check(checkpoint, model_name(name, index));
+    });
+    for_each_model(pairing_, [&](auto&, auto index) {
+      std::get<index>(updaters_).load(checkpoint, model_name(name, index));
       if constexpr (kHasReference) {
         auto& reference = *std::get<index>(references_);
-        checkpoint.copy_to("model" + std::to_string(index) + ".reference", reference.parameters());
+        checkpoint.copy_to(model_name(name, index) + ".reference", reference.parameters());
         reference.weights_changed();
       }
     });
-    step_ = checkpoint.number("trainer.steps");
+    step_ = steps;
   }
 
  private:
@@ -189,17 +191,28 @@ class Trainer {
 
   using Parts = std::array<double, 2>;  // trained tokens; one part, or one of each agent
 
+  static std::string trainer_name(const std::string& name) {
+    return name.empty() ? "trainer" : name;
+  }
+  static std::string model_name(const std::string& name, std::size_t index) {
+    return (name.empty() ? "" : name + ".") + "model" + std::to_string(index);
+  }
+
   void check_options() const {
-    options_.summary_forks.validate();
-    if (group_size_ == 0 || options_.minibatches == 0 || options_.epochs == 0)
-      throw Error("group_size, minibatches and epochs must be at least 1", "TrainerOptions");
+    require_option(group_size_, kAtLeastOne, "group_size", "TrainerOptions");
+    options_.validate();
+    if (options_.summary_forks.continuations > 1)
+      require_option(options_.summary_forks.histories_per_group,
+                     {1.0, static_cast<double>(group_size_)}, "histories_per_group",
+                     "SummaryForks");
+    validate_all(reward_, recipe_.view);
+    if (collective_.rank() >= collective_.size())
+      throw Error("rank " + std::to_string(collective_.rank()) + " of " +
+                      std::to_string(collective_.size()),
+                  "the trainer's collective", "Ranks are numbered from 0 below size()");
     if (compares_group<Estimator>() && group_size_ < 2)
       throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
                   "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
-    if (options_.sampling.answerer.temperature <= 0 ||
-        options_.sampling.summarizer.temperature <= 0)
-      throw Error("a temperature of 0 leaves one token to choose from, and nothing to learn",
-                  "TrainerOptions::sampling", "Train at a temperature above 0, e.g. 1");
     if constexpr (kHasCritic)
       for_each_model(pairing_, [](const auto& model, auto index) {
         if (!model.has_value_head())
@@ -207,6 +220,48 @@ class Trainer {
                           " of the pair has no value head",
                       "Trainer", "Train model.with_value_head()");
       });
+  }
+
+  /// Updates of all models so far.
+  std::uint64_t count_updates() const {
+    std::uint64_t updates = 0;
+    for_each_model(pairing_,
+                   [&](auto&, auto index) { updates += std::get<index>(updaters_).state().steps; });
+    return updates;
+  }
+
+  StepMetrics try_step(std::span<const Task> tasks, double learning_rate_scale,
+                       std::span<const Task> spare) {
+    if (tasks.empty()) throw Error("there are no tasks", "Trainer::step", "Give one task at least");
+    check_learning_rate_scale(learning_rate_scale);
+    const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
+    StepMetrics metrics;
+    metrics.step = step_;
+    for (const ToolSpec& spec : scheduler_.protocol().tools.specs())
+      metrics.tools.push_back({.name = spec.name});
+    const auto start = std::chrono::steady_clock::now();
+    metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
+    rollouts_.describe(collective_, metrics);
+    const auto middle = std::chrono::steady_clock::now();
+    sums_ = {};
+    score_seconds_ = 0;
+    const auto place = [&] { return "step " + std::to_string(step_); };
+    call_user_code("a training view or an advantage estimator", place, [&] { collect_rows(); });
+    for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
+      rollouts_.deal(members_, random.child(1 + epoch));
+      for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
+        for_each_model(pairing_, [&](auto&, auto index) {
+          update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
+                 learning_rate_scale);
+        });
+    }
+    sums_.describe(collective_, metrics);
+    metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
+    metrics.score_seconds = score_seconds_;
+    metrics.update_seconds = seconds_since(middle) - score_seconds_;
+    review_.look(metrics, rollouts_.all(), compares_group<Estimator>(), collective_.rank() == 0);
+    ++step_;
+    return metrics;
   }
 
   static auto make_updaters(const Pairing& pairing, const UpdateOptions& options) {
@@ -251,7 +306,9 @@ class Trainer {
         },
         reward_, collective_);
     rollouts_.fork(random.child(tasks.size() + 1), from(random), reward_);
-    rollouts_.estimate_advantages(recipe_.objective.advantage);
+    call_user_code(
+        "an advantage estimator", [&] { return "step " + std::to_string(step_); },
+        [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
     return replaced;
   }
 
@@ -425,6 +482,7 @@ class Trainer {
   decltype(make_updaters(std::declval<const Pairing&>(), {})) updaters_;
   decltype(make_references<kHasReference>(std::declval<const Pairing&>())) references_;
   std::size_t step_ = 0;
+  StepReview review_;
 
   // Of the current step; kept to reuse their memory.
   StepRollouts rollouts_;
@@ -437,5 +495,19 @@ class Trainer {
   UpdateSums sums_;
   double score_seconds_ = 0;
 };
+
+namespace detail {
+/// Stands for a part of a trainer that was not given, so that the class says which one is due.
+struct NotGiven {};
+}  // namespace detail
+template <class Pairing>
+Trainer(Pairing)
+    -> Trainer<Pairing, detail::NotGiven, detail::NotGiven, detail::NotGiven, LocalCollective>;
+template <class Pairing, class Protocol>
+Trainer(Pairing, Protocol)
+    -> Trainer<Pairing, Protocol, detail::NotGiven, detail::NotGiven, LocalCollective>;
+template <class Pairing, class Protocol, class Reward>
+Trainer(Pairing, Protocol, Reward)
+    -> Trainer<Pairing, Protocol, Reward, detail::NotGiven, LocalCollective>;
 
 }  // namespace dualagent

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
+#include "dualagent/core/user_code.hpp"
+
+namespace dualagent {
+
+/// The values that an option may have. NaN lies in no interval.
+struct Bounds {
+  double low = 0;
+  double high = 0;
+  bool takes_low = true;   ///< whether `low` itself may be had
+  bool takes_high = true;  ///< whether `high` itself may be had
+
+  constexpr bool contains(double x) const {
+    return (takes_low ? x >= low : x > low) && (takes_high ? x <= high : x < high);
+  }
+
+  /// What an error asks for. Example: "a finite number above 0".
+  std::string text() const {
+    constexpr double kEndless = std::numeric_limits<double>::infinity();
+    std::string text = high == kEndless && !takes_high ? "a finite number" : "a number";
+    if (low != -kEndless) text += (takes_low ? " of at least " : " above ") + shortest_text(low);
+    if (high != kEndless)
+      text += (takes_high ? " and at most " : " and below ") + shortest_text(high);
+    return text;
+  }
+};
+
+inline constexpr Bounds kFinite{-std::numeric_limits<double>::infinity(),
+                                std::numeric_limits<double>::infinity(), false, false};
+inline constexpr Bounds kPositive{0.0, std::numeric_limits<double>::infinity(), false, false};
+inline constexpr Bounds kPositiveOrInfinite{0.0, std::numeric_limits<double>::infinity(), false,
+                                            true};
+inline constexpr Bounds kNotNegative{0.0, std::numeric_limits<double>::infinity(), true, false};
+inline constexpr Bounds kNotNegativeOrInfinite{0.0, std::numeric_limits<double>::infinity(), true,
+                                               true};
+inline constexpr Bounds kFraction{0.0, 1.0};
+inline constexpr Bounds kBelowOne{0.0, 1.0, true, false};
+inline constexpr Bounds kAtLeastOne{1.0, std::numeric_limits<double>::infinity(), true, false};
+
+/// Refuses an option that cannot be meant: throws Error "NAME is VALUE (OWNER). Set it to ...".
+///
+/// Example: require_option(margin, {1, max_tokens}, "margin", "OverlongPenalty").
+template <class Number>
+void require_option(Number value, const Bounds& allowed, const std::string& name,
+                    const std::string& owner, const std::string& more = {}) {
+  if (allowed.contains(static_cast<double>(value))) return;
+  std::string shown;
+  if constexpr (std::integral<Number>)
+    shown = std::to_string(value);
+  else
+    shown = shortest_text(static_cast<double>(value));
+  throw Error(name + " is " + shown, owner,
+              "Set it to " + allowed.text() + (more.empty() ? "" : "; " + more));
+}
+
+/// Options or a policy that say by themselves which of their values cannot be meant.
+///
+/// Optional for every policy: `void validate() const` throws Error. Whoever is made of policies
+/// calls it once, before anything is played or trained.
+template <class T>
+concept Validates = requires(const T& part) {
+  { part.validate() } -> std::same_as<void>;
+};
+
+/// Calls `validate` of every part that has it.
+template <class... Parts>
+void validate_all(const Parts&... parts) {
+  const auto validate = [](const auto& part) {
+    if constexpr (Validates<std::remove_cvref_t<decltype(part)>>)
+      call_user_code(
+          "validate of a policy", [] { return std::string(); }, [&] { part.validate(); });
+  };
+  (validate(parts), ...);
+}
+
+/// The same for parts of an episode that mind the size of its context window.
+template <class... Parts>
+void validate_for_window(std::size_t max_context_tokens, const Parts&... parts) {
+  const auto validate = [&](const auto& part) {
+    if constexpr (requires {
+                    { part.validate(max_context_tokens) } -> std::same_as<void>;
+                  })
+      call_user_code(
+          "validate of a policy", [] { return std::string(); },
+          [&] { part.validate(max_context_tokens); });
+  };
+  (validate(parts), ...);
+}
+
+/// Refuses a budget of tokens that a context window can never exceed, or that nothing fits into.
+inline void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,
+                                 const std::string& owner) {
+  if (max_tokens > 0 && max_tokens < max_context_tokens) return;
+  throw Error(
+      "max_tokens is " + std::to_string(max_tokens) + ", the context window has " +
+          std::to_string(max_context_tokens) + " tokens",
+      owner,
+      "Set it to at least 1 and below RolloutLimits::max_context_tokens, or nothing is ever "
+      "summarized or dropped");
+}
+
+}  // namespace dualagent

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdio>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "dualagent/core/printable.hpp"
+
+namespace dualagent {
+
+/// Takes the text of one warning, without a line break. Called by one thread at a time.
+using WarningSink = std::function<void(std::string_view)>;
+
+namespace detail {
+struct WarningOutput {
+  std::mutex mutex;
+  WarningSink sink;
+
+  static WarningOutput& get() {
+    static WarningOutput output;
+    return output;
+  }
+};
+}  // namespace detail
+
+/// Sends this process's warnings elsewhere than to standard error; returns the sink so far. An
+/// empty sink stands for standard error.
+inline WarningSink set_warning_sink(WarningSink sink) {
+  detail::WarningOutput& output = detail::WarningOutput::get();
+  const std::lock_guard lock(output.mutex);
+  return std::exchange(output.sink, std::move(sink));
+}
+
+/// Sends warnings to a sink while it lives.
+/// Example: WarningScope scope([&](std::string_view text) { progress.message(text); });
+class WarningScope {
+ public:
+  explicit WarningScope(WarningSink sink) : before_(set_warning_sink(std::move(sink))) {}
+  WarningScope(const WarningScope&) = delete;
+  WarningScope& operator=(const WarningScope&) = delete;
+  ~WarningScope() { set_warning_sink(std::move(before_)); }
+
+ private:
+  WarningSink before_;
+};
+
+/// Says what may be meant but looks wrong; what cannot be meant is thrown as Error instead.
+///
+/// Whoever warns says a thing once: at the place where it is made, or after remembering it. The
+/// text reaches the sink as it can be shown (`printable`).
+inline void warn(std::string_view text) {
+  detail::WarningOutput& output = detail::WarningOutput::get();
+  const std::string shown = printable(text);
+  const std::lock_guard lock(output.mutex);
+  if (output.sink)
+    output.sink(shown);
+  else
+    std::fprintf(stderr, "dualagent: %s\n", shown.c_str());
+}
+
+}  // namespace dualagent

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "dualagent/core/check.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/core/number_text.hpp"
+#include "dualagent/core/warning.hpp"
+#include "dualagent/rollout/scheduler.hpp"
+#include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/summary_forks.hpp"
+#include "dualagent/train/weight_updater.hpp"
+
+namespace dualagent {
+
+struct TrainerOptions {
+  /// Rollouts of one task. If not set: what the recipe says, or 8.
+  std::optional<std::size_t> group_size = {};
+  std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are dealt to them
+  std::size_t epochs = 1;       ///< passes over the same rollouts
+  SummaryForks summary_forks = {};
+  RolloutSampling sampling = {};
+  UpdateOptions update = {};
+  SchedulerOptions scheduler = {};
+  std::uint64_t seed = 0;
+
+  /// Errors: Error for a value that cannot be meant. Those of `update` and `scheduler` are checked
+  /// where they are used.
+  void validate() const {
+    require_option(minibatches, kAtLeastOne, "minibatches", "TrainerOptions");
+    require_option(epochs, kAtLeastOne, "epochs", "TrainerOptions");
+    summary_forks.validate();
+    for (const float temperature : {sampling.answerer.temperature, sampling.summarizer.temperature})
+      require_option(temperature, kPositive, "a temperature", "TrainerOptions::sampling",
+                     "0 leaves one token to choose from, and nothing to learn");
+  }
+};
+
+namespace detail {
+/// What the numbers of a trainer depend on beside weights, tasks and policies; the optimizer's
+/// entries begin with "update.".
+inline RunFingerprint describe_options(const TrainerOptions& options, std::size_t group_size) {
+  const AdamW& optimizer = options.update.optimizer;
+  return {{"seed", std::to_string(options.seed)},
+          {"group_size", std::to_string(group_size)},
+          {"minibatches", std::to_string(options.minibatches)},
+          {"epochs", std::to_string(options.epochs)},
+          {"summary_forks.continuations", std::to_string(options.summary_forks.continuations)},
+          {"summary_forks.histories_per_group",
+           std::to_string(options.summary_forks.histories_per_group)},
+          {"answerer.temperature",
+           shortest_text(static_cast<double>(options.sampling.answerer.temperature))},
+          {"summarizer.temperature",
+           shortest_text(static_cast<double>(options.sampling.summarizer.temperature))},
+          {"update.learning_rate", shortest_text(optimizer.learning_rate)},
+          {"update.beta1", shortest_text(optimizer.beta1)},
+          {"update.beta2", shortest_text(optimizer.beta2)},
+          {"update.epsilon", shortest_text(optimizer.epsilon)},
+          {"update.weight_decay", shortest_text(optimizer.weight_decay)},
+          {"update.max_gradient_norm", shortest_text(options.update.max_gradient_norm)}};
+}
+
+}  // namespace detail
+
+/// The options that a trainer's numbers depend on, as text for a checkpoint.
+inline std::string options_text(const TrainerOptions& options, std::size_t group_size) {
+  return nlohmann::json(detail::describe_options(options, group_size)).dump();
+}
+
+/// Compares the options in a checkpoint's text `name`, which `options_text` made, with those of the
+/// trainer that loads it. Errors: Error that names those which differ; the optimizer's are warned
+/// of, since a run may go on with another learning rate on purpose.
+inline void require_same_options(const StoredCheckpoint& checkpoint, const std::string& name,
+                                 const TrainerOptions& options, std::size_t group_size) {
+  RunFingerprint before[2], now[2];  // all but the optimizer's, the optimizer's
+  const auto part = [](const std::string& option) { return option.starts_with("update.") ? 1 : 0; };
+  const nlohmann::json stored =
+      parse_json(checkpoint.text(name), checkpoint.where(), "Resume from an earlier checkpoint");
+  for (const auto& [option, value] : stored.items())
+    before[part(option)][option] = value.is_string() ? value.get<std::string>() : value.dump();
+  for (const auto& [option, value] : detail::describe_options(options, group_size))
+    now[part(option)][option] = value;
+  if (const std::string others = fingerprint_differences(before[0], now[0]); !others.empty())
+    throw Error("the checkpoint's trainer had other options: " + others, checkpoint.where(),
+                "Make the trainer with the same options, or start a new run from its weights");
+  if (const std::string others = fingerprint_differences(before[1], now[1]); !others.empty())
+    warn("the run goes on with another optimizer: " + others + " (" + checkpoint.where() + ")");
+}
+
+}  // namespace dualagent

@@ -1,0 +1,6 @@
+// expect: an Aggregation needs 'double weight
+#include "dualagent/objective/aggregation.hpp"
+
+struct Nothing {};
+
+int main() { dualagent::NonzeroAdvantageOnly<Nothing> aggregation; }

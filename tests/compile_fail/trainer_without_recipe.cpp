@@ -1,0 +1,12 @@
+// expect: a Recipe needs the members objective and view
+#include "dualagent/train/trainer.hpp"
+#include "support/bigram_model.hpp"
+#include "support/toy_protocol.hpp"
+
+using namespace dualagent;
+
+int main() {
+  BigramModel model(toy::vocab);
+  Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
+  Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}};
+}

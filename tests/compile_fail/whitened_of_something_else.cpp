@@ -1,0 +1,6 @@
+// expect: an AdvantageEstimator needs 'void estimate
+#include "dualagent/objective/advantage.hpp"
+
+struct Nothing {};
+
+int main() { dualagent::Whitened<Nothing> whitened; }

@@ -1,0 +1,65 @@
+#include "dualagent/core/check.hpp"
+
+#include <limits>
+#include <stdexcept>
+
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kEndless = std::numeric_limits<double>::infinity();
+
+struct Careful {
+  double weight = 1;
+  void validate() const { require_option(weight, kPositive, "weight", "Careful"); }
+};
+struct Careless {};
+struct OtherMeaning {  // a member of that name that says something else is left alone
+  bool validate() const { throw std::logic_error("must not be called"); }
+};
+struct Broken {
+  void validate() const { throw std::out_of_range("vector::at"); }
+};
+
+}  // namespace
+
+TEST_CASE("bounds hold their ends where they say so, and never NaN", "[core]") {
+  CHECK(kFraction.contains(0.0));
+  CHECK(kFraction.contains(1.0));
+  CHECK(!kFraction.contains(1.0000001));
+  CHECK(!kBelowOne.contains(1.0));
+  CHECK(!kPositive.contains(0.0));
+  CHECK(kPositive.contains(5e-324));
+  CHECK(!kPositive.contains(kEndless));
+  CHECK(kPositiveOrInfinite.contains(kEndless));
+  CHECK(kNotNegative.contains(-0.0));
+  CHECK(!kNotNegative.contains(-5e-324));
+  CHECK(kFinite.contains(-1e308));
+  CHECK(!kFinite.contains(-kEndless));
+  for (const Bounds& bounds : {kFinite, kPositive, kPositiveOrInfinite, kNotNegative,
+                               kNotNegativeOrInfinite, kFraction, kBelowOne, kAtLeastOne})
+    CHECK(!bounds.contains(kNan));
+}
+
+TEST_CASE("an option that cannot be meant is refused with its name, value and remedy", "[core]") {
+  CHECK(error_of([] { require_option(kNan, kPositive, "epsilon", "AdamW"); }) ==
+        "epsilon is nan (AdamW). Set it to a finite number above 0");
+  CHECK(error_of([] {
+          require_option(std::size_t{0}, {1.0, 8.0}, "margin", "OverlongPenalty");
+        }) == "margin is 0 (OverlongPenalty). Set it to a number of at least 1 and at most 8");
+  CHECK(error_of([] { require_option(1.0, kBelowOne, "beta1", "AdamW", "0.9 is common"); }) ==
+        "beta1 is 1 (AdamW). Set it to a number of at least 0 and below 1; 0.9 is common");
+  CHECK(error_of([] { require_option(0.9, kBelowOne, "beta1", "AdamW"); }) == "no error");
+}
+
+TEST_CASE("policies are asked to validate themselves where they can", "[core]") {
+  CHECK(error_of([] { validate_all(Careful{}, Careless{}, OtherMeaning{}); }) == "no error");
+  CHECK_THAT(error_of([] { validate_all(Careless{}, Careful{.weight = -1}); }),
+             ContainsSubstring("weight is -1 (Careful)"));
+  CHECK_THAT(error_of([] { validate_all(Broken{}); }),
+             ContainsSubstring("std::out_of_range: vector::at"));
+}
