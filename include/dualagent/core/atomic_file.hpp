@@ -139,7 +139,8 @@ class AtomicFile {
   explicit AtomicFile(const std::filesystem::path& path) : path_(resolve(path)) {
     static std::atomic<std::uint64_t> next_number{0};
     const std::filesystem::path folder = detail::folder_of(path_);
-    const std::string name = "." + path_.filename().string() + std::string(detail::kTemporaryMark);
+    const std::string name =
+        std::string(".").append(path_.filename().string()).append(detail::kTemporaryMark);
     do {
       temporary_ =
           folder / (name + std::to_string(::getpid()) + "-" + std::to_string(next_number++));

@@ -262,7 +262,7 @@ inline std::string to_config_json(const TransformerConfig& config,
   entry("rope_scaling", "null");
   entry("rope_theta", shortest_text(config.rope_theta));
   entry("tie_word_embeddings", config.tie_word_embeddings ? "true" : "false");
-  entry("torch_dtype", "\"" + std::string(torch_dtype) + "\"");
+  entry("torch_dtype", std::string("\"").append(torch_dtype).append("\""));
   if (config.value_head) entry("value_head", "true");
   entry("vocab_size", std::to_string(config.vocab_size));
   text.erase(text.size() - 2);
