@@ -28,8 +28,10 @@ TEST_CASE("demonstrators err as often as they were measured to", "[two_books]") 
     own += answer == quickstart::two_digits(problem.trails[book].total());
     solved += answer == quickstart::two_digits(problem.right().total());
   }
-  CHECK(right / 4000.0 == Approx(0.396).margin(0.024));  // three standard errors
-  CHECK(own / 4000.0 == Approx(0.505).margin(0.034));    // of a difference of two samples
-  CHECK(solved / 4000.0 == Approx(0.208).margin(0.028));
+  CHECK(static_cast<double>(right) / 4000.0 ==
+        Approx(0.396).margin(0.024));  // three standard errors
+  CHECK(static_cast<double>(own) / 4000.0 ==
+        Approx(0.505).margin(0.034));  // of a difference of two samples
+  CHECK(static_cast<double>(solved) / 4000.0 == Approx(0.208).margin(0.028));
   CHECK(longest <= 136);
 }
