@@ -43,9 +43,9 @@ inline std::optional<Copied> copied_by(std::span<const dualagent::Token> said, s
   using namespace vocabulary;
   if (said[0] == call_begin)
     return i == 1 && is_page(said[i]) ? std::optional(Copied::called_page) : std::nullopt;
-  const std::size_t tail = said[0] == summary_begin ? 3 : 1;  // "> L </summary>" or "</answer>"
+  const std::size_t tail = said[0] == summary_begin ? 2 : 1;  // "L </summary>" or "</answer>"
   const std::size_t items_end = said.size() - tail;
-  if (tail == 3 && i == items_end + 1) return Copied::next_page;
+  if (tail == 2 && i == items_end) return Copied::next_page;
   if (i == 0 || i >= items_end) return std::nullopt;
   if (i <= 2) return first ? std::optional(Copied::opening_balance) : std::nullopt;
   constexpr std::array<Copied, 4> kItem{Copied::read_page, Copied::amount, Copied::running_total,

@@ -140,7 +140,6 @@ class Demonstration {
       carried_ = problem_.trail.opening;
     ++summaries_;
     Tokens inside = statement();
-    inside.push_back(vocabulary::token('>'));
     inside.push_back(vocabulary::token(problem_.trail.entries[read_ - 1].next));
     const Tokens summary =
         wrap(vocabulary::summary_begin, std::move(inside), vocabulary::summary_end);

@@ -32,10 +32,10 @@ inline std::optional<int> leading_number(std::span<const dualagent::Token> token
   return 10 * *tens + *ones;
 }
 
-/// The total with which a summary ends: the two tokens before "> next </summary>".
+/// The total with which a summary ends: the two tokens before "next </summary>".
 inline std::optional<int> closing_number(std::span<const dualagent::Token> summary) {
-  if (summary.size() < 6) return std::nullopt;
-  return leading_number(summary.subspan(summary.size() - 5));
+  if (summary.size() < 5) return std::nullopt;
+  return leading_number(summary.subspan(summary.size() - 4));
 }
 
 /// What the rollout shows of how the trail was followed.

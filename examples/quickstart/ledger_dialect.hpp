@@ -16,7 +16,7 @@ namespace quickstart {
 ///   prompt   <bos> s u m : T + 2 5 ?
 ///   call     <tool_call> T </tool_call>
 ///   reply    <obs> noise T = 4 > I </obs>
-///   summary  <summary> DD item* > next </summary>     after <sum_req>
+///   summary  <summary> DD item* next </summary>     after <sum_req>
 ///   answer   <answer> DD item* </answer>              the last two tokens inside are the answer
 ///   item     page amount running-total
 struct LedgerDialect {
