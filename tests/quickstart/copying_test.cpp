@@ -28,13 +28,14 @@ std::vector<Token> wrapped(Token begin, std::string_view inside, Token end) {
   return tokens;
 }
 
-/// Gives every token the probability `rightly`, but those that follow `after` one of 0.4.
+/// Gives every token the probability `rightly`, but those that stand before `before` one of 0.4.
 struct Reader {
-  Token after = -1;
+  Token before = -1;
   double rightly = 0.6;
   void score(const PackedBatch& batch, TokenOutputs& outputs) const {
     for (std::size_t i = 0; i < batch.size(); ++i)
-      outputs.log_prob[i] = std::log(i > 0 && batch.tokens[i - 1] == after ? 0.4 : rightly);
+      outputs.log_prob[i] =
+          std::log(i + 1 < batch.size() && batch.tokens[i + 1] == before ? 0.4 : rightly);
   }
 };
 
@@ -52,9 +53,9 @@ TEST_CASE("what a demonstration copies is told by the place in a turn or summary
   using namespace vocabulary;
   CHECK(letters(wrapped(call_begin, "T", call_end), true) == "-c-");
   CHECK(letters(wrapped(call_begin, "s", call_end), true) == "---");  // the choice of a book
-  // <summary> 2 5 T 4 2 9 I 2 3 1 > L </summary>, the example of docs/quickstart.md
-  CHECK(letters(wrapped(summary_begin, "25T429I231>L", summary_end), true) == "-bbparrparr-t-");
-  CHECK(letters(wrapped(summary_begin, "25T429I231>L", summary_end), false) == "---parrparr-t-");
+  // <summary> 2 5 T 4 2 9 I 2 3 1 L </summary>, the example of docs/quickstart.md
+  CHECK(letters(wrapped(summary_begin, "25T429I231L", summary_end), true) == "-bbparrparrt-");
+  CHECK(letters(wrapped(summary_begin, "25T429I231L", summary_end), false) == "---parrparrt-");
   CHECK(letters(wrapped(answer_begin, "38A442", answer_end), false) == "---parr-");
   CHECK(letters(wrapped(answer_begin, "38", answer_end), true) == "-bb-");
 }
@@ -72,7 +73,7 @@ TEST_CASE(
                           ContainsSubstring("--warm-start-steps") &&
                           ContainsSubstring("--any-warm-start"));
   }
-  Reader loses_the_trail{.after = vocabulary::token('>')};
+  Reader loses_the_trail{.before = vocabulary::summary_end};
   const CopyAccuracy accuracy = measure_copying(loses_the_trail, demonstrations(Memory::summaries));
   CHECK(accuracy.of(Copied::next_page) == 0);
   CHECK(accuracy.of(Copied::running_total) == 1);

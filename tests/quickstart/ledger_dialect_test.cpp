@@ -72,7 +72,7 @@ TEST_CASE("sampling stops as soon as a turn cannot be saved", "[quickstart]") {
   CHECK(dialect.summary_stop().stop_early(tokens("<answer>")));
   CHECK(!dialect.summary_stop().stop_early(tokens("<summary> T")));
   CHECK(dialect.check_summary(tokens("T </summary>")).has_value());
-  CHECK(!dialect.check_summary(tokens("<summary> 2 5 > L </summary>")).has_value());
+  CHECK(!dialect.check_summary(tokens("<summary> 2 5 L </summary>")).has_value());
 }
 
 TEST_CASE("the ledger dialect obeys the laws of dialects", "[quickstart][laws]") {
