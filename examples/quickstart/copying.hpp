@@ -30,7 +30,7 @@ enum class Copied {
   read_page,        ///< in a statement, as the two below
   amount,
   running_total,
-  next_page,  ///< at the end of a summary
+  next_page,  ///< at the beginning of a summary
 };
 
 inline constexpr std::array<std::string_view, 6> kCopiedNames{
@@ -43,14 +43,13 @@ inline std::optional<Copied> copied_by(std::span<const dualagent::Token> said, s
   using namespace vocabulary;
   if (said[0] == call_begin)
     return i == 1 && is_page(said[i]) ? std::optional(Copied::called_page) : std::nullopt;
-  const std::size_t tail = said[0] == summary_begin ? 2 : 1;  // "L </summary>" or "</answer>"
-  const std::size_t items_end = said.size() - tail;
-  if (tail == 2 && i == items_end) return Copied::next_page;
-  if (i == 0 || i >= items_end) return std::nullopt;
-  if (i <= 2) return first ? std::optional(Copied::opening_balance) : std::nullopt;
+  const std::size_t balance = said[0] == summary_begin ? 2 : 1;  // behind the next page
+  if (i == 1 && balance == 2) return Copied::next_page;
+  if (i < balance || i + 1 == said.size()) return std::nullopt;
+  if (i < balance + 2) return first ? std::optional(Copied::opening_balance) : std::nullopt;
   constexpr std::array<Copied, 4> kItem{Copied::read_page, Copied::amount, Copied::running_total,
                                         Copied::running_total};
-  return kItem[(i - 3) % kItem.size()];
+  return kItem[(i - balance - 2) % kItem.size()];
 }
 
 /// How much a model copies rightly. A token counts as right when it gets more than half of the

@@ -140,14 +140,14 @@ class Demonstration {
       carried_ = problem_.trail.opening;
     ++summaries_;
     Tokens inside = statement();
-    inside.push_back(vocabulary::token(problem_.trail.entries[read_ - 1].next));
+    inside.insert(inside.begin(), vocabulary::token(problem_.trail.entries[read_ - 1].next));
     const Tokens summary =
         wrap(vocabulary::summary_begin, std::move(inside), vocabulary::summary_end);
     context().append(dualagent::Provenance::injected, dialect_.summary_request());
     say(dualagent::AgentRole::summarizer, summary);
     for (std::size_t i = first_visible(); i < read_; ++i)
       carried_ += problem_.trail.entries[i].amount;
-    open(dualagent::ReplaceBySummary{}.rewrite(context(), summary));
+    open(dualagent::ReplaceBySummary{}.rewrite(context(), dialect_.present_summary(summary)));
   }
 
   /// Pages whose turns are in the context are first_visible() .. read_ - 1.

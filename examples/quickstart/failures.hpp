@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -32,10 +33,10 @@ inline std::optional<int> leading_number(std::span<const dualagent::Token> token
   return 10 * *tens + *ones;
 }
 
-/// The total with which a summary ends: the two tokens before "next </summary>".
+/// The total with which a summary ends: the two tokens before "</summary>".
 inline std::optional<int> closing_number(std::span<const dualagent::Token> summary) {
   if (summary.size() < 5) return std::nullopt;
-  return leading_number(summary.subspan(summary.size() - 4));
+  return leading_number(summary.subspan(summary.size() - 3));
 }
 
 /// What the rollout shows of how the trail was followed.
@@ -55,8 +56,10 @@ inline Conduct observe(const dualagent::Rollout& rollout) {
         conduct.pages.insert(vocabulary::text(said[1])[0]);
       if (said.front() != vocabulary::summary_begin && said.front() != vocabulary::answer_begin)
         continue;
-      if (carried && leading_number(said.subspan(1)) != carried) conduct.forgot = true;
-      if (said.front() == vocabulary::summary_begin) carried = closing_number(said);
+      const bool summary = said.front() == vocabulary::summary_begin;
+      const std::size_t balance = std::min<std::size_t>(summary ? 2 : 1, said.size());
+      if (carried && leading_number(said.subspan(balance)) != carried) conduct.forgot = true;
+      if (summary) carried = closing_number(said);
     }
   return conduct;
 }

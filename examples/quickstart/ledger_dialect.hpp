@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -16,7 +17,7 @@ namespace quickstart {
 ///   prompt   <bos> s u m : T + 2 5 ?
 ///   call     <tool_call> T </tool_call>
 ///   reply    <obs> noise T = 4 > I </obs>
-///   summary  <summary> DD item* next </summary>     after <sum_req>
+///   summary  <summary> next DD item* </summary>       after <sum_req>
 ///   answer   <answer> DD item* </answer>              the last two tokens inside are the answer
 ///   item     page amount running-total
 struct LedgerDialect {
@@ -76,8 +77,12 @@ struct LedgerDialect {
     return std::nullopt;
   }
 
+  /// <summary> DD item* next </summary>: the page to look up next stands where it does behind an
+  /// observation, just before the closing tag.
   std::vector<dualagent::Token> present_summary(std::span<const dualagent::Token> summary) const {
-    return {summary.begin(), summary.end()};
+    std::vector<dualagent::Token> shown(summary.begin(), summary.end());
+    if (shown.size() > 3) std::rotate(shown.begin() + 1, shown.begin() + 2, shown.end() - 1);
+    return shown;
   }
 
  private:

@@ -85,8 +85,8 @@ TEMPLATE_TEST_CASE("impossible tokens have probability 0 and leave the others al
   CHECK(logits[4] == T{0});
 }
 
-TEMPLATE_TEST_CASE("a row that is no distribution has a sum that is not a number", "[cpu]", float,
-                   double) {
+TEMPLATE_TEST_CASE("a row that is not a distribution has a sum that is not a number", "[cpu]",
+                   float, double) {
   using T = TestType;
   for (const std::size_t n : {1U, 5U, 16U, 70U}) {
     for (std::size_t at = 0; at < n; ++at)

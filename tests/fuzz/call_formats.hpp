@@ -34,7 +34,7 @@ void check_call_format(const Format& format, std::string_view said) {
   if (calls == nullptr) return;
   require(!calls->empty() && end, "a turn of calls has none that closed");
   for (const dualagent::ToolCall& call : *calls)
-    require(nlohmann::json::parse(call.arguments).is_object(), "arguments are no object");
+    require(nlohmann::json::parse(call.arguments).is_object(), "arguments are not an object");
   std::string written;
   try {
     written = format.render_calls(*calls);

@@ -35,5 +35,5 @@ FUZZ_TARGET(text) {
   dualagent::walk_json_object(
       text, begin, [](auto, auto, std::size_t) { return static_cast<const char*>(nullptr); });
   const std::string literal = dualagent::json_literal(text);
-  fuzz::require(nlohmann::json::accept(literal), "a literal is no JSON");
+  fuzz::require(nlohmann::json::accept(literal), "a literal is not JSON");
 }

@@ -77,7 +77,7 @@ TEST_CASE("softmax states combine to log-sum and entropy, however a set is cut",
   }
 }
 
-TEST_CASE("what is no distribution has no finite log-sum", "[kernels]") {
+TEST_CASE("what is not a distribution has no finite log-sum", "[kernels]") {
   using S = Softmax<float>;
   const float infinite = std::numeric_limits<float>::infinity();
   const auto finite = [](float a, float b, float c) {

@@ -147,7 +147,7 @@ void check_any_bytes(const Format& format, std::string_view said, Violations& fo
     if (calls->empty()) found.push_back("a turn of no calls");
     for (const dualagent::ToolCall& call : *calls)
       if (!nlohmann::json::parse(call.arguments).is_object())
-        found.push_back("arguments are no object: " + call.arguments);
+        found.push_back("arguments are not an object: " + call.arguments);
     if (!format.call_end(said)) found.push_back("a turn has calls, but none has closed");
   }
   const auto end = format.call_end(said);

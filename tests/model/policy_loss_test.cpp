@@ -169,7 +169,7 @@ TEST_CASE("an impossible target has log-probability -infinity, which a bounded r
   for (const float d : fused.d_logits) CHECK(d == 0.0F);
 }
 
-TEST_CASE("logits that are no distribution are an error that names the row", "[model][policy]") {
+TEST_CASE("logits without a distribution are an error that names the row", "[model][policy]") {
   for (const double poison : {kNan, kInfinity}) {
     Problem problem = policy_formula::problem_of(7, 33, 15);
     auto logits = normals<double>(7 * 33, 16, 1.0);
@@ -202,7 +202,7 @@ TEST_CASE("a loss that is not finite is an error that names the row", "[model][p
   CHECK(error.find("derivatives inf") != std::string::npos);
 }
 
-TEST_CASE("temperatures may be left out, and no rows are no work", "[model][policy]") {
+TEST_CASE("temperatures may be left out; without rows nothing is done", "[model][policy]") {
   ThreadPool pool(2);
   TokenOutputs outputs;
   const auto unit = [](std::size_t, const TokenPrediction& now) {

@@ -28,14 +28,13 @@ std::vector<Token> wrapped(Token begin, std::string_view inside, Token end) {
   return tokens;
 }
 
-/// Gives every token the probability `rightly`, but those that stand before `before` one of 0.4.
+/// Gives every token the probability `rightly`, but those that follow `after` one of 0.4.
 struct Reader {
-  Token before = -1;
+  Token after = -1;
   double rightly = 0.6;
   void score(const PackedBatch& batch, TokenOutputs& outputs) const {
     for (std::size_t i = 0; i < batch.size(); ++i)
-      outputs.log_prob[i] =
-          std::log(i + 1 < batch.size() && batch.tokens[i + 1] == before ? 0.4 : rightly);
+      outputs.log_prob[i] = std::log(i > 0 && batch.tokens[i - 1] == after ? 0.4 : rightly);
   }
 };
 
@@ -53,9 +52,9 @@ TEST_CASE("what a demonstration copies is told by the place in a turn or summary
   using namespace vocabulary;
   CHECK(letters(wrapped(call_begin, "T", call_end), true) == "-c-");
   CHECK(letters(wrapped(call_begin, "s", call_end), true) == "---");  // the choice of a book
-  // <summary> 2 5 T 4 2 9 I 2 3 1 L </summary>, the example of docs/quickstart.md
-  CHECK(letters(wrapped(summary_begin, "25T429I231L", summary_end), true) == "-bbparrparrt-");
-  CHECK(letters(wrapped(summary_begin, "25T429I231L", summary_end), false) == "---parrparrt-");
+  // <summary> L 2 5 T 4 2 9 I 2 3 1 </summary>, the example of docs/quickstart.md
+  CHECK(letters(wrapped(summary_begin, "L25T429I231", summary_end), true) == "-tbbparrparr-");
+  CHECK(letters(wrapped(summary_begin, "L25T429I231", summary_end), false) == "-t--parrparr-");
   CHECK(letters(wrapped(answer_begin, "38A442", answer_end), false) == "---parr-");
   CHECK(letters(wrapped(answer_begin, "38", answer_end), true) == "-bb-");
 }
@@ -73,7 +72,7 @@ TEST_CASE(
                           ContainsSubstring("--warm-start-steps") &&
                           ContainsSubstring("--any-warm-start"));
   }
-  Reader loses_the_trail{.before = vocabulary::summary_end};
+  Reader loses_the_trail{.after = vocabulary::summary_begin};
   const CopyAccuracy accuracy = measure_copying(loses_the_trail, demonstrations(Memory::summaries));
   CHECK(accuracy.of(Copied::next_page) == 0);
   CHECK(accuracy.of(Copied::running_total) == 1);

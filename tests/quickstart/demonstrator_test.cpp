@@ -102,12 +102,12 @@ TEST_CASE("sloppy agents forget and stop early about as often as they are told",
         if (span.provenance == Provenance::observation) complete = text.ends_with(">.</obs>");
         if (span.provenance != Provenance::demonstration || span.agent != AgentRole::summarizer)
           continue;
-        const std::string opening = text.substr(9, 2);
+        const std::string opening = text.substr(10, 2);  // <summary>LDD...DD</summary>
         if (!carried.empty()) {
           ++later_summaries;
           forgot += opening != carried ? 1 : 0;
         }
-        carried = text.substr(text.size() - 14, 2);  // DD before ">X</summary>"... 2 + 10 + 2
+        carried = text.substr(text.size() - 12, 2);
       }
     early += complete ? 0 : 1;
   }

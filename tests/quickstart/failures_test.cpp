@@ -59,15 +59,15 @@ TEST_CASE("failures are told apart", "[quickstart]") {
 
 TEST_CASE("forgetting is a statement that does not begin with the carried total", "[quickstart]") {
   const std::vector<std::string> honest{call('K'),
-                                        "<summary>10K313Q</summary>",
+                                        "<summary>Q10K313</summary>",
                                         call('Q'),
-                                        "<summary>13Q417M</summary>",
+                                        "<summary>M13Q417</summary>",
                                         call('M'),
-                                        "<summary>17M119.</summary>",
+                                        "<summary>.17M119</summary>",
                                         "<answer>19</answer>"};
   CHECK(kind(honest, 1) == "wrong total");
   std::vector<std::string> forgetful = honest;
-  forgetful[3] = "<summary>10Q414M</summary>";
+  forgetful[3] = "<summary>M10Q414</summary>";
   CHECK(kind(forgetful, 1) == "forgot the total");
   std::vector<std::string> at_the_end = honest;
   at_the_end[6] = "<answer>10</answer>";

@@ -72,7 +72,14 @@ TEST_CASE("sampling stops as soon as a turn cannot be saved", "[quickstart]") {
   CHECK(dialect.summary_stop().stop_early(tokens("<answer>")));
   CHECK(!dialect.summary_stop().stop_early(tokens("<summary> T")));
   CHECK(dialect.check_summary(tokens("T </summary>")).has_value());
-  CHECK(!dialect.check_summary(tokens("<summary> 2 5 L </summary>")).has_value());
+  CHECK(!dialect.check_summary(tokens("<summary> L 2 5 </summary>")).has_value());
+}
+
+TEST_CASE("a summary is shown with the page to look up next at its end", "[quickstart]") {
+  CHECK(dialect.present_summary(tokens("<summary> L 2 5 T 4 2 9 </summary>")) ==
+        tokens("<summary> 2 5 T 4 2 9 L </summary>"));
+  for (const char* const cut : {"<summary>", "<summary> </summary>", "<summary> L </summary>"})
+    CHECK(dialect.present_summary(tokens(cut)) == tokens(cut));
 }
 
 TEST_CASE("the ledger dialect obeys the laws of dialects", "[quickstart][laws]") {

@@ -45,7 +45,7 @@ endforeach()
 # A warm start that cannot copy yet ends the run, before and after it is resumed.
 set(unformed --warm-start-steps 20 --eval-tasks 12 --out ${OUT}/unformed)
 foreach(again "" --resume)
-  run(1 "has not formed: of .*warm_start_dual after 40 steps, seed 0.*--any-warm-start" ${unformed}
+  run(1 "has not formed: of .*warm_start_dual after 20 steps, seed 0.*--any-warm-start" ${unformed}
       ${again})
 endforeach()
 if(EXISTS ${OUT}/unformed/metrics/dual.jsonl OR EXISTS ${OUT}/unformed/result.json)

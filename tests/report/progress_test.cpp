@@ -167,7 +167,7 @@ TEST_CASE("messages stand above the bar, which is drawn again", "[report][progre
   CHECK(fake.writes.size() == writes);  // silent once it is finished
 }
 
-TEST_CASE("no steps at all are no division by zero", "[report][progress]") {
+TEST_CASE("a run without steps does not divide by zero", "[report][progress]") {
   FakeScreen fake;
   {
     Progress progress({.label = "none"}, fake.screen(true));

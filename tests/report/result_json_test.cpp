@@ -116,7 +116,7 @@ TEST_CASE("a refused result leaves the old file", "[report][result]") {
   CHECK(read_result(folder / "result.json").rows.size() == 2);
 }
 
-TEST_CASE("what is no result is refused with its path", "[report][result]") {
+TEST_CASE("what is not a result is refused with its path", "[report][result]") {
   const TemporaryFolder folder;
   for (const char* text : {"", "[]", "7", "{}", "{\"seed\":1}",
                            "{\"seed\":\"x\",\"seconds\":1,\"rows\":[],"
@@ -130,7 +130,7 @@ TEST_CASE("what is no result is refused with its path", "[report][result]") {
   }
 }
 
-TEST_CASE("counts that are no whole numbers are refused, not cast", "[report][result]") {
+TEST_CASE("counts that are not whole numbers are refused, not cast", "[report][result]") {
   const TemporaryFolder folder;
   const auto reason = [&](const std::string& seed, const std::string& tasks) {
     std::ofstream(folder / "r.json")

@@ -57,7 +57,7 @@ TEST_CASE("failures by kind are a table, one column per row", "[report]") {
   CHECK(failure_table(rows, &ResultRow::failures_greedy).empty());
 }
 
-TEST_CASE("no rows are no table", "[report]") {
+TEST_CASE("without rows nothing is printed", "[report]") {
   CHECK(text_table({}).empty());
   CHECK(failure_table({}).empty());
 }

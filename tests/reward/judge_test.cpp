@@ -164,7 +164,7 @@ TEST_CASE("a judge gives a batch up after failures in a row, and tries again wit
   CHECK(judge.counts().unanswered == 2);
   CHECK(judge.counts().unasked == 3);
   asked = 5;
-  gone = false;  // one failure between replies is no reason to give up
+  gone = false;  // one failure between replies is not a reason to give up
   CHECK(Batch({"a", "b", "c", "d"}).score(judge) == Scores{0.8, std::nullopt, 0.8, 0.8});
   CHECK(judge.counts().unasked == 3);
 }
@@ -217,7 +217,7 @@ TEST_CASE("one summary without a grade makes its rollout abstain", "[reward]") {
   CHECK(judge.score(summarized::kTask, two) == std::nullopt);
 }
 
-TEST_CASE("what is no Error of the client is a fault of the program and reaches the caller",
+TEST_CASE("what is not an Error of the client is a fault of the program and reaches the caller",
           "[reward]") {
   const Client client{[](const ChatRequest&) -> std::string { throw std::logic_error("a fault"); }};
   const Judge judge{client, JudgedAnswer{}, {.rubric = kTruth}};

@@ -42,7 +42,7 @@ TEST_CASE("saying everything does not pay", "[reward]") {
   CHECK(token_f1("word7", std::string("word7 word7 word7")) == Approx(0.5));
 }
 
-TEST_CASE("bytes that are no text are parts of words", "[reward]") {
+TEST_CASE("bytes that are not text are parts of words", "[reward]") {
   CHECK(token_f1("\xFF\xFE cat", std::string("\xFF\xFE\0 CAT", 7)) == Approx(0.5));
   CHECK(token_f1(std::string(1 << 20, '\xC3'), "x") == 0.0);
 }

@@ -282,7 +282,7 @@ TEST_CASE("a completion without a text says that its model ran out of tokens", "
   CHECK_THAT(failure_of(options(server.url())), ContainsSubstring("Raise max_tokens"));
 }
 
-TEST_CASE("what is no completion is tried again and then an error, never a text", "[service]") {
+TEST_CASE("what is not a completion is tried again and then an error, never a text", "[service]") {
   const std::string whole = completion("text");
   for (const std::string& reply :
        {whole.substr(0, whole.size() / 2), std::string("<html>busy</html>"), std::string(),

@@ -138,9 +138,9 @@ TEST_CASE("arguments against the schema are refused with name, rule and value", 
   CHECK_THAT(fault(R"({"count": 1, "places": [{"page": "a", "page": "b"}]})"),
              ContainsSubstring("the key 'page' twice (the arguments)"));
   CHECK(fault(R"({"count": 1)") ==
-        "the arguments are no JSON object: the text ends inside an object at byte 11");
-  CHECK(fault("[]") == "the arguments are no JSON object: a JSON object is expected at byte 0");
-  CHECK(fault("{} {}") == "the arguments are no JSON object: text follows it at byte 2");
+        "the arguments are not a JSON object: the text ends inside an object at byte 11");
+  CHECK(fault("[]") == "the arguments are not a JSON object: a JSON object is expected at byte 0");
+  CHECK(fault("{} {}") == "the arguments are not a JSON object: text follows it at byte 2");
 }
 
 TEST_CASE("a tool box reads, checks and tells about described tools", "[tools]") {

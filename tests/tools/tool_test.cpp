@@ -87,5 +87,5 @@ TEST_CASE("tools obey the laws, and the laws find one that does not", "[tools][l
   CHECK(laws::of_tool(Plain{}, text, {.id = "t"}) == laws::Violations{});
   const std::vector<std::string> any{"{}"};
   CHECK(!laws::of_tool(Counting{}, any).empty());
-  CHECK(!laws::of_tool(Plain{}, any).empty());  // {} is no good argument for it
+  CHECK(!laws::of_tool(Plain{}, any).empty());  // {} is not a good argument for it
 }

@@ -51,7 +51,7 @@ struct ByAdvantage {
   double weight(const CorrectionTerms& t) const { return t.advantage > 0 ? 0.3 : 0.1; }
 };
 
-/// Weights after three steps, on so many ranks; all ranks end with equal bits.
+/// Weights after three steps on this many ranks; all ranks end with equal bits.
 template <class R>
 std::vector<double> train(std::size_t ranks, const R& recipe, const TrainerOptions& options) {
   std::vector<BigramModel> models(ranks, model_for(recipe));

@@ -16,7 +16,7 @@ using namespace dualagent;
 
 namespace {
 
-/// A rollout that has asked for so many summaries, one per segment.
+/// A rollout that has asked for this many summaries, one per segment.
 Rollout with_summaries(std::size_t member, std::size_t summaries,
                        RolloutStatus status = RolloutStatus::finished) {
   Rollout rollout{.task_id = "t", .member = member, .status = status};

@@ -47,7 +47,7 @@ TEST_CASE("rows of different lengths are packed without padding", "[train]") {
   CHECK(count_trained(example_segment(), sampled) == 3);
 }
 
-TEST_CASE("a segment without trained tokens is no row", "[train]") {
+TEST_CASE("a segment without trained tokens is not a row", "[train]") {
   PackedBatch batch;
   append_training_row(batch, example_segment(), [](const Span&) { return false; }, {});
   CHECK(batch.rows() == 0);

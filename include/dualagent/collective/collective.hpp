@@ -56,7 +56,7 @@ concept ShardingCollective = Collective<C> &&
   collective.broadcast(doubles, std::size_t{});
 };
 
-/// One readable sentence if C is no Collective.
+/// One readable sentence if C is not a Collective.
 template <class C>
 consteval bool check_collective() {
   static_assert(

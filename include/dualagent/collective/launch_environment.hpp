@@ -68,8 +68,8 @@ inline std::uint16_t rendezvous_port(const EnvironmentLookup& get) {
 /// win.
 ///
 /// MASTER_ADDR and MASTER_PORT also serve under srun. The port is MASTER_PORT + 1.
-/// Errors: Error that names the variable which is missing, is no number or does not fit; Error if
-/// neither launcher is there.
+/// Errors: Error that names the variable which is missing, is not a number or does not fit; Error
+/// if neither launcher is there.
 inline LaunchedRank rank_from_environment(const EnvironmentLookup& get = [](const char* name) {
   return static_cast<const char*>(std::getenv(name));
 }) {

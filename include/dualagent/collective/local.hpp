@@ -7,7 +7,7 @@
 
 namespace dualagent {
 
-/// One rank on its own: sums are what they are.
+/// One rank on its own: a sum over ranks is the rank's own value.
 struct LocalCollective {
   static constexpr std::size_t rank() { return 0; }
   static constexpr std::size_t size() { return 1; }

@@ -105,7 +105,7 @@ class RendezvousListener {
                      : reinterpret_cast<const sockaddr_in&>(address).sin_port);
   }
 
-  /// Hands the bytes to ranks 1 .. size - 1. Who says nothing, or something else, is let be.
+  /// Hands the bytes to ranks 1 .. size - 1. Silent or foreign peers are ignored.
   /// Errors: Error that names the missing ranks after `timeout_seconds`.
   void serve(std::size_t size, std::span<const std::byte> bytes, double timeout_seconds) {
     const detail::Deadline deadline(timeout_seconds);

@@ -72,7 +72,7 @@ class ThreadCollective {
     });
   }
 
-  /// Errors: also if `root` is no rank.
+  /// Errors: also if `root` is not a rank.
   template <class T>
   void broadcast(std::span<T> values, std::size_t root) {
     if (root >= size())

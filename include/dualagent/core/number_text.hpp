@@ -9,7 +9,7 @@
 namespace dualagent {
 
 /// The shortest decimal text that reads back as the same number, whatever the locale; "nan", "inf"
-/// and "-inf" for what is no number. Example: shortest_text(0.1) == "0.1".
+/// and "-inf" for what is not a number. Example: shortest_text(0.1) == "0.1".
 inline std::string shortest_text(double value) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof(digits), value);

@@ -36,7 +36,7 @@ struct TransformerConfig {
     require(num_hidden_layers > 0, "num_hidden_layers is 0", "Use at least one layer");
     require(num_attention_heads > 0, "num_attention_heads is 0", "Use at least one head");
     require(num_key_value_heads > 0 && num_attention_heads % num_key_value_heads == 0,
-            "num_attention_heads is no multiple of num_key_value_heads",
+            "num_attention_heads is not a multiple of num_key_value_heads",
             "Query heads share key-value heads evenly");
     require(head_dim > 0 && head_dim % 2 == 0, "head_dim is 0 or odd",
             "Rotary embeddings need an even head_dim");

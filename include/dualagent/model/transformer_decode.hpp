@@ -192,8 +192,9 @@ class Decoder {
 
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
-  /// A share whose keys and values exceed this many bytes is decoded in blocks of so many requests
-  /// that go so many tokens ahead, so that a block's keys and values stay in the cache.
+  /// A share whose keys and values exceed kCacheBytes is decoded in blocks: kBlockRequests requests
+  /// advance by up to kBlockTokens tokens before the next block's turn, so that a block's keys and
+  /// values stay in the processor's cache.
   static constexpr std::size_t kCacheBytes = 6U << 20U;
   static constexpr std::size_t kBlockRequests = 12;  // a tile of rows of a product
   static constexpr std::size_t kBlockTokens = 16;

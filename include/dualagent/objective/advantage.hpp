@@ -60,7 +60,7 @@ concept AdvantageEstimator = requires(const A& estimator, std::span<const double
   estimator.estimate(rewards, group_begin, advantages);
 };
 
-/// One readable sentence if A is no AdvantageEstimator.
+/// One readable sentence if A is not an AdvantageEstimator.
 template <class A>
 consteval bool check_advantage_estimator() {
   static_assert(AdvantageEstimator<A>,

@@ -30,7 +30,7 @@ concept Aggregation = requires(const A& aggregation, const TokenCounts& counts) 
   { aggregation.weight(counts) } -> std::convertible_to<double>;
 };
 
-/// One readable sentence if A is no Aggregation.
+/// One readable sentence if A is not an Aggregation.
 template <class A>
 consteval bool check_aggregation() {
   static_assert(Aggregation<A>,

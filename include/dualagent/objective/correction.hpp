@@ -65,7 +65,7 @@ consteval bool normalizes_batch() {
 template <class C>
 concept CombinableCorrection = ImportanceCorrection<C> && C::is_correction;
 
-/// One readable sentence if C is no ImportanceCorrection.
+/// One readable sentence if C is not an ImportanceCorrection.
 template <class C>
 consteval bool check_importance_correction() {
   static_assert(ImportanceCorrection<C>,

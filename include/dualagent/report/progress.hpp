@@ -55,7 +55,7 @@ struct ProgressScreen {
   }
 
  private:
-  /// Progress is no result: what cannot be shown is dropped.
+  /// Progress is not a result: what cannot be shown is dropped.
   static void write_to_standard_error(std::string_view text) {
     while (!text.empty()) {
       const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());

@@ -32,7 +32,7 @@ concept ChatClient = requires(const C& client, const ChatRequest& request) {
   { client.complete(request) } -> std::same_as<std::string>;
 };
 
-/// One readable sentence if C is no ChatClient.
+/// One readable sentence if C is not a ChatClient.
 template <class C>
 consteval bool check_chat_client() {
   static_assert(ChatClient<C>,

@@ -31,7 +31,7 @@ struct JudgeOptions {
   std::size_t max_tokens = 1000;            ///< of a reply
   std::size_t max_concurrent = 8;  ///< requests at a time; a rank of several counts for itself
   std::size_t attempts = 3;        ///< requests for one item until a reply can be read
-  /// After so many requests in a row without a reply the rest of the batch is not asked about, so
+  /// After this many requests in a row without a reply the rest of the batch is not asked about, so
   /// that a server that is gone costs a step seconds, not hours. The next batch asks again.
   std::size_t max_failures_in_a_row = 16;
   /// The score of a rollout in which there is nothing to judge: no answer, or no summary.

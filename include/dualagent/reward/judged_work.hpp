@@ -30,7 +30,7 @@ concept JudgedWork = requires(const W& work, const Task& task, const Rollout& ro
   { work.items(task, rollout) } -> std::same_as<std::vector<JudgedItem>>;
 };
 
-/// One readable sentence if W is no JudgedWork.
+/// One readable sentence if W is not a JudgedWork.
 template <class W>
 consteval bool check_judged_work() {
   static_assert(JudgedWork<W>,

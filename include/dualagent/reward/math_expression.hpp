@@ -332,7 +332,7 @@ class MathParser {
     while (is_digit(count) && (count == 0 || !here(count).spaced)) ++count;
     return count;
   }
-  /// Reads so many digits behind those of `before`.
+  /// Reads `count` digits that continue the number `before`.
   MathNumber digits(std::size_t count, MathNumber before) {
     while (count > 0) {
       std::int64_t chunk = 0, scale = 1;

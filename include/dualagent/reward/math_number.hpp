@@ -19,7 +19,7 @@ __extension__ using Wide = unsigned __int128;
 
 /// Safe primes p = 2 q + 1 below 2^61 modulo which every prime up to 73 is a square.
 ///
-/// Numbers are compared by what they are modulo these: exactly, whatever their size, in constant
+/// Numbers are compared by their residues modulo these: exactly, whatever their size, in constant
 /// space. The squares have odd prime order q, so that in them every root is unique and a product's
 /// root is the product of the roots, as for positive numbers.
 inline constexpr std::array<std::uint64_t, 4> kMathPrimes{

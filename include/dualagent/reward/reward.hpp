@@ -45,7 +45,7 @@ concept ScoresTogether = requires(const R& reward, std::span<const ScoreRequest>
   reward.score_all(requests, scores);
 };
 
-/// One readable sentence if R is no Reward.
+/// One readable sentence if R is not a Reward.
 template <class R>
 consteval bool check_reward() {
   static_assert(Reward<R>,

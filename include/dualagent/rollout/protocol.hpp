@@ -29,7 +29,7 @@ struct RolloutLimits {
   }
 };
 
-/// One readable sentence if D is no ToolDialect.
+/// One readable sentence if D is not a ToolDialect.
 template <class D>
 consteval bool check_tool_dialect() {
   static_assert(ToolDialect<D>,

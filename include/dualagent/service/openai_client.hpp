@@ -101,7 +101,7 @@ inline std::string read_api_key(const std::string& variable) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
   };
   if (!std::all_of(variable.begin(), variable.end(), in_name))  // not shown: may be the key itself
-    throw Error("this is no name of an environment variable", "OpenAiOptions::api_key_variable",
+    throw Error("this is not a name of an environment variable", "OpenAiOptions::api_key_variable",
                 "Name the variable that holds the key, e.g. JUDGE_KEY");
   const char* const value = std::getenv(variable.c_str());
   const std::string key = value == nullptr ? "" : value;
@@ -117,7 +117,7 @@ inline std::string read_api_key(const std::string& variable) {
 /// Asks a server that speaks OpenAI's chat-completions protocol: vLLM, SGLang, llama.cpp, Ollama,
 /// OpenAI. A ChatClient, e.g. of a Judge.
 ///
-/// A failed connection, a timeout, HTTP 429 and 5xx and a reply that is no completion are tried
+/// A failed connection, a timeout, HTTP 429 and 5xx and a reply that is not a completion are tried
 /// again, each time after a longer wait with a random share, and not before a Retry-After of the
 /// server; other failures are not. Redirects are not followed. The reply is bounded in time and
 /// size. The key is read once, from the environment, and never shown.
@@ -301,7 +301,7 @@ class OpenAiClient {
         remedy = "Raise max_tokens: the model reached it before it said anything";
       return {.text = content.get<std::string>()};
     } catch (const std::exception&) {  // no JSON, or a part is missing or of another type
-      return {.failure = "the server's reply is no chat completion: " + shown(reply),
+      return {.failure = "the server's reply is not a chat completion: " + shown(reply),
               .remedy = std::move(remedy),
               .again = true};
     }
@@ -320,7 +320,7 @@ class OpenAiClient {
     return false;
   }
 
-  /// Seconds; 0 for a date or anything else that is no number.
+  /// Seconds; 0 for a date or anything else that is not a number.
   static double retry_after(const std::string& header) {
     unsigned seconds = 0;
     const char* const end = header.data() + header.size();

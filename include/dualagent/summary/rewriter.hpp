@@ -32,7 +32,7 @@ concept ContextRewriter = requires(const R& rewriter, const Context& context,
   { rewriter.rewrite(context, summary) } -> std::same_as<Context>;
 };
 
-/// One readable sentence if R is no ContextRewriter.
+/// One readable sentence if R is not a ContextRewriter.
 template <class R>
 consteval bool check_context_rewriter() {
   static_assert(ContextRewriter<R>,

@@ -30,7 +30,7 @@ concept SummaryTrigger = requires(const T& trigger, const ContextStatus& status)
   { trigger.should_summarize(status) } -> std::same_as<bool>;
 };
 
-/// One readable sentence if T is no SummaryTrigger.
+/// One readable sentence if T is not a SummaryTrigger.
 template <class T>
 consteval bool check_summary_trigger() {
   static_assert(SummaryTrigger<T>,

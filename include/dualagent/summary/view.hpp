@@ -34,7 +34,7 @@ consteval bool one_segment_per_rollout() {
     return false;
 }
 
-/// One readable sentence if V is no TrainingView.
+/// One readable sentence if V is not a TrainingView.
 template <class V>
 consteval bool check_training_view() {
   static_assert(TrainingView<V>,

@@ -58,7 +58,7 @@ concept CallFormat = requires(const F& format, std::string_view text, const Tool
   { F::result_place } -> std::convertible_to<ResultPlace>;
 };
 
-/// One readable sentence if F is no CallFormat.
+/// One readable sentence if F is not a CallFormat.
 template <class F>
 consteval bool check_call_format() {
   static_assert(CallFormat<F>,

@@ -51,7 +51,7 @@ concept ChatTemplate = requires(const T& t, Pieces& pieces, std::string_view tex
   { t.append_only } -> std::convertible_to<std::string_view>;
 };
 
-/// One readable sentence if T is no ChatTemplate.
+/// One readable sentence if T is not a ChatTemplate.
 template <class T>
 consteval bool check_chat_template() {
   static_assert(ChatTemplate<T>,

@@ -77,7 +77,7 @@ inline void check_utf8(std::string_view text, const std::string& what, const std
   if (!is_utf8(text)) throw Error(what + " is not valid UTF-8", where);
 }
 
-/// Errors: Error if the call has no name or its arguments are no JSON object; formats check what
+/// Errors: Error if the call has no name or its arguments are not a JSON object; formats check what
 /// they write.
 inline void check_writable(const ToolCall& call, std::string_view format) {
   const std::string where = std::string(format) + ", call of '" + printable(call.tool) + "'";
@@ -88,7 +88,7 @@ inline void check_writable(const ToolCall& call, std::string_view format) {
   const JsonEnd end =
       object ? skip_json_value(call.arguments, 0) : JsonEnd{0, "a JSON object is expected"};
   if (!end.whole() || end.at != call.arguments.size())
-    throw Error("the arguments of a call are no JSON object: " +
+    throw Error("the arguments of a call are not a JSON object: " +
                     std::string(end.whole() ? "text follows it" : end.fault) +
                     place_in(call.arguments, end.at),
                 where, "Give one JSON object and nothing around it");

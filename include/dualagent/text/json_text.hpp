@@ -25,7 +25,7 @@ struct JsonEnd {
 
 inline bool is_json_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
-/// The first byte at or after `at` that is no white space.
+/// The first byte at or after `at` that is not white space.
 inline std::size_t skip_json_space(std::string_view text, std::size_t at) {
   while (at < text.size() && is_json_space(text[at])) ++at;
   return at;

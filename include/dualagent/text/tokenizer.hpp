@@ -35,7 +35,7 @@ concept Tokenizer = requires(const T& tokenizer, std::string_view text, Token to
   { tokenizer.is_special(token) } -> std::convertible_to<bool>;
 };
 
-/// One readable sentence if T is no Tokenizer.
+/// One readable sentence if T is not a Tokenizer.
 template <class T>
 consteval bool check_tokenizer() {
   static_assert(

@@ -280,9 +280,9 @@ A read_described_arguments(const std::string& text) {
   });
   const bool tail = end.whole() && skip_json_space(text, end.at) != text.size();
   if (!end.whole() || tail)
-    throw Error(
-        "the arguments are no JSON object: " + std::string(tail ? "text follows it" : end.fault) +
-        " at byte " + std::to_string(end.at));
+    throw Error("the arguments are not a JSON object: " +
+                std::string(tail ? "text follows it" : end.fault) + " at byte " +
+                std::to_string(end.at));
   if (!twice.empty()) throw Error("the argument '" + printable(twice) + "' is given twice");
   const nlohmann::json json = parse_json(text, "the arguments", "Write every key once");
   A arguments{};

@@ -36,7 +36,7 @@ struct SandboxLimits {
       16u << 20;  ///< of one file; Bubblewrap: of all of /tmp, and of /dev/shm
   std::uint64_t output_bytes = 64u << 10;  ///< of standard output and error together
 
-  /// Errors: Error for a limit under which no command can do anything, or that is no number.
+  /// Errors: Error for a limit under which no command can do anything, or that is not a number.
   void validate() const {
     require_option(wall_seconds, {0.0, 1e9, false, true}, "wall_seconds", "SandboxLimits");
     require_option(cpu_seconds, kAtLeastOne, "cpu_seconds", "SandboxLimits");

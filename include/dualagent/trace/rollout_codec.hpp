@@ -207,10 +207,10 @@ inline std::vector<std::byte> encode_rollout(const Rollout& rollout) {
 ///
 /// This is the one place besides a model backend that makes `Sampled` spans; what is stored,
 /// journalled, dumped or sent to another process comes back through it. `where` names the source in
-/// errors. Errors: Error when the bytes are no rollout, are damaged, have another format, or hold
-/// what no rollout can (a parent that comes later, a positive log-probability, ...). The checksum
-/// finds damage; it is not a defence against forgery.
-/// Example: decode_rollout(encode_rollout(rollout), "memory").reward == rollout.reward
+/// errors. Errors: Error when the bytes are not a rollout, are damaged, have another format, or
+/// hold what no rollout can (a parent that comes later, a positive log-probability, ...). The
+/// checksum finds damage; it is not a defence against forgery. Example:
+/// decode_rollout(encode_rollout(rollout), "memory").reward == rollout.reward
 inline Rollout decode_rollout(std::span<const std::byte> bytes, const std::string& where) {
   const std::size_t header = detail::kRolloutMagic.size() + sizeof(std::uint32_t);
   const std::size_t checksum = sizeof(std::uint64_t);

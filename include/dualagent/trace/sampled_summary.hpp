@@ -11,7 +11,7 @@ namespace dualagent {
 /// A summary that the Summarizer sampled in a rollout, and the history that it compresses.
 struct SampledSummary {
   std::size_t segment = 0;        ///< in which it was sampled
-  std::size_t history_spans = 0;  ///< the history: so many first spans of that segment
+  std::size_t history_spans = 0;  ///< the history is this many spans, the segment's first
   std::size_t span = 0;           ///< the summary: this span of that segment
 };
 

@@ -30,7 +30,7 @@ concept TaskFormat = requires(const F& format, std::string_view row, std::size_t
   { format.read(row, line, where) } -> std::same_as<Task>;
 };
 
-/// One readable sentence if F is no TaskFormat.
+/// One readable sentence if F is not a TaskFormat.
 template <class F>
 consteval bool check_task_format() {
   static_assert(TaskFormat<F>,
