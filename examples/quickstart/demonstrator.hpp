@@ -187,16 +187,18 @@ class Demonstration {
 struct Stage {
   double until;  ///< share of the warm start's steps at which the stage ends
   Difficulty difficulty;
+  Range budget;  ///< of an episode, instead of the difficulty's
 };
 
 inline std::vector<Stage> curriculum(Memory memory) {
   std::vector<Stage> stages{
-      {0.135, {.pages = {2, 4}, .noise = {2, 4}, .budget = 26, .short_sums = false}},
-      {0.27, {.pages = {3, 6}, .noise = {4, 8}, .budget = 38, .short_sums = false}},
-      {0.385, {.pages = {4, 8}, .noise = {8, 14}, .budget = 56, .short_sums = false}},
-      {1.0, {}}};
+      {0.135, {.pages = {2, 6}, .noise = {2, 4}, .short_sums = false}, {26, 52}},
+      {0.27, {.pages = {3, 7}, .noise = {4, 8}, .short_sums = false}, {38, 66}},
+      {0.385, {.pages = {4, 8}, .noise = {8, 14}, .short_sums = false}, {56, 80}},
+      {1.0, {}, {80, 80}}};
   if (memory == Memory::window)  // the window is what a summarizing agent reaches, not its trigger
-    for (Stage& stage : stages) stage.difficulty.budget = stage.difficulty.budget * 5 / 4;
+    for (Stage& stage : stages)
+      stage.budget = {stage.budget.least * 5 / 4, stage.budget.most * 5 / 4};
   return stages;
 }
 
@@ -248,10 +250,12 @@ class DemonstrationStream {
     block_ = block;
     pool_.clear();
     const RandomStream random = random_.child(stage).child(block);
-    for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i)
-      for (dualagent::Segment& segment :
-           demonstrate_(memory_, stages_[stage].difficulty, random.child(i)))
+    Difficulty difficulty = stages_[stage].difficulty;
+    for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i) {
+      difficulty.budget = stages_[stage].budget.draw(random, i);
+      for (dualagent::Segment& segment : demonstrate_(memory_, difficulty, random.child(i)))
         pool_.push_back(std::move(segment));
+    }
     dualagent::shuffle(std::span<dualagent::Segment>(pool_), random.child(0));
   }
 

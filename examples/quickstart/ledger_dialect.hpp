@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -77,11 +76,14 @@ struct LedgerDialect {
     return std::nullopt;
   }
 
-  /// <summary> DD item* next </summary>: the page to look up next stands where it does behind an
-  /// observation, just before the closing tag.
+  /// <summary> DD item* > next </summary>: the page to look up next is shown as an observation
+  /// shows it, ">I" before the closing tag. Cut off before the first page: unchanged.
   std::vector<dualagent::Token> present_summary(std::span<const dualagent::Token> summary) const {
     std::vector<dualagent::Token> shown(summary.begin(), summary.end());
-    if (shown.size() > 3) std::rotate(shown.begin() + 1, shown.begin() + 2, shown.end() - 1);
+    if (shown.size() < 3) return shown;
+    const dualagent::Token next = shown[1];
+    shown.erase(shown.begin() + 1);
+    shown.insert(shown.end() - 1, {vocabulary::token('>'), next});
     return shown;
   }
 

@@ -77,8 +77,10 @@ TEST_CASE("sampling stops as soon as a turn cannot be saved", "[quickstart]") {
 
 TEST_CASE("a summary is shown with the page to look up next at its end", "[quickstart]") {
   CHECK(dialect.present_summary(tokens("<summary> L 2 5 T 4 2 9 </summary>")) ==
-        tokens("<summary> 2 5 T 4 2 9 L </summary>"));
-  for (const char* const cut : {"<summary>", "<summary> </summary>", "<summary> L </summary>"})
+        tokens("<summary> 2 5 T 4 2 9 > L </summary>"));
+  CHECK(dialect.present_summary(tokens("<summary> L </summary>")) ==
+        tokens("<summary> > L </summary>"));
+  for (const char* const cut : {"<summary>", "<summary> </summary>"})
     CHECK(dialect.present_summary(tokens(cut)) == tokens(cut));
 }
 
