@@ -145,7 +145,7 @@ TEST_CASE("rope_parameters of newer files are understood", "[model][config_json]
 
 TEST_CASE("sizes that do not fit each other are refused", "[model][config_json]") {
   CHECK_THAT(error_of_config(config_with("num_key_value_heads", "3")),
-             ContainsSubstring("no multiple"));
+             ContainsSubstring("not a multiple"));
   CHECK_THAT(error_of_config(config_with("hidden_size", "66")),
              ContainsSubstring("head_dim is missing"));
   CHECK_THAT(error_of_config(config_with("head_dim", "15")), ContainsSubstring("even head_dim"));

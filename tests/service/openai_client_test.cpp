@@ -144,7 +144,7 @@ TEST_CASE("a key comes from the environment and is never shown", "[service]") {
   CHECK_THROWS_WITH(OpenAiClient(with_key), ContainsSubstring("DUALAGENT_TEST_KEY is not set"));
   with_key.api_key_variable = "sk-proj-12345";  // the key in place of its name
   CHECK_THROWS_WITH(OpenAiClient(with_key),
-                    ContainsSubstring("no name") && !ContainsSubstring("12345"));
+                    ContainsSubstring("not a name") && !ContainsSubstring("12345"));
 }
 
 TEST_CASE("a server error is tried again and may pass", "[service]") {
@@ -295,7 +295,7 @@ TEST_CASE("what is not a completion is tried again and then an error, never a te
       ++requests;
       response.set_content(reply, "application/json");
     });
-    CHECK_THAT(failure_of(options(server.url())), ContainsSubstring("no chat completion"));
+    CHECK_THAT(failure_of(options(server.url())), ContainsSubstring("not a chat completion"));
     CHECK(requests == 3);
   }
 }
