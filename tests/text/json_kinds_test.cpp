@@ -43,6 +43,20 @@ TEST_CASE("a reference is followed inside the root, without end it says nothing"
                      {"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]}}})") == JsonKinds::any);
 }
 
+TEST_CASE("references are followed 63 deep, which bounds the stack", "[text]") {
+  const auto chain = [](int references) {  // a0 -> a1 -> ... -> null
+    std::string text = R"({"$ref": "#/$defs/a0", "$defs": {)";
+    for (int i = 0; i + 1 < references; ++i)
+      text +=
+          "\"a" + std::to_string(i) + R"(": {"$ref": "#/$defs/a)" + std::to_string(i + 1) + "\"},";
+    return text + "\"a" + std::to_string(references - 1) + R"(": {"type": "null"}}})";
+  };
+  CHECK(kinds_of(chain(1)) == JsonKinds::null);
+  CHECK(kinds_of(chain(63)) == JsonKinds::null);
+  CHECK(kinds_of(chain(64)) == JsonKinds::any);
+  CHECK(kinds_of(chain(2000)) == JsonKinds::any);
+}
+
 TEST_CASE("the first character of a JSON value tells its type", "[text]") {
   for (const char* value : {"null", "true", "false", "-1", "0", "\"a\"", "[]", "{}"})
     CHECK(kind_of_json(*value) == kinds_of("{\"const\": " + std::string(value) + "}"));

@@ -74,10 +74,12 @@ class SchemaKinds {
   explicit SchemaKinds(const nlohmann::json& root) : root_(root) {}
 
   JsonKinds of(const nlohmann::json& schema) {
-    if (!schema.is_object() || steps_ == 0) return JsonKinds::any;
+    if (!schema.is_object() || steps_ == 0 || depth_ == kMaxDepth) return JsonKinds::any;
     --steps_;
+    ++depth_;
     JsonKinds kinds = JsonKinds::any;
     for (const auto& [key, value] : schema.items()) kinds = kinds & of_keyword(key, value);
+    --depth_;
     return kinds;
   }
 
@@ -112,8 +114,12 @@ class SchemaKinds {
     }
   }
 
+  // Schemas may refer to themselves: both bounds are far above what real ones need.
+  static constexpr int kMaxDepth = 64;  // of the stack's frames
+
   const nlohmann::json& root_;
-  int steps_ = 10'000;  // schemas may refer to themselves
+  int steps_ = 10'000;  // schemas visited
+  int depth_ = 0;
 };
 
 }  // namespace detail
