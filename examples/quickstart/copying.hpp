@@ -16,6 +16,7 @@
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/training_rows.hpp"
+#include "ledger_dialect.hpp"
 #include "vocabulary.hpp"
 
 /// What a model copies from its context: a warm start has formed when it copies everything that
@@ -43,13 +44,13 @@ inline std::optional<Copied> copied_by(std::span<const dualagent::Token> said, s
   using namespace vocabulary;
   if (said[0] == call_begin)
     return i == 1 && is_page(said[i]) ? std::optional(Copied::called_page) : std::nullopt;
-  const std::size_t balance = said[0] == summary_begin ? 2 : 1;  // behind the next page
-  if (i == 1 && balance == 2) return Copied::next_page;
-  if (i < balance || i + 1 == said.size()) return std::nullopt;
-  if (i < balance + 2) return first ? std::optional(Copied::opening_balance) : std::nullopt;
+  if (said[0] == summary_begin && i == 1) return Copied::next_page;
+  const std::size_t total = carried_total_at(said);
+  if (i < total || i + 1 == said.size()) return std::nullopt;
+  if (i < total + 2) return first ? std::optional(Copied::opening_balance) : std::nullopt;
   constexpr std::array<Copied, 4> kItem{Copied::read_page, Copied::amount, Copied::running_total,
                                         Copied::running_total};
-  return kItem[(i - balance - 2) % kItem.size()];
+  return kItem[(i - total - 2) % kItem.size()];
 }
 
 /// How much a model copies rightly. A token counts as right when it gets more than half of the

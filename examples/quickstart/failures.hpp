@@ -12,6 +12,7 @@
 
 #include "dualagent/report/result_row.hpp"
 #include "dualagent/trace/rollout.hpp"
+#include "ledger_dialect.hpp"
 #include "trail.hpp"
 #include "vocabulary.hpp"
 
@@ -56,10 +57,9 @@ inline Conduct observe(const dualagent::Rollout& rollout) {
         conduct.pages.insert(vocabulary::text(said[1])[0]);
       if (said.front() != vocabulary::summary_begin && said.front() != vocabulary::answer_begin)
         continue;
-      const bool summary = said.front() == vocabulary::summary_begin;
-      const std::size_t balance = std::min<std::size_t>(summary ? 2 : 1, said.size());
-      if (carried && leading_number(said.subspan(balance)) != carried) conduct.forgot = true;
-      if (summary) carried = closing_number(said);
+      const auto statement = said.subspan(std::min(carried_total_at(said), said.size()));
+      if (carried && leading_number(statement) != carried) conduct.forgot = true;
+      if (said.front() == vocabulary::summary_begin) carried = closing_number(said);
     }
   return conduct;
 }

@@ -99,4 +99,10 @@ struct LedgerDialect {
 };
 static_assert(dualagent::ToolDialect<LedgerDialect>);
 
+/// Where in a summary or an answer the carried total stands; in a summary the next page is before
+/// it.
+inline std::size_t carried_total_at(std::span<const dualagent::Token> said) {
+  return said[0] == vocabulary::summary_begin ? 2 : 1;
+}
+
 }  // namespace quickstart

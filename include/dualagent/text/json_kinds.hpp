@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "dualagent/core/json_depth.hpp"
 
 namespace dualagent {
 
@@ -74,7 +77,7 @@ class SchemaKinds {
   explicit SchemaKinds(const nlohmann::json& root) : root_(root) {}
 
   JsonKinds of(const nlohmann::json& schema) {
-    if (!schema.is_object() || steps_ == 0 || depth_ == kMaxDepth) return JsonKinds::any;
+    if (!schema.is_object() || steps_ == 0 || depth_ == kMaxJsonDepth) return JsonKinds::any;
     --steps_;
     ++depth_;
     JsonKinds kinds = JsonKinds::any;
@@ -114,12 +117,9 @@ class SchemaKinds {
     }
   }
 
-  // Schemas may refer to themselves: both bounds are far above what real ones need.
-  static constexpr int kMaxDepth = 64;  // of the stack's frames
-
   const nlohmann::json& root_;
-  int steps_ = 10'000;  // schemas visited
-  int depth_ = 0;
+  int steps_ = 10'000;  // schemas may refer to themselves
+  std::size_t depth_ = 0;
 };
 
 }  // namespace detail
