@@ -78,6 +78,15 @@ TEST_CASE("a result reads back", "[report][result]") {
   CHECK(back.rows[1].name == "warm_start");
   CHECK(back.rows[1].sampled.successes == 40);
   CHECK(back.rows[1].greedy.trials == 200);
+  CHECK(back.rows[1].note == "8 steps only");
+  CHECK(!back.rows[1].seconds);
+  CHECK(back.rows[0].note.empty());
+  CHECK(back.rows[0].tokens_per_task == 88.5);
+  CHECK(back.rows[0].seconds == 120.25);
+  REQUIRE(back.rows[0].failures_sampled.size() == 2);
+  CHECK(back.rows[0].failures_sampled[0].kind == "forgot");
+  CHECK(back.rows[0].failures_sampled[0].count == 7);
+  CHECK(back.rows[0].failures_greedy.empty());
 }
 
 TEST_CASE("a result that would mislead is refused, the row named", "[report][result]") {
@@ -127,6 +136,17 @@ TEST_CASE("what is not a result is refused with its path", "[report][result]") {
                            "\"max_abs_log_ratio\":0}"}) {
     std::ofstream(folder / "r.json") << text;
     CHECK_THROWS_WITH(read_result(folder / "r.json"), ContainsSubstring("r.json"));
+  }
+}
+
+TEST_CASE("failures that are not counts by kind are refused", "[report][result]") {
+  const TemporaryFolder folder;
+  for (const char* failures : {"[1,2]", "3", "null", "\"x\"", "{\"late\":-1}", "{\"late\":0.5}"}) {
+    std::ofstream(folder / "r.json")
+        << "{\"seed\":1,\"seconds\":1,\"max_abs_log_ratio\":0,\"rows\":[{\"name\":\"a\",\"tasks\":"
+           "2,"
+        << "\"solved_sampled\":1,\"solved_greedy\":2,\"failures_greedy\":" << failures << "}]}";
+    CHECK_THROWS_AS(read_result(folder / "r.json"), Error);
   }
 }
 

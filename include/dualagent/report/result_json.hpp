@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -106,26 +107,54 @@ inline void write_result(const std::filesystem::path& path, const RunResult& res
   write_file_atomically(path, result_json(result));
 }
 
-/// Reads a result.json back: names, counts, tasks, seconds, the log ratio; for tools that gather
-/// several runs. Errors: Error with the path when a key is missing or has the wrong type.
+namespace detail {
+
+/// Errors: Error for what is not a count; get() of 1e30 would be undefined.
+inline std::size_t whole_number(const nlohmann::json& value, const std::string& where) {
+  if (!value.is_number_unsigned()) refuse_result("not a whole number", where);
+  return value.get<std::size_t>();
+}
+
+inline std::vector<FailureCount> read_failures(const nlohmann::json& row, const char* key,
+                                               const std::string& where) {
+  std::vector<FailureCount> failures;
+  if (!row.contains(key)) return failures;
+  if (!row.at(key).is_object()) refuse_result("failures are not counts by kind", where);
+  for (const auto& [kind, count] : row.at(key).items())
+    failures.push_back({kind, whole_number(count, where)});
+  return failures;
+}
+
+inline ResultRow read_row(const nlohmann::json& row, const std::string& where) {
+  const auto number = [&](const char* key) {
+    return row.contains(key) ? std::optional(row.at(key).get<double>()) : std::nullopt;
+  };
+  const std::size_t tasks = whole_number(row.at("tasks"), where);
+  return {.name = row.at("name").get<std::string>(),
+          .note = row.value("note", ""),
+          .sampled = {whole_number(row.at("solved_sampled"), where), tasks},
+          .greedy = {whole_number(row.at("solved_greedy"), where), tasks},
+          .failures_sampled = read_failures(row, "failures_sampled", where),
+          .failures_greedy = read_failures(row, "failures_greedy", where),
+          .tokens_per_task = number("tokens_per_task"),
+          .seconds = number("seconds")};
+}
+
+}  // namespace detail
+
+/// Reads a result.json back, for tools that gather several runs; failures in order of their kinds.
+///
+/// Errors: Error with the path when a key is missing or has the wrong type.
 inline RunResult read_result(const std::filesystem::path& path) {
   const nlohmann::json object =
       parse_json(read_file(path), path.string(), "Name a result.json that write_result wrote");
-  const auto whole = [&](const nlohmann::json& value) {  // get() of 1e30 would be undefined
-    if (!value.is_number_unsigned()) detail::refuse_result("not a whole number", path.string());
-    return value.get<std::uint64_t>();
-  };
   try {
-    RunResult result{.seed = whole(object.at("seed")),
+    RunResult result{.seed = detail::whole_number(object.at("seed"), path.string()),
                      .seconds = object.at("seconds").get<double>(),
                      .rows = {},
                      .max_abs_log_ratio = object.at("max_abs_log_ratio").get<double>()};
-    for (const nlohmann::json& row : object.at("rows")) {
-      const std::size_t tasks = whole(row.at("tasks"));
-      result.rows.push_back({.name = row.at("name").get<std::string>(),
-                             .sampled = {whole(row.at("solved_sampled")), tasks},
-                             .greedy = {whole(row.at("solved_greedy")), tasks}});
-    }
+    for (const nlohmann::json& row : object.at("rows"))
+      result.rows.push_back(detail::read_row(row, path.string()));
     return result;
   } catch (const nlohmann::json::exception& error) {
     throw Error(std::string("not a result: ") + error.what(), path.string(),
