@@ -1,4 +1,4 @@
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task_file.hpp"
 
 #include <span>
 #include <string>

@@ -1,4 +1,4 @@
-#include "dualagent/trace/task_format.hpp"
+#include "dualagent/data/task_format.hpp"
 
 #include <string>
 #include <utility>

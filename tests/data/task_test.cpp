@@ -1,4 +1,4 @@
-#include "dualagent/trace/task.hpp"
+#include "dualagent/data/task.hpp"
 
 #include "support/catch.hpp"
 

@@ -1,4 +1,4 @@
-#include "dualagent/trace/hashed_answer.hpp"
+#include "dualagent/data/hashed_answer.hpp"
 
 #include <optional>
 

@@ -1,4 +1,4 @@
-#include "dualagent/trace/task_stream.hpp"
+#include "dualagent/data/task_stream.hpp"
 
 #include <set>
 #include <string>
