@@ -20,7 +20,7 @@
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/version.hpp"
-#include "dualagent/model/safetensors.hpp"
+#include "dualagent/io/safetensors.hpp"
 
 namespace dualagent {
 

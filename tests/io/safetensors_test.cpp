@@ -1,4 +1,4 @@
-#include "dualagent/model/safetensors.hpp"
+#include "dualagent/io/safetensors.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -80,7 +80,7 @@ struct ReferenceTensors {
 
 }  // namespace
 
-TEST_CASE("a file of the reference package is read", "[model][safetensors]") {
+TEST_CASE("a file of the reference package is read", "[io][safetensors]") {
   const SafeTensors file = SafeTensors::open(kReference);
   const ReferenceTensors expected;
   CHECK(file.tensors().size() == 10);
@@ -101,14 +101,13 @@ TEST_CASE("a file of the reference package is read", "[model][safetensors]") {
   CHECK(file.values<float>("odd \"name\"\\\n\xC3\xA9") == expected.odd);
 }
 
-TEST_CASE("the writer makes the bytes of the reference package", "[model][safetensors]") {
+TEST_CASE("the writer makes the bytes of the reference package", "[io][safetensors]") {
   const TemporaryFolder folder;
   write_safetensors(folder / "t.safetensors", ReferenceTensors{}.sources(), {{"format", "pt"}});
   CHECK(read_file(folder / "t.safetensors") == read_file(kReference));
 }
 
-TEST_CASE("files made by hand are read, whatever the order of their entries",
-          "[model][safetensors]") {
+TEST_CASE("files made by hand are read, whatever the order of their entries", "[io][safetensors]") {
   const std::string file = file_of(
       R"({"b":{"shape":[1,2],"dtype":"U8","data_offsets":[4,6]}, "z":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}   )",
       6);
@@ -122,7 +121,7 @@ TEST_CASE("files made by hand are read, whatever the order of their entries",
   CHECK(parse(file_of(R"({"__metadata__":{}})", 0)).metadata().empty());
 }
 
-TEST_CASE("data that are not aligned to their element are read", "[model][safetensors]") {
+TEST_CASE("data that are not aligned to their element are read", "[io][safetensors]") {
   std::string file = file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4);
   REQUIRE(file.size() % 4 != 0);
   const float value = 3.25F;
@@ -130,7 +129,7 @@ TEST_CASE("data that are not aligned to their element are read", "[model][safete
   CHECK(parse(file).values<float>("a") == std::vector<float>{3.25F});
 }
 
-TEST_CASE("damaged headers are refused with the reason", "[model][safetensors]") {
+TEST_CASE("damaged headers are refused with the reason", "[io][safetensors]") {
   const auto entry = [](const std::string& text, std::size_t bytes) {
     return error_of_parsing(file_of("{\"a\":" + text + "}", bytes));
   };
@@ -183,8 +182,7 @@ TEST_CASE("damaged headers are refused with the reason", "[model][safetensors]")
              ContainsSubstring("instead of 0"));
 }
 
-TEST_CASE("duplicates, overlaps and gaps are refused with the tensor's name",
-          "[model][safetensors]") {
+TEST_CASE("duplicates, overlaps and gaps are refused with the tensor's name", "[io][safetensors]") {
   const auto u8 = [](const std::string& name, int begin, int end) {
     return "\"" + name + "\":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(end - begin) +
            "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
@@ -203,19 +201,18 @@ TEST_CASE("duplicates, overlaps and gaps are refused with the tensor's name",
              ContainsSubstring("4 bytes of data, the file has 5"));
 }
 
-TEST_CASE("a file cut anywhere is refused", "[model][safetensors]") {
+TEST_CASE("a file cut anywhere is refused", "[io][safetensors]") {
   const std::string whole = read_file(kReference);
   for (std::size_t size = 0; size < whole.size(); ++size)
     CHECK(error_of_parsing(whole.substr(0, size)) != "no error");
 }
 
-TEST_CASE("names from a file cannot steer the terminal that shows an error",
-          "[model][safetensors]") {
+TEST_CASE("names from a file cannot steer the terminal that shows an error", "[io][safetensors]") {
   const std::string error = error_of_parsing(file_of("{\"\\u001b[31m\":1}", 0));
   CHECK(error.find('\x1B') == std::string::npos);
 }
 
-TEST_CASE("16-bit and 64-bit floats are converted, rounded to nearest", "[model][safetensors]") {
+TEST_CASE("16-bit and 64-bit floats are converted, rounded to nearest", "[io][safetensors]") {
   const std::vector<double> values{1.0, -2.5, 1.0 + std::ldexp(1.0, -9), 0.1};
   for (const DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16}) {
     const std::string file = written({{"a", {4}, std::span(values), dtype}});
@@ -235,7 +232,7 @@ TEST_CASE("16-bit and 64-bit floats are converted, rounded to nearest", "[model]
         205.0 / 2048.0);
 }
 
-TEST_CASE("every bit of equal types survives, NaN payloads included", "[model][safetensors]") {
+TEST_CASE("every bit of equal types survives, NaN payloads included", "[io][safetensors]") {
   std::vector<float> values(3);
   const std::uint32_t bits[] = {0x7FA00001, 0x80000000, 0x00000001};
   std::memcpy(values.data(), bits, sizeof bits);
@@ -244,7 +241,7 @@ TEST_CASE("every bit of equal types survives, NaN payloads included", "[model][s
   CHECK(std::memcmp(read.data(), bits, sizeof bits) == 0);
 }
 
-TEST_CASE("long tensors are converted piece by piece without a seam", "[model][safetensors]") {
+TEST_CASE("long tensors are converted piece by piece without a seam", "[io][safetensors]") {
   std::vector<float> values(10'001);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 256);
   const std::string file = written({{"a", {10'001}, std::span<const float>(values), DType::bf16}});
@@ -252,7 +249,7 @@ TEST_CASE("long tensors are converted piece by piece without a seam", "[model][s
 }
 
 TEST_CASE("values that do not fit an element type are errors, not infinities",
-          "[model][safetensors]") {
+          "[io][safetensors]") {
   const std::vector<float> large{1.0F, 70'000.0F};
   CHECK_THROWS_WITH(written({{"a", {2}, std::span(large), DType::f16}}),
                     ContainsSubstring("too large for F16 at element 1"));
@@ -267,7 +264,7 @@ TEST_CASE("values that do not fit an element type are errors, not infinities",
   CHECK(std::isinf(parse(kept).values<float>("a")[0]));
 }
 
-TEST_CASE("reading as another kind or size is refused", "[model][safetensors]") {
+TEST_CASE("reading as another kind or size is refused", "[io][safetensors]") {
   const std::vector<std::int64_t> integers{1};
   const std::string file = written({{"a", {1}, std::span(integers), {}}});
   const SafeTensors tensors = parse(file);
@@ -281,7 +278,7 @@ TEST_CASE("reading as another kind or size is refused", "[model][safetensors]") 
                     ContainsSubstring("no tensor \"b\"") && ContainsSubstring("t.safetensors"));
 }
 
-TEST_CASE("what cannot be written is refused", "[model][safetensors]") {
+TEST_CASE("what cannot be written is refused", "[io][safetensors]") {
   const std::vector<float> values{1.0F};
   const std::vector<std::int64_t> integers{1};
   const std::span<const float> one(values);
@@ -298,8 +295,7 @@ TEST_CASE("what cannot be written is refused", "[model][safetensors]") {
   CHECK_THROWS_AS(written({{"a", {1}, one, DType::i32}}), Error);
 }
 
-TEST_CASE("the header ends on a multiple of eight bytes, padded with spaces",
-          "[model][safetensors]") {
+TEST_CASE("the header ends on a multiple of eight bytes, padded with spaces", "[io][safetensors]") {
   const std::vector<float> values{1.0F};
   for (std::string name = "a"; name.size() < 10; name += "a") {
     const std::string file = written({{name, {1}, std::span(values), {}}});
@@ -309,7 +305,7 @@ TEST_CASE("the header ends on a multiple of eight bytes, padded with spaces",
   CHECK(written({}) == file_of("{}      ", 0));
 }
 
-TEST_CASE("a file that cannot grow keeps the old weights", "[model][safetensors]") {
+TEST_CASE("a file that cannot grow keeps the old weights", "[io][safetensors]") {
   const TemporaryFolder folder;
   const std::vector<float> old{1.0F};
   const std::vector<float> large(10'000, 2.0F);
