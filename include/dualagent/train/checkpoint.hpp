@@ -20,7 +20,8 @@
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/version.hpp"
-#include "dualagent/io/safetensors.hpp"
+#include "dualagent/io/safetensors_reader.hpp"
+#include "dualagent/io/safetensors_writer.hpp"
 
 namespace dualagent {
 
