@@ -150,6 +150,7 @@
 #include "dualagent/trace/tool_use.hpp"
 #include "dualagent/trace/training_view.hpp"
 #include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/checkpoint_format.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
