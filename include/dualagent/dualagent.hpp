@@ -132,6 +132,7 @@
 #include "dualagent/tools/process_table.hpp"
 #include "dualagent/tools/python_interpreter.hpp"
 #include "dualagent/tools/python_server.hpp"
+#include "dualagent/tools/python_server_pool.hpp"
 #include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/sandbox.hpp"
 #include "dualagent/tools/sandboxed_process.hpp"
