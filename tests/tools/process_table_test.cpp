@@ -15,6 +15,8 @@ using namespace dualagent::detail;
 TEST_CASE("a file of /proc is read to its end, whatever its size", "[tools]") {
   const std::string status = read_proc_file("/proc/self/status");
   CHECK_THAT(status, ContainsSubstring("\nPid:\t" + std::to_string(getpid()) + "\n"));
+  // The kernel gives whole lines only, less than was asked for; the stack is one of the last ones.
+  CHECK_THAT(read_proc_file("/proc/self/smaps"), ContainsSubstring("[stack]"));
   const TemporaryFolder folder;
   std::string bytes;
   for (int i = 0; i < 3000; ++i) bytes += std::to_string(i);  // more than two of its buffers
