@@ -2,7 +2,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(dualagent_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/dualagent)
-install(TARGETS dualagent EXPORT dualagent FILE_SET HEADERS FILE_SET http
+install(TARGETS dualagent EXPORT dualagent FILE_SET HEADERS FILE_SET texts FILE_SET http
         FILE_SET cuda)
 install(EXPORT dualagent NAMESPACE dualagent:: FILE dualagent-targets.cmake
         DESTINATION ${dualagent_package_dir})
