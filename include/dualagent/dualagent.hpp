@@ -120,6 +120,7 @@
 #include "dualagent/text/qwen_coder_calls.hpp"
 #include "dualagent/text/retool_calls.hpp"
 #include "dualagent/text/stop_rule.hpp"
+#include "dualagent/text/stop_rule_json.hpp"
 #include "dualagent/text/tokenizer.hpp"
 #include "dualagent/text/tool_spec.hpp"
 #include "dualagent/tools/argument_schema.hpp"
