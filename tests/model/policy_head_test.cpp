@@ -165,7 +165,7 @@ TEST_CASE("kept panels of the head give the bits of the head itself", "[model][p
   std::vector<float> panels(kernels::padded<float>(1040) * 40);
   detail::transpose_to_panels(1040, 40, weights.data(), panels.data());
   detail::HeadChunk<float> plain, kept;
-  detail::Alone alone;
+  detail::SerialExecutor alone;
   plain.forward(alone, 13, hidden.data(), {weights.data(), 1040, 40});
   kept.forward(alone, 13, hidden.data(),
                {weights.data(), 1040, 40, {panels.data(), 40 * kernels::kLanes<float>}});

@@ -57,9 +57,9 @@ void transpose_to_panels(std::size_t rows, std::size_t columns, const T* from, T
 /// logits, gradient of the head, gradient of the hidden states. In between, the owner turns the
 /// logits into their gradient.
 ///
-/// A team (ThreadPool or Alone) shares the work by tiles of the vocabulary, then of the width.
-/// Bits: each element is one chain of multiply-adds in the order of its sum, whatever the tiles and
-/// the team; that of the head's gradient is one chain per chunk, added to what was there.
+/// A team (ThreadPool or SerialExecutor) shares the work by tiles of the vocabulary, then of the
+/// width. Bits: each element is one chain of multiply-adds in the order of its sum, whatever the
+/// tiles and the team; that of the head's gradient is one chain per chunk, added to what was there.
 /// Memory: rows * vocab + width * (rows + team * tile) elements, kept for the next chunk.
 template <class T>
 class HeadChunk {
@@ -270,7 +270,7 @@ void policy_head_loss(ThreadPool& pool, const PolicyHead<T>& head, const PolicyR
        part.gather(rows, head.hidden.data(), head.width, options.chunk_rows, next);) {
     chunk.forward(pool, part.index.size(), part.hidden.data(), weights);
     detail::differentiate_logits(pool, chunk.logits(), part.rows(), {part.index},
-                                 detail::noting(loss, outputs, {part.index}));
+                                 detail::record_outputs(loss, outputs, {part.index}));
     chunk.backward(pool, part.hidden.data(), weights, head.d_weights.data(), part.d_hidden.data());
     part.scatter(head.d_hidden.data(), head.width);
   }

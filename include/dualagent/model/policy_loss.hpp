@@ -40,7 +40,7 @@ struct PolicyRows {
 namespace detail {
 
 /// A team of one: the caller. Stands where a ThreadPool could.
-struct Alone {
+struct SerialExecutor {
   static constexpr std::size_t size() { return 1; }
   template <class Body>
   void share(std::size_t count, Body&& body) const {
@@ -101,7 +101,7 @@ void differentiate_row(const Logits<T>& logits, const PolicyRows& rows, std::siz
                           weight * static_cast<T>(gradient.d_entropy), logits.row(r), next);
 }
 
-/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or Alone.
+/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or SerialExecutor.
 template <class Team, class T, class Loss>
 void differentiate_logits(Team& team, const Logits<T>& logits, const PolicyRows& rows,
                           const RowNames& names, Loss&& loss) {
@@ -115,7 +115,7 @@ void differentiate_logits(Team& team, const Logits<T>& logits, const PolicyRows&
 
 /// Calls the user's loss and notes what came of it.
 template <class Loss>
-auto noting(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
+auto record_outputs(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
   return [&loss, &outputs, names](std::size_t r, const TokenPrediction& now) {
     const std::size_t t = names(r);
     const TokenLossGradient gradient = loss(t, now);
@@ -185,7 +185,7 @@ void policy_loss_on_logits(ThreadPool& pool, const Logits<T>& logits, const Poli
                 where);
   detail::check(rows, logits.rows, logits.vocab, where);
   detail::check(outputs, logits.rows, where);
-  detail::differentiate_logits(pool, logits, rows, {}, detail::noting(loss, outputs, {}));
+  detail::differentiate_logits(pool, logits, rows, {}, detail::record_outputs(loss, outputs, {}));
 }
 
 }  // namespace dualagent

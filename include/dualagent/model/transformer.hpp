@@ -290,7 +290,7 @@ class Transformer {
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
     std::vector<Token> target;         // [S] and of their rows of logits
     std::vector<float> loss_weight, temperature;
-    detail::Alone alone;
+    detail::SerialExecutor alone;
     detail::HeadChunk<Scalar> head;
     AlignedVector<Scalar> normed, inverse, d_normed, d_value, dx;
   };

@@ -127,7 +127,7 @@ class Trainer {
   /// Rollouts of one task.
   std::size_t group_size() const { return group_size_; }
   /// This rank's rollouts of the last step, in order of group and member.
-  std::span<const Rollout> rollouts() const { return rollouts_.begun(); }
+  std::span<const Rollout> rollouts() const { return rollouts_.originals(); }
   /// This rank's forks of them, in order of group.
   std::span<const Rollout> forks() const { return rollouts_.forks(); }
   /// Plays tasks with the trainer's pair and protocol, e.g. for evaluation.
@@ -248,7 +248,7 @@ class Trainer {
     const auto place = [&] { return "step " + std::to_string(step_); };
     call_user_code("a training view or an advantage estimator", place, [&] { collect_rows(); });
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      rollouts_.deal(members_, random.child(1 + epoch));
+      rollouts_.assign_minibatches(members_, random.child(1 + epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
         for_each_model(pairing_, [&](auto&, auto index) {
           update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
