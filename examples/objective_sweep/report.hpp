@@ -12,25 +12,18 @@
 
 namespace objective_sweep {
 
-/// Success over steps, one curve per experiment, from the metrics under `folder`.
-inline dualagent::Chart success_chart(const std::filesystem::path& folder,
-                                      const ProblemResult& problem) {
+/// The rows that were trained.
+inline std::vector<dualagent::ResultRow> trained_rows(const ProblemResult& problem) {
   std::vector<dualagent::ResultRow> rows = problem.evaluations();
   std::erase_if(rows, [](const dualagent::ResultRow& row) { return row.name == "warm_start"; });
-  return quickstart::chart_of(folder, rows,
-                              {.title = problem.title + ": success during training",
-                               .caption = "share of the step's 128 sampled rollouts, mean of 5 "
-                                          "steps",
-                               .unit = dualagent::AxisUnit::percent,
-                               .y_min = 0,
-                               .y_max = 1},
-                              "reward_mean", 5);
+  return rows;
 }
 
 /// Writes success.svg and report.html of one problem into `folder`.
 inline void write_report(const std::filesystem::path& folder, const Options& options,
                          const ProblemResult& problem, std::string command) {
-  dualagent::Chart chart = success_chart(folder, problem);
+  const dualagent::Chart chart = quickstart::success_chart(
+      folder, trained_rows(problem), problem.title + ": success during training");
   dualagent::write_file_atomically(folder / "success.svg",
                                    dualagent::curve_svg(chart, {.width = 960, .height = 440}));
   dualagent::write_html_report(
@@ -47,7 +40,8 @@ inline void write_report(const std::filesystem::path& folder, const Options& opt
                                               " between sampling and training"}},
        .rows = problem.evaluations(),
        .rows_note = "One seed: intervals are of the held-out tasks only.",
-       .main_curve = std::move(chart)});
+       .main_curve = quickstart::success_curve(),
+       .runs = dualagent::read_runs(folder)});
 }
 
 }  // namespace objective_sweep

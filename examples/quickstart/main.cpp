@@ -24,10 +24,11 @@ void run(const quickstart::Options& options, const std::string& command) {
                            .seconds = seconds,
                            .rows = rows,
                            .max_abs_log_ratio = run.max_abs_log_ratio()});
-  const dualagent::ReportData report = quickstart::report_data(run, rows, command);
-  dualagent::write_html_report(options.out / "report.html", report);
+  dualagent::write_html_report(options.out / "report.html",
+                               quickstart::report_data(run, rows, command));
   dualagent::write_file_atomically(options.out / "success.svg",
-                                   dualagent::curve_svg(report.main_curve));
+                                   dualagent::curve_svg(quickstart::success_chart(
+                                       options.out, rows, "Success during training")));
   std::printf(
       "\nSolved held-out tasks, seed %llu:\n\n%s\nSampled at temperature 1, %s\n"
       "max |log ratio| between sampling and training: %s\n\nDone in %.0f s: %s and %s\n",

@@ -136,6 +136,10 @@ std::size_t checkpoints(BigramModel& model, std::size_t done) {
   return done;
 }
 
+void reports() {
+#include "training/metrics-and-reports.inc"
+}
+
 }  // namespace docs
 
 TEST_CASE("the page's answers are equal", "[docs]") {

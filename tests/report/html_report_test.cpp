@@ -1,6 +1,9 @@
 #include "dualagent/report/html_report.hpp"
 
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -33,13 +36,6 @@ ReportSpan span(Provenance provenance, AgentRole agent, const std::string& text)
 
 /// Every text of the report is `text`.
 ReportData report_of(const std::string& text) {
-  const auto chart = [&] {
-    return Chart{.title = text,
-                 .caption = text,
-                 .x_label = text,
-                 .y_label = text,
-                 .series = {{.name = text, .x = {0, 1}, .y = {0.5, 1}}}};
-  };
   ReportEpisode episode{.task = text,
                         .stage = text,
                         .ending = text,
@@ -73,42 +69,61 @@ ReportData report_of(const std::string& text) {
                     .tokens_per_task = 5.0,
                     .seconds = 6.0}},
           .rows_note = text,
-          .main_curve = chart(),
-          .curves = {chart(), chart()},
+          .main_curve = {.metric = text, .title = text, .caption = text},
+          .runs = {{.name = text,
+                    .group = text,
+                    .records = {{.step = 0, .numbers = {{text, 1.0}}, .texts = {}}}}},
           .episodes = {episode, other}};
+}
+
+/// What the page's script reads.
+nlohmann::json data_of(const std::string& page) {
+  const std::size_t element = page.find("<script type=\"application/json\"");
+  const std::size_t begin = page.find('>', element) + 1;
+  return nlohmann::json::parse(page.substr(begin, page.find("</script>", begin) - begin));
+}
+
+/// The JSON of a data file, which is one call of a function.
+nlohmann::json call_argument(const std::string& script) {
+  const std::string_view call = "dualagentReport(";
+  REQUIRE(script.rfind(call, 0) == 0);
+  REQUIRE(script.substr(script.size() - 3) == ");\n");
+  return nlohmann::json::parse(script.substr(call.size(), script.size() - call.size() - 3));
 }
 
 }  // namespace
 
-TEST_CASE("a report is a well-formed page that shows what it was given", "[report][html]") {
-  const std::string page = html_report(report_of("harmless words"));
+TEST_CASE("a report is a well-formed page that holds its data", "[report][html]") {
+  const ReportData report = report_of("harmless words");
+  const std::string page = html_report(report);
   CHECK(html_problem(page) == "");
   CHECK_THAT(page, ContainsSubstring("<title>harmless words</title>"));
-  CHECK_THAT(page, ContainsSubstring("id=\"results\"") && ContainsSubstring("id=\"curves\"") &&
-                       ContainsSubstring("id=\"episodes\"") && ContainsSubstring("id=\"run\""));
-  CHECK_THAT(page, ContainsSubstring("50.0 %") && ContainsSubstring("1/2"));
-  CHECK(count(page, "<article ") == 2);
-  CHECK(count(page, "<svg ") == 4);  // the main curve for wide and for narrow screens
-  for (const char* provenance :
-       {"prompt", "observation", "injected", "summary", "action", "demonstration", "sampled"})
-    CHECK_THAT(page, ContainsSubstring(std::string("span p-") + provenance));
-  CHECK_THAT(page, ContainsSubstring("a-summarizer trained") &&
-                       ContainsSubstring("mean log-probability -0.500"));
+  CHECK(data_of(page) == nlohmann::json::parse(report_json(report)));
+  CHECK(count(page, "{{") == 0);
+  CHECK(count(page, "<script") == 2);
+  CHECK(count(page, "http://") == count(page, "\"http://www.w3.org/2000/svg\""));
+}
+
+TEST_CASE("a template without a text for a place is refused", "[report][html]") {
+  CHECK(detail::fill_page("a{{x}}b{{y}}{{x}}", {{"x", "{{y}}"}, {"y", ""}}) == "a{{y}}b{{y}}");
+  CHECK_THROWS_WITH(detail::fill_page("{{z}}", {{"x", ""}}), ContainsSubstring("{{z}}"));
+  CHECK_THROWS_AS(detail::fill_page("{{x", {{"x", ""}}), Error);
 }
 
 TEST_CASE("hostile texts stay text wherever they stand", "[report][html]") {
-  const std::string ordinary = html_report(report_of("x"));
+  const std::string ordinary = html_report(report_of("x"), "x");
   for (const std::string hostile :
        {"</script><script>alert(1)</script>", "\"><img src=x onerror=alert(1)>",
-        "' onmouseover='alert(1)", "</title></style></svg></pre>", "<!--", "]]>", "&lt;&amp;&#60;",
-        "javascript:alert(1)", "\x1b[2J\x07", "\xFF\xFE\xC0\x80", "\xE2\x80\xAE\xE2\x81\xA6",
-        "a\r\nb", "${x}`\\"}) {
-    const std::string page = html_report(report_of(hostile));
+        "' onmouseover='alert(1)", "</title></style></svg></pre>", "<!--", "<!--<script>", "]]>",
+        "&lt;&amp;&#60;", "javascript:alert(1)", "\x1b[2J\x07", "\xFF\xFE\xC0\x80",
+        "\xE2\x80\xAE\xE2\x81\xA6", "\xE2\x80\xA8", "a\r\nb", "${x}`\\", "{{data}}", "__proto__"}) {
+    const std::string page = html_report(report_of(hostile), hostile);
     CHECK(html_problem(page) == "");
     CHECK(count(page, "<script") == count(ordinary, "<script"));
     CHECK(count(page, "<img") == 0);
     CHECK(count(page, "<!--") == 0);
     CHECK(count(page, "<") == count(ordinary, "<"));  // no element more or less
+    CHECK(data_of(page)["command"] == printable(hostile, LineBreaks::keep));
     for (std::string_view rest = page; !rest.empty();) {
       const DecodedCharacter c = decode_utf8(rest);
       if (!c.valid) FAIL("the page is not UTF-8");
@@ -118,74 +133,23 @@ TEST_CASE("hostile texts stay text wherever they stand", "[report][html]") {
   CHECK(html_problem(html_report(report_of(std::string("\0x", 2)))) == "");
 }
 
-TEST_CASE("the page loads nothing from anywhere", "[report][html]") {
-  const std::string page = html_report(report_of("x"));
-  for (const char* outside :
-       {"src=", "<link", "@import", "@font-face", "url(", "<iframe", "<object", "<embed", "fetch(",
-        "XMLHttpRequest", "WebSocket", "import(", "https://", "//cdn", "srcset", "ping="})
-    CHECK(page.find(outside) == std::string::npos);
-  CHECK(count(page, "http://") == count(page, "xmlns=\"http://www.w3.org/2000/svg\""));
-  CHECK(count(page, "href=\"") == count(page, "href=\"#"));  // links within the page only
-  CHECK_THAT(page, ContainsSubstring("default-src 'none'"));
+TEST_CASE("a finished page may load nothing, an unfinished one its data file", "[report][html]") {
+  ReportData data = report_of("x");
+  CHECK_THAT(html_report(data, "x-data.js"),
+             ContainsSubstring("default-src 'none'") &&
+                 ContainsSubstring("script-src 'unsafe-inline'; base-uri"));
+  data.finished = false;
+  CHECK_THAT(html_report(data, "x-data.js"),
+             ContainsSubstring("script-src 'unsafe-inline' 'self' file:; base-uri") &&
+                 ContainsSubstring("data-file=\"x-data.js\""));
+  CHECK_THAT(html_report(data), ContainsSubstring("script-src 'unsafe-inline'; base-uri"));
 }
 
-TEST_CASE("every link of the page leads to an element of it", "[report][html]") {
-  const std::string page = html_report(report_of("x"));
-  std::size_t links = 0;
-  for (std::size_t at = page.find("href=\"#"); at != std::string::npos;
-       at = page.find("href=\"#", at + 1)) {
-    const std::size_t begin = at + 7;
-    const std::string id = page.substr(begin, page.find('"', begin) - begin);
-    CHECK(count(page, " id=\"" + id + "\"") == 1);
-    ++links;
-  }
-  CHECK(links >= 7);
-}
-
-TEST_CASE("what is empty is left out of the page", "[report][html]") {
-  const std::string page = html_report({.title = "Nothing yet"});
-  CHECK(html_problem(page) == "");
-  for (const char* part :
-       {"id=\"results\"", "id=\"curves\"", "id=\"episodes\"", "id=\"run\"", "<script", "<svg"})
-    CHECK(page.find(part) == std::string::npos);
-}
-
-TEST_CASE("the headline is the first row's greedy success unless it is given", "[report][html]") {
-  ReportData data{.rows = {{.name = "dual", .sampled = {150, 200}, .greedy = {198, 200}}}};
-  CHECK_THAT(html_report(data),
-             ContainsSubstring("<span class=\"figure\">99.0 %</span>") &&
-                 ContainsSubstring("of 200 held-out tasks solved: dual, greedy, 95 % interval "
-                                   "96.4 to 99.7 %."));
-  data.headline_figure = "2x";
-  data.headline = "faster";
-  CHECK_THAT(html_report(data), ContainsSubstring("<span class=\"figure\">2x</span><p>faster</p>"));
-}
-
-TEST_CASE("a summary stands beside the window that it compresses", "[report][html]") {
-  ReportEpisode episode{.task = "t"};
-  ReportSegment first;
-  first.spans = {span(Provenance::prompt, AgentRole::answerer, "question"),
-                 span(Provenance::sampled, AgentRole::answerer, "turn")};
-  ReportSegment own{.owner = AgentRole::summarizer, .parent = 0, .replacement = {}};
-  own.spans = {span(Provenance::action, AgentRole::answerer, "turn"),
-               span(Provenance::sampled, AgentRole::summarizer, "short")};
-  ReportSegment second{
-      .owner = AgentRole::answerer, .parent = 0, .replacement = Replacement{0, 30, 3}};
-  second.spans = {span(Provenance::summary, AgentRole::summarizer, "short")};
-  episode.segments = {first, own, second};
-  const std::string page = html_report({.episodes = {episode}});
-  CHECK(html_problem(page) == "");
-  const std::size_t window = page.find("Window 1");
-  const std::size_t summary = page.find("Summary 1");
-  const std::size_t stands_for = page.find("3 tokens stand for 30 in window 2.");
-  const std::size_t own_window = page.find("The Summarizer's own window");
-  const std::size_t next = page.find("Window 2");
-  REQUIRE(next != std::string::npos);
-  CHECK(window < summary);
-  CHECK(summary < stands_for);
-  CHECK(stands_for < own_window);
-  CHECK(own_window < next);
-  CHECK(count(page, "<h4>Window") == 2);  // the Summarizer's window is none of the Answerer's
+TEST_CASE("what a script fills stands in the template once", "[report][html]") {
+  const std::string page = html_report({});
+  for (const char* id : {"main", "results", "curves", "episodes", "run", "data"})
+    CHECK(count(page, std::string(" id=\"") + id + "\"") == 1);
+  CHECK(count(page, "<a href=\"#") == 4);
 }
 
 TEST_CASE("equal data give equal bytes, on disk too", "[report][html]") {
@@ -195,6 +159,33 @@ TEST_CASE("equal data give equal bytes, on disk too", "[report][html]") {
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("an impossible count is refused instead of shown", "[report][html]") {
-  CHECK_THROWS_AS(html_report({.rows = {{.name = "a", .greedy = {3, 2}}}}), Error);
+TEST_CASE("a watched report writes its page once and its data at a bounded rate",
+          "[report][html]") {
+  const TemporaryFolder folder;
+  double now = 100;
+  LiveReport live(folder / "report.html", 2, [&] { return now; });
+  const auto title = [](const char* text) { return [=] { return ReportData{.title = text}; }; };
+  const auto shown = [&] { return call_argument(read_file(folder / "report-data.js")); };
+  live.update(title("first"));
+  CHECK(shown()["title"] == "first");
+  CHECK(shown()["finished"] == false);
+  const std::string page = read_file(folder / "report.html");
+  CHECK(data_of(page) == shown());
+  CHECK_THAT(page, ContainsSubstring("data-file=\"report-data.js\""));
+  now = 101;
+  live.update([]() -> ReportData { throw std::logic_error("asked too early"); });
+  now = 102;
+  live.update(title("second"));
+  CHECK(shown()["title"] == "second");
+  CHECK(read_file(folder / "report.html") == page);
+  live.finish({.title = "last"});
+  CHECK(shown()["title"] == "last");
+  CHECK(shown()["finished"] == true);
+  CHECK(data_of(read_file(folder / "report.html"))["title"] == "last");
+}
+
+TEST_CASE("a report that nobody could have watched is one file", "[report][html]") {
+  const TemporaryFolder folder;
+  LiveReport(folder / "report.html").finish({});
+  CHECK(folder.entries() == 1);
 }

@@ -11,16 +11,14 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/report/metrics.hpp"
-#include "dualagent/report/wilson.hpp"
 
 namespace dualagent {
 
 /// One line of a chart.
 struct Series {
   std::string name = {};
-  std::vector<double> x = {};           ///< increasing, e.g. steps
-  std::vector<double> y = {};           ///< as long as x; NaN leaves a gap
-  std::vector<Interval> interval = {};  ///< empty, or one per point: drawn as a band
+  std::vector<double> x = {};  ///< increasing, e.g. steps
+  std::vector<double> y = {};  ///< as long as x; NaN leaves a gap
   /// Which of the 8 colours, from 8 on again with dashes, from 16 on dotted; none: the position in
   /// the chart.
   std::optional<std::size_t> colour = {};
@@ -31,7 +29,6 @@ enum class AxisUnit : std::uint8_t { number, percent };  // percent: of fraction
 
 struct Chart {
   std::string title = {};
-  std::string caption = {};  ///< what is shown and how it was measured
   std::string x_label = "step";
   std::string y_label = {};
   AxisUnit unit = AxisUnit::number;

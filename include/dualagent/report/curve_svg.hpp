@@ -21,17 +21,11 @@
 namespace dualagent {
 
 enum class SvgTheme : std::uint8_t { automatic, light, dark };  // automatic: as the reader prefers
-enum class SvgLegend : std::uint8_t { right, top, none };
-enum class SvgTitle : std::uint8_t { shown, hidden };    // hidden: the page around it has one
-enum class SvgUse : std::uint8_t { file, inline_html };  // inline: the page brings the dark colours
 
 struct SvgOptions {
   double width = 820;  ///< px
   double height = 400;
   SvgTheme theme = SvgTheme::automatic;
-  SvgLegend legend = SvgLegend::right;
-  SvgTitle title = SvgTitle::shown;
-  SvgUse use = SvgUse::file;
 };
 
 namespace detail {
@@ -64,12 +58,9 @@ inline std::string palette_css(const SvgPalette& palette) {
   const auto rule = [](std::string_view name, std::string_view property, std::string_view value) {
     return ".c-" + std::string(name) + "{" + std::string(property) + ":" + std::string(value) + "}";
   };
-  std::string css = ":root{";
-  for (std::size_t i = 0; i < kSeriesColours; ++i)
-    css += "--series-" + std::to_string(i) + ":" + std::string(palette.series[i]) + ";";
-  css += "}" + rule("page", "fill", palette.page) + rule("ink", "fill", palette.ink) +
-         rule("muted", "fill", palette.muted) + rule("grid", "stroke", palette.grid) +
-         rule("axis", "stroke", palette.axis);
+  std::string css = rule("page", "fill", palette.page) + rule("ink", "fill", palette.ink) +
+                    rule("muted", "fill", palette.muted) + rule("grid", "stroke", palette.grid) +
+                    rule("axis", "stroke", palette.axis);
   for (std::size_t i = 0; i < kSeriesColours; ++i) {
     css += rule("line" + std::to_string(i), "stroke", palette.series[i]);
     css += rule("fill" + std::to_string(i), "fill", palette.series[i]);
@@ -154,25 +145,23 @@ class CurveDrawing {
   std::string draw() {
     open();
     draw_axes();
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) draw_band(i);
     for (std::size_t i = chart_.series.size(); i-- > 0;) draw_line(i);  // the first lies on top
-    if (options_.legend == SvgLegend::right) draw_legend_right();
-    if (options_.legend == SvgLegend::top) draw_legend_top();
+    draw_legend();
     for (std::size_t i = chart_.series.size(); i-- > 0;) draw_tooltips(i);
     return svg_ + "</svg>\n";
   }
 
  private:
   static constexpr double kFont = 12;           // px
+  static constexpr double kPadding = 16;        // px
   static constexpr double kMostTooltips = 120;  // per series
 
   void check() const {
     for (const Series& series : chart_.series)
-      if (series.x.size() != series.y.size() ||
-          (!series.interval.empty() && series.interval.size() != series.y.size()))
+      if (series.x.size() != series.y.size())
         throw Error("a series has lists of different lengths",
                     "chart '" + chart_.title + "', series '" + series.name + "'",
-                    "Give one y per x, and no intervals or one per y");
+                    "Give one y per x");
   }
 
   void find_ranges() {
@@ -183,10 +172,6 @@ class CurveDrawing {
         x.add(series.x[i]);
         y.add(series.y[i]);
         whole_x_ = whole_x_ && series.x[i] == std::floor(series.x[i]);
-      }
-      for (const Interval& interval : series.interval) {
-        y.add(interval.low);
-        y.add(interval.high);
       }
     }
     if (x.empty()) x = {0, 1};
@@ -211,18 +196,13 @@ class CurveDrawing {
     double label_width = 0;
     for (const double value : y_ticks_.values)
       label_width = std::max(label_width, text_width(y_text(value)));
-    left_ = padding() + label_width + 8;
-    right_ = options_.width - padding() - 10;
-    if (options_.legend == SvgLegend::right) right_ -= legend_width();
-    top_ = padding() + 10;
-    if (options_.title == SvgTitle::shown) top_ += 28;
-    if (options_.legend == SvgLegend::top) top_ += 18 * static_cast<double>(legend_lines());
-    if (!chart_.y_label.empty()) top_ += 20;
-    bottom_ = options_.height - padding() - (chart_.x_label.empty() ? 24 : 40);
+    left_ = kPadding + label_width + 8;
+    right_ = options_.width - kPadding - 10 - legend_width();
+    top_ = kPadding + (chart_.y_label.empty() ? 38 : 58);
+    bottom_ = options_.height - kPadding - (chart_.x_label.empty() ? 24 : 40);
     x_ticks_ = axis_ticks(x_.low, x_.high, std::max(2.0, (right_ - left_) / 80), whole_x_ ? 1 : 0);
   }
 
-  double padding() const { return options_.use == SvgUse::file ? 16 : 2; }
   std::string y_text(double value) const { return tick_text(value, y_ticks_.step, chart_.unit); }
   static double text_width(std::string_view text) {  // of a usual sans serif, estimated
     return 0.58 * kFont * static_cast<double>(count_characters(text));
@@ -264,16 +244,13 @@ class CurveDrawing {
            "\" font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', "
            "'Liberation Sans', sans-serif\" font-size=\"" +
            px(kFont) + "\">\n";
-    if (options_.use == SvgUse::file) {
-      if (options_.theme == SvgTheme::automatic)
-        svg_ += "<style>@media (prefers-color-scheme:dark){" + palette_css(kDarkPalette) +
-                "}</style>\n";
-      svg_ += "<rect class=\"c-page\" fill=\"" + std::string(palette_.page) +
-              "\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n";
-    }
-    if (options_.title == SvgTitle::shown)
-      text(padding(), padding() + 14, chart_.title, "start", "ink",
-           " font-size=\"15\" font-weight=\"600\"");
+    if (options_.theme == SvgTheme::automatic)
+      svg_ +=
+          "<style>@media (prefers-color-scheme:dark){" + palette_css(kDarkPalette) + "}</style>\n";
+    svg_ += "<rect class=\"c-page\" fill=\"" + std::string(palette_.page) +
+            "\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n";
+    text(kPadding, kPadding + 14, chart_.title, "start", "ink",
+         " font-size=\"15\" font-weight=\"600\"");
   }
 
   std::string spoken_summary() const {
@@ -319,32 +296,8 @@ class CurveDrawing {
       text(x_of(value), bottom_ + 18, tick_text(value, x_ticks_.step, AxisUnit::number), "middle",
            "muted");
     }
-    if (!chart_.y_label.empty()) text(padding(), top_ - 14, chart_.y_label, "start", "muted");
+    if (!chart_.y_label.empty()) text(kPadding, top_ - 14, chart_.y_label, "start", "muted");
     if (!chart_.x_label.empty()) text(right_, bottom_ + 36, chart_.x_label, "end", "muted");
-  }
-
-  void draw_band(std::size_t index) {
-    const Series& series = chart_.series[index];
-    std::string upper;
-    std::string lower;
-    const auto close = [&] {
-      if (!upper.empty())
-        svg_ += "<polygon" + fill(index) + " fill-opacity=\"0.14\" points=\"" + upper + lower +
-                "\"/>\n";
-      upper.clear();
-      lower.clear();
-    };
-    for (std::size_t i = 0; i < series.interval.size(); ++i) {
-      const Interval& interval = series.interval[i];
-      if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) {
-        close();
-        continue;
-      }
-      const std::string x = px(x_of(series.x[i])) + ",";
-      upper += x + px(y_of(interval.high)) + " ";
-      lower = x + px(y_of(interval.low)) + " " + lower;
-    }
-    close();
   }
 
   /// One path; a value that is not finite leaves a gap, a value between two gaps is a dot.
@@ -381,12 +334,8 @@ class CurveDrawing {
   }
 
   std::string tooltip(const Series& series, std::size_t i) const {
-    std::string words = series.name + ", " + (chart_.x_label.empty() ? "x" : chart_.x_label) + " " +
-                        trimmed_text(series.x[i], 3) + ": " + value_text(series.y[i], chart_.unit);
-    if (!series.interval.empty())
-      words += " (" + value_text(series.interval[i].low, chart_.unit) + " to " +
-               value_text(series.interval[i].high, chart_.unit) + ")";
-    return words;
+    return series.name + ", " + (chart_.x_label.empty() ? "x" : chart_.x_label) + " " +
+           trimmed_text(series.x[i], 3) + ": " + value_text(series.y[i], chart_.unit);
   }
 
   double legend_width() const {
@@ -402,7 +351,7 @@ class CurveDrawing {
   }
 
   /// Beside the plot, as near to the ends of the lines as 18 px between entries allow.
-  void draw_legend_right() {
+  void draw_legend() {
     constexpr double kLine = 18;
     std::vector<std::pair<double, std::size_t>> entries;  // wanted height, series
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
@@ -419,33 +368,6 @@ class CurveDrawing {
     for (const auto& [y, index] : entries) draw_key(right_ + 14, y + 4, index);
   }
 
-  /// Places the entries of a legend above the plot; calls `visit(series, x, line)`.
-  template <class Visitor>
-  void place_legend_top(Visitor&& visit) const {
-    double x = padding();
-    std::size_t line = 0;
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const double width = 24 + text_width(chart_.series[i].name) + 18;
-      if (x > padding() && x + width - 18 > options_.width - padding()) {
-        x = padding();
-        ++line;
-      }
-      visit(i, x, line);
-      x += width;
-    }
-  }
-  std::size_t legend_lines() const {
-    std::size_t lines = 0;
-    place_legend_top([&](std::size_t, double, std::size_t line) { lines = line + 1; });
-    return lines;
-  }
-  void draw_legend_top() {
-    const double first = padding() + (options_.title == SvgTitle::shown ? 38 : 12);
-    place_legend_top([&](std::size_t series, double x, std::size_t line) {
-      draw_key(x, first + 18 * static_cast<double>(line), series);
-    });
-  }
-
   const Chart& chart_;
   const SvgOptions& options_;
   const SvgPalette& palette_;
@@ -458,11 +380,11 @@ class CurveDrawing {
 
 }  // namespace detail
 
-/// A chart as SVG: axes, one line per series with its band, a legend, and a tooltip (`<title>`) at
-/// up to 120 points per series.
+/// A chart as a picture for a README or a document, where no script runs: axes, one line per
+/// series, a legend, and a tooltip (`<title>`) at up to 120 points per series. (The report draws
+/// its own curves in the browser, which redraws them while a run goes on: page/charts.js.)
 ///
-/// With the defaults the result is a whole file without script, link or font: write it with
-/// `write_file_atomically` and show it in a README. Equal charts give equal bytes.
+/// The result is a whole SVG file without script, link or font. Equal charts give equal bytes.
 /// Errors: Error when the lists of a series differ in length.
 /// Example: write_file_atomically("curve.svg", curve_svg(chart, {.theme = SvgTheme::light})).
 inline std::string curve_svg(const Chart& chart, const SvgOptions& options = {}) {
