@@ -35,6 +35,7 @@
 #include "dualagent/model/config_json.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/model_files.hpp"
+#include "dualagent/model/panels.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/safetensors.hpp"

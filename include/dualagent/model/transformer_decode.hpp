@@ -39,14 +39,23 @@ class KeyValueCache {
   std::size_t capacity() const { return capacity_; }
   std::size_t bytes_per_token() const { return 2 * keys_.size() / capacity_ * sizeof(T); }
   std::size_t next_key_head() const { return dim_ * kernels::kLanes<T>; }
-  std::size_t next_key_panel() const { return row_ * kernels::kLanes<T>; }
   std::size_t next_value_head() const { return dim_; }
-  std::size_t next_value() const { return row_; }  // elements from a position to the next
-  T* keys(std::size_t layer, std::size_t head) {   // [head_dim, capacity] in panels
-    return keys_.data() + layer * row_ * capacity_ + head * next_key_head();
+  Panels<T> keys(std::size_t layer, std::size_t head) const {  // [head_dim, capacity]
+    return {keys_.data() + layer * row_ * capacity_ + head * next_key_head(), dim_, capacity_,
+            row_ * kernels::kLanes<T>};
   }
-  T* values(std::size_t layer, std::size_t head) {  // [capacity, head_dim] in rows of row_
-    return values_.data() + layer * row_ * capacity_ + head * next_value_head();
+  Matrix<const T> values(std::size_t layer, std::size_t head) const {  // [capacity, head_dim]
+    return {values_.data() + layer * row_ * capacity_ + head * next_value_head(), capacity_, dim_,
+            row_};
+  }
+
+  /// Writes keys and values [kv_heads * head_dim each] of one position.
+  void write(std::size_t layer, std::size_t position, const T* keys, const T* values) {
+    constexpr std::size_t kLanes = kernels::kLanes<T>;
+    T* const layer_keys = keys_.data() + layer * row_ * capacity_;
+    T* const to = layer_keys + position / kLanes * row_ * kLanes + position % kLanes;
+    for (std::size_t i = 0; i < row_; ++i) to[i * kLanes] = keys[i];
+    std::copy_n(values, row_, values_.data() + (layer * capacity_ + position) * row_);
   }
   std::vector<Token>& tokens() { return tokens_; }
   const std::vector<Token>& tokens() const { return tokens_; }
@@ -73,20 +82,20 @@ class KeyValueCache {
 /// scores is scratch of [kv_heads, padded(seen)].
 template <class T>
 void attend_position(const TransformerConfig& config, std::size_t seen, const T* queries,
-                     KeyValueCache<T>& cache, std::size_t layer, T* scores, T* out) {
+                     const KeyValueCache<T>& cache, std::size_t layer, T* scores, T* out) {
   const std::size_t dim = config.head_dim;
   const std::size_t kv_heads = config.num_key_value_heads;
   const std::size_t share = config.num_attention_heads / kv_heads;
   const T scale = T{1} / std::sqrt(static_cast<T>(dim));
   const std::size_t width = kernels::padded<T>(seen);
+  const Matrix<T> p = dense(scores, kv_heads, width);
   for (std::size_t member = 0; member < share; ++member) {  // of the heads that share keys
-    gemv(kv_heads, width, dim, queries + member * dim, share * dim,
-         Panels<T>{cache.keys(layer, 0), cache.next_key_panel()}, cache.next_key_head(), scores,
-         width);
+    const Matrix<const T> query{queries + member * dim, kv_heads, dim, share * dim};
+    gemv(query, cache.keys(layer, 0), cache.next_key_head(), p);
     for (std::size_t head = 0; head < kv_heads; ++head)
-      softmax_row(seen, width, scale, scores + head * width);
-    gemv(kv_heads, dim, seen, scores, width, cache.values(layer, 0), cache.next_value(),
-         cache.next_value_head(), out + member * dim, share * dim);
+      softmax_row(seen, width, scale, p.row(head));
+    gemv(p.columns_at(0, seen), cache.values(layer, 0).rows_at(0, seen), cache.next_value_head(),
+         Matrix<T>{out + member * dim, kv_heads, dim, share * dim});
   }
 }
 
@@ -305,7 +314,7 @@ class Decoder {
     if (worker.positions.empty()) return;
     for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
       forward_layer(*weights_, *rotary_, l, worker.positions, worker.x.data(), worker.activations,
-                    [&](const T* qkv, T* mixed) { attend(worker, l, qkv, mixed); });
+                    [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(worker, l, qkv, mixed); });
     sample_all(worker);
   }
 
@@ -319,7 +328,7 @@ class Decoder {
       const std::size_t first = running.cache->tokens().size();
       for (std::size_t i = 0; i < worker.counts.back(); ++i) worker.positions.push_back(first + i);
     }
-    LayerActivations<T>::grow(worker.x, worker.positions.size() * d);
+    grow(worker.x, worker.positions.size() * d);
     std::size_t row = 0;
     for (std::size_t r = worker.begin; r < worker.end; ++r)
       for (std::size_t i = 0; i < worker.counts[r - worker.begin]; ++i, ++row) {
@@ -328,11 +337,9 @@ class Decoder {
       }
   }
 
-  void attend(Worker& worker, std::size_t layer, const T* qkv, T* mixed) {
+  void attend(Worker& worker, std::size_t layer, Matrix<const T> qkv, Matrix<T> mixed) {
     const TransformerConfig& config = weights_->config();
     const std::size_t dim = config.head_dim;
-    const std::size_t ld = weights_->qkv_size();
-    const std::size_t ld_out = weights_->heads_size();
     const std::size_t kv_heads = config.num_key_value_heads;
     const std::size_t share = config.num_attention_heads / kv_heads;
     std::size_t row = 0;
@@ -341,37 +348,21 @@ class Decoder {
       if (count == 0) continue;
       Cache& cache = *running_[r].cache;
       const std::size_t first = worker.positions[row];
-      append(cache, layer, first, count, qkv + row * ld);
+      const std::size_t q = weights_->heads_size();
+      for (std::size_t i = 0; i < count; ++i)
+        cache.write(layer, first + i, qkv.row(row + i) + q, qkv.row(row + i) + q + kv_heads * dim);
       const std::size_t width = kernels::padded<T>(first + count);
-      LayerActivations<T>::grow(worker.scores, std::max(count, kv_heads) * cache.capacity());
+      grow(worker.scores, std::max(count, kv_heads) * cache.capacity());
       if (count == 1)
-        attend_position(config, first + 1, qkv + row * ld, cache, layer, worker.scores.data(),
-                        mixed + row * ld_out);
+        attend_position(config, first + 1, qkv.row(row), cache, layer, worker.scores.data(),
+                        mixed.row(row));
       else
         for (std::size_t head = 0; head < config.num_attention_heads; ++head)
-          attend_head(count, first, dim, Strided<T>{qkv + row * ld + head * dim, ld},
-                      Panels<T>{cache.keys(layer, head / share), cache.next_key_panel()},
-                      cache.values(layer, head / share), cache.next_value(), worker.scores.data(),
-                      width, mixed + row * ld_out + head * dim, ld_out);
+          attend_head(first, qkv.rows_at(row, count).columns_at(head * dim, dim),
+                      cache.keys(layer, head / share), cache.values(layer, head / share),
+                      dense(worker.scores.data(), count, width),
+                      mixed.rows_at(row, count).columns_at(head * dim, dim));
       row += count;
-    }
-  }
-
-  void append(Cache& cache, std::size_t layer, std::size_t first, std::size_t count,
-              const T* qkv) const {
-    constexpr std::size_t kLanes = kernels::kLanes<T>;
-    const TransformerConfig& config = weights_->config();
-    const std::size_t dim = config.head_dim;
-    const std::size_t kv = config.num_key_value_heads;
-    for (std::size_t i = 0; i < count; ++i) {
-      const T* keys = qkv + i * weights_->qkv_size() + weights_->heads_size();
-      std::copy_n(keys + kv * dim, kv * dim,
-                  cache.values(layer, 0) + (first + i) * cache.next_value());
-      for (std::size_t head = 0; head < kv; ++head) {
-        T* to = cache.keys(layer, head) + (first + i) / kLanes * cache.next_key_panel() +
-                (first + i) % kLanes;
-        for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = keys[head * dim + c];
-      }
     }
   }
 
@@ -379,7 +370,7 @@ class Decoder {
     const std::size_t d = weights_->config().hidden_size;
     const std::size_t vocab = weights_->vocab_padded();
     worker.sampling.clear();
-    LayerActivations<T>::grow(worker.normed, (worker.end - worker.begin) * d);
+    grow(worker.normed, (worker.end - worker.begin) * d);
     std::size_t row = 0;
     for (std::size_t r = worker.begin; r < worker.end; ++r) {
       Running& running = running_[r];
@@ -393,10 +384,10 @@ class Decoder {
                worker.normed.data() + worker.sampling.size() * d);
       worker.sampling.push_back(r);
     }
-    LayerActivations<T>::grow(worker.logits, worker.sampling.size() * vocab);
-    LayerActivations<T>::grow(worker.exps, vocab);
-    gemm(worker.sampling.size(), vocab, d, Strided<T>{worker.normed.data(), d},
-         Panels<T>(weights_->transposed_head()), worker.logits.data(), vocab);
+    grow(worker.logits, worker.sampling.size() * vocab);
+    grow(worker.exps, vocab);
+    gemm(dense(worker.normed.data(), worker.sampling.size(), d), weights_->transposed_head(),
+         dense(worker.logits.data(), worker.sampling.size(), vocab));
     for (std::size_t i = 0; i < worker.sampling.size(); ++i)
       sample(running_[worker.sampling[i]], worker.logits.data() + i * vocab, worker.exps.data());
   }

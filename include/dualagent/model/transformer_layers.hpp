@@ -58,10 +58,6 @@ struct LayerActivations {
     grow(inverse_in, rows);
     grow(inverse_mid, rows);
   }
-
-  static void grow(AlignedVector<T>& buffer, std::size_t size) {
-    if (buffer.size() < size) buffer.resize(size);
-  }
 };
 
 /// One layer forward for M rows: x [M, hidden] is replaced by the layer's output.
@@ -88,53 +84,50 @@ void forward_layer(const TransformerWeights<T>& weights, const RotaryTable<T>& r
   for (std::size_t i = 0; i < rows; ++i)
     act.inverse_in[i] =
         rms_norm(d, x + i * d, weights.at(at.input_norm), epsilon, act.normed_in.data() + i * d);
-  gemm(rows, qkv, d, Strided<T>{act.normed_in.data(), d}, Panels<T>(transposed.qkv), act.qkv.data(),
-       qkv);
+  gemm(dense(act.normed_in.data(), rows, d), transposed.qkv.panels(),
+       dense(act.qkv.data(), rows, qkv));
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t head = 0; head < rotated_heads; ++head)
       rotate(config.head_dim, rotary.cosine.data() + positions[i] * rotary.half,
              rotary.sine.data() + positions[i] * rotary.half, T{1},
              act.qkv.data() + i * qkv + head * config.head_dim);
-  attend(act.qkv.data(), act.mixed.data());
-  gemm<Store::accumulate>(rows, d, q, Strided<T>{act.mixed.data(), q}, Panels<T>(transposed.output),
-                          x, d);
+  const Matrix<T> mixed = dense(act.mixed.data(), rows, q);
+  attend(dense(act.qkv.data(), rows, qkv), mixed);
+  gemm<Store::accumulate>(mixed, transposed.output.panels(), dense(x, rows, d));
 
   std::copy(x, x + rows * d, act.x_mid.data());
   for (std::size_t i = 0; i < rows; ++i)
     act.inverse_mid[i] =
         rms_norm(d, x + i * d, weights.at(at.post_norm), epsilon, act.normed_mid.data() + i * d);
-  gemm(rows, 2 * f, d, Strided<T>{act.normed_mid.data(), d}, Panels<T>(transposed.gate_up),
-       act.gate_up.data(), 2 * f);
+  gemm(dense(act.normed_mid.data(), rows, d), transposed.gate_up.panels(),
+       dense(act.gate_up.data(), rows, 2 * f));
   for (std::size_t i = 0; i < rows; ++i)
     swiglu(f, act.gate_up.data() + i * 2 * f, act.gate_up.data() + i * 2 * f + f,
            act.act.data() + i * f);
-  gemm<Store::accumulate>(rows, d, f, Strided<T>{act.act.data(), f}, Panels<T>(transposed.down), x,
-                          d);
+  gemm<Store::accumulate>(dense(act.act.data(), rows, f), transposed.down.panels(),
+                          dense(x, rows, d));
 }
 
 /// Rows of attention scores that are computed together; probabilities beyond a row's own position
 /// are exactly 0, so the block changes no bits.
 inline constexpr std::size_t kQueryBlock = 12;
 
-/// Attention of `rows` consecutive queries, the first at position `first`, of one head.
+/// Attention of consecutive queries [rows, head_dim] of one head, the first at position `first`.
 ///
-/// keys [head_dim, positions] in panels; values [.., ld_values]; scores is scratch of
-/// [rows, width], width >= padded(first + rows).
+/// keys [head_dim, positions]; values [positions, head_dim]; scores is scratch of [rows, width],
+/// width a multiple of the lanes >= first + rows; out [rows, head_dim].
 template <class T>
-void attend_head(std::size_t rows, std::size_t first, std::size_t head_dim, Strided<T> queries,
-                 Panels<T> keys, const T* values, std::size_t ld_values, T* scores,
-                 std::size_t width, T* out, std::size_t ld_out) {
-  const T scale = T{1} / std::sqrt(static_cast<T>(head_dim));
-  for (std::size_t begin = 0; begin < rows; begin += kQueryBlock) {
-    const std::size_t count = std::min(kQueryBlock, rows - begin);
+void attend_head(std::size_t first, Matrix<const T> queries, Panels<T> keys, Matrix<const T> values,
+                 Matrix<T> scores, Matrix<T> out) {
+  const T scale = T{1} / std::sqrt(static_cast<T>(queries.columns));
+  for (std::size_t begin = 0; begin < queries.rows; begin += kQueryBlock) {
+    const std::size_t count = std::min(kQueryBlock, queries.rows - begin);
     const std::size_t seen = first + begin + count;  // keys that the last row of the block sees
-    T* block = scores + begin * width;
-    gemm(count, kernels::padded<T>(seen), head_dim,
-         Strided<T>{queries.data + begin * queries.row, queries.row}, keys, block, width);
+    const Matrix<T> block = scores.rows_at(begin, count);
+    gemm(queries.rows_at(begin, count), keys, block.columns_at(0, kernels::padded<T>(seen)));
     for (std::size_t i = 0; i < count; ++i)
-      softmax_row(first + begin + i + 1, width, scale, block + i * width);
-    gemm(count, head_dim, seen, Strided<T>{block, width}, values, ld_values, out + begin * ld_out,
-         ld_out);
+      softmax_row(first + begin + i + 1, block.columns, scale, block.row(i));
+    gemm(block.columns_at(0, seen), values.rows_at(0, seen), out.rows_at(begin, count));
   }
 }
 
@@ -166,7 +159,7 @@ class Chunk {
                   x_.data() + i * d);
     for (std::size_t l = 0; l < layers_.size(); ++l)
       forward_layer(*weights_, *rotary_, l, positions_, x_.data(), layers_[l],
-                    [&](const T* qkv, T* mixed) { attend(layers_[l], qkv, mixed); });
+                    [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(layers_[l], qkv, mixed); });
   }
 
   /// Adds to `gradients` (laid out as the parameters); dx [rows, hidden] is the gradient of
@@ -210,52 +203,45 @@ class Chunk {
     return size;
   }
 
-  /// Panels of the transpose [columns, rows], zero padded, of [rows, columns] with leading `ld`.
-  static Panels<T> transpose(std::size_t rows, std::size_t columns, const T* from, std::size_t ld,
-                             AlignedVector<T>& to) {
-    constexpr std::size_t kLanes = kernels::kLanes<T>;
-    LayerActivations<T>::grow(to, columns * padded(rows));
-    for (std::size_t first = 0; first < rows; first += kLanes) {
-      T* const panel = to.data() + first * columns;
-      const std::size_t filled = std::min(kLanes, rows - first);
-      if (filled < kLanes) std::fill_n(panel, columns * kLanes, T{0});
-      for (std::size_t r = 0; r < filled; ++r)
-        for (std::size_t c = 0; c < columns; ++c)
-          panel[c * kLanes + r] = from[(first + r) * ld + c];
-    }
-    return {to.data(), columns * kLanes};
+  /// Panels of the transpose of a matrix, in scratch memory.
+  static Panels<T> transpose(Matrix<const T> from, AlignedVector<T>& to) {
+    grow(to, panels_size<T>(from.columns, from.rows));
+    return transpose_to_panels<T>(from, to.data());
   }
 
-  const T* keys_of(const T* qkv, std::size_t kv_head) const {
-    return qkv + weights_->heads_size() + kv_head * weights_->config().head_dim;
-  }
-  const T* values_of(const T* qkv, std::size_t kv_head) const {
-    return keys_of(qkv, kv_head) +
-           weights_->config().num_key_value_heads * weights_->config().head_dim;
-  }
-
-  void attend(LayerActivations<T>& act, const T* qkv, T* mixed) {
+  /// The columns of one head in rows of q, k and v.
+  template <class U>
+  Matrix<U> queries_of(Matrix<U> qkv, std::size_t head) const {
     const std::size_t dim = weights_->config().head_dim;
-    const std::size_t ld = weights_->qkv_size();
-    const std::size_t ld_out = weights_->heads_size();
-    LayerActivations<T>::grow(act.attention, attention_size());
+    return qkv.columns_at(head * dim, dim);
+  }
+  template <class U>
+  Matrix<U> keys_of(Matrix<U> qkv, std::size_t kv_head) const {
+    return queries_of(qkv, weights_->config().num_attention_heads + kv_head);
+  }
+  template <class U>
+  Matrix<U> values_of(Matrix<U> qkv, std::size_t kv_head) const {
+    return keys_of(qkv, weights_->config().num_key_value_heads + kv_head);
+  }
+
+  void attend(LayerActivations<T>& act, Matrix<const T> qkv, Matrix<T> mixed) {
+    grow(act.attention, attention_size());
     for_each_head([&](std::size_t first, std::size_t length, std::size_t head, std::size_t kv_head,
                       std::size_t offset) {
-      const T* rows = qkv + first * ld;
-      const Panels<T> keys = transpose(length, dim, keys_of(rows, kv_head), ld, keys_);
-      attend_head(length, 0, dim, Strided<T>{rows + head * dim, ld}, keys, values_of(rows, kv_head),
-                  ld, act.attention.data() + offset, padded(length),
-                  mixed + first * ld_out + head * dim, ld_out);
+      const Matrix<const T> rows = qkv.rows_at(first, length);
+      attend_head(0, queries_of(rows, head), transpose(keys_of(rows, kv_head), keys_),
+                  values_of(rows, kv_head),
+                  dense(act.attention.data() + offset, length, padded(length)),
+                  queries_of(mixed.rows_at(first, length), head));
     });
   }
 
-  /// y = x W^T with W [out, in]: dx (+)= dy W, dW += dy^T x.
-  template <Store store>
-  void backward_linear(std::size_t out, std::size_t in, const T* dy, const T* x,
-                       std::size_t weight_offset, T* dx, T* gradients) const {
-    gemm<Store::accumulate>(out, in, rows(), Strided<T>{dy, 1, out}, x, in,
-                            gradients + weight_offset, in);
-    gemm<store>(rows(), in, out, Strided<T>{dy, out}, weights_->at(weight_offset), in, dx, in);
+  /// y = x W^T with W [out, in]: dx = dy W, dW += dy^T x.
+  void backward_linear(Matrix<const T> dy, Matrix<const T> x, std::size_t weight_offset,
+                       Matrix<T> dx, T* gradients) const {
+    gemm<Store::accumulate>(transposed(dy), x,
+                            dense(gradients + weight_offset, dy.columns, x.columns));
+    gemm(dy, weights_->matrix(weight_offset, dy.columns, x.columns), dx);
   }
 
   void backward_norm(const T* x, const T* inverse, std::size_t weight_offset, const T* dy, T* dx,
@@ -271,29 +257,31 @@ class Chunk {
     const std::size_t f = weights_->config().intermediate_size;
     const LayerOffsets& at = weights_->layer(layer);
     LayerActivations<T>& act = layers_[layer];
-    LayerActivations<T>::grow(d_wide_, rows() * std::max(2 * f, weights_->qkv_size()));
-    LayerActivations<T>::grow(d_inner_, rows() * std::max(f, weights_->heads_size()));
-    LayerActivations<T>::grow(d_normed_, rows() * d);
-    backward_linear<Store::overwrite>(d, f, dx, act.act.data(), at.down, d_inner_.data(),
-                                      gradients);
+    grow(d_wide_, rows() * std::max(2 * f, weights_->qkv_size()));
+    grow(d_inner_, rows() * std::max(f, weights_->heads_size()));
+    grow(d_normed_, rows() * d);
+    backward_linear(dense(dx, rows(), d), dense(act.act.data(), rows(), f), at.down,
+                    dense(d_inner_.data(), rows(), f), gradients);
     for (std::size_t i = 0; i < rows(); ++i) {
       const T* gate = act.gate_up.data() + i * 2 * f;
       T* d_gate = d_wide_.data() + i * 2 * f;
       swiglu_backward(f, gate, gate + f, d_inner_.data() + i * f, d_gate, d_gate + f);
     }
-    backward_linear<Store::overwrite>(2 * f, d, d_wide_.data(), act.normed_mid.data(), at.gate_up,
-                                      d_normed_.data(), gradients);
+    backward_linear(dense(d_wide_.data(), rows(), 2 * f), dense(act.normed_mid.data(), rows(), d),
+                    at.gate_up, dense(d_normed_.data(), rows(), d), gradients);
     backward_norm(act.x_mid.data(), act.inverse_mid.data(), at.post_norm, d_normed_.data(), dx,
                   gradients);
   }
 
   void backward_attention(std::size_t layer, T* dx, T* gradients) {
     const TransformerConfig& config = weights_->config();
+    const std::size_t d = config.hidden_size;
+    const std::size_t q = weights_->heads_size();
     const std::size_t qkv = weights_->qkv_size();
     const LayerOffsets& at = weights_->layer(layer);
     LayerActivations<T>& act = layers_[layer];
-    backward_linear<Store::overwrite>(config.hidden_size, weights_->heads_size(), dx,
-                                      act.mixed.data(), at.output, d_inner_.data(), gradients);
+    backward_linear(dense(dx, rows(), d), dense(act.mixed.data(), rows(), q), at.output,
+                    dense(d_inner_.data(), rows(), q), gradients);
     std::fill_n(d_wide_.data(), rows() * qkv, T{0});
     for_each_head(
         [&](std::size_t first, std::size_t length, std::size_t head, std::size_t kv_head,
@@ -304,8 +292,8 @@ class Chunk {
         rotate(config.head_dim, rotary_->cosine.data() + positions_[i] * rotary_->half,
                rotary_->sine.data() + positions_[i] * rotary_->half, T{-1},
                d_wide_.data() + i * qkv + head * config.head_dim);
-    backward_linear<Store::overwrite>(qkv, config.hidden_size, d_wide_.data(), act.normed_in.data(),
-                                      at.qkv, d_normed_.data(), gradients);
+    backward_linear(dense(d_wide_.data(), rows(), qkv), dense(act.normed_in.data(), rows(), d),
+                    at.qkv, dense(d_normed_.data(), rows(), d), gradients);
     backward_norm(act.x_in.data(), act.inverse_in.data(), at.input_norm, d_normed_.data(), dx,
                   gradients);
   }
@@ -313,38 +301,36 @@ class Chunk {
   /// Through p = softmax(scale * q k^T), out = p v, in blocks of rows that skip the empty triangle.
   void backward_head(const LayerActivations<T>& act, std::size_t first, std::size_t length,
                      std::size_t head, std::size_t kv_head, std::size_t offset) {
-    const std::size_t dim = weights_->config().head_dim;
-    const std::size_t ld = weights_->qkv_size();
-    const std::size_t ld_out = weights_->heads_size();
-    const std::size_t width = padded(length);
-    const T scale = T{1} / std::sqrt(static_cast<T>(dim));
-    const T* rows = act.qkv.data() + first * ld;
-    const T* p = act.attention.data() + offset;
-    const T* d_out = d_inner_.data() + first * ld_out + head * dim;
-    T* d_rows = d_wide_.data() + first * ld;
-    T* d_keys = const_cast<T*>(keys_of(d_rows, kv_head));
-    T* d_values = const_cast<T*>(values_of(d_rows, kv_head));
-    const Panels<T> values = transpose(length, dim, values_of(rows, kv_head), ld, keys_);
-    LayerActivations<T>::grow(d_scores_, length * width);
+    const T scale = T{1} / std::sqrt(static_cast<T>(weights_->config().head_dim));
+    const auto part = [&](auto* data, std::size_t columns) {
+      return dense(data, rows(), columns).rows_at(first, length);
+    };
+    const Matrix<const T> qkv = part(act.qkv.data(), weights_->qkv_size());
+    const Matrix<T> d_qkv = part(d_wide_.data(), weights_->qkv_size());
+    const Matrix<const T> d_out = queries_of(part(d_inner_.data(), weights_->heads_size()), head);
+    const Matrix<const T> p = dense(act.attention.data() + offset, length, padded(length));
+    const Panels<T> values = transpose(values_of(qkv, kv_head), keys_);
+    grow(d_scores_, length * padded(length));
+    const Matrix<T> d_scores = dense(d_scores_.data(), length, padded(length));
     for (std::size_t begin = 0; begin < length; begin += kQueryBlock) {
       const std::size_t count = std::min(kQueryBlock, length - begin);
       const std::size_t seen = begin + count;
-      T* d_scores = d_scores_.data() + begin * width;
-      gemm(count, padded(seen), dim, Strided<T>{d_out + begin * ld_out, ld_out}, values, d_scores,
-           width);
+      const Matrix<T> block = d_scores.rows_at(begin, count);
+      gemm(d_out.rows_at(begin, count), values, block.columns_at(0, padded(seen)));
       for (std::size_t i = 0; i < count; ++i)
-        softmax_backward(padded(seen), scale, p + (begin + i) * width, d_scores + i * width);
-      gemm<Store::accumulate>(count, dim, seen, Strided<T>{d_scores, width}, keys_of(rows, kv_head),
-                              ld, d_rows + begin * ld + head * dim, ld);
+        softmax_backward(padded(seen), scale, p.row(begin + i), block.row(i));
+      gemm<Store::accumulate>(block.columns_at(0, seen), keys_of(qkv, kv_head).rows_at(0, seen),
+                              queries_of(d_qkv, head).rows_at(begin, count));
     }
     for (std::size_t begin = 0; begin < length; begin += kQueryBlock) {  // rows of keys
       const std::size_t count = std::min(kQueryBlock, length - begin);
       const std::size_t seeing = length - begin;  // queries from `begin` on see these keys
-      gemm<Store::accumulate>(count, dim, seeing, Strided<T>{p + begin * width + begin, 1, width},
-                              d_out + begin * ld_out, ld_out, d_values + begin * ld, ld);
-      gemm<Store::accumulate>(count, dim, seeing,
-                              Strided<T>{d_scores_.data() + begin * width + begin, 1, width},
-                              rows + begin * ld + head * dim, ld, d_keys + begin * ld, ld);
+      const auto from = [&](Matrix<const T> m) { return m.rows_at(begin, seeing); };
+      gemm<Store::accumulate>(transposed(from(p).columns_at(begin, count)), from(d_out),
+                              values_of(d_qkv, kv_head).rows_at(begin, count));
+      gemm<Store::accumulate>(transposed(from(d_scores).columns_at(begin, count)),
+                              from(queries_of(qkv, head)),
+                              keys_of(d_qkv, kv_head).rows_at(begin, count));
     }
   }
 
