@@ -15,9 +15,9 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/transformer_chunk.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
-#include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 
 namespace dualagent {

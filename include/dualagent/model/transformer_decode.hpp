@@ -14,6 +14,7 @@
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/cpu/sampling.inl"
+#include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
@@ -351,17 +352,16 @@ class Decoder {
       const std::size_t q = weights_->heads_size();
       for (std::size_t i = 0; i < count; ++i)
         cache.write(layer, first + i, qkv.row(row + i) + q, qkv.row(row + i) + q + kv_heads * dim);
-      const std::size_t width = kernels::padded<T>(first + count);
-      grow(worker.scores, std::max(count, kv_heads) * cache.capacity());
-      if (count == 1)
+      if (count == 1) {
+        grow(worker.scores, kv_heads * cache.capacity());
         attend_position(config, first + 1, qkv.row(row), cache, layer, worker.scores.data(),
                         mixed.row(row));
-      else
+      } else {
         for (std::size_t head = 0; head < config.num_attention_heads; ++head)
           attend_head(first, qkv.rows_at(row, count).columns_at(head * dim, dim),
                       cache.keys(layer, head / share), cache.values(layer, head / share),
-                      dense(worker.scores.data(), count, width),
-                      mixed.rows_at(row, count).columns_at(head * dim, dim));
+                      worker.scores, mixed.rows_at(row, count).columns_at(head * dim, dim));
+      }
       row += count;
     }
   }
