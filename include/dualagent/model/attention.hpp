@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/model/gemm.hpp"
@@ -60,28 +61,91 @@ struct AttentionScratch {
   }
 };
 
+/// Keys [dim, positions] and values [positions, dim] of one head in one part. A cache has a part
+/// for each of its blocks, all of them positions() long, a multiple of the lanes.
+template <class T>
+struct OnePart {
+  Panels<T> panels;
+  Matrix<const T> rows;
+
+  std::size_t positions() const { return kernels::padded<T>(rows.rows); }
+  Panels<T> keys(std::size_t) const { return panels; }
+  Matrix<const T> values(std::size_t) const { return rows; }
+};
+
+/// Calls visit(part, first, count) for the parts that hold the first `positions` positions.
+template <class Parts, class Visitor>
+void for_each_part(const Parts& parts, std::size_t positions, Visitor&& visit) {
+  for (std::size_t first = 0; first < positions; first += parts.positions())
+    visit(first / parts.positions(), first, std::min(parts.positions(), positions - first));
+}
+
+/// out = p values, over the positions of p's columns. Each sum is one chain of multiply-adds over
+/// the positions in their order, whatever the parts.
+template <class T, class Parts>
+void mix_values(Matrix<const T> p, const Parts& parts, Matrix<T> out) {
+  for_each_part(parts, p.columns, [&](std::size_t part, std::size_t first, std::size_t count) {
+    const Matrix<const T> values = parts.values(part).rows_at(0, count);
+    if (first == 0)
+      gemm(p.columns_at(first, count), values, out);
+    else
+      gemm<Store::extend>(p.columns_at(first, count), values, out);
+  });
+}
+
 /// Probabilities of up to kQueryBlock consecutive queries [rows, dim], the first at position
 /// `first`, over the positions that the last of them sees: p [rows, padded(first + rows)].
-template <class T>
-void attention_probabilities(std::size_t first, Matrix<const T> queries, Panels<T> keys,
+template <class T, class Parts>
+void attention_probabilities(std::size_t first, Matrix<const T> queries, const Parts& parts,
                              Matrix<T> p) {
-  gemm(queries, keys, p);
+  for_each_part(parts, p.columns, [&](std::size_t part, std::size_t at, std::size_t count) {
+    gemm(queries, parts.keys(part), p.columns_at(at, count));
+  });
   const T scale = T{1} / std::sqrt(static_cast<T>(queries.columns));
   for (std::size_t i = 0; i < p.rows; ++i) softmax_row(first + i + 1, p.columns, scale, p.row(i));
 }
 
-/// Attention of consecutive queries [rows, dim] of one head, the first at position `first`.
-///
-/// keys [dim, positions]; values [positions, dim]; out [rows, dim].
-template <class T>
-void attend_head(std::size_t first, Matrix<const T> queries, Panels<T> keys, Matrix<const T> values,
+/// Attention of consecutive queries [rows, dim] of one head, the first at position `first`, over
+/// the head's keys and values up to their own positions -> out [rows, dim].
+template <class T, class Parts>
+void attend_head(std::size_t first, Matrix<const T> queries, const Parts& parts,
                  AlignedVector<T>& scratch, Matrix<T> out) {
   for (std::size_t begin = 0; begin < queries.rows; begin += kQueryBlock) {
     const std::size_t count = std::min(kQueryBlock, queries.rows - begin);
     const std::size_t seen = first + begin + count;  // positions that the last of the block sees
     const Matrix<T> p = AttentionScratch<T>::rows(scratch, count, kernels::padded<T>(seen));
-    attention_probabilities(first + begin, queries.rows_at(begin, count), keys, p);
-    gemm(p.columns_at(0, seen), values.rows_at(0, seen), out.rows_at(begin, count));
+    attention_probabilities(first + begin, queries.rows_at(begin, count), parts, p);
+    mix_values<T>(p.columns_at(0, seen), parts, out.rows_at(begin, count));
+  }
+}
+
+/// Attention of all heads of one query that sees the first `seen` positions: what `attend_head`
+/// computes for its last row, with the same bits, several heads at a time.
+///
+/// parts are those of head 0; the other heads' lie next_key_head() and next_value_head() elements
+/// behind one another.
+template <class T, class Parts>
+void attend_position(const HeadLayout& layout, std::size_t seen, const T* queries,
+                     const Parts& parts, AlignedVector<T>& scratch, T* out) {
+  const T scale = T{1} / std::sqrt(static_cast<T>(layout.dim));
+  const Matrix<T> p = AttentionScratch<T>::rows(scratch, layout.kv_heads, kernels::padded<T>(seen));
+  for (std::size_t member = 0; member < layout.share(); ++member) {  // of those that share keys
+    const auto of_member = [&](auto* rows) {
+      return Matrix<std::remove_pointer_t<decltype(rows)>>{
+          rows + member * layout.dim, layout.kv_heads, layout.dim, layout.share() * layout.dim};
+    };
+    for_each_part(parts, p.columns, [&](std::size_t part, std::size_t first, std::size_t count) {
+      gemv(of_member(queries), parts.keys(part), parts.next_key_head(), p.columns_at(first, count));
+    });
+    for (std::size_t i = 0; i < p.rows; ++i) softmax_row(seen, p.columns, scale, p.row(i));
+    for_each_part(parts, seen, [&](std::size_t part, std::size_t first, std::size_t count) {
+      const Matrix<const T> values = parts.values(part).rows_at(0, count);
+      if (first == 0)
+        gemv(p.columns_at(first, count), values, parts.next_value_head(), of_member(out));
+      else
+        gemv<Store::extend>(p.columns_at(first, count), values, parts.next_value_head(),
+                            of_member(out));
+    });
   }
 }
 
@@ -94,8 +158,8 @@ void attend_sequence(const HeadLayout& layout, Matrix<const T> qkv, AttentionScr
     if (head % layout.share() == 0) scratch.transpose(layout.keys(qkv, kv_head), scratch.keys);
     const Panels<T> keys{scratch.keys.data(), layout.dim, qkv.rows,
                          layout.dim * kernels::kLanes<T>};
-    attend_head(0, layout.queries(qkv, head), keys, layout.values(qkv, kv_head), scratch.p,
-                layout.queries(out, head));
+    attend_head(0, layout.queries(qkv, head), OnePart<T>{keys, layout.values(qkv, kv_head)},
+                scratch.p, layout.queries(out, head));
   }
 }
 
@@ -115,8 +179,10 @@ void softmax_backward(std::size_t width, T scale, const T* p, T* d) {
 /// those of this head alone.
 template <class T>
 struct HeadGradients {
-  Matrix<const T> queries, keys, d_out;
-  Panels<T> keys_in_panels, values_in_panels;
+  Matrix<const T> queries, d_out;
+  OnePart<T> keys_and_values;
+  Matrix<const T> keys;  // as rows
+  Panels<T> values;      // as panels of their transpose
   Matrix<T> d_queries, d_keys, d_values;
 };
 
@@ -136,8 +202,8 @@ void attend_backward_rows(const HeadGradients<T>& head, std::size_t begin, std::
       return all.rows_at(at - begin, rows).columns_at(0, kernels::padded<T>(seen));
     };
     const Matrix<T> p = block(all_p), d = block(all_d);
-    attention_probabilities(at, head.queries.rows_at(at, rows), head.keys_in_panels, p);
-    gemm(head.d_out.rows_at(at, rows), head.values_in_panels, d);
+    attention_probabilities(at, head.queries.rows_at(at, rows), head.keys_and_values, p);
+    gemm(head.d_out.rows_at(at, rows), head.values, d);
     for (std::size_t i = 0; i < rows; ++i) softmax_backward(d.columns, scale, p.row(i), d.row(i));
     gemm<Store::accumulate>(d.columns_at(0, seen), head.keys.rows_at(0, seen),
                             head.d_queries.rows_at(at, rows));
@@ -180,9 +246,9 @@ void attend_sequence_backward(const HeadLayout& layout, Matrix<const T> qkv, Mat
       std::fill_n(d_keys.data, qkv.rows * layout.dim, T{0});
       std::fill_n(d_values.data, qkv.rows * layout.dim, T{0});
       const HeadGradients<T> gradients{layout.queries(qkv, head),
-                                       all_keys,
                                        layout.queries(d_out, head),
-                                       keys,
+                                       OnePart<T>{keys, layout.values(qkv, kv_head)},
+                                       all_keys,
                                        values,
                                        layout.queries(d_qkv, head),
                                        d_keys,

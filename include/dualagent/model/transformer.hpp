@@ -41,7 +41,8 @@ struct TransformerOptions {
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
 /// Memory: parameters, their transposed copies, 1 + gradient_shards gradients; activations of about
-/// 256 tokens (or of the longest row) per shard; keys and values of the live sequences.
+/// 256 tokens (or of the longest row) per shard, linear in these tokens; keys and values of the live
+/// sequences' tokens, in blocks of 64.
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>
 class Transformer {
