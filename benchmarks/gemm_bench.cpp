@@ -17,14 +17,14 @@ struct Product {
 void measure(const Product& p, std::size_t repeats) {
   std::vector<float> a(p.rows * p.depth, 0.5F), b(p.depth * p.columns, 0.25F);
   std::vector<float> c(p.rows * p.columns, 0.0F);
-  const da::Strided<float> left = p.transposed_left ? da::Strided<float>{a.data(), 1, p.rows}
-                                                    : da::Strided<float>{a.data(), p.depth};
+  const auto right = da::dense<const float>(b.data(), p.depth, p.columns);
+  const auto to = da::dense(c.data(), p.rows, p.columns);
   const double seconds = bench::median_seconds(3, repeats, [&] {
     if (p.transposed_left)
-      da::gemm<da::Store::accumulate>(p.rows, p.columns, p.depth, left, b.data(), p.columns,
-                                      c.data(), p.columns);
+      da::gemm<da::Store::accumulate>(da::transposed(da::dense(a.data(), p.depth, p.rows)), right,
+                                      to);
     else
-      da::gemm(p.rows, p.columns, p.depth, left, b.data(), p.columns, c.data(), p.columns);
+      da::gemm(da::dense(a.data(), p.rows, p.depth), right, to);
   });
   const double flops = 2.0 * static_cast<double>(p.rows * p.columns * p.depth);
   bench::report(std::string("gemm_") + p.name, 1, flops / seconds * 1e-9, "GFLOP/s");

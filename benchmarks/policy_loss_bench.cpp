@@ -144,9 +144,8 @@ void on_logits(const Shape& shape, da::ThreadPool& pool, std::size_t repeats) {
     });
   };
   const Measured measured(repeats, fill, [&] {
-    da::policy_loss_on_logits(
-        pool, da::Logits<float>{logits.data(), shape.rows, shape.vocab, shape.vocab},
-        problem.rows(), problem, outputs);
+    da::policy_loss_on_logits(pool, da::dense(logits.data(), shape.rows, shape.vocab),
+                              problem.rows(), problem, outputs);
   });
   print("on_logits", pool.size(), measured, total(problem, outputs), norm(logits));
 }
@@ -172,7 +171,7 @@ void through_head(const Shape& shape, da::ThreadPool& pool, std::size_t repeats)
         std::hypot(norm(d_hidden), norm(d_weights)));
 
   // The limit: the same products with nothing in between.
-  const da::detail::HeadWeights<float> head{weights.data(), shape.vocab, d};
+  const da::detail::HeadWeights<float> head{da::dense<const float>(weights.data(), shape.vocab, d)};
   const std::size_t chunk_rows = da::PolicyHeadOptions{}.chunk_rows;
   da::detail::HeadChunk<float> chunk;
   const Measured products(
@@ -180,9 +179,10 @@ void through_head(const Shape& shape, da::ThreadPool& pool, std::size_t repeats)
       [&] {
         for (std::size_t t = 0; t < shape.rows; t += chunk_rows) {
           const std::size_t rows = std::min(chunk_rows, shape.rows - t);
-          chunk.forward(pool, rows, hidden.data() + t * d, head);
-          chunk.backward(pool, hidden.data() + t * d, head, d_weights.data(),
-                         d_hidden.data() + t * d);
+          const auto part = da::dense<const float>(hidden.data() + t * d, rows, d);
+          chunk.forward(pool, part, head);
+          chunk.backward(pool, part, head, da::dense(d_weights.data(), shape.vocab, d),
+                         da::dense(d_hidden.data() + t * d, rows, d));
         }
       });
   print(name + "_products", pool.size(), products);

@@ -12,7 +12,7 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/random.hpp"
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task_file.hpp"
 #include "ledger.hpp"
 #include "options.hpp"
 

@@ -15,9 +15,9 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/data/task.hpp"
 #include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/tool.hpp"
-#include "dualagent/trace/task.hpp"
 #include "trail.hpp"
 
 namespace quickstart {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dualagent/text/dialect.hpp"
@@ -30,10 +32,14 @@ struct LedgerDialect {
   }
 
   dualagent::StopRule turn_stop() const {
-    return {{vocabulary::call_end, vocabulary::answer_end}, kMaxTurnTokens, turn_is_broken};
+    using namespace vocabulary;
+    return {{call_end, answer_end}, kMaxTurnTokens, turn_like(pages())};
   }
   dualagent::StopRule summary_stop() const {
-    return {{vocabulary::summary_end}, kMaxSummaryTokens, summary_is_broken};
+    using namespace vocabulary;
+    return {{summary_end},
+            kMaxSummaryTokens,
+            dualagent::EarlyStop::unless({{{{summary_begin}}, true}})};
   }
 
   dualagent::Turn parse_turn(std::span<const dualagent::Token> turn) const {
@@ -87,14 +93,17 @@ struct LedgerDialect {
     return shown;
   }
 
- private:
-  static bool turn_is_broken(std::span<const dualagent::Token> said) {
-    using namespace vocabulary;
-    if (said[0] == answer_begin) return false;
-    return said[0] != call_begin || (said.size() > 1 && !is_page(said[1])) || said.size() > 2;
+ protected:
+  static std::vector<dualagent::Token> pages() {
+    std::vector<dualagent::Token> all(26);
+    std::iota(all.begin(), all.end(), vocabulary::token('A'));
+    return all;
   }
-  static bool summary_is_broken(std::span<const dualagent::Token> said) {
-    return said[0] != vocabulary::summary_begin;
+  /// Ends a turn that can become neither a call of one of `words` nor an answer.
+  static dualagent::EarlyStop turn_like(std::vector<dualagent::Token> words) {
+    using namespace vocabulary;
+    return dualagent::EarlyStop::unless(
+        {{{{call_begin}, std::move(words)}, false}, {{{answer_begin}}, true}});
   }
 };
 static_assert(dualagent::ToolDialect<LedgerDialect>);

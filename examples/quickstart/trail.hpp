@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dualagent/core/random.hpp"
-#include "dualagent/trace/task.hpp"
+#include "dualagent/data/task.hpp"
 #include "vocabulary.hpp"
 
 /// The problem: follow a trail of ledger pages and add up their amounts.

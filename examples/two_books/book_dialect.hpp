@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dualagent/text/dialect.hpp"
@@ -22,7 +23,9 @@ namespace two_books {
 struct BookDialect : quickstart::LedgerDialect {
   dualagent::StopRule turn_stop() const {
     dualagent::StopRule rule = LedgerDialect::turn_stop();
-    rule.stop_early = turn_is_broken;
+    std::vector<dualagent::Token> words = pages();
+    for (const char book : kBooks) words.push_back(quickstart::vocabulary::token(book));
+    rule.stop_early = turn_like(std::move(words));
     return rule;
   }
 
@@ -55,12 +58,6 @@ struct BookDialect : quickstart::LedgerDialect {
   static bool opens_book(std::span<const dualagent::Token> turn) {
     using namespace quickstart::vocabulary;
     return turn.size() == 3 && turn[0] == call_begin && names_book(turn[1]) && turn[2] == call_end;
-  }
-  static bool turn_is_broken(std::span<const dualagent::Token> said) {
-    using namespace quickstart::vocabulary;
-    if (said[0] == answer_begin) return false;
-    return said[0] != call_begin ||
-           (said.size() > 1 && !is_page(said[1]) && !names_book(said[1])) || said.size() > 2;
   }
 };
 static_assert(dualagent::ToolDialect<BookDialect>);

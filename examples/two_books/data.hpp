@@ -8,7 +8,7 @@
 
 #include "books.hpp"
 #include "dualagent/core/crc64.hpp"
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task_file.hpp"
 #include "quickstart/data.hpp"
 
 namespace two_books {

@@ -1,5 +1,5 @@
 // expect: a TaskFormat needs 'Task read
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task_file.hpp"
 
 struct Csv {
   dualagent::Task read(std::string_view row) const { return {.prompt = std::string(row)}; }

@@ -18,7 +18,7 @@ flags=(-std=c++20 --expt-relaxed-constexpr -I include -I kernels_inl -I tests -O
 if [ -n "${CATCH2_V2:-}" ]; then
   flags+=(-I "$CATCH2_V2" -DDUALAGENT_CATCH2_V2)
 elif echo '#include <catch2/catch_all.hpp>' | "$nvcc" -x cu -E - >/dev/null 2>&1; then
-  echo "CUDA tests: not built, nvcc does not come back from Catch2 v3; give CATCH2_V2=FOLDER of v2's headers"
+  echo "CUDA tests: not built, nvcc hangs on Catch2 v3; give CATCH2_V2=FOLDER of v2's headers"
   exit 0
 fi
 "$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/cuda/cpu_head.cpp tests/support/main.cpp -lcublasLt \

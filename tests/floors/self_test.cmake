@@ -1,3 +1,5 @@
+# The checks of this folder must refuse bad trees and accept good ones.
+
 # The floor check must refuse an upward include, an unknown folder and a header that the umbrella
 # misses, and accept a good tree.
 function(expect name content umbrella wanted)
@@ -30,3 +32,31 @@ expect(umbrella "#pragma once\n" "#include \"dualagent/train/b.hpp\"\n" "a.hpp i
 expect(optional "#pragma once\n"
        "${both}#include \"dualagent/service/openai_client.hpp\"\n" "is in the umbrella")
 expect(folder "#pragma once\n" "${both}" "no.*floor")
+
+# The mirror check must refuse a header without a test, and a list of exceptions that is not true.
+function(expect_mirrors name wanted)
+  set(root ${WORK}/mirrors_${name})
+  file(REMOVE_RECURSE ${root})
+  file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/check_mirrors.cmake exceptions REGEX "^ +[a-z0-9_/]+[.]hpp")
+  foreach(line IN LISTS exceptions)
+    string(REGEX REPLACE "^ +([a-z0-9_/]+[.]hpp).*" "\\1" exception "${line}")
+    file(WRITE ${root}/include/dualagent/${exception} "#pragma once\n")
+  endforeach()
+  file(WRITE ${root}/include/dualagent/core/a.hpp "#pragma once\n")
+  foreach(file IN LISTS ARGN)
+    file(WRITE ${root}/${file} "")
+  endforeach()
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${root} -P ${CMAKE_CURRENT_LIST_DIR}/check_mirrors.cmake
+                  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
+  if(wanted STREQUAL "" AND NOT code EQUAL 0)
+    message(FATAL_ERROR "${name}: a good tree was refused: ${text}")
+  elseif(NOT wanted STREQUAL "" AND (code EQUAL 0 OR NOT text MATCHES "${wanted}"))
+    message(FATAL_ERROR "${name}: expected '${wanted}', got: ${text}")
+  endif()
+endfunction()
+
+expect_mirrors(good "" tests/core/a_test.cpp)
+expect_mirrors(without "core/a.hpp: write tests/core/a_test.cpp")
+expect_mirrors(elsewhere "core/a.hpp: write tests/core/a_test.cpp" tests/io/a_test.cpp)
+expect_mirrors(stale "dualagent.hpp has a test: take it off" tests/core/a_test.cpp
+               tests/dualagent_test.cpp)

@@ -1,7 +1,7 @@
 #include <cstring>
 #include <string>
 
-#include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/checkpoint_format.hpp"
 #include "fuzz.hpp"
 
 namespace {

@@ -1,8 +1,8 @@
 #include <memory>
 #include <string>
 
+#include "dualagent/data/task_file.hpp"
 #include "dualagent/tools/tool_box.hpp"
-#include "dualagent/trace/task_file.hpp"
 #include "fuzz.hpp"
 #include "quickstart/ledger.hpp"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes every parser of outside bytes, each target for SECONDS, two at a time.
 #   bash tests/fuzz/run.sh [SECONDS] [TARGET...]      e.g.  bash tests/fuzz/run.sh 60 safetensors
+# FUZZ_SEED: a number repeats the same inputs, as far as the time reaches; without it each run differs.
 # Needs clang++ with libFuzzer. Everything made lies in build/fuzz; tests/fuzz/corpus is only read.
 # A finding is printed with the command that repeats it, and makes the exit status 1.
 set -euo pipefail
@@ -38,7 +39,7 @@ fuzz() { # TARGET
   local target=$1 log=$out/$1.log status=0 dictionary=json
   [[ $1 != *_calls ]] || dictionary=calls
   mkdir -p "$out/corpus/$target"
-  "$out/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+  "$out/$target" -max_total_time="$seconds" -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
     "-dict=tests/fuzz/$dictionary.dict" -print_final_stats=1 -artifact_prefix="$out/$target-finding-" \
     "$out/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1 || status=$?
   printf '%-16s %10s executions\n' "$target" \

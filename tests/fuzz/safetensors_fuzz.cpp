@@ -1,6 +1,6 @@
 #include <vector>
 
-#include "dualagent/model/safetensors.hpp"
+#include "dualagent/io/safetensors_reader.hpp"
 #include "fuzz.hpp"
 
 /// A file that is accepted keeps its promises: tensors fill the data, values can be read.

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task_file.hpp"
 #include "fuzz.hpp"
 
 /// Tasks that are accepted can be named, asked, and written to a file that reads back the same.

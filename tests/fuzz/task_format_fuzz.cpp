@@ -1,6 +1,6 @@
 #include <string_view>
 
-#include "dualagent/trace/task_format.hpp"
+#include "dualagent/data/task_format.hpp"
 #include "fuzz.hpp"
 
 namespace {

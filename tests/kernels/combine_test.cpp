@@ -1,6 +1,5 @@
 #include "dualagent/kernels/combine.inl"
 
-#include <cmath>
 #include <initializer_list>
 #include <limits>
 #include <vector>
@@ -43,24 +42,4 @@ TEST_CASE("numbers are all equal up to rounding", "[kernels]") {
   CHECK_FALSE(equal({0.3F, 0.3F + 1e-5F}));
   CHECK_FALSE(equal({-1e9, -1e9 + 10}));
   CHECK_FALSE(equal({1.0, std::numeric_limits<double>::quiet_NaN()}));
-}
-
-TEST_CASE("log-sum-exp combines without overflow", "[kernels]") {
-  using LogSumExp = kernels::LogSumExp<double>;
-  const std::vector<double> x{1000, 1001, -std::numeric_limits<double>::infinity(), 999};
-  const auto state = cpu::Loops::map_reduce(x.size(), LogSumExp{},
-                                            [&](std::size_t i) { return LogSumExp::of(x[i]); });
-  CHECK(state.value() == Approx(1001 + std::log(1 + std::exp(-1.0) + std::exp(-2.0))));
-  const auto swapped =
-      LogSumExp{}(LogSumExp{}(LogSumExp::of(999), LogSumExp::of(1001)), LogSumExp::of(1000));
-  CHECK(swapped.value() == Approx(state.value()));
-}
-
-TEST_CASE("a maximum never hides a NaN", "[kernels]") {
-  const kernels::Maximum<double> maximum;
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(maximum(2.0, 3.0) == 3.0);
-  CHECK(maximum(maximum.identity(), -5.0) == -5.0);
-  CHECK(std::isnan(maximum(nan, 1.0)));
-  CHECK(std::isnan(maximum(1.0, nan)));
 }

@@ -113,15 +113,15 @@ TEMPLATE_TEST_CASE("larger and smaller go lane by lane and give the second where
   const auto two = kernels::broadcast(T{2});
   auto mixed = two;
   mixed[0] = T{0};
-  CHECK(kernels::larger(one, mixed)[0] == T{1});
-  CHECK(kernels::larger(one, mixed)[1] == T{2});
-  CHECK(kernels::larger(kernels::broadcast(nan), one)[0] == T{1});
-  CHECK(std::isnan(kernels::larger(one, kernels::broadcast(nan))[1]));
+  CHECK(kernels::max(one, mixed)[0] == T{1});
+  CHECK(kernels::max(one, mixed)[1] == T{2});
+  CHECK(kernels::max(kernels::broadcast(nan), one)[0] == T{1});
+  CHECK(std::isnan(kernels::max(one, kernels::broadcast(nan))[1]));
   if constexpr (std::is_same_v<T, float>) {
-    CHECK(kernels::smaller(one, mixed)[0] == T{0});
-    CHECK(kernels::smaller(one, mixed)[1] == T{1});
-    CHECK(kernels::smaller(kernels::broadcast(nan), one)[0] == T{1});
-    CHECK(std::isnan(kernels::smaller(one, kernels::broadcast(nan))[1]));
+    CHECK(kernels::min(one, mixed)[0] == T{0});
+    CHECK(kernels::min(one, mixed)[1] == T{1});
+    CHECK(kernels::min(kernels::broadcast(nan), one)[0] == T{1});
+    CHECK(std::isnan(kernels::min(one, kernels::broadcast(nan))[1]));
   }
 }
 

@@ -162,13 +162,13 @@ TEST_CASE("kept panels of the head give the bits of the head itself", "[model][p
   const Case<float> c(13, 1040, 40, 7);
   const std::vector<float> hidden(c.hidden.begin(), c.hidden.end());
   const std::vector<float> weights(c.weights.begin(), c.weights.end());
-  std::vector<float> panels(kernels::padded<float>(1040) * 40);
-  detail::transpose_to_panels(1040, 40, weights.data(), panels.data());
+  const auto rows = dense<const float>(weights.data(), 1040, 40);
+  std::vector<float> panels(panels_size<float>(40, 1040));
   detail::HeadChunk<float> plain, kept;
-  detail::Alone alone;
-  plain.forward(alone, 13, hidden.data(), {weights.data(), 1040, 40});
-  kept.forward(alone, 13, hidden.data(),
-               {weights.data(), 1040, 40, {panels.data(), 40 * kernels::kLanes<float>}});
+  detail::SerialExecutor alone;
+  const auto states = dense<const float>(hidden.data(), 13, 40);
+  plain.forward(alone, states, {rows});
+  kept.forward(alone, states, {rows, transpose_to_panels<float>(rows, panels.data())});
   for (std::size_t r = 0; r < 13; ++r)
     for (std::size_t v = 0; v < 1040; ++v)
       CHECK(plain.logits().row(r)[v] == kept.logits().row(r)[v]);

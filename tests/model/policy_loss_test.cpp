@@ -38,7 +38,7 @@ struct Fused {
       memory[i / problem.vocab * stride + i % problem.vocab] = static_cast<T>(logits[i]);
     outputs.resize(problem.rows);
     ThreadPool pool(threads);
-    policy_loss_on_logits(pool, Logits<T>{memory.data(), problem.rows, problem.vocab, stride},
+    policy_loss_on_logits(pool, Matrix<T>{memory.data(), problem.rows, problem.vocab, stride},
                           problem.policy_rows(), problem.loss, outputs);
     for (std::size_t i = 0; i < logits.size(); ++i)
       d_logits.push_back(memory[i / problem.vocab * stride + i % problem.vocab]);
@@ -195,7 +195,7 @@ TEST_CASE("a loss that is not finite is an error that names the row", "[model][p
     return TokenLossGradient{0.0, t == 1 ? kInfinity : 1.0, 0.0, 0.0};
   };
   const std::string error = error_of([&] {
-    policy_loss_on_logits(pool, Logits<float>{logits.data(), 3, 4, 4}, {target, weight, {}},
+    policy_loss_on_logits(pool, Matrix<float>{logits.data(), 3, 4, 4}, {target, weight, {}},
                           infinite_at_1, outputs);
   });
   CHECK(error.find("(row 1)") != std::string::npos);
@@ -208,12 +208,12 @@ TEST_CASE("temperatures may be left out; without rows nothing is done", "[model]
   const auto unit = [](std::size_t, const TokenPrediction& now) {
     return TokenLossGradient{-now.log_prob, -1.0, 0.0, 0.0};
   };
-  policy_loss_on_logits(pool, Logits<float>{nullptr, 0, 0, 0}, {}, unit, outputs);
+  policy_loss_on_logits(pool, Matrix<float>{nullptr, 0, 0, 0}, {}, unit, outputs);
   std::vector<double> logits{std::log(3.0), 0.0};  // probabilities 3/4 and 1/4
   const std::vector<Token> target{1};
   const std::vector<float> weight{2.0F};
   outputs.resize(1);
-  policy_loss_on_logits(pool, Logits<double>{logits.data(), 1, 2, 2}, {target, weight, {}}, unit,
+  policy_loss_on_logits(pool, Matrix<double>{logits.data(), 1, 2, 2}, {target, weight, {}}, unit,
                         outputs);
   CHECK(outputs.loss[0] == Approx(std::log(4.0)));
   CHECK(logits[0] == Approx(2 * 0.75));
@@ -231,7 +231,7 @@ TEST_CASE("arguments that do not fit are errors, and nothing is written", "[mode
   const auto unit = [](std::size_t, const TokenPrediction&) { return TokenLossGradient{}; };
   const auto error = [&](const PolicyRows& rows, std::size_t stride = 4) {
     return error_of([&] {
-      policy_loss_on_logits(pool, Logits<float>{logits.data(), 3, 4, stride}, rows, unit, outputs);
+      policy_loss_on_logits(pool, Matrix<float>{logits.data(), 3, 4, stride}, rows, unit, outputs);
     });
   };
   const auto says = [](const std::string& text, const char* part) {

@@ -20,6 +20,7 @@ using namespace dualagent;
 // Every allocation of this executable is counted.
 namespace {
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> aligned_bytes{0};  // of AlignedVector
 void* counted(std::size_t size) noexcept {
   allocations.fetch_add(1, std::memory_order_relaxed);
   return std::malloc(size > 0 ? size : 1);
@@ -34,6 +35,16 @@ void* operator new(std::size_t size) { return counted_or_throw(size); }
 void* operator new[](std::size_t size) { return counted_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  const auto bytes = static_cast<std::size_t>(alignment);
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  aligned_bytes.fetch_add(size, std::memory_order_relaxed);
+  void* const memory = std::aligned_alloc(bytes, (size + bytes - 1) / bytes * bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
@@ -454,16 +465,22 @@ TEST_CASE("a bad request is refused with its sequence", "[model][decode]") {
   CHECK_NOTHROW(model.submit(other));
 }
 
-TEST_CASE("decoding a token allocates nothing", "[model][decode]") {
+TEST_CASE("decoding a token allocates nothing but blocks for keys and values", "[model][decode]") {
   for (const std::size_t threads : {1U, 2U}) {
     auto model = make_model(threads);
     const StopRule stop = tokens(100);
     const std::vector<Token> context{5, 1, 4, 1, 5, 9, 2, 6};
-    for (SequenceId s = 0; s < 12; ++s) {
-      GenerationRequest request = request_for(context, stop, 1.0F, s);
-      request.sequence = s;
-      model.submit(request);
-    }
+    const auto submit_all = [&] {
+      for (SequenceId s = 0; s < 12; ++s) {
+        GenerationRequest request = request_for(context, stop, 1.0F, s);
+        request.sequence = s;
+        model.submit(request);
+      }
+    };
+    submit_all();  // takes the blocks that are used again below
+    for (int i = 0; i < 95; ++i) model.advance([](Generation&&) {});
+    model.reset();
+    submit_all();
     std::size_t finished = 0;
     const auto count = [&](Generation&&) { ++finished; };
     for (int i = 0; i < 3; ++i) model.advance(count);  // prompts, one after another's prefix
@@ -473,6 +490,27 @@ TEST_CASE("decoding a token allocates nothing", "[model][decode]") {
     CHECK(allocations - before == 0);
     CHECK(finished == 0);
   }
+}
+
+TEST_CASE("keys and values take the memory of the tokens in use", "[model][decode]") {
+  TransformerConfig roomy = shape();
+  roomy.max_position_embeddings = 1U << 16U;
+  Transformer<float> model(roomy);
+  const StopRule stop = tokens(30);
+  const std::vector<Token> context{5, 1, 4, 1, 5, 9, 2, 6};
+  const std::size_t before = aligned_bytes;
+  for (SequenceId s = 0; s < 12; ++s) {
+    GenerationRequest request = request_for(context, stop, 1.0F, s);
+    request.sequence = s;
+    model.submit(request);
+  }
+  while (model.advance([](Generation&&) {}) > 0) {
+  }
+  // 3 layers of 2 keys and 2 values of width 6: for all 2^16 positions 18 MiB each.
+  const std::size_t bytes_per_token = 3 * 2 * 2 * 6 * sizeof(float);
+  const std::size_t taken = aligned_bytes - before;
+  CHECK(taken > 12 * 37 * bytes_per_token);
+  CHECK(taken < (1U << 16U) * bytes_per_token / 10);
 }
 
 TEST_CASE("training and scoring allocate nothing after the first batch of a size",

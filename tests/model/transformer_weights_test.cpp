@@ -95,7 +95,7 @@ TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padde
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   const auto is_transposed = [&](std::size_t offset, std::size_t out, std::size_t in,
                                  const Panels<T>& panels) {
-    std::size_t wrong = panels.panel != in * kLanes;
+    std::size_t wrong = panels.rows != in || panels.columns != out || panels.stride != in * kLanes;
     for (std::size_t c = 0; c < in; ++c)
       for (std::size_t r = 0; r < kernels::padded<T>(out); ++r)
         wrong += panels.data[r / kLanes * in * kLanes + c * kLanes + r % kLanes] !=
@@ -105,10 +105,10 @@ TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padde
   for (std::size_t l = 0; l < 2; ++l) {
     const LayerOffsets& at = weights.layer(l);
     const auto& transposed = weights.transposed(l);
-    CHECK(is_transposed(at.qkv, 16, 6, transposed.qkv));
-    CHECK(is_transposed(at.output, 6, 8, transposed.output));
-    CHECK(is_transposed(at.gate_up, 10, 6, transposed.gate_up));
-    CHECK(is_transposed(at.down, 6, 5, transposed.down));
+    CHECK(is_transposed(at.qkv, 16, 6, transposed.qkv.panels()));
+    CHECK(is_transposed(at.output, 6, 8, transposed.output.panels()));
+    CHECK(is_transposed(at.gate_up, 10, 6, transposed.gate_up.panels()));
+    CHECK(is_transposed(at.down, 6, 5, transposed.down.panels()));
   }
   CHECK(weights.vocab_padded() == kernels::padded<T>(11));
   CHECK(is_transposed(weights.head(), 11, 6, weights.transposed_head()));

@@ -25,6 +25,24 @@ TEST_CASE("a schedule that is all warm-up stays defined", "[optim]") {
   CHECK(ConstantSchedule{}.at(123) == 1.0);
 }
 
+TEST_CASE("a warm-up is linear and then stays", "[optim]") {
+  CHECK(Warmup{.steps = 4}.at(0) == 0.25);
+  CHECK(Warmup{.steps = 4}.at(3) == 1.0);
+  CHECK(Warmup{.steps = 4}.at(400) == 1.0);
+  CHECK(Warmup{.steps = 0}.at(0) == 1.0);
+}
+
+TEST_CASE("any schedule is a value of one type", "[optim]") {
+  LearningRateSchedule schedule;
+  CHECK(schedule.at(7) == 1.0);
+  schedule = Warmup{.steps = 8};
+  CHECK(schedule.at(1) == 0.25);
+  const LearningRateSchedule copy = schedule;
+  schedule = WarmupCosine{.warmup_steps = 4, .total_steps = 14};
+  CHECK(copy.at(1) == 0.25);
+  CHECK(schedule.at(1) == 0.5);
+}
+
 TEST_CASE("schedules that cannot be meant are refused", "[optim]") {
   const auto refusal = [](WarmupCosine schedule) { return error_of([&] { schedule.at(0); }); };
   CHECK_THAT(refusal({.warmup_steps = 6, .total_steps = 5}),

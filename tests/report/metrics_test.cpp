@@ -42,6 +42,13 @@ struct SomeMetrics {  // as train/step_metrics.hpp
 
 }  // namespace
 
+TEST_CASE("a metric keeps its number, a text has none", "[report]") {
+  CHECK(Metric("a", 2.5).number() == 2.5);
+  CHECK(Metric("a", 7).number() == 7.0);
+  CHECK(std::isnan(Metric("a", std::nan("")).number().value()));
+  CHECK(!Metric("a", "text").number());
+}
+
 TEST_CASE("records are lines of JSON, numbers with the digits that read back",
           "[report][metrics]") {
   const TemporaryFolder folder;

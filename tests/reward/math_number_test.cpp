@@ -16,22 +16,6 @@ MathNumber root(const MathNumber& x, std::int64_t degree = 2) {
 const MathNumber kX = MathNumber::variable("x"), kY = MathNumber::variable("y");
 }  // namespace
 
-TEST_CASE("the primes are safe primes, modulo which small primes are squares", "[reward]") {
-  using detail::Residue;
-  // Fermat's test to 12 bases; p and q were found with those of Miller and Rabin.
-  for (const std::uint64_t p : detail::kMathPrimes) {
-    const std::uint64_t q = p / 2;
-    for (const std::uint64_t base : {2U, 3U, 5U, 7U, 11U, 13U, 17U, 19U, 23U, 29U, 31U, 37U}) {
-      CHECK(Residue::power(base, p - 1, p) == 1);
-      CHECK(Residue::power(base, q - 1, q) == 1);
-    }
-    for (const std::uint64_t square : {2U,  3U,  5U,  7U,  11U, 13U, 17U, 19U, 23U, 29U, 31U,
-                                       37U, 41U, 43U, 47U, 53U, 59U, 61U, 67U, 71U, 73U})
-      CHECK(Residue::power(square, q, p) == 1);
-    CHECK(Residue::power(p - 1, q, p) == p - 1);  // -1 is none
-  }
-}
-
 TEST_CASE("rational numbers obey the laws of a field, whatever their size", "[reward]") {
   const MathNumber huge = power(number(7), number(5000)) + number(1);
   for (const MathNumber& a : {number(-3), fraction(5, 7), huge, kX, number(INT64_MAX)})

@@ -23,30 +23,30 @@ struct Line {
 
 /// Plays an episode by hand: models say the lines in order, tools answer with one digit each.
 template <class Protocol>
-Rollout play_at(EpisodeDesk& desk, const Protocol& protocol, const std::vector<Line>& lines) {
-  Episode episode = play_dual_agent(protocol, desk);
+Rollout play_at(EpisodeChannel& channel, const Protocol& protocol, const std::vector<Line>& lines) {
+  Episode episode = play_dual_agent(protocol, channel);
   std::size_t next = 0;
   for (episode.resume(); !episode.done(); episode.resume()) {
-    if (const auto* tools = std::get_if<WantsTools>(&desk.want())) {
-      desk.deliver(std::vector<ToolResult>(tools->calls.size(), {ToolStatus::ok, "2"}));
+    if (const auto* tools = std::get_if<PendingCalls>(&channel.pending())) {
+      channel.deliver(std::vector<ToolResult>(tools->calls.size(), {ToolStatus::ok, "2"}));
       continue;
     }
     REQUIRE(next < lines.size());
     const Line& line = lines[next++];
-    const AgentRole agent = std::get<WantsGeneration>(desk.want()).agent;
+    const AgentRole agent = std::get<PendingGeneration>(channel.pending()).agent;
     std::vector<float> log_probs(line.tokens.size(), -1.0F);
-    desk.deliver(Generation{0, BackendAccess::sampled(agent, 0, line.tokens, std::move(log_probs)),
-                            line.finish});
+    channel.deliver(Generation{
+        0, BackendAccess::sampled(agent, 0, line.tokens, std::move(log_probs)), line.finish});
   }
   CHECK(next == lines.size());
-  return desk.take_rollout();
+  return channel.take_rollout();
 }
 
 template <class Protocol>
 Rollout play(const Protocol& protocol, const std::vector<Line>& lines, Task task = {.prompt = "1"},
              SummaryWindow window = SummaryWindow::shared) {
-  EpisodeDesk desk(task, 0, 0, window, protocol.limits.max_context_tokens);
-  return play_at(desk, protocol, lines);
+  EpisodeChannel channel(task, 0, 0, window, protocol.limits.max_context_tokens);
+  return play_at(channel, protocol, lines);
 }
 
 Tokens tokens_of(const Segment& segment) {
@@ -264,9 +264,9 @@ TEST_CASE("a fork goes on from another rollout's history as if it had lived it",
     const Rollout source =
         play(rules, {kCall, kCall, kSummary, kCall, kCall, kSummary, kAnswer}, task, window);
     REQUIRE(source.summary_requests.size() == 2);
-    EpisodeDesk desk(task, source, 1, 6, window, rules.limits.max_context_tokens);
+    EpisodeChannel channel(task, source, 1, 6, window, rules.limits.max_context_tokens);
     const Line other{{toy::summary, toy::digit(9), toy::end}};
-    const Rollout fork = play_at(desk, rules, {other, kAnswer});
+    const Rollout fork = play_at(channel, rules, {other, kAnswer});
 
     // The same history token by token, nothing of it sampled; then the new summary and the rest.
     const Rollout lived =
@@ -309,8 +309,9 @@ TEST_CASE("turns that could not be read are counted, in a fork those of its hist
   CHECK(source.malformed_turns == 3);
   REQUIRE(source.summary_requests.size() == 1);
   CHECK(source.summary_requests[0].malformed_turns == 2);
-  EpisodeDesk desk(task, source, 0, 1, SummaryWindow::shared, rules.limits.max_context_tokens);
-  CHECK(play_at(desk, rules, {kSummary, kAnswer}).malformed_turns == 2);
+  EpisodeChannel channel(task, source, 0, 1, SummaryWindow::shared,
+                         rules.limits.max_context_tokens);
+  CHECK(play_at(channel, rules, {kSummary, kAnswer}).malformed_turns == 2);
   CHECK(play(rules, {kCall, kAnswer}, task).malformed_turns == 0);
 }
 
@@ -318,14 +319,15 @@ TEST_CASE("a fork obeys the limits of the whole rollout", "[rollout]") {
   const Task task{.prompt = "1"};
   const auto rules = protocol(TurnCount{.turns = 2}, {.max_calls = 3});
   const Rollout source = play(rules, {kCall, kCall, kSummary, kAnswer}, task);
-  EpisodeDesk desk(task, source, 0, 1, SummaryWindow::shared, rules.limits.max_context_tokens);
-  CHECK(play_at(desk, rules, {kSummary, kCall, kCall}).ending == "call limit");  // the fourth
+  EpisodeChannel channel(task, source, 0, 1, SummaryWindow::shared,
+                         rules.limits.max_context_tokens);
+  CHECK(play_at(channel, rules, {kSummary, kCall, kCall}).ending == "call limit");  // the fourth
 }
 
 TEST_CASE("a fork of a summary that was never asked for is refused", "[rollout]") {
   const Task task{.id = "t1", .prompt = "1"};
   const Rollout source = play(protocol(), {kAnswer}, task);
-  CHECK_THROWS_WITH((EpisodeDesk{task, source, 0, 1, SummaryWindow::shared, 100}),
+  CHECK_THROWS_WITH((EpisodeChannel{task, source, 0, 1, SummaryWindow::shared, 100}),
                     ContainsSubstring("summary 0") && ContainsSubstring("t1"));
 }
 

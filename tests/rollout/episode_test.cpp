@@ -31,8 +31,8 @@ Generation said(AgentRole agent, Tokens tokens) {
 
 const Task kTask{.id = "t", .prompt = "1"};
 
-EpisodeDesk desk_for(SummaryWindow window, std::size_t max_context_tokens = 100) {
-  return EpisodeDesk(kTask, 4, 2, window, max_context_tokens);
+EpisodeChannel channel_for(SummaryWindow window, std::size_t max_context_tokens = 100) {
+  return EpisodeChannel(kTask, 4, 2, window, max_context_tokens);
 }
 
 // g++ 12 cannot compile braced lists inside a coroutine's awaits.
@@ -41,55 +41,55 @@ Context task_prompt() { return prompt({1, 2}); }
 std::vector<ToolCall> two_calls() { return {{"a", "{}"}, {"b", "{}"}}; }
 
 /// Answers once, calls two tools, summarizes, opens a new window.
-Episode short_play(EpisodeDesk& desk, std::string& log) {
+Episode short_play(EpisodeChannel& channel, std::string& log) {
   const StopRule stop = stop_at_nine();
-  desk.open(task_prompt());
+  channel.open(task_prompt());
   log += "opened;";
-  const Generation& turn = co_await desk.answer(stop);
+  const Generation& turn = co_await channel.answer(stop);
   log += "said " + std::to_string(turn.sampled.tokens().size()) + ";";
   std::vector<ToolCall> calls = two_calls();
-  const std::vector<ToolResult>& results = co_await desk.call(std::move(calls));
+  const std::vector<ToolResult>& results = co_await channel.call(std::move(calls));
   log += results.at(0).text + results.at(1).text + ";";
-  desk.give(Provenance::observation, Tokens(1, 7));
+  channel.give(Provenance::observation, Tokens(1, 7));
   const Tokens request(1, 8);
-  const Generation& summary = co_await desk.summarize(request, stop);
+  const Generation& summary = co_await channel.summarize(request, stop);
   log += "summary " + std::to_string(summary.sampled.tokens()[0]) + ";";
-  desk.open(task_prompt());
-  desk.finish(RolloutStatus::finished, "answered", "x");
+  channel.open(task_prompt());
+  channel.finish(RolloutStatus::finished, "answered", "x");
   log += "done";
 }
 
 /// Plays it to the end; the summary is asked for in segment `summary_segment`.
 Rollout play_short(SummaryWindow window, std::size_t summary_segment) {
-  EpisodeDesk desk = desk_for(window);
+  EpisodeChannel channel = channel_for(window);
   std::string log;
-  Episode episode = short_play(desk, log);
+  Episode episode = short_play(channel, log);
   CHECK(log.empty());  // begins when it is resumed, not before
-  CHECK(std::holds_alternative<std::monostate>(desk.want()));
+  CHECK(std::holds_alternative<std::monostate>(channel.pending()));
 
   episode.resume();
   CHECK(log == "opened;");
-  REQUIRE(std::holds_alternative<WantsGeneration>(desk.want()));
-  CHECK(std::get<WantsGeneration>(desk.want()).agent == AgentRole::answerer);
-  CHECK(std::get<WantsGeneration>(desk.want()).segment == 0);
-  desk.deliver(said(AgentRole::answerer, {3, 4}));
-  CHECK(desk.generations() == 1);
+  REQUIRE(std::holds_alternative<PendingGeneration>(channel.pending()));
+  CHECK(std::get<PendingGeneration>(channel.pending()).agent == AgentRole::answerer);
+  CHECK(std::get<PendingGeneration>(channel.pending()).segment == 0);
+  channel.deliver(said(AgentRole::answerer, {3, 4}));
+  CHECK(channel.generations() == 1);
 
   episode.resume();
-  REQUIRE(std::holds_alternative<WantsTools>(desk.want()));
-  CHECK(std::get<WantsTools>(desk.want()).calls.at(1).tool == "b");
-  desk.deliver(std::vector<ToolResult>{{ToolStatus::ok, "one"}, {ToolStatus::failed, "two"}});
+  REQUIRE(std::holds_alternative<PendingCalls>(channel.pending()));
+  CHECK(std::get<PendingCalls>(channel.pending()).calls.at(1).tool == "b");
+  channel.deliver(std::vector<ToolResult>{{ToolStatus::ok, "one"}, {ToolStatus::failed, "two"}});
 
   episode.resume();
-  REQUIRE(std::holds_alternative<WantsGeneration>(desk.want()));
-  CHECK(std::get<WantsGeneration>(desk.want()).agent == AgentRole::summarizer);
-  CHECK(std::get<WantsGeneration>(desk.want()).segment == summary_segment);
-  desk.deliver(said(AgentRole::summarizer, {5}));
+  REQUIRE(std::holds_alternative<PendingGeneration>(channel.pending()));
+  CHECK(std::get<PendingGeneration>(channel.pending()).agent == AgentRole::summarizer);
+  CHECK(std::get<PendingGeneration>(channel.pending()).segment == summary_segment);
+  channel.deliver(said(AgentRole::summarizer, {5}));
 
   episode.resume();
   CHECK(log == "opened;said 2;onetwo;summary 5;done");
   CHECK(episode.done());
-  return desk.take_rollout();
+  return channel.take_rollout();
 }
 
 Episode throwing_play() {
@@ -134,30 +134,30 @@ TEST_CASE("a separate window shows the Summarizer the history as given", "[rollo
 }
 
 TEST_CASE("a generation may not outgrow the window", "[rollout]") {
-  EpisodeDesk desk = desk_for(SummaryWindow::shared, 5);
-  desk.open(prompt({1, 2, 3}));
-  CHECK(desk.room() == 2);
+  EpisodeChannel channel = channel_for(SummaryWindow::shared, 5);
+  channel.open(prompt({1, 2, 3}));
+  CHECK(channel.room() == 2);
   const StopRule stop{{9}, 50, nullptr};
-  desk.answer(stop);
-  CHECK(desk.stop().max_new_tokens == 2);
-  CHECK(desk.stop().stop_tokens == Tokens{9});
-  desk.deliver(said(AgentRole::answerer, {4, 4}));
-  CHECK(desk.room() == 0);
-  CHECK_THROWS_WITH(desk.answer(stop),
+  channel.answer(stop);
+  CHECK(channel.stop().max_new_tokens == 2);
+  CHECK(channel.stop().stop_tokens == Tokens{9});
+  channel.deliver(said(AgentRole::answerer, {4, 4}));
+  CHECK(channel.room() == 0);
+  CHECK_THROWS_WITH(channel.answer(stop),
                     ContainsSubstring("full context window") && ContainsSubstring("task 't'"));
-  desk.give(Provenance::observation, Tokens{6});  // an observation may be longer than the room
-  CHECK(desk.room() == 0);
+  channel.give(Provenance::observation, Tokens{6});  // an observation may be longer than the room
+  CHECK(channel.room() == 0);
 }
 
-TEST_CASE("aborting keeps what was sampled and clears what is wanted", "[rollout]") {
-  EpisodeDesk desk = desk_for(SummaryWindow::shared);
-  desk.open(prompt({1}));
-  desk.answer(StopRule{{9}, 5, nullptr});
-  desk.deliver(said(AgentRole::answerer, {2}));
-  desk.call({{"a", "{}"}});
-  desk.abort("no server");
-  CHECK(std::holds_alternative<std::monostate>(desk.want()));
-  const Rollout rollout = desk.take_rollout();
+TEST_CASE("aborting keeps what was sampled and clears what is pending", "[rollout]") {
+  EpisodeChannel channel = channel_for(SummaryWindow::shared);
+  channel.open(prompt({1}));
+  channel.answer(StopRule{{9}, 5, nullptr});
+  channel.deliver(said(AgentRole::answerer, {2}));
+  channel.call({{"a", "{}"}});
+  channel.abort("no server");
+  CHECK(std::holds_alternative<std::monostate>(channel.pending()));
+  const Rollout rollout = channel.take_rollout();
   CHECK(rollout.status == RolloutStatus::aborted);
   CHECK(rollout.ending == "aborted: no server");
   CHECK(count_sampled(rollout) == 1);
@@ -170,15 +170,15 @@ TEST_CASE("what an episode throws reaches whoever resumes it", "[rollout]") {
 }
 
 TEST_CASE("an episode can be moved and abandoned half-way", "[rollout]") {
-  EpisodeDesk desk = desk_for(SummaryWindow::shared);
+  EpisodeChannel channel = channel_for(SummaryWindow::shared);
   std::string log;
-  Episode first = short_play(desk, log);
+  Episode first = short_play(channel, log);
   first.resume();
   Episode second = std::move(first);
   CHECK(!second.done());
   Episode third = throwing_play();
   third = std::move(second);
-  desk.deliver(said(AgentRole::answerer, {3}));
+  channel.deliver(said(AgentRole::answerer, {3}));
   third.resume();
   CHECK(log == "opened;said 1;");
 }  // the coroutine is destroyed while it waits

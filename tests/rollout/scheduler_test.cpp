@@ -56,7 +56,7 @@ Rollout play_one(Pairing pairing, Protocol protocol, const Task& task) {
 
 /// A tool that runs on a worker until it is asked to stop.
 struct Waits {
-  std::promise<void>* begun = nullptr;
+  std::promise<void>* started = nullptr;
   std::atomic<bool>* stopped = nullptr;
   static constexpr std::string_view name = "successor";
   struct Arguments {
@@ -67,7 +67,7 @@ struct Waits {
     }
   };
   std::string operator()(const Arguments&, const CallInfo& info) const {
-    begun->set_value();
+    started->set_value();
     std::mutex mutex;
     std::unique_lock lock(mutex);
     std::condition_variable_any().wait(lock, info.cancel, [] { return false; });
@@ -279,21 +279,21 @@ TEST_CASE("an exception from the dialect ends the run and leaves the models free
 
 TEST_CASE("a run that ends early asks the tools that still run to stop", "[rollout][threads]") {
   struct Throws : toy::Dialect {
-    std::shared_future<void> begun;
+    std::shared_future<void> started;
     Turn parse_turn(std::span<const Token> tokens) const {
       if (tokens[1] != toy::digit(2)) return toy::Dialect::parse_turn(tokens);
-      begun.wait();
+      started.wait();
       throw Error("cannot read this turn", "Throws");
     }
   };
-  std::promise<void> begun;
+  std::promise<void> started;
   std::atomic<bool> stopped{false};
   ScriptedModel model{toy::vocab, counts_to(5)};
   const std::vector<Task> tasks{task("1"), task("2")};
   Throws dialect;
-  dialect.begun = begun.get_future().share();
+  dialect.started = started.get_future().share();
   RolloutScheduler scheduler{SharedWeights{model},
-                             Protocol{dialect, ToolBox{Waits{&begun, &stopped}}, Never{}}};
+                             Protocol{dialect, ToolBox{Waits{&started, &stopped}}, Never{}}};
   CHECK_THROWS_AS(scheduler.run(tasks, 1, {}, RandomStream::from_seed(1)), Error);
   CHECK(stopped);
 }

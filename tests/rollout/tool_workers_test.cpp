@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <future>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -10,6 +11,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -18,21 +20,38 @@ using namespace dualagent;
 
 namespace {
 
-std::vector<ToolWorkers::Finished> take(ToolWorkers& workers, std::size_t count) {
-  std::vector<ToolWorkers::Finished> all;
-  while (all.size() < count) {
-    std::vector<ToolWorkers::Finished> some;
-    workers.take_finished(some, ToolWorkers::Wait::for_one);
-    CHECK(!some.empty());
-    all.insert(all.end(), some.begin(), some.end());
+/// Workers, and the queue that they post to.
+struct Team {
+  using Queue = ToolWorkers::Completions;
+  std::shared_ptr<Queue> queue = std::make_shared<Queue>();
+  ToolWorkers workers;
+
+  explicit Team(std::size_t threads,
+                double deadline_seconds = std::numeric_limits<double>::infinity())
+      : workers(queue, threads, deadline_seconds) {}
+
+  void submit(std::size_t id, ToolWorkers::Job job) { workers.submit(id, std::move(job)); }
+
+  std::vector<ToolWorkers::Finished> take(std::size_t count) {
+    std::vector<ToolWorkers::Finished> all, some;
+    while (all.size() < count) {
+      queue->take(some, Queue::Wait::for_one, workers.expire_late());
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
   }
-  return all;
-}
+  std::vector<ToolWorkers::Finished> take_what_is_there() {
+    std::vector<ToolWorkers::Finished> some;
+    workers.expire_late();
+    queue->take(some, Queue::Wait::no);
+    return some;
+  }
+};
 
 }  // namespace
 
 TEST_CASE("every job runs once, on a worker, and is handed back once", "[rollout][threads]") {
-  ToolWorkers workers(3);
+  Team workers(3);
   std::vector<int> runs(100, 0);
   std::vector<std::thread::id> by(100);
   for (std::size_t id = 0; id < runs.size(); ++id)
@@ -41,24 +60,22 @@ TEST_CASE("every job runs once, on a worker, and is handed back once", "[rollout
       by[id] = std::this_thread::get_id();
     });
   std::set<std::size_t> ids;
-  for (const ToolWorkers::Finished& finished : take(workers, runs.size())) {
+  for (const ToolWorkers::Finished& finished : workers.take(runs.size())) {
     CHECK(finished.error == nullptr);
     ids.insert(finished.id);
   }
   CHECK(ids.size() == 100);
   CHECK(runs == std::vector<int>(100, 1));
   for (const std::thread::id thread : by) CHECK(thread != std::this_thread::get_id());
-  std::vector<ToolWorkers::Finished> rest{{7}};
-  workers.take_finished(rest, ToolWorkers::Wait::no);
-  CHECK(rest.empty());
+  CHECK(workers.take_what_is_there().empty());
 }
 
 TEST_CASE("one worker runs jobs in the order of submission", "[rollout][threads]") {
-  ToolWorkers workers(1);
+  Team workers(1);
   std::vector<std::size_t> order;
   for (std::size_t id = 0; id < 20; ++id)
     workers.submit(id, [&order, id](const std::stop_token&) { order.push_back(id); });
-  const auto finished = take(workers, 20);
+  const auto finished = workers.take(20);
   for (std::size_t i = 0; i < 20; ++i) {
     CHECK(order[i] == i);
     CHECK(finished[i].id == i);
@@ -66,10 +83,10 @@ TEST_CASE("one worker runs jobs in the order of submission", "[rollout][threads]
 }
 
 TEST_CASE("a throwing job comes back with its exception and harms no other", "[rollout][threads]") {
-  ToolWorkers workers(2);
+  Team workers(2);
   workers.submit(0, [](const std::stop_token&) { throw std::runtime_error("job 0"); });
   workers.submit(1, [](const std::stop_token&) {});
-  for (const ToolWorkers::Finished& finished : take(workers, 2)) {
+  for (const ToolWorkers::Finished& finished : workers.take(2)) {
     CHECK((finished.error != nullptr) == (finished.id == 0));
     if (finished.error) CHECK_THROWS_WITH(std::rethrow_exception(finished.error), "job 0");
   }
@@ -77,28 +94,26 @@ TEST_CASE("a throwing job comes back with its exception and harms no other", "[r
 
 TEST_CASE("not waiting returns at once while a job still runs", "[rollout][threads]") {
   std::promise<void> gate;
-  ToolWorkers workers(1);
+  Team workers(1);
   workers.submit(4,
                  [opened = gate.get_future().share()](const std::stop_token&) { opened.wait(); });
-  std::vector<ToolWorkers::Finished> finished;
-  workers.take_finished(finished, ToolWorkers::Wait::no);
-  CHECK(finished.empty());
+  CHECK(workers.take_what_is_there().empty());
   gate.set_value();
-  CHECK(take(workers, 1)[0].id == 4);
+  CHECK(workers.take(1)[0].id == 4);
 }
 
 TEST_CASE("at the end running jobs are waited for and waiting ones dropped", "[rollout][threads]") {
-  std::promise<void> begun;
+  std::promise<void> started;
   std::promise<void> gate;
   std::atomic<int> ran{0};
   {
-    ToolWorkers workers(1);
+    Team workers(1);
     workers.submit(0, [&, opened = gate.get_future().share()](const std::stop_token&) {
-      begun.set_value();
+      started.set_value();
       opened.wait();
       ++ran;
     });
-    begun.get_future().wait();
+    started.get_future().wait();
     // Job 0 can end only when job 1 is dropped, which opens the gate.
     const auto open_gate = [&gate](int* value) {
       delete value;
@@ -121,18 +136,18 @@ TEST_CASE("a job that misses its deadline is handed back, and holds up no other"
   };
   const auto gate = std::make_shared<Gate>();
   {
-    ToolWorkers workers(1, 1.0);  // long enough for a job that does nothing, on a busy machine
+    Team workers(1, 1.0);  // long enough for a job that does nothing, on a busy machine
     workers.submit(5, [gate](const std::stop_token& cancel) {
       gate->token.set_value(cancel);
       gate->opened.wait();  // does not look at the token
       gate->ended.set_value();
     });
-    const ToolWorkers::Finished late = take(workers, 1)[0];
+    const ToolWorkers::Finished late = workers.take(1)[0];
     CHECK(late.id == 5);
     CHECK(late.outcome == ToolWorkers::Outcome::expired);
     CHECK(gate->token.get_future().get().stop_requested());
     workers.submit(6, [](const std::stop_token&) {});  // in another thread
-    const ToolWorkers::Finished next = take(workers, 1)[0];
+    const ToolWorkers::Finished next = workers.take(1)[0];
     CHECK(next.id == 6);
     CHECK(next.outcome == ToolWorkers::Outcome::done);
   }
@@ -142,33 +157,34 @@ TEST_CASE("a job that misses its deadline is handed back, and holds up no other"
 
 TEST_CASE("a late job that stops when asked is not handed back twice", "[rollout][threads]") {
   const auto stopped = std::make_shared<std::promise<void>>();
-  ToolWorkers workers(1, 0.02);
+  Team workers(1, 0.02);
   workers.submit(1, [stopped](const std::stop_token& cancel) {
     std::mutex mutex;
     std::unique_lock lock(mutex);
     std::condition_variable_any().wait(lock, cancel, [] { return false; });
     stopped->set_value();
   });
-  CHECK(take(workers, 1)[0].outcome == ToolWorkers::Outcome::expired);
+  CHECK(workers.take(1)[0].outcome == ToolWorkers::Outcome::expired);
   stopped->get_future().wait();
   workers.submit(2, [](const std::stop_token&) {});
-  const auto next = take(workers, 1);
+  const auto next = workers.take(1);
   REQUIRE(next.size() == 1);
   CHECK(next[0].id == 2);
 }
 
 TEST_CASE("workers end although a running job does not stop", "[rollout][threads]") {
-  const auto begun = std::make_shared<std::promise<void>>();
+  const auto started = std::make_shared<std::promise<void>>();
   const auto gate = std::make_shared<std::promise<void>>();
   const auto ended = std::make_shared<std::promise<void>>();
   {
-    ToolWorkers workers(2);  // no deadline
-    workers.submit(0, [begun, ended, opened = gate->get_future().share()](const std::stop_token&) {
-      begun->set_value();
-      opened.wait();
-      ended->set_value();
-    });
-    begun->get_future().wait();
+    Team workers(2);  // no deadline
+    workers.submit(0,
+                   [started, ended, opened = gate->get_future().share()](const std::stop_token&) {
+                     started->set_value();
+                     opened.wait();
+                     ended->set_value();
+                   });
+    started->get_future().wait();
   }
   gate->set_value();
   ended->get_future().wait();

@@ -1,5 +1,7 @@
 #include "dualagent/text/stop_rule.hpp"
 
+#include <span>
+#include <string>
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
@@ -75,4 +77,36 @@ TEST_CASE("backends obey stop tokens, early stops and limits, whichever comes fi
   };
   check(counting_script());
   check(counting_bigram());
+}
+
+TEST_CASE("a generation ends with the first token that no pattern allows", "[text]") {
+  const EarlyStop stop = EarlyStop::unless({{{{1, 2}, {3}}, false}, {{{4}}, true}});
+  for (const Tokens& said : {Tokens{1}, Tokens{2, 3}, Tokens{4}, Tokens{4, 9, 9, 9}})
+    CHECK(!stop(said));
+  for (const Tokens& said : {Tokens{3}, Tokens{1, 4}, Tokens{2, 3, 3}, Tokens{9}})
+    CHECK(stop(said));
+  CHECK(!EarlyStop());
+  CHECK(stop);
+  CHECK(!stop.has_check());
+
+  const auto check = [](auto model) {
+    const Said said = generate(model, {{9}, 8, EarlyStop::unless({{{{1}, {2, 4}}, false}})});
+    CHECK(said.tokens == Tokens{1, 2, 3});
+    CHECK(said.finish == FinishReason::early);
+  };
+  check(counting_script());
+  check(counting_bigram());
+}
+
+TEST_CASE("a check stands behind the data of a stop", "[text]") {
+  struct Dialect {
+    bool ended(std::span<const Token> said) const { return said.back() == 3; }
+  };
+  const Dialect dialect;
+  const EarlyStop stop = EarlyStop::of<&Dialect::ended>(dialect, {"three"});
+  CHECK(stop.has_check());
+  CHECK(stop.strings() == std::vector<std::string>{"three"});
+  CHECK(!stop(Tokens{1, 2}));
+  CHECK(stop(Tokens{1, 2, 3}));
+  CHECK(!EarlyStop({}, {"three"})(Tokens{3}));  // where the check is not, strings end nothing
 }

@@ -19,6 +19,7 @@
 #include "dualagent/tools/python_interpreter.hpp"
 #include "support/catch.hpp"
 #include "support/sandboxes.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace dualagent;
 
@@ -341,7 +342,7 @@ TEMPLATE_TEST_CASE("10,000 calls on 32 threads leave no process, file or descrip
   CHECK(processes_left() == 0);
   CHECK(entries("/proc/self/fd", "") == descriptors);
   CHECK(entries("/tmp", "dualagent-") == files);
-#ifdef __SANITIZE_ADDRESS__
+#if DUALAGENT_UNDER_ADDRESS_SANITIZER
   std::cout << "skipped: the sanitizer keeps freed memory, so that growth says nothing\n";
 #else
   const std::string after = detail::read_proc_file("/proc/self/status");

@@ -46,9 +46,9 @@ TEST_CASE("a greedy evaluation does not depend on the random stream", "[train]")
   RolloutScheduler scheduler{SharedWeights{model}, guessing::protocol()};
   const auto answers = [&](std::uint64_t seed) {
     std::string all;
-    for (const Rollout& rollout : evaluate(scheduler, held_out(9), ExactMatch{}, {{0.0F}, {0.0F}},
-                                           RandomStream::from_seed(seed))
-                                      .rollouts)
+    for (const Rollout& rollout :
+         evaluate(scheduler, held_out(9), ExactMatch{}, kGreedy, RandomStream::from_seed(seed))
+             .rollouts)
       all += rollout.ending + rollout.answer.value_or("-") + ";";
     return all;
   };
@@ -98,11 +98,12 @@ TEST_CASE("pass@k of an evaluation is the mean over tasks with enough rollouts",
   CHECK(evaluation.pass_at(1).value() == Approx((1.0 / 3 + 0 + 1.0 / 2) / 3));
   CHECK(evaluation.pass_at(2).value() == Approx((2.0 / 3 + 0 + 1.0) / 3));
   CHECK(evaluation.pass_at(3).value() == Approx((1.0 + 0) / 2));  // the third task has two
-  evaluation.success_above = 0.4;
-  CHECK(evaluation.pass_at(1).value() == Approx((2.0 / 3 + 0 + 1.0 / 2) / 3));
+  CHECK(evaluation.pass_at(1, 0.4).value() == Approx((2.0 / 3 + 0 + 1.0 / 2) / 3));
   for (const std::size_t k : {0, 4})
     CHECK_THAT(error_of([&] { (void)evaluation.pass_at(k); }),
                ContainsSubstring("k is " + std::to_string(k)) && ContainsSubstring("samples"));
+  CHECK_THAT(error_of([&] { (void)evaluation.pass_at(1, std::nan("")); }),
+             ContainsSubstring("success_above is nan"));
   for (Rollout& all : evaluation.rollouts) all.status = RolloutStatus::aborted;
   CHECK(!evaluation.pass_at(1));
 }
@@ -135,8 +136,7 @@ TEST_CASE("several samples of a task stand side by side, the first as if it were
   const auto refusal = [&](const RolloutSampling& sampling, const EvaluationOptions& options) {
     return error_of([&] { evaluate(scheduler, tasks, ExactMatch{}, sampling, random, options); });
   };
-  CHECK_THAT(refusal({{0.0F}, {0.0F}}, {.samples = 2}), ContainsSubstring("greedy"));
+  CHECK_THAT(refusal(kGreedy, {.samples = 2}), ContainsSubstring("greedy"));
   CHECK(refusal({{0.0F}, {1.0F}}, {.samples = 2}) == "no error");
   CHECK_THAT(refusal({}, {.samples = 0}), ContainsSubstring("samples is 0"));
-  CHECK_THAT(refusal({}, {.success_above = std::nan("")}), ContainsSubstring("success_above"));
 }

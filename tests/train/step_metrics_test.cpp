@@ -1,5 +1,7 @@
 #include "dualagent/train/step_metrics.hpp"
 
+#include <cmath>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <span>
@@ -64,14 +66,40 @@ TEST_CASE("rates are tokens over seconds, and 0 where nothing was timed", "[trai
 }
 
 TEST_CASE("every measurement is visited under a name of its own", "[train]") {
+  StepMetrics metrics;
+  metrics.kl_to_reference = 0.5;
   std::set<std::string> names;
   std::size_t visits = 0;
-  StepMetrics{}.for_each([&](std::string_view name, double) {
+  metrics.for_each([&](std::string_view name, double) {
     names.emplace(name);
     ++visits;
   });
   CHECK(names.size() == visits);
-  CHECK(visits == 33);
+  CHECK(visits == 35);
+  StepMetrics{}.for_each([](std::string_view name, double) { CHECK(name != "kl_to_reference"); });
+}
+
+TEST_CASE("the divergence from the reference is the mean of K3 over trained tokens", "[train]") {
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{1, 2, 3, 4});
+  batch.loss_weight = {0.0F, 1.0F, 1.0F, 0.0F};
+  batch.reference_log_prob = {0.0F, -1.0F, -0.5F, -9.0F};
+  TokenOutputs outputs;
+  outputs.resize(4);
+  outputs.log_prob = {0, -0.5, -1.5, -1};
+  const std::vector<std::uint8_t> clips(4, 0);
+  LocalCollective collective;
+  StepMetrics metrics;
+  UpdateSums without;
+  without.add(batch, outputs, clips, true);
+  without.describe(collective, metrics);
+  CHECK(!metrics.kl_to_reference);
+  UpdateSums sums{.has_reference = true};
+  sums.add(batch, outputs, clips, true);
+  sums.describe(collective, metrics);
+  const double first = std::exp(-0.5) - 1 + 0.5;  // x = -0.5 - -1
+  const double second = std::exp(1.0) - 1 - 1;    // x = -1.5 - -0.5
+  CHECK(metrics.kl_to_reference.value() == Approx((first + second) / 2));
 }
 
 TEST_CASE("tool calls are counted by tool and by what became of them", "[train]") {

@@ -67,6 +67,21 @@ TEST_CASE("a step that taught nothing says why", "[train]") {
   CHECK(reason(masked, {}) == "the view trains no token of all 4 rollouts");
 }
 
+TEST_CASE("a rollout that was aborted is told of once, with its reason", "[train]") {
+  StepMetrics metrics = healthy();
+  metrics.aborted = 1;
+  std::vector<Rollout> rollouts = ended(RolloutStatus::finished, "answered");
+  rollouts[2].status = RolloutStatus::aborted;
+  rollouts[2].ending = "aborted: the server is gone";
+  Warnings warnings;
+  StepReview review;
+  review.look(metrics, rollouts, true, true);
+  review.look(metrics, rollouts, true, true);
+  CHECK(warnings.count() == 1);
+  CHECK_THAT(warnings.text(), ContainsSubstring("1 of 4 rollouts was aborted: aborted: the server "
+                                                "is gone. StepMetrics::aborted counts"));
+}
+
 TEST_CASE("what looks wrong is said once a run, by one rank", "[train]") {
   StepMetrics metrics = healthy();
   metrics.with_advantage = 0;

@@ -118,7 +118,7 @@ TEST_CASE("equal groups are replaced by spare tasks until they differ or none is
   };
   const auto ids = [](const StepRollouts& step) {
     std::vector<std::string> found;
-    for (const Rollout& rollout : step.begun())
+    for (const Rollout& rollout : step.originals())
       if (rollout.member == 0) found.push_back(rollout.task_id);
     return found;
   };
@@ -145,7 +145,7 @@ TEST_CASE("equal groups are replaced by spare tasks until they differ or none is
   CHECK(replaced({"34", "43", "12", "32"}) ==
         std::pair{std::size_t{4}, Names{"12", "01", "32", "10"}});
   CHECK(replaced({"22", "33", "55"}) == std::pair{std::size_t{3}, Names{"55", "01", "33", "10"}});
-  CHECK(step.begun()[4].reward == 3.0);
+  CHECK(step.originals()[4].reward == 3.0);
 }
 
 TEST_CASE("forks of no history are refused", "[train]") {

@@ -34,6 +34,9 @@ TEST_CASE("supervised steps make demonstrations likely", "[train]") {
   const SupervisedMetrics first = trainer.step(std::span(&demonstration, 1));
   CHECK(first.trained_tokens == 3);
   CHECK(first.loss == Approx(std::log(20.0)));  // uniform over 20 tokens
+  CHECK(first.learning_rate == Approx(0.2));
+  CHECK(first.update_tokens_per_second() * first.update_seconds == Approx(first.trained_positions));
+  CHECK(trainer.step(std::span(&demonstration, 1), 0.5).learning_rate == Approx(0.1));
   SupervisedMetrics last;
   for (int step = 0; step < 50; ++step) last = trainer.step(std::span(&demonstration, 1));
   CHECK(last.loss < 0.05);

@@ -284,6 +284,50 @@ TEST_CASE("equal groups beside a mixed one make its gradient smaller", "[train]"
   CHECK(gradient_norm(over_nonzero, with_equal).first == Approx(alone));
 }
 
+TEST_CASE("a step says its learning rate and how far it is from the reference", "[train]") {
+  const auto step = [](auto regularizer, std::size_t epochs) {
+    BigramModel model = guessing::model();
+    Trainer trainer{SharedWeights{model},
+                    protocol(),
+                    ExactMatch{},
+                    Recipe{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{},
+                                     NoCorrection{}, regularizer}},
+                    LocalCollective{},
+                    {.group_size = 8,
+                     .minibatches = 1,
+                     .epochs = epochs,
+                     .update = {.optimizer = {.learning_rate = 0.5}},
+                     .seed = 2}};
+    return trainer.step(five_tasks(8), 0.25);
+  };
+  CHECK(step(NoRegularizer{}, 1).learning_rate == 0.125);
+  CHECK(!step(NoRegularizer{}, 1).kl_to_reference);
+  // Before the first update the policy is the reference, but for the reference's rounding.
+  CHECK(step(KlPenalty<K3>{}, 1).kl_to_reference.value() == Approx(0).margin(1e-12));
+  CHECK(step(KlPenalty<K3>{}, 2).kl_to_reference.value() > 1e-3);
+}
+
+TEST_CASE("a trainer's evaluation draws equal numbers whenever it comes and trains nothing",
+          "[train]") {
+  BigramModel model = guessing::model();
+  Trainer trainer{SharedWeights{model}, protocol(),        ExactMatch{},
+                  Recipe{Dapo{}},       LocalCollective{}, {.group_size = 4, .seed = 2}};
+  BigramModel other = guessing::model();
+  Trainer undisturbed{SharedWeights{other}, protocol(),        ExactMatch{},
+                      Recipe{Dapo{}},       LocalCollective{}, {.group_size = 4, .seed = 2}};
+  const std::vector<Task> tasks = five_tasks(20);
+  const std::vector<EvaluationTask> held_out(tasks.begin(), tasks.end());
+  const double before = trainer.evaluate(held_out).reward_mean;
+  CHECK(trainer.evaluate(held_out).reward_mean == before);
+  trainer.evaluate(held_out, kGreedy);
+  for (int step = 0; step < 2; ++step) {
+    trainer.step(tasks);
+    trainer.evaluate(held_out);
+    undisturbed.step(tasks);
+  }
+  CHECK(guessing::weights(model) == guessing::weights(other));
+}
+
 TEST_CASE("equal rewards beside a KL term clip nothing", "[train]") {
   BigramModel model = guessing::model();
   Trainer trainer{SharedWeights{model},

@@ -31,4 +31,11 @@ struct AlignedAllocator {
 template <class T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
+/// Makes a buffer at least `size` long; it never becomes shorter, so that the next use of the same
+/// size allocates nothing.
+template <class T>
+void grow(AlignedVector<T>& buffer, std::size_t size) {
+  if (buffer.size() < size) buffer.resize(size);
+}
+
 }  // namespace dualagent

@@ -3,8 +3,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/random.hpp"
@@ -28,6 +30,7 @@ enum class FinishReason : std::uint8_t {
   early,         ///< stop_early
   length,        ///< max_new_tokens
   context_full,  ///< the model's context is full
+  failed,        ///< the request could not be carried out; nothing was sampled
 };
 
 /// Chosen by the caller; names a growing context whose keys and values a backend may keep.
@@ -47,6 +50,11 @@ struct GenerationRequest {
   SamplingOptions sampling;
   const StopRule* stop = nullptr;  ///< must outlive the generation
   RandomStream random;
+  /// For a backend that computes elsewhere (another thread, process or machine): called, from any
+  /// thread, when the request has ended there, so that `advance` can hand it over. Empty: whoever
+  /// submits does not wait for it. May be called late, after `reset` or never where `advance`
+  /// computes.
+  std::function<void()> on_ready = {};
 };
 
 /// The result of one request.
@@ -54,6 +62,14 @@ struct Generation {
   SequenceId sequence = 0;
   Sampled sampled;
   FinishReason finish = FinishReason::stop;
+  std::string failure = {};  ///< why, for people; of FinishReason::failed only
+
+  /// A request that could not be carried out, e.g. because a server did not answer. Whoever
+  /// submitted it may submit it again.
+  static Generation failed(const GenerationRequest& request, std::string reason) {
+    return {request.sequence, BackendAccess::sampled(request.agent, 0, {}, {}),
+            FinishReason::failed, std::move(reason)};
+  }
 };
 
 /// Something that continues token contexts.
@@ -61,12 +77,15 @@ struct Generation {
 /// Syntactic requirements on a backend m:
 /// 1. `m.submit(request)` accepts a `GenerationRequest`; at most one per sequence at a time.
 /// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: one or a few
-///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns the
-///    number still running. `on_finished` must not call the backend.
+///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns how
+///    many need another call to go on. Requests that are computed elsewhere do not: `advance` never
+///    waits for them, and their `on_ready` says when to call it. `on_finished` must not call the
+///    backend.
 /// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
 ///    are ignored); `m.reset()` forgets all sequences and abandons all running requests. After an
 ///    exception from `submit` or `advance` (`on_finished` may throw) call `reset`: nothing of what
-///    was submitted before it may come back.
+///    was submitted before it may come back. A failure of one request is not an exception but a
+///    `Generation::failed` for it; the others go on as if it had not been.
 /// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.
 ///
 /// Semantic requirements: results obey the determinism of `GenerationRequest`; log-probabilities

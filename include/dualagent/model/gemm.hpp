@@ -5,32 +5,31 @@
 #include <cstring>
 #include <type_traits>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/kernels/simd.inl"
+#include "dualagent/model/panels.hpp"
 
 namespace dualagent {
 
-/// A matrix operand by pointer and strides; element (i, j) is data[i * row + j * column].
+/// The left operand of a product: a matrix, or the transpose of one where it lies; element (i, j)
+/// is data[i * row + j * column].
 template <class T>
-struct Strided {
+struct LeftOperand {
   const T* data;
-  std::size_t row;
-  std::size_t column = 1;
+  std::size_t rows, columns;
+  std::size_t row, column;  // elements to the next of them
+
+  LeftOperand(const T* from, std::size_t r, std::size_t c, std::size_t next_row,
+              std::size_t next_column)
+      : data(from), rows(r), columns(c), row(next_row), column(next_column) {}
+  LeftOperand(Matrix<const T> m) : LeftOperand(m.data, m.rows, m.columns, m.stride, 1) {}
+  LeftOperand(Matrix<T> m) : LeftOperand(Matrix<const T>(m)) {}
 };
 
-/// A right operand that is kept as panels of one vector of columns, so that a product reads memory
-/// in order; element (k, j) is data[j / lanes * panel + k * lanes + j % lanes], panel >= depth *
-/// lanes. The last panel is as wide as the others, whatever it holds beyond the last column.
+/// The transpose of a matrix as a left operand; nothing is moved.
 template <class T>
-struct Panels {
-  const T* data;
-  std::size_t panel;
-};
-
-/// Where element (k, j) of a matrix lies in panels of `depth` rows.
-template <class T>
-constexpr std::size_t panel_index(std::size_t depth, std::size_t k, std::size_t j) {
-  constexpr std::size_t kLanes = kernels::kLanes<T>;
-  return j / kLanes * depth * kLanes + k * kLanes + j % kLanes;
+LeftOperand<std::remove_const_t<T>> transposed(Matrix<T> m) {
+  return {m.data, m.columns, m.rows, 1, m.stride};
 }
 
 enum class Store {
@@ -53,7 +52,8 @@ struct RightOperand {
 };
 
 template <class T, Store mode, int kRows, int kVectors>
-inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, std::size_t ldc) {
+inline void gemm_tile(std::size_t depth, LeftOperand<T> a, RightOperand<T> b, T* c,
+                      std::size_t ldc) {
   using Vec = kernels::Simd<T>;
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   const auto at = [&](int i, int j) {
@@ -96,7 +96,7 @@ inline void gemm_tile(std::size_t depth, Strided<T> a, RightOperand<T> b, T* c, 
 /// kRows rows by `columns` columns; with `padded` the last vector of b may be read to its end. Not
 /// inlined: how well its registers are used must not hang on who calls it.
 template <class T, Store mode, int kRows>
-[[gnu::noinline]] void gemm_rows(std::size_t columns, std::size_t depth, Strided<T> a,
+[[gnu::noinline]] void gemm_rows(std::size_t columns, std::size_t depth, LeftOperand<T> a,
                                  RightOperand<T> b, bool padded, T* c, std::size_t ldc) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   const std::size_t vectors = columns / kLanes;
@@ -135,7 +135,7 @@ template <class T, Store mode, int kRows>
 
 /// Takes as many columns at a time as keep their part of b in the second-level cache.
 template <class T, Store mode>
-void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a,
+void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, LeftOperand<T> a,
                  RightOperand<T> b, bool padded, T* c, std::size_t ldc) {
   constexpr int kRows = kernels::kVectorBytes == 64 ? 12 : kernels::kVectorBytes == 32 ? 6 : 4;
   constexpr std::size_t kCacheBytes = 1U << 19U;
@@ -146,7 +146,9 @@ void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, Strid
     const std::size_t width = std::min(block * kLanes, columns - v * kLanes);
     const RightOperand<T> right = b.from_vector(v);
     T* const to = c + v * kLanes;
-    const auto at = [&](std::size_t i) { return Strided<T>{a.data + i * a.row, a.row, a.column}; };
+    const auto at = [&](std::size_t i) {
+      return LeftOperand<T>(a.data + i * a.row, a.rows - i, a.columns, a.row, a.column);
+    };
     std::size_t i = 0;
     for (; i + kRows <= rows; i += kRows)
       gemm_rows<T, mode, kRows>(width, depth, at(i), right, padded, to + i * ldc, ldc);
@@ -160,11 +162,17 @@ void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, Strid
 }
 
 /// kHeads products of one row each, every one with a right operand of its own.
-template <class T, int kHeads, int kVectors>
+template <class T, Store mode, int kHeads, int kVectors>
 inline void gemv_tile(std::size_t depth, const T* a, std::size_t lda, RightOperand<T> b,
                       std::size_t next_b, T* c, std::size_t ldc) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   kernels::Simd<T> sum[kHeads][kVectors] = {};
+  if constexpr (mode == Store::extend)
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < kHeads; ++i)
+#pragma GCC unroll 16
+      for (std::size_t j = 0; j < kVectors; ++j)
+        sum[i][j] = kernels::load<T>(c + i * ldc + j * kLanes);
   for (std::size_t k = 0; k < depth; ++k)
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < kHeads; ++i) {
@@ -181,19 +189,19 @@ inline void gemv_tile(std::size_t depth, const T* a, std::size_t lda, RightOpera
       kernels::store<T>(c + i * ldc + j * kLanes, sum[i][j]);
 }
 
-template <class T, int kHeads>
+template <class T, Store mode, int kHeads>
 inline void gemv_heads(std::size_t columns, std::size_t depth, const T* a, std::size_t lda,
                        RightOperand<T> b, std::size_t next_b, T* c, std::size_t ldc) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   const std::size_t vectors = columns / kLanes;
   std::size_t v = 0;
   for (; v + 2 <= vectors; v += 2)
-    gemv_tile<T, kHeads, 2>(depth, a, lda, b.from_vector(v), next_b, c + v * kLanes, ldc);
+    gemv_tile<T, mode, kHeads, 2>(depth, a, lda, b.from_vector(v), next_b, c + v * kLanes, ldc);
   if (v < vectors)
-    gemv_tile<T, kHeads, 1>(depth, a, lda, b.from_vector(v), next_b, c + v * kLanes, ldc);
+    gemv_tile<T, mode, kHeads, 1>(depth, a, lda, b.from_vector(v), next_b, c + v * kLanes, ldc);
   for (std::size_t i = 0; i < kHeads; ++i)
     for (std::size_t j = vectors * kLanes; j < columns; ++j) {
-      T sum{0};
+      T sum = mode == Store::extend ? c[i * ldc + j] : T{0};
       for (std::size_t k = 0; k < depth; ++k)
         sum = kernels::multiply_add_scalar(
             a[i * lda + k], b.data[i * next_b + k * b.row + vectors * b.vector + j % kLanes], sum);
@@ -201,58 +209,73 @@ inline void gemv_heads(std::size_t columns, std::size_t depth, const T* a, std::
     }
 }
 
-template <class T>
-void gemv_all(std::size_t heads, std::size_t columns, std::size_t depth, const T* a,
-              std::size_t lda, RightOperand<T> b, std::size_t next_b, T* c, std::size_t ldc) {
+template <Store mode, class T>
+void gemv_all(Matrix<const T> a, RightOperand<T> b, std::size_t next_b, Matrix<T> c) {
+  static_assert(mode != Store::accumulate, "dualagent: gemv overwrites or extends");
   std::size_t i = 0;
   const auto take = [&]<int kHeads>(std::integral_constant<int, kHeads>) {
-    for (; i + kHeads <= heads; i += kHeads)
-      gemv_heads<T, kHeads>(columns, depth, a + i * lda, lda,
-                            {b.data + i * next_b, b.row, b.vector}, next_b, c + i * ldc, ldc);
+    for (; i + kHeads <= c.rows; i += kHeads)
+      gemv_heads<T, mode, kHeads>(c.columns, a.columns, a.row(i), a.stride,
+                                  {b.data + i * next_b, b.row, b.vector}, next_b, c.row(i),
+                                  c.stride);
   };
   take(std::integral_constant<int, 4>{});
   take(std::integral_constant<int, 2>{});
   take(std::integral_constant<int, 1>{});
 }
 
+/// What a product asks of its shapes.
+inline void require_shapes(bool fit, const char* where) {
+  if (!fit) [[unlikely]]
+    throw Error("the shapes of a product do not fit together", where);
+}
+
 }  // namespace detail
 
 /// C[rows, columns] = A[rows, depth] B[depth, columns], or += with Store::accumulate and extend.
 ///
-/// Batch invariance: element (i, j) is one chain of multiply-adds over k = 0 .. depth - 1 that
-/// starts at 0, or at C's value with Store::extend; then added to C's value with accumulate; its
-/// bits depend on row i of A and column j of B only, not on `rows`, nor on how B is stored. B and C
-/// are row-major. One thread.
+/// A is a matrix or `transposed(matrix)`. Batch invariance: element (i, j) is one chain of
+/// multiply-adds over k = 0 .. depth - 1 that starts at 0, or at C's value with Store::extend; then
+/// added to C's value with accumulate; its bits depend on row i of A and column j of B only, not on
+/// `rows`, nor on how B is stored. One thread. Errors: Error if shapes do not fit.
+/// Example: gemm(dense(x, rows, in), w_transposed, dense(y, rows, out))
 template <Store mode = Store::overwrite, class T>
-void gemm(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a, const T* b,
-          std::size_t ldb, T* c, std::size_t ldc) {
-  detail::gemm_blocks<T, mode>(rows, columns, depth, a, {b, ldb, kernels::kLanes<T>}, false, c,
-                               ldc);
+void gemm(std::type_identity_t<LeftOperand<T>> a, std::type_identity_t<Matrix<const T>> b,
+          Matrix<T> c) {
+  detail::require_shapes(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns, "gemm");
+  detail::gemm_blocks<T, mode>(c.rows, c.columns, a.columns, a,
+                               {b.data, b.stride, kernels::kLanes<T>}, false, c.data, c.stride);
 }
 
-/// The same with B in panels.
+/// The same with B in panels; C may have fewer columns than B.
 template <Store mode = Store::overwrite, class T>
-void gemm(std::size_t rows, std::size_t columns, std::size_t depth, Strided<T> a, Panels<T> b, T* c,
-          std::size_t ldc) {
-  detail::gemm_blocks<T, mode>(rows, columns, depth, a, {b.data, kernels::kLanes<T>, b.panel}, true,
-                               c, ldc);
+void gemm(std::type_identity_t<LeftOperand<T>> a, std::type_identity_t<Panels<T>> b, Matrix<T> c) {
+  detail::require_shapes(
+      a.rows == c.rows && a.columns == b.rows && c.columns <= kernels::padded<T>(b.columns),
+      "gemm");
+  detail::gemm_blocks<T, mode>(c.rows, c.columns, a.columns, a,
+                               {b.data, kernels::kLanes<T>, b.stride}, true, c.data, c.stride);
 }
 
 /// Row i of C[heads, columns] = row i of A[heads, depth] times B_i [depth, columns], a right
-/// operand that begins `next_b` elements after the one before it. Element by element the bits of
-/// `gemm`.
-template <class T>
-void gemv(std::size_t heads, std::size_t columns, std::size_t depth, const T* a, std::size_t lda,
-          const T* b, std::size_t ldb, std::size_t next_b, T* c, std::size_t ldc) {
-  detail::gemv_all<T>(heads, columns, depth, a, lda, {b, ldb, kernels::kLanes<T>}, next_b, c, ldc);
+/// operand that begins `next_b` elements after the one before it; `b` is B_0. With Store::extend
+/// the sums go on from C's values. Element by element the bits of `gemm`, and its errors.
+template <Store mode = Store::overwrite, class T>
+void gemv(std::type_identity_t<Matrix<const T>> a, std::type_identity_t<Matrix<const T>> b,
+          std::size_t next_b, Matrix<T> c) {
+  detail::require_shapes(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns, "gemv");
+  detail::gemv_all<mode, T>(a, {b.data, b.stride, kernels::kLanes<T>}, next_b, c);
 }
 
-/// The same with every B_i in panels; `columns` is a multiple of the lanes.
-template <class T>
-void gemv(std::size_t heads, std::size_t columns, std::size_t depth, const T* a, std::size_t lda,
-          Panels<T> b, std::size_t next_b, T* c, std::size_t ldc) {
-  detail::gemv_all<T>(heads, columns, depth, a, lda, {b.data, kernels::kLanes<T>, b.panel}, next_b,
-                      c, ldc);
+/// The same with every B_i in panels; C's columns are a multiple of the lanes, and may be fewer.
+template <Store mode = Store::overwrite, class T>
+void gemv(std::type_identity_t<Matrix<const T>> a, std::type_identity_t<Panels<T>> b,
+          std::size_t next_b, Matrix<T> c) {
+  detail::require_shapes(a.rows == c.rows && a.columns == b.rows &&
+                             c.columns <= kernels::padded<T>(b.columns) &&
+                             c.columns % kernels::kLanes<T> == 0,
+                         "gemv");
+  detail::gemv_all<mode, T>(a, {b.data, kernels::kLanes<T>, b.stride}, next_b, c);
 }
 
 }  // namespace dualagent

@@ -17,9 +17,10 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/io/safetensors_reader.hpp"
+#include "dualagent/io/safetensors_writer.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/config_json.hpp"
-#include "dualagent/model/safetensors.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
 namespace dualagent {

@@ -18,84 +18,54 @@ namespace dualagent {
 
 namespace detail {
 
-/// The head of a language model: W [vocab, width] row-major, and W^T in panels if somebody keeps
-/// them.
+/// The head of a language model: W [vocab, width], and W^T in panels if somebody keeps them.
 template <class T>
 struct HeadWeights {
-  const T* rows = nullptr;
-  std::size_t vocab = 0;
-  std::size_t width = 0;
-  Panels<T> transposed{nullptr, 0};
+  Matrix<const T> rows;
+  Panels<T> transposed = {};
 };
-
-/// [depth, columns] with rows `ld` apart -> panels of `depth` rows, zero padded.
-template <class T>
-void copy_to_panels(std::size_t depth, std::size_t columns, const T* from, std::size_t ld, T* to) {
-  constexpr std::size_t kLanes = kernels::kLanes<T>;
-  for (std::size_t k = 0; k < depth; ++k, from += ld, to += kLanes) {
-    std::size_t j = 0;
-    for (; j + kLanes <= columns; j += kLanes)
-      kernels::store<T>(to + j * depth, kernels::load<T>(from + j));
-    if (j < columns)
-      kernels::store<T>(to + j * depth, cpu::detail::load_end(from + j, columns - j, T{0}));
-  }
-}
-
-/// [rows, columns] row-major -> panels of its transpose [columns, rows], zero padded.
-template <class T>
-void transpose_to_panels(std::size_t rows, std::size_t columns, const T* from, T* to) {
-  constexpr std::size_t kLanes = kernels::kLanes<T>;
-  for (std::size_t first = 0; first < rows; first += kLanes, to += columns * kLanes) {
-    const std::size_t filled = std::min(kLanes, rows - first);
-    for (std::size_t c = 0; c < columns; ++c)
-      for (std::size_t r = 0; r < kLanes; ++r)
-        to[c * kLanes + r] = r < filled ? from[(first + r) * columns + c] : T{0};
-  }
-}
 
 /// The memory of a chunk of rows on its way through the head, and the three products of the way:
 /// logits, gradient of the head, gradient of the hidden states. In between, the owner turns the
 /// logits into their gradient.
 ///
-/// A team (ThreadPool or Alone) shares the work by tiles of the vocabulary, then of the width.
-/// Bits: each element is one chain of multiply-adds in the order of its sum, whatever the tiles and
-/// the team; that of the head's gradient is one chain per chunk, added to what was there.
+/// A team (ThreadPool or SerialExecutor) shares the work by tiles of the vocabulary, then of the
+/// width. Bits: each element is one chain of multiply-adds in the order of its sum, whatever the
+/// tiles and the team; that of the head's gradient is one chain per chunk, added to what was there.
 /// Memory: rows * vocab + width * (rows + team * tile) elements, kept for the next chunk.
 template <class T>
 class HeadChunk {
  public:
   /// hidden [rows, width] W^T -> logits().
   template <class Team>
-  void forward(Team& team, std::size_t rows, const T* hidden, const HeadWeights<T>& head) {
+  void forward(Team& team, Matrix<const T> hidden, const HeadWeights<T>& head) {
+    const std::size_t vocab = head.rows.rows;
     // An odd number of vectors from row to row, so that a column does not share one cache set.
-    const std::size_t vectors = kernels::padded<T>(head.vocab) / kLanes | 1U;
-    grow(logits_, rows * vectors * kLanes);
-    view_ = {logits_.data(), rows, head.vocab, vectors * kLanes};
+    const std::size_t vectors = kernels::padded<T>(vocab) / kLanes | 1U;
+    grow(logits_, hidden.rows * vectors * kLanes);
+    view_ = {logits_.data(), hidden.rows, vocab, vectors * kLanes};
     grow_scratch(team, head);
-    team.share(tiles(head.vocab), [&](std::size_t worker, std::size_t tile) {
+    team.share(tiles(vocab), [&](std::size_t worker, std::size_t tile) {
       const std::size_t first = tile * kTile;
-      const std::size_t count = std::min(kTile, head.vocab - first);
-      Panels<T> right{head.transposed.data + first / kLanes * head.transposed.panel,
-                      head.transposed.panel};
-      if (head.transposed.data == nullptr) {
-        T* const scratch = scratch_of(worker);
-        transpose_to_panels(count, head.width, head.rows + first * head.width, scratch);
-        right = {scratch, head.width * kLanes};
-      }
-      gemm(rows, count, head.width, Strided<T>{hidden, head.width}, right, view_.data + first,
-           view_.stride);
+      const std::size_t count = std::min(kTile, vocab - first);
+      const Panels<T> right =
+          head.transposed.data != nullptr
+              ? head.transposed.columns_at(first, count)
+              : transpose_to_panels<T>(head.rows.rows_at(first, count), scratch_of(worker));
+      gemm(hidden, right, view_.columns_at(first, count));
     });
   }
 
   /// The chunk's logits, or what the owner wrote over them.
-  const Logits<T>& logits() const { return view_; }
+  const Matrix<T>& logits() const { return view_; }
 
   /// From gradients over the logits: adds those of W to d_head [vocab, width], and overwrites
   /// d_hidden [rows, width].
   template <class Team>
-  void backward(Team& team, const T* hidden, const HeadWeights<T>& head, T* d_head, T* d_hidden) {
+  void backward(Team& team, Matrix<const T> hidden, const HeadWeights<T>& head, Matrix<T> d_head,
+                Matrix<T> d_hidden) {
     grow_scratch(team, head);
-    backward_head(team, hidden, head, d_head);
+    backward_head(team, hidden, d_head);
     backward_hidden(team, head, d_hidden);
   }
 
@@ -105,35 +75,31 @@ class HeadChunk {
 
   static std::size_t tiles(std::size_t vocab) { return (vocab + kTile - 1) / kTile; }
 
-  static void grow(AlignedVector<T>& buffer, std::size_t size) {
-    if (buffer.size() < size) buffer.resize(size);
-  }
-
   template <class Team>
   void grow_scratch(const Team& team, const HeadWeights<T>& head) {
     scratch_size_ =
-        std::min(kTile, kernels::padded<T>(head.vocab)) * kernels::padded<T>(head.width);
+        std::min(kTile, kernels::padded<T>(head.rows.rows)) * kernels::padded<T>(head.rows.columns);
     grow(scratch_, team.size() * scratch_size_);
   }
   T* scratch_of(std::size_t worker) { return scratch_.data() + worker * scratch_size_; }
 
   template <class Team>
-  void backward_head(Team& team, const T* hidden, const HeadWeights<T>& head, T* d_head) {
-    grow(hidden_, view_.rows * kernels::padded<T>(head.width));
-    copy_to_panels(view_.rows, head.width, hidden, head.width, hidden_.data());
-    const Panels<T> right{hidden_.data(), view_.rows * kLanes};
-    team.share(tiles(head.vocab), [&](std::size_t, std::size_t tile) {
+  void backward_head(Team& team, Matrix<const T> hidden, Matrix<T> d_head) {
+    grow(hidden_, panels_size<T>(hidden.rows, hidden.columns));
+    const Panels<T> right = copy_to_panels<T>(hidden, hidden_.data());
+    team.share(tiles(d_head.rows), [&](std::size_t, std::size_t tile) {
       const std::size_t first = tile * kTile;
-      gemm<Store::accumulate>(std::min(kTile, head.vocab - first), head.width, view_.rows,
-                              Strided<T>{view_.data + first, 1, view_.stride}, right,
-                              d_head + first * head.width, head.width);
+      const std::size_t count = std::min(kTile, d_head.rows - first);
+      gemm<Store::accumulate>(transposed(view_.columns_at(first, count)), right,
+                              d_head.rows_at(first, count));
     });
   }
 
   /// A share is some rows and columns of d_hidden; it goes down the vocabulary tile by tile.
   template <class Team>
-  void backward_hidden(Team& team, const HeadWeights<T>& head, T* d_hidden) {
-    const std::size_t pairs = (head.width + 2 * kLanes - 1) / (2 * kLanes);  // of vectors
+  void backward_hidden(Team& team, const HeadWeights<T>& head, Matrix<T> d_hidden) {
+    const std::size_t width = d_hidden.columns;
+    const std::size_t pairs = (width + 2 * kLanes - 1) / (2 * kLanes);  // of vectors
     const std::size_t wanted = team.size() == 1 ? 1 : 2 * team.size();
     const std::size_t column_shares = std::min(pairs, wanted);
     const std::size_t row_shares =
@@ -142,27 +108,28 @@ class HeadChunk {
       const std::size_t c = share % column_shares;
       const std::size_t r = share / column_shares;
       const std::size_t first = pairs * c / column_shares * 2 * kLanes;
+      const std::size_t count =
+          std::min(width, pairs * (c + 1) / column_shares * 2 * kLanes) - first;
       const std::size_t row = view_.rows * r / row_shares;
-      backward_hidden_share(
-          head, row, view_.rows * (r + 1) / row_shares - row, first,
-          std::min(head.width, pairs * (c + 1) / column_shares * 2 * kLanes) - first,
-          scratch_of(worker), d_hidden);
+      const std::size_t rows = view_.rows * (r + 1) / row_shares - row;
+      backward_hidden_share(view_.rows_at(row, rows), head.rows.columns_at(first, count),
+                            scratch_of(worker),
+                            d_hidden.rows_at(row, rows).columns_at(first, count));
     });
   }
 
-  void backward_hidden_share(const HeadWeights<T>& head, std::size_t row, std::size_t rows,
-                             std::size_t column, std::size_t columns, T* scratch, T* d_hidden) {
-    T* const to = d_hidden + row * head.width + column;
-    for (std::size_t r = 0; r < rows; ++r) std::fill_n(to + r * head.width, columns, T{0});
-    for (std::size_t v = 0; v < head.vocab; v += kTile) {
-      const std::size_t depth = std::min(kTile, head.vocab - v);
-      copy_to_panels(depth, columns, head.rows + v * head.width + column, head.width, scratch);
-      gemm<Store::extend>(rows, columns, depth, Strided<T>{view_.row(row) + v, view_.stride},
-                          Panels<T>{scratch, depth * kLanes}, to, head.width);
+  static void backward_hidden_share(Matrix<const T> d_logits, Matrix<const T> head, T* scratch,
+                                    Matrix<T> d_hidden) {
+    for (std::size_t r = 0; r < d_hidden.rows; ++r)
+      std::fill_n(d_hidden.row(r), d_hidden.columns, T{0});
+    for (std::size_t v = 0; v < head.rows; v += kTile) {
+      const std::size_t depth = std::min(kTile, head.rows - v);
+      gemm<Store::extend>(d_logits.columns_at(v, depth),
+                          copy_to_panels<T>(head.rows_at(v, depth), scratch), d_hidden);
     }
   }
 
-  Logits<T> view_;
+  Matrix<T> view_;
   AlignedVector<T> logits_;   // [rows, stride]
   AlignedVector<T> hidden_;   // [rows, width] in panels
   AlignedVector<T> scratch_;  // [team, tile of the vocabulary, width] in panels
@@ -178,6 +145,9 @@ struct GatheredRows {
   AlignedVector<T> hidden, d_hidden;  // [R, width]
 
   PolicyRows rows() const { return {target, loss_weight, temperature}; }
+  Matrix<T> matrix(AlignedVector<T>& of, std::size_t width) const {
+    return dense(of.data(), index.size(), width);
+  }
 
   /// Takes trained rows from `next` on until there are `most`; false if none is left.
   bool gather(const PolicyRows& all, const T* all_hidden, std::size_t width, std::size_t most,
@@ -259,19 +229,21 @@ void policy_head_loss(ThreadPool& pool, const PolicyHead<T>& head, const PolicyR
                       Loss&& loss, TokenOutputs& outputs, const PolicyHeadOptions& options = {}) {
   const std::string where = "policy_head_loss";
   detail::check(head, options, rows.size(), where);
-  const detail::HeadWeights<T> weights{head.weights.data(), head.weights.size() / head.width,
-                                       head.width};
-  detail::check(rows, rows.size(), weights.vocab, where);
+  const std::size_t vocab = head.weights.size() / head.width;
+  const detail::HeadWeights<T> weights{dense(head.weights.data(), vocab, head.width)};
+  detail::check(rows, rows.size(), vocab, where);
   detail::check(outputs, rows.size(), where);
   std::fill(head.d_hidden.begin(), head.d_hidden.end(), T{0});
   detail::HeadChunk<T> chunk;
   detail::GatheredRows<T> part;
   for (std::size_t next = 0;
        part.gather(rows, head.hidden.data(), head.width, options.chunk_rows, next);) {
-    chunk.forward(pool, part.index.size(), part.hidden.data(), weights);
+    const Matrix<T> hidden = part.matrix(part.hidden, head.width);
+    chunk.forward(pool, hidden, weights);
     detail::differentiate_logits(pool, chunk.logits(), part.rows(), {part.index},
-                                 detail::noting(loss, outputs, {part.index}));
-    chunk.backward(pool, part.hidden.data(), weights, head.d_weights.data(), part.d_hidden.data());
+                                 detail::record_outputs(loss, outputs, {part.index}));
+    chunk.backward(pool, hidden, weights, dense(head.d_weights.data(), vocab, head.width),
+                   part.matrix(part.d_hidden, head.width));
     part.scatter(head.d_hidden.data(), head.width);
   }
 }

@@ -11,21 +11,14 @@
 #include "dualagent/core/types.hpp"
 #include "dualagent/cpu/policy_loss.inl"
 #include "dualagent/kernels/mask.inl"
+#include "dualagent/kernels/matrix.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 
 namespace dualagent {
 
-/// A matrix [rows, vocab] of logits in somebody's memory; row r begins at data + r * stride.
-template <class T>
-struct Logits {
-  T* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t vocab = 0;
-  std::size_t stride = 0;  // elements from row to row, >= vocab
-
-  T* row(std::size_t r) const { return data + r * stride; }
-};
+using kernels::dense;
+using kernels::Matrix;
 
 /// What each of T rows is trained on.
 struct PolicyRows {
@@ -40,7 +33,7 @@ struct PolicyRows {
 namespace detail {
 
 /// A team of one: the caller. Stands where a ThreadPool could.
-struct Alone {
+struct SerialExecutor {
   static constexpr std::size_t size() { return 1; }
   template <class Body>
   void share(std::size_t count, Body&& body) const {
@@ -50,14 +43,14 @@ struct Alone {
 
 /// Replaces row r by log-softmax's z and says what is known of it; see cpu::log_softmax_row.
 template <class T>
-cpu::LogitsRow<T> log_softmax(const Logits<T>& logits, const PolicyRows& rows, std::size_t r) {
-  return cpu::log_softmax_row<T>(logits.vocab, T{1} / static_cast<T>(rows.temperature_of(r)),
+cpu::LogitsRow<T> log_softmax(const Matrix<T>& logits, const PolicyRows& rows, std::size_t r) {
+  return cpu::log_softmax_row<T>(logits.columns, T{1} / static_cast<T>(rows.temperature_of(r)),
                                  logits.row(r), nullptr);
 }
 
 /// Of a row that log_softmax has replaced.
 template <class T>
-TokenPrediction prediction(const Logits<T>& logits, const PolicyRows& rows, std::size_t r,
+TokenPrediction prediction(const Matrix<T>& logits, const PolicyRows& rows, std::size_t r,
                            const cpu::LogitsRow<T>& row) {
   const T log_prob = logits.row(r)[static_cast<std::size_t>(rows.target[r])] - row.log_sum;
   return {static_cast<double>(log_prob), static_cast<double>(row.entropy), 0.0};
@@ -83,10 +76,10 @@ struct RowNames {
 
 /// Turns row r of logits into its gradient; `next` is fetched meanwhile.
 template <class T, class Loss>
-void differentiate_row(const Logits<T>& logits, const PolicyRows& rows, std::size_t r,
+void differentiate_row(const Matrix<T>& logits, const PolicyRows& rows, std::size_t r,
                        const RowNames& names, const T* next, Loss& loss) {
   if (!kernels::is_trained(rows.loss_weight[r])) {
-    std::fill_n(logits.row(r), logits.vocab, T{0});
+    std::fill_n(logits.row(r), logits.columns, T{0});
     return;
   }
   const cpu::LogitsRow<T> row = log_softmax(logits, rows, r);
@@ -96,14 +89,14 @@ void differentiate_row(const Logits<T>& logits, const PolicyRows& rows, std::siz
       !std::isfinite(row.sum))
     throw_not_finite(names.kind + (" " + std::to_string(names(r))), now, gradient);
   const T weight = static_cast<T>(rows.loss_weight[r]) / static_cast<T>(rows.temperature_of(r));
-  cpu::logit_gradient_row(logits.vocab, row, static_cast<std::size_t>(rows.target[r]),
+  cpu::logit_gradient_row(logits.columns, row, static_cast<std::size_t>(rows.target[r]),
                           weight * static_cast<T>(gradient.d_log_prob),
                           weight * static_cast<T>(gradient.d_entropy), logits.row(r), next);
 }
 
-/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or Alone.
+/// policy_loss_on_logits without its checks and outputs, by a ThreadPool or SerialExecutor.
 template <class Team, class T, class Loss>
-void differentiate_logits(Team& team, const Logits<T>& logits, const PolicyRows& rows,
+void differentiate_logits(Team& team, const Matrix<T>& logits, const PolicyRows& rows,
                           const RowNames& names, Loss&& loss) {
   constexpr std::size_t kTurn = 8;  // rows; the next one is then mostly one's own
   team.share((logits.rows + kTurn - 1) / kTurn, [&](std::size_t, std::size_t turn) {
@@ -115,7 +108,7 @@ void differentiate_logits(Team& team, const Logits<T>& logits, const PolicyRows&
 
 /// Calls the user's loss and notes what came of it.
 template <class Loss>
-auto noting(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
+auto record_outputs(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
   return [&loss, &outputs, names](std::size_t r, const TokenPrediction& now) {
     const std::size_t t = names(r);
     const TokenLossGradient gradient = loss(t, now);
@@ -158,8 +151,8 @@ inline void check(const TokenOutputs& outputs, std::size_t count, const std::str
 
 }  // namespace detail
 
-/// A policy loss on logits, forward and backward in one pass over each row: the gradient is written
-/// over the logits.
+/// A policy loss on logits [T, V], forward and backward in one pass over each row: the gradient is
+/// written over the logits.
 ///
 /// For row t with logits l_t [V], z = l_t / temperature_t, log p = log-softmax(z):
 /// `loss(t, TokenPrediction{log p[target_t], entropy of p})` returns a `TokenLossGradient` (write
@@ -174,18 +167,18 @@ inline void check(const TokenOutputs& outputs, std::size_t count, const std::str
 /// Errors: Error before anything is written if sizes differ, a target is outside of [0, V) or a
 /// temperature is not > 0; Error that names the row if a logit is NaN or +infinity, all are
 /// -infinity, or the loss or a derivative is not finite (other rows may be overwritten by then).
-/// Example: policy_loss_on_logits(pool, Logits<float>{data, t, v, v}, rows, loss, outputs)
+/// Example: policy_loss_on_logits(pool, dense(data, t, v), rows, loss, outputs)
 template <class T, class Loss>
-void policy_loss_on_logits(ThreadPool& pool, const Logits<T>& logits, const PolicyRows& rows,
+void policy_loss_on_logits(ThreadPool& pool, const Matrix<T>& logits, const PolicyRows& rows,
                            Loss&& loss, TokenOutputs& outputs) {
   const std::string where = "policy_loss_on_logits";
-  if (logits.stride < logits.vocab)
-    throw Error("rows of " + std::to_string(logits.vocab) + " logits overlap at a stride of " +
+  if (logits.stride < logits.columns)
+    throw Error("rows of " + std::to_string(logits.columns) + " logits overlap at a stride of " +
                     std::to_string(logits.stride),
                 where);
-  detail::check(rows, logits.rows, logits.vocab, where);
+  detail::check(rows, logits.rows, logits.columns, where);
   detail::check(outputs, logits.rows, where);
-  detail::differentiate_logits(pool, logits, rows, {}, detail::noting(loss, outputs, {}));
+  detail::differentiate_logits(pool, logits, rows, {}, detail::record_outputs(loss, outputs, {}));
 }
 
 }  // namespace dualagent

@@ -15,9 +15,9 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/transformer_chunk.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
-#include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 
 namespace dualagent {
@@ -41,7 +41,8 @@ struct TransformerOptions {
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
 /// Memory: parameters, their transposed copies, 1 + gradient_shards gradients; activations of about
-/// 256 tokens (or of the longest row) per shard; keys and values of the live sequences.
+/// 256 tokens (or of the longest row) per shard, linear in these tokens; keys and values of the live
+/// sequences' tokens, in blocks of 64.
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>
 class Transformer {
@@ -185,21 +186,21 @@ class Transformer {
       chunk.forward();
       const TransformerWeights<Scalar>& weights = core.weights;
       const std::size_t d = weights.config().hidden_size;
-      using Buffers = detail::LayerActivations<Scalar>;
-      Buffers::grow(normed, trained.size() * d);
-      Buffers::grow(inverse, trained.size());
-      Buffers::grow(d_value, trained.size());
+      grow(normed, trained.size() * d);
+      grow(inverse, trained.size());
+      grow(d_value, trained.size());
       for (std::size_t s = 0; s < trained.size(); ++s)
         inverse[s] = detail::rms_norm(
             d, chunk.output() + (trained[s] - 1 - begin) * d, weights.at(weights.final_norm()),
             static_cast<Scalar>(weights.config().rms_norm_eps), normed.data() + s * d);
       gather_rows(batch);
-      head.forward(alone, trained.size(), normed.data(), head_weights(weights));
+      head.forward(alone, dense(normed.data(), trained.size(), d), head_weights(weights));
       return true;
     }
 
     static detail::HeadWeights<Scalar> head_weights(const TransformerWeights<Scalar>& weights) {
-      return {weights.at(weights.head()), weights.config().vocab_size, weights.config().hidden_size,
+      const TransformerConfig& config = weights.config();
+      return {weights.matrix(weights.head(), config.vocab_size, config.hidden_size),
               weights.transposed_head()};
     }
 
@@ -255,11 +256,11 @@ class Transformer {
       const TransformerWeights<Scalar>& weights = core.weights;
       const std::size_t d = weights.config().hidden_size;
       const std::size_t count = trained.size();
-      using Buffers = detail::LayerActivations<Scalar>;
-      Buffers::grow(d_normed, count * d);
-      Buffers::grow(dx, chunk.rows() * d);
-      head.backward(alone, normed.data(), head_weights(weights), gradients.data() + weights.head(),
-                    d_normed.data());
+      grow(d_normed, count * d);
+      grow(dx, chunk.rows() * d);
+      head.backward(alone, dense(normed.data(), count, d), head_weights(weights),
+                    dense(gradients.data() + weights.head(), weights.config().vocab_size, d),
+                    dense(d_normed.data(), count, d));
       value_backward(weights);
       std::fill_n(dx.data(), chunk.rows() * d, Scalar{0});
       for (std::size_t s = 0; s < count; ++s) {
@@ -290,7 +291,7 @@ class Transformer {
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
     std::vector<Token> target;         // [S] and of their rows of logits
     std::vector<float> loss_weight, temperature;
-    detail::Alone alone;
+    detail::SerialExecutor alone;
     detail::HeadChunk<Scalar> head;
     AlignedVector<Scalar> normed, inverse, d_normed, d_value, dx;
   };

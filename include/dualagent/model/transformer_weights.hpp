@@ -55,18 +55,21 @@ class TransformerWeights {
   /// Row of the value head; only where the config has one.
   std::size_t value_head() const { return value_head_; }
   const T* at(std::size_t offset) const { return parameters_.data() + offset; }
+  Matrix<const T> matrix(std::size_t offset, std::size_t rows, std::size_t columns) const {
+    return dense(at(offset), rows, columns);
+  }
 
   /// W^T in panels, for the forward products x W^T; valid after `refresh`.
   struct Transposed {
     AlignedVector<T> data;
-    std::size_t panel = 0;
-    operator Panels<T>() const { return {data.data(), panel}; }
+    std::size_t rows = 0, columns = 0;  // of W^T
+    Panels<T> panels() const { return {data.data(), rows, columns, rows * kernels::kLanes<T>}; }
   };
   struct TransposedLayer {
     Transposed qkv, output, gate_up, down;
   };
   const TransposedLayer& transposed(std::size_t layer) const { return transposed_[layer]; }
-  const Transposed& transposed_head() const { return transposed_head_; }
+  Panels<T> transposed_head() const { return transposed_head_.panels(); }
 
   /// Rebuilds the transposed copies from the parameters.
   void refresh() {
@@ -147,18 +150,10 @@ class TransformerWeights {
     return scale;
   }
 
-  /// [rows, columns] at `offset` -> panels of its transpose [columns, rows], zero padded.
   void transpose(std::size_t offset, std::size_t rows, std::size_t columns, Transposed& to) const {
-    constexpr std::size_t kLanes = kernels::kLanes<T>;
-    to.panel = columns * kLanes;
-    to.data.resize(kernels::padded<T>(rows) * columns);
-    for (std::size_t first = 0; first < rows; first += kLanes) {
-      T* const panel = to.data.data() + first * columns;
-      const std::size_t filled = std::min(kLanes, rows - first);
-      for (std::size_t c = 0; c < columns; ++c)
-        for (std::size_t r = 0; r < filled; ++r)
-          panel[c * kLanes + r] = parameters_[offset + (first + r) * columns + c];
-    }
+    to.data.resize(panels_size<T>(columns, rows));
+    to.rows = columns, to.columns = rows;
+    transpose_to_panels<T>(matrix(offset, rows, columns), to.data.data());
   }
 
   TransformerConfig config_;

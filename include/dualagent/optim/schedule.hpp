@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
+#include <functional>
 #include <numbers>
 #include <string>
+#include <utility>
 
 #include "dualagent/core/check.hpp"
 
@@ -13,6 +16,15 @@ namespace dualagent {
 /// The learning rate stays as it is.
 struct ConstantSchedule {
   double at(std::size_t) const { return 1.0; }
+};
+
+/// Linear warm-up, constant afterwards: the first step has 1 / steps, step `steps` - 1 has 1.
+struct Warmup {
+  std::size_t steps = 10;
+
+  double at(std::size_t step) const {
+    return step < steps ? (static_cast<double>(step) + 1.0) / static_cast<double>(steps) : 1.0;
+  }
 };
 
 /// Linear warm-up, then half a cosine down to `final_fraction`, constant afterwards.
@@ -46,6 +58,28 @@ struct WarmupCosine {
     return final_fraction +
            (1.0 - final_fraction) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
   }
+};
+
+/// Whether T says the learning rate's factor of each step: `double at(std::size_t step) const`.
+template <class T>
+concept Schedule = requires(const T& schedule, std::size_t step) {
+  { schedule.at(step) } -> std::convertible_to<double>;
+};
+
+/// Any schedule as one type, for options. Example: LearningRateSchedule schedule = Warmup{20};
+class LearningRateSchedule {
+ public:
+  LearningRateSchedule() : LearningRateSchedule(ConstantSchedule{}) {}
+  template <Schedule S>
+  requires(!std::same_as<S, LearningRateSchedule>) LearningRateSchedule(S schedule)  // implicit
+      : at_([schedule = std::move(schedule)](std::size_t step) -> double {
+          return schedule.at(step);
+        }) {}
+
+  double at(std::size_t step) const { return at_(step); }
+
+ private:
+  std::function<double(std::size_t)> at_;
 };
 
 }  // namespace dualagent

@@ -44,6 +44,7 @@ class Metric {
       json_ = std::isfinite(number) ? shortest_text(number) : "null";
       if (json_ == "-0") json_ = "-0.0";  // which JSON would read as the whole number 0
     }
+    number_ = static_cast<double>(value);
   }
   /// Errors: throws when the text is not valid UTF-8.
   Metric(std::string_view name, std::string_view text)
@@ -52,10 +53,13 @@ class Metric {
 
   const std::string& name() const { return name_; }
   const std::string& json() const { return json_; }
+  /// Nothing for a text.
+  std::optional<double> number() const { return number_; }
 
  private:
   std::string name_;
   std::string json_;
+  std::optional<double> number_;
 };
 
 /// One line of a metrics file: a step, and its numbers and texts in order of their names.

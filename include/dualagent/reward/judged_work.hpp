@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/data/task.hpp"
 #include "dualagent/trace/render.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/sampled_summary.hpp"
-#include "dualagent/trace/task.hpp"
 
 namespace dualagent {
 

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "dualagent/core/trim.hpp"
+#include "dualagent/data/hashed_answer.hpp"
+#include "dualagent/data/task.hpp"
 #include "dualagent/reward/math_statement.hpp"
 #include "dualagent/reward/math_tokens.hpp"
 #include "dualagent/reward/reward.hpp"
-#include "dualagent/trace/hashed_answer.hpp"
 #include "dualagent/trace/rollout.hpp"
-#include "dualagent/trace/task.hpp"
 
 namespace dualagent {
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/reward/math_cursor.hpp"
 #include "dualagent/reward/math_number.hpp"
 #include "dualagent/reward/math_tokens.hpp"
 #include "dualagent/reward/math_units.hpp"
@@ -24,11 +25,11 @@ inline constexpr std::size_t kMaxMathDepth = 64;
 ///   sum      := [sign] product (sign product)*
 ///   product  := factor (['*' | '/' | \cdot | \times | \div] factor)*
 ///   factor   := primary ('^' exponent | '!' | '%' | degree | unit)*
-class MathParser {
+class MathParser : private MathCursor {
  public:
   /// `plus_minus` is the sign that \pm stands for; without one it is not read.
   explicit MathParser(std::span<const MathToken> tokens, int plus_minus = 0)
-      : tokens_(tokens), plus_minus_(plus_minus), unit_words_(begin_of_last_words(tokens)) {}
+      : MathCursor(tokens), plus_minus_(plus_minus), unit_words_(begin_of_last_words(tokens)) {}
 
   std::optional<MathNumber> number() {
     const MathNumber result = sum();
@@ -47,27 +48,9 @@ class MathParser {
            std::find(kGreek.begin(), kGreek.end(), token.text) != kGreek.end();
   }
 
-  /// How often a token was looked at: the work done.
-  std::size_t looks() const { return looks_; }
+  using MathCursor::looks;
 
  private:
-  // Tokens.
-
-  const MathToken& here(std::size_t ahead = 0) const {
-    static constexpr MathToken kEnd{};
-    ++looks_;
-    return at_ + ahead < tokens_.size() ? tokens_[at_ + ahead] : kEnd;
-  }
-  bool is(std::string_view text) const { return here().text == text; }
-  bool is_digit(std::size_t ahead = 0) const { return here(ahead).kind == MathTokenKind::digit; }
-  bool is_word(std::size_t ahead = 0) const { return here(ahead).kind == MathTokenKind::word; }
-  bool opens() const { return here().kind == MathTokenKind::open; }
-  bool closes(std::size_t ahead = 0) const { return here(ahead).kind == MathTokenKind::close; }
-  bool take(std::string_view text) {
-    if (!is(text)) return false;
-    ++at_;
-    return true;
-  }
   MathNumber fail() {
     failed_ = true;
     return MathNumber::invalid();
@@ -191,10 +174,9 @@ class MathParser {
   }
   /// {...}, or one digit, letter or command.
   MathNumber argument() {
-    if (is_digit()) return MathNumber::integer(here_digit());
+    if (is_digit()) return MathNumber::integer(take_digit());
     return primary();
   }
-  std::int64_t here_digit() { return tokens_[at_++].text[0] - '0'; }
 
   MathNumber primary() {
     if (failed_) return MathNumber::invalid();
@@ -326,18 +308,12 @@ class MathParser {
 
   // Numbers.
 
-  /// Number of digits that stand together here.
-  std::size_t count_digits() const {
-    std::size_t count = 0;
-    while (is_digit(count) && (count == 0 || !here(count).spaced)) ++count;
-    return count;
-  }
   /// Reads `count` digits that continue the number `before`.
   MathNumber digits(std::size_t count, MathNumber before) {
     while (count > 0) {
       std::int64_t chunk = 0, scale = 1;
       for (std::size_t i = 0; i < 17 && count > 0; ++i, --count) {
-        chunk = chunk * 10 + here_digit();
+        chunk = chunk * 10 + take_digit();
         scale *= 10;
       }
       before = before * MathNumber::integer(scale) + MathNumber::integer(chunk);
@@ -370,7 +346,7 @@ class MathParser {
     const std::size_t count = count_digits();
     if (count > 4) return fail();
     std::int64_t exponent = 0;
-    for (std::size_t i = 0; i < count; ++i) exponent = exponent * 10 + here_digit();
+    for (std::size_t i = 0; i < count; ++i) exponent = exponent * 10 + take_digit();
     MathNumber result = mantissa * power_of_ten(negative ? -exponent : exponent);
     result.has_decimal = mantissa.has_decimal;
     return result;
@@ -401,32 +377,11 @@ class MathParser {
     if (above == 0 || above >= below) return fail();  // a sum or a product: nobody can tell
     return whole + MathNumber::integer(above) / MathNumber::integer(below);
   }
-  std::optional<std::int64_t> whole_number() {
-    const std::size_t count = count_digits();
-    if (count == 0 || count > 17) return std::nullopt;
-    std::int64_t result = 0;
-    for (std::size_t i = 0; i < count; ++i) result = result * 10 + here_digit();
-    return result;
-  }
-  /// {12}, or one digit.
-  std::optional<std::int64_t> whole_argument() {
-    if (is_digit()) return here_digit();
-    if (!opens()) return std::nullopt;
-    ++at_;
-    const auto result = whole_number();
-    if (!result || !closes()) return std::nullopt;
-    ++at_;
-    return result;
-  }
-
-  std::span<const MathToken> tokens_;
   int plus_minus_;
   std::size_t unit_words_;  // where the words begin that end the text
-  std::size_t at_ = 0;
   std::size_t depth_ = 0;
   std::size_t in_function_ = 0;
   bool failed_ = false;
-  mutable std::size_t looks_ = 0;
 };
 
 }  // namespace dualagent::detail

@@ -11,8 +11,8 @@
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/data/task.hpp"
 #include "dualagent/trace/rollout.hpp"
-#include "dualagent/trace/task.hpp"
 
 namespace dualagent {
 

@@ -55,37 +55,38 @@ class Episode {
 };
 
 /// The episode waits for its model to continue `segment`.
-struct WantsGeneration {
+struct PendingGeneration {
   AgentRole agent = AgentRole::answerer;
   std::size_t segment = 0;
 };
 /// The episode waits for the answers to `calls`.
-struct WantsTools {
+struct PendingCalls {
   std::vector<ToolCall> calls;
 };
-using Want = std::variant<std::monostate, WantsGeneration, WantsTools>;
+/// What an episode waits for; nothing where it can go on.
+using PendingRequest = std::variant<std::monostate, PendingGeneration, PendingCalls>;
 
-/// Where an episode and its scheduler meet: the episode asks here, the scheduler answers here.
+/// Between an episode and its scheduler: the episode asks, the scheduler answers.
 ///
 /// It writes the rollout's segments itself, as spans arrive, so that an episode can neither forge
 /// nor reorder what a model sampled.
-class EpisodeDesk {
+class EpisodeChannel {
   struct GenerationAwaiter {
-    EpisodeDesk& desk;
+    EpisodeChannel& channel;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
-    const Generation& await_resume() const { return *desk.generation_; }
+    const Generation& await_resume() const { return *channel.generation_; }
   };
   struct ToolsAwaiter {
-    EpisodeDesk& desk;
+    EpisodeChannel& channel;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
-    const std::vector<ToolResult>& await_resume() const { return desk.results_; }
+    const std::vector<ToolResult>& await_resume() const { return channel.results_; }
   };
 
  public:
-  EpisodeDesk(const Task& task, std::size_t group, std::size_t member, SummaryWindow window,
-              std::size_t max_context_tokens)
+  EpisodeChannel(const Task& task, std::size_t group, std::size_t member, SummaryWindow window,
+                 std::size_t max_context_tokens)
       : task_(&task), window_(window), max_context_tokens_(max_context_tokens) {
     rollout_.task_id = task.id;
     rollout_.group = group;
@@ -94,9 +95,9 @@ class EpisodeDesk {
 
   /// Goes on where `source` asked for its summary number `summary`, with its history as given:
   /// inherited. Errors: Error when `source` has asked for fewer summaries.
-  EpisodeDesk(const Task& task, const Rollout& source, std::size_t summary, std::size_t member,
-              SummaryWindow window, std::size_t max_context_tokens)
-      : EpisodeDesk(task, source.group, member, window, max_context_tokens) {
+  EpisodeChannel(const Task& task, const Rollout& source, std::size_t summary, std::size_t member,
+                 SummaryWindow window, std::size_t max_context_tokens)
+      : EpisodeChannel(task, source.group, member, window, max_context_tokens) {
     if (summary >= source.summary_requests.size())
       throw Error("a fork wants summary " + std::to_string(summary) +
                       " of a rollout that asked for " +
@@ -144,13 +145,13 @@ class EpisodeDesk {
     rollout_.segments[current_].context.append(provenance, tokens);
   }
 
-  /// `const Generation& g = co_await desk.answer(stop);`: one turn of the Answerer, appended.
+  /// `const Generation& g = co_await channel.answer(stop);`: one turn of the Answerer, appended.
   GenerationAwaiter answer(const StopRule& stop) {
     ++rollout_.turns;
     return generate({AgentRole::answerer, current_}, stop);
   }
 
-  /// `const Generation& g = co_await desk.summarize(request, stop);`: a summary of the current
+  /// `const Generation& g = co_await channel.summarize(request, stop);`: a summary of the current
   /// window, sampled after `request` in it or in a window of its own.
   GenerationAwaiter summarize(std::span<const Token> request, const StopRule& stop) {
     ++rollout_.summaries;
@@ -165,9 +166,10 @@ class EpisodeDesk {
     return generate({AgentRole::summarizer, segment}, stop);
   }
 
-  /// `const std::vector<ToolResult>& results = co_await desk.call(calls);`, in order of the calls.
+  /// `const std::vector<ToolResult>& results = co_await channel.call(calls);`, in order of the
+  /// calls.
   ToolsAwaiter call(std::vector<ToolCall> calls) {
-    want_ = WantsTools{std::move(calls)};
+    pending_ = PendingCalls{std::move(calls)};
     return {*this};
   }
 
@@ -183,32 +185,33 @@ class EpisodeDesk {
 
   // For the scheduler.
 
-  const Want& want() const { return want_; }
+  /// Stays until it is answered, so that a request that failed can be made again.
+  const PendingRequest& pending() const { return pending_; }
   const StopRule& stop() const { return stop_; }
   std::size_t generations() const { return generations_; }
 
-  /// Answers a WantsGeneration: the sampled span is appended to the segment that asked.
+  /// Answers a PendingGeneration: the sampled span is appended to the segment that asked.
   void deliver(Generation&& generation) {
-    const auto& wanted = std::get<WantsGeneration>(want_);
-    rollout_.segments[wanted.segment].context.append(generation.sampled);
+    const auto& asked = std::get<PendingGeneration>(pending_);
+    rollout_.segments[asked.segment].context.append(generation.sampled);
     generation_.emplace(std::move(generation));
     ++generations_;
-    want_ = {};
+    pending_ = {};
   }
 
-  /// Answers a WantsTools.
+  /// Answers a PendingCalls.
   void deliver(std::vector<ToolResult>&& results) {
-    const std::vector<ToolCall>& calls = std::get<WantsTools>(want_).calls;
+    const std::vector<ToolCall>& calls = std::get<PendingCalls>(pending_).calls;
     for (std::size_t i = 0; i < results.size(); ++i) note_use(calls[i], results[i]);
     rollout_.calls += results.size();
     results_ = std::move(results);
-    want_ = {};
+    pending_ = {};
   }
 
-  /// The environment broke: the rollout leaves its group's statistics.
+  /// A tool or a model is broken: the rollout leaves its group's statistics.
   void abort(const std::string& reason) {
     finish(RolloutStatus::aborted, "aborted: " + reason);
-    want_ = {};
+    pending_ = {};
   }
 
   Rollout take_rollout() { return std::move(rollout_); }
@@ -227,8 +230,8 @@ class EpisodeDesk {
     rollout_.segments.push_back({owner, parent, std::move(context)});
   }
 
-  GenerationAwaiter generate(WantsGeneration wanted, const StopRule& stop) {
-    const std::size_t used = rollout_.segments[wanted.segment].context.size();
+  GenerationAwaiter generate(PendingGeneration request, const StopRule& stop) {
+    const std::size_t used = rollout_.segments[request.segment].context.size();
     const std::size_t room = used < max_context_tokens_ ? max_context_tokens_ - used : 0;
     if (room == 0)
       throw Error("an episode asks for tokens in a full context window",
@@ -238,7 +241,7 @@ class EpisodeDesk {
                   "Let the dialect's turn_stop and summary_stop allow 1 token at least");
     stop_ = stop;
     if (stop_.max_new_tokens > room) stop_.max_new_tokens = room;
-    want_ = wanted;
+    pending_ = request;
     return {*this};
   }
 
@@ -248,7 +251,7 @@ class EpisodeDesk {
   Rollout rollout_;
   std::size_t current_ = 0;  // the Answerer's segment
   std::size_t generations_ = 0;
-  Want want_;
+  PendingRequest pending_;
   StopRule stop_;
   std::optional<Generation> generation_;
   std::vector<ToolResult> results_;

@@ -1,24 +1,26 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
-#include <exception>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "dualagent/core/check.hpp"
-#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/user_code.hpp"
 #include "dualagent/rollout/dual_agent.hpp"
 #include "dualagent/rollout/pairing.hpp"
-#include "dualagent/rollout/tool_workers.hpp"
+#include "dualagent/rollout/rollout_start.hpp"
+#include "dualagent/rollout/tool_caller.hpp"
 
 namespace dualagent {
 
@@ -29,6 +31,9 @@ struct SchedulerOptions {
   /// takes longer is answered for the tool (ToolStatus::timed_out) and its CallInfo::cancel asks it
   /// to stop. Longer than the limits of the tools' own, e.g. SandboxLimits::wall_seconds.
   double tool_deadline_seconds = 120;
+  /// Attempts after the first of a request that a model gives back as failed; then its rollout is
+  /// aborted. Waiting between attempts is the backend's business.
+  std::size_t request_retries = 2;
 
   void validate() const {
     require_option(max_live_episodes, kAtLeastOne, "max_live_episodes", "SchedulerOptions");
@@ -38,42 +43,42 @@ struct SchedulerOptions {
   }
 };
 
-/// How the two agents sample.
-struct RolloutSampling {
-  SamplingOptions answerer{};
-  SamplingOptions summarizer{};
-
-  void validate() const {
-    require_option(answerer.temperature, kNotNegative, "answerer.temperature", "RolloutSampling");
-    require_option(summarizer.temperature, kNotNegative, "summarizer.temperature",
-                   "RolloutSampling");
-  }
+/// A rollout that has left the stream.
+struct FinishedRollout {
+  std::size_t ticket = 0;  ///< as `start` gave it
+  Rollout rollout;
+  std::size_t retries = 0;  ///< model requests that failed and were made again
 };
 
-/// Which rollout to play: one that begins with its task, or a fork of another one.
-struct RolloutStart {
-  const Task* task = nullptr;
-  std::size_t group = 0;
-  std::size_t member = 0;
-  const Rollout* source = nullptr;  ///< of a fork: whose history
-  std::size_t summary = 0;          ///< of a fork: from which of the source's summary requests on
-};
-
-/// Plays many episodes at a time: whatever they wait for is gathered into batches, one decode batch
-/// per model, tools on worker threads.
+/// A stream of rollouts: `start` adds them, `next_finished` plays until one has ended. Whatever the
+/// live episodes wait for is gathered, one decode batch per model, tools on worker threads; where
+/// all of them wait for something that happens elsewhere, the thread sleeps.
+///
+/// Rollouts may live on while the caller does other things, e.g. updates weights: they advance only
+/// in `next_finished`, and a sampled span names the version in force when its request was made.
+/// Meanwhile nobody else may submit to the models.
 ///
 /// Determinism: a rollout depends on weights, task, `random`, group and member only (a fork also on
-/// its source's history). Which other episodes run beside it, and when a tool happens to answer,
-/// change nothing; a tool that misses its deadline does.
+/// its source's history). Which other episodes run beside it, when a tool happens to answer and how
+/// often a request failed before it was answered change nothing; a tool that misses its deadline
+/// does. The order in which rollouts end depends on time.
+///
 /// Tools that miss their deadline: no thread can be ended from outside. A tool that does not stop
 /// either when its `cancel` token asks it to goes on in a thread that is left behind, beside the
 /// run, after it and after this object, until it returns or the process ends. It shares the
 /// ownership of the protocol, a copy of the task and the episode's memory, of which the episode's
 /// later calls get a new one; what it refers to beyond these must live as long.
-/// Errors: what a dialect, a rewriter or a backend throws ends `run` and leaves the models reset;
-/// `AbortRollout` from a tool aborts that rollout only. The constructor throws Error for options
-/// that cannot be meant and for a context limit above that of a model; `run` for a temperature that
-/// is negative, NaN or infinite. What a policy throws and is not an Error becomes one.
+///
+/// Errors: a request that a model gives back as failed is made again, then costs its rollout only,
+/// as `AbortRollout` of a tool does at once: it is aborted, and its `ending` has the reason. What a
+/// dialect, a rewriter or a backend throws ends the stream: `next_finished` throws, all unfinished
+/// rollouts are dropped, the models are reset, and the next `start` begins anew. What a policy
+/// throws and is not an Error becomes one. The constructor throws Error for options that cannot be
+/// meant and for a context limit above that of a model.
+///
+/// Example:
+///   for (const RolloutStart& start : starts) scheduler.start(start, sampling, random);
+///   while (auto finished = scheduler.next_finished()) use(finished->rollout);
 template <class Pairing, class Protocol>
 class RolloutScheduler {
   static_assert(check_pairing<Pairing>());
@@ -94,10 +99,60 @@ class RolloutScheduler {
                     "RolloutScheduler", "Lower the limit, or use a model that reads more");
     });
   }
+  RolloutScheduler(const RolloutScheduler&) = delete;
+  RolloutScheduler& operator=(const RolloutScheduler&) = delete;
+  /// Drops what is unfinished and leaves the models reset if there was any.
+  ~RolloutScheduler() {
+    if (unfinished() > 0) abandon();
+  }
 
   const Protocol& protocol() const { return *protocol_; }
 
-  /// `group_size` rollouts of each task; result [tasks * group_size], member fastest.
+  /// Adds a rollout to the stream and returns its ticket: 0, 1, 2, ... It begins, in the order of
+  /// tickets, when `next_finished` has room for it among `max_live_episodes`.
+  ///
+  /// Two rollouts of one group and member draw the same numbers, unless their `random` differs.
+  /// Errors: Error without a task, and for a temperature that is negative, NaN or infinite.
+  std::size_t start(const RolloutStart& rollout, const RolloutSampling& sampling,
+                    const RandomStream& random) {
+    sampling.validate();
+    check_task(rollout);
+    const RandomStream own = random.child(rollout.group).child(rollout.member);
+    queued_.push_back({next_ticket_, rollout, sampling, own});
+    return next_ticket_++;
+  }
+
+  /// Plays until a rollout has ended and returns it; nothing if none is unfinished.
+  std::optional<FinishedRollout> next_finished() {
+    try {
+      call_user_code(
+          "a model, a StopRule or a tool box", [] { return "RolloutScheduler"; },
+          [&] { play_until_one_ends(); });
+    } catch (...) {
+      abandon();
+      throw;
+    }
+    if (finished_.empty()) return std::nullopt;
+    FinishedRollout finished = std::move(finished_.front());
+    finished_.pop_front();
+    return finished;
+  }
+
+  /// Rollouts that were started and that `next_finished` has not returned.
+  std::size_t unfinished() const { return queued_.size() + live_.size() + finished_.size(); }
+
+  /// Drops all unfinished rollouts, asks their tools to stop and resets the models.
+  void abandon() {
+    tools_.reset();
+    completions_ = std::make_shared<Completions>();  // what comes late is not for us
+    queued_.clear();
+    live_.clear();
+    finished_.clear();
+    requests_ = {};
+    for_each_model(pairing_, [](auto& model, auto) { model.reset(); });
+  }
+
+  /// Starts `group_size` rollouts of each task and plays all: [tasks * group_size], member fastest.
   ///
   /// `first_group` offsets the group numbers (and with them the random streams), so that a rank or
   /// a later call that plays other tasks of the same batch draws other numbers.
@@ -110,249 +165,206 @@ class RolloutScheduler {
     return run(starts, sampling, random);
   }
 
-  /// The given rollouts, in their order. No two may have the same group and member, or they draw
-  /// the same numbers.
+  /// Starts the given rollouts and plays all; returns them in the order of `starts`.
+  /// Errors: as `start` and `next_finished`; Error if two have the same group and member, or if
+  /// others are unfinished.
   std::vector<Rollout> run(std::span<const RolloutStart> starts, const RolloutSampling& sampling,
                            const RandomStream& random) {
     sampling.validate();
     check_starts(starts);
-    live_.clear();
+    if (unfinished() > 0)
+      throw Error(std::to_string(unfinished()) + " rollouts are unfinished",
+                  "RolloutScheduler::run", "Take them with next_finished, or abandon them");
+    const std::size_t first = next_ticket_;
+    for (const RolloutStart& one : starts) start(one, sampling, random);
     std::vector<Rollout> rollouts(starts.size());
-    try {
-      call_user_code(
-          "a model, a StopRule or a tool box", [] { return "RolloutScheduler::run"; },
-          [&] { play(starts, sampling, random, rollouts); });
-    } catch (...) {
-      abandon();
-      throw;
-    }
+    while (std::optional<FinishedRollout> finished = next_finished())
+      rollouts[finished->ticket - first] = std::move(finished->rollout);
     return rollouts;
   }
 
  private:
-  /// One call on a worker. It owns all that the tool reads, because the tool may outlast the run.
-  struct WorkerCall {
-    std::shared_ptr<const Protocol> protocol;
-    std::shared_ptr<const Task> task;
-    std::shared_ptr<ToolMemory> memory;
-    ToolCall call;
-    std::size_t number = 0;  // among the rollout's calls
-    ToolResult result = {};  // written by the worker
-    void run(const std::stop_token& cancel) {
-      result = protocol->tools.call(
-          call, {.task = task.get(), .call = number, .memory = memory.get(), .cancel = cancel});
-    }
-  };
+  using Completions = ToolWorkers::Completions;
+  using Tools = ToolCaller<Protocol>;
+  static constexpr std::size_t kModels =
+      std::tuple_size_v<decltype(std::declval<const Pairing&>().models())>;
+
+  static std::string place_of_start(const RolloutStart& start) {
+    return "group " + std::to_string(start.group) + ", member " + std::to_string(start.member);
+  }
+
+  static void check_task(const RolloutStart& start) {
+    if (start.task == nullptr)
+      throw Error("a rollout has no task", place_of_start(start), "Set RolloutStart::task");
+  }
 
   static void check_starts(std::span<const RolloutStart> starts) {
     std::set<std::pair<std::size_t, std::size_t>> taken;
     for (const RolloutStart& start : starts) {
-      const std::string place =
-          "group " + std::to_string(start.group) + ", member " + std::to_string(start.member);
-      if (start.task == nullptr)
-        throw Error("a rollout has no task", place, "Set RolloutStart::task");
+      check_task(start);
       if (!taken.insert({start.group, start.member}).second)
-        throw Error("two rollouts have the same group and member", place,
+        throw Error("two rollouts have the same group and member", place_of_start(start),
                     "Number them apart, or they draw the same random numbers");
     }
   }
 
-  void play(std::span<const RolloutStart> starts, const RolloutSampling& sampling,
-            const RandomStream& random, std::vector<Rollout>& rollouts) {
-    std::size_t started = 0;
-    while (started < rollouts.size() || !live_.empty()) {
-      for (; started < rollouts.size() && live_.size() < options_.max_live_episodes; ++started)
-        live_.push_back(std::make_unique<Player>(started, *protocol_, starts[started], random));
-      for (auto& player : live_) serve(*player, sampling);
-      collect(rollouts);
-      if (!live_.empty()) advance();
-    }
-  }
+  /// A rollout that has not begun.
+  struct QueuedStart {
+    std::size_t ticket;
+    RolloutStart start;
+    RolloutSampling sampling;
+    RandomStream random;  // its own
+  };
 
-  /// One live episode.
-  struct Player {
-    Player(std::size_t index_, const Protocol& protocol, const RolloutStart& start,
-           const RandomStream& random_)
-        : index(index_),
-          desk(desk_for(start, protocol.limits.max_context_tokens)),
-          episode(play_dual_agent(protocol, desk)),
-          random(random_.child(start.group).child(start.member)) {}
-    static EpisodeDesk desk_for(const RolloutStart& start, std::size_t max_context_tokens) {
+  struct LiveEpisode {
+    LiveEpisode(const Protocol& protocol, const QueuedStart& queued)
+        : ticket(queued.ticket),
+          sampling(queued.sampling),
+          random(queued.random),
+          channel(channel_for(queued.start, protocol.limits.max_context_tokens)),
+          episode(play_dual_agent(protocol, channel)) {}
+    static EpisodeChannel channel_for(const RolloutStart& start, std::size_t max_context_tokens) {
       constexpr SummaryWindow window = Pairing::summary_window;
       if (start.source == nullptr)
         return {*start.task, start.group, start.member, window, max_context_tokens};
       return {*start.task, *start.source, start.summary, start.member, window, max_context_tokens};
     }
-    std::size_t index;
-    EpisodeDesk desk;
-    Episode episode;
+    bool ended() const {
+      return episode.done() || channel.rollout().status == RolloutStatus::aborted;
+    }
+    std::size_t ticket;
+    RolloutSampling sampling;
     RandomStream random;
-    bool waiting = false;  // for a model or a worker
-    std::shared_ptr<ToolMemory> memory = std::make_shared<ToolMemory>();
-    std::shared_ptr<const Task> task;  // a copy for workers
-    std::shared_ptr<WorkerCall> at_work;
-    std::vector<ToolResult> results;
+    EpisodeChannel channel;
+    Episode episode;
+    bool waiting = false;      // for a model or a worker
+    std::size_t failures = 0;  // of the request that is pending
+    std::size_t retries = 0;   // of all requests
+    typename Tools::EpisodeCalls calls;
     std::size_t segments_released = 0;
   };
 
   static constexpr SequenceId kSegmentsPerRollout = SequenceId{1} << 20;
 
+  void play_until_one_ends() {
+    while (finished_.empty() && unfinished() > 0) {
+      for (; !queued_.empty() && live_.size() < options_.max_live_episodes; queued_.pop_front())
+        live_.push_back(std::make_unique<LiveEpisode>(*protocol_, queued_.front()));
+      for (auto& live : live_) serve(*live);
+      collect();
+      if (finished_.empty()) advance();
+    }
+  }
+
   /// Lets the episode run until it waits for something that takes time, or ends.
-  void serve(Player& player, const RolloutSampling& sampling) {
-    while (!player.waiting && !player.episode.done() &&
-           player.desk.rollout().status != RolloutStatus::aborted) {
-      player.episode.resume();
-      if (const auto* wanted = std::get_if<WantsGeneration>(&player.desk.want()))
-        submit(player, *wanted, sampling);
-      else if (const auto* tools = std::get_if<WantsTools>(&player.desk.want()))
-        run_tools(player, *tools);
+  void serve(LiveEpisode& live) {
+    while (!live.waiting && !live.ended()) {
+      if (std::holds_alternative<std::monostate>(live.channel.pending())) live.episode.resume();
+      if (const auto* generation = std::get_if<PendingGeneration>(&live.channel.pending()))
+        submit(live, *generation);
+      else if (std::holds_alternative<PendingCalls>(live.channel.pending()))
+        live.waiting =
+            tools().begin(live.ticket, live.channel, live.calls) == Tools::Progress::waiting;
     }
   }
 
-  void submit(Player& player, const WantsGeneration& wanted, const RolloutSampling& sampling) {
+  void submit(LiveEpisode& live, const PendingGeneration& pending) {
     GenerationRequest request;
-    request.sequence = player.index * kSegmentsPerRollout + wanted.segment;
-    request.context = player.desk.rollout().segments[wanted.segment].context.tokens();
-    request.agent = wanted.agent;
-    request.sampling =
-        wanted.agent == AgentRole::answerer ? sampling.answerer : sampling.summarizer;
-    request.stop = &player.desk.stop();
-    request.random = player.random.child(player.desk.generations());
+    request.sequence = live.ticket * kSegmentsPerRollout + pending.segment;
+    request.context = live.channel.rollout().segments[pending.segment].context.tokens();
+    request.agent = pending.agent;
+    request.sampling = live.sampling.of(pending.agent);
+    request.stop = &live.channel.stop();
+    request.random = live.random.child(live.channel.generations());
+    request.on_ready = [completions = completions_] { completions->wake(); };
     for_each_model(pairing_, [&](auto& model, std::size_t index) {
-      if (index == Pairing::model_of(wanted.agent)) model.submit(request);
+      if (index != Pairing::model_of(pending.agent)) return;
+      model.submit(request);
+      ++requests_[index];
     });
-    player.waiting = true;
+    live.waiting = true;
   }
 
-  void run_tools(Player& player, const WantsTools& wanted) {
-    const bool immediate =
-        std::all_of(wanted.calls.begin(), wanted.calls.end(), [&](const ToolCall& call) {
-          return protocol_->tools.execution(call) == Execution::immediate;
-        });
-    player.results.clear();
-    if (immediate) {
-      try {
-        call_all(player, wanted);
-        player.desk.deliver(std::move(player.results));
-      } catch (const AbortRollout& error) {
-        player.desk.abort(error.what());
-      }
-      return;
-    }
-    if (!workers_) workers_.emplace(options_.tool_threads, options_.tool_deadline_seconds);
-    if (player.task == nullptr) player.task = std::make_shared<const Task>(player.desk.task());
-    submit_next_call(player, wanted);
-  }
-
-  void call_all(Player& player, const WantsTools& wanted) const {
-    CallInfo info{.task = &player.desk.task(),
-                  .call = player.desk.rollout().calls,
-                  .memory = player.memory.get()};
-    for (const ToolCall& call : wanted.calls) {
-      player.results.push_back(protocol_->tools.call(call, info));
-      ++info.call;
-    }
-  }
-
-  /// The calls of a turn go to the workers one after the other.
-  void submit_next_call(Player& player, const WantsTools& wanted) {
-    const std::size_t next = player.results.size();
-    player.at_work = std::make_shared<WorkerCall>(WorkerCall{protocol_, player.task, player.memory,
-                                                             wanted.calls[next],
-                                                             player.desk.rollout().calls + next});
-    player.waiting = true;
-    ++tools_running_;
-    workers_->submit(player.index,
-                     [call = player.at_work](const std::stop_token& cancel) { call->run(cancel); });
-  }
-
-  /// One step of every model, and whatever the tool workers have finished.
+  /// One step of every model that has requests, and whatever has been completed elsewhere. Sleeps
+  /// if no model computes here and no episode can go on.
   void advance() {
-    std::size_t running = 0;
-    for_each_model(pairing_, [&](auto& model, auto) {
-      running += model.advance([&](Generation&& generation) {
-        Player& player = find(generation.sequence / kSegmentsPerRollout);
-        player.desk.deliver(std::move(generation));
-        player.waiting = false;
+    std::size_t computing = 0;
+    for_each_model(pairing_, [&](auto& model, std::size_t index) {
+      if (requests_[index] == 0) return;
+      computing += model.advance([&](Generation&& generation) {
+        --requests_[index];
+        take_generation(find(generation.sequence / kSegmentsPerRollout), std::move(generation));
       });
     });
-    if (tools_running_ == 0) return;
-    const bool idle = running == 0 && std::all_of(live_.begin(), live_.end(),
-                                                  [](const auto& p) { return p->waiting; });
-    workers_->take_finished(finished_, idle ? ToolWorkers::Wait::for_one : ToolWorkers::Wait::no);
-    for (ToolWorkers::Finished& finished : finished_) take_tool_result(finished);
-  }
-
-  void take_tool_result(const ToolWorkers::Finished& finished) {
-    --tools_running_;
-    Player& player = find(finished.id);
-    player.waiting = false;
-    const auto call = std::exchange(player.at_work, nullptr);
-    try {
-      if (finished.error) std::rethrow_exception(finished.error);
-      if (finished.outcome == ToolWorkers::Outcome::expired) {
-        player.results.push_back(timed_out(call->call));
-        player.memory = std::make_shared<ToolMemory>();  // the late call may still use the old one
-      } else {
-        player.results.push_back(std::move(call->result));
-      }
-      const auto& wanted = std::get<WantsTools>(player.desk.want());
-      if (player.results.size() < wanted.calls.size()) return submit_next_call(player, wanted);
-      player.desk.deliver(std::move(player.results));
-    } catch (const AbortRollout& error) {
-      player.desk.abort(error.what());
+    const bool idle = computing == 0 && std::all_of(live_.begin(), live_.end(),
+                                                    [](const auto& l) { return l->waiting; });
+    completions_->take(completed_, idle ? Completions::Wait::for_one : Completions::Wait::no,
+                       tools().expire_late());
+    for (const ToolWorkers::Finished& call : completed_) {
+      LiveEpisode& live = find(call.id);
+      live.waiting = tools().take(call, live.channel, live.calls) == Tools::Progress::waiting;
     }
   }
 
-  ToolResult timed_out(const ToolCall& call) const {
-    return {ToolStatus::timed_out, "'" + call.tool + "' gave no answer within " +
-                                       shortest_text(options_.tool_deadline_seconds) +
-                                       " seconds and was told to stop"};
+  void take_generation(LiveEpisode& live, Generation&& generation) {
+    live.waiting = false;
+    if (generation.finish != FinishReason::failed) {
+      live.failures = 0;
+      return live.channel.deliver(std::move(generation));
+    }
+    if (live.failures++ < options_.request_retries) {
+      ++live.retries;  // it stays pending: `serve` submits it again
+      return;
+    }
+    live.channel.abort("a model's request failed " + std::to_string(live.failures) +
+                       (live.failures == 1 ? " time: " : " times: ") + generation.failure);
   }
 
-  Player& find(std::size_t index) {  // live_ is sorted by index
+  Tools& tools() {
+    if (!tools_)
+      tools_.emplace(protocol_, completions_, options_.tool_threads,
+                     options_.tool_deadline_seconds);
+    return *tools_;
+  }
+
+  LiveEpisode& find(std::size_t ticket) {  // live_ is sorted by ticket
     const auto found =
-        std::lower_bound(live_.begin(), live_.end(), index,
-                         [](const auto& player, std::size_t i) { return player->index < i; });
+        std::lower_bound(live_.begin(), live_.end(), ticket,
+                         [](const auto& live, std::size_t t) { return live->ticket < t; });
     return **found;
   }
 
   /// Takes the rollouts of ended episodes and frees what the models keep for closed windows.
-  void collect(std::vector<Rollout>& rollouts) {
-    for (auto& player : live_) {
-      const bool ended =
-          player->episode.done() || player->desk.rollout().status == RolloutStatus::aborted;
-      release_closed_windows(*player, ended);
-      if (!ended) continue;
-      rollouts[player->index] = player->desk.take_rollout();
-      player.reset();
+  void collect() {
+    for (auto& live : live_) {
+      release_closed_windows(*live);
+      if (!live->ended()) continue;
+      finished_.push_back({live->ticket, live->channel.take_rollout(), live->retries});
+      live.reset();
     }
     std::erase(live_, nullptr);
   }
 
-  void release_closed_windows(Player& player, bool ended) {
-    const std::size_t open = player.desk.rollout().segments.size();
-    const std::size_t last = ended ? open : open - 1;
-    for (; player.segments_released < last; ++player.segments_released)
+  void release_closed_windows(LiveEpisode& live) {
+    const std::size_t open = live.channel.rollout().segments.size();
+    const std::size_t last = live.ended() ? open : open - 1;
+    for (; live.segments_released < last; ++live.segments_released)
       for_each_model(pairing_, [&](auto& model, auto) {
-        model.release(player.index * kSegmentsPerRollout + player.segments_released);
+        model.release(live.ticket * kSegmentsPerRollout + live.segments_released);
       });
-  }
-
-  void abandon() {
-    workers_.reset();
-    tools_running_ = 0;
-    live_.clear();
-    for_each_model(pairing_, [](auto& model, auto) { model.reset(); });
   }
 
   Pairing pairing_;
   std::shared_ptr<const Protocol> protocol_;
   SchedulerOptions options_;
-  std::vector<std::unique_ptr<Player>> live_;
-  std::optional<ToolWorkers> workers_;
-  std::vector<ToolWorkers::Finished> finished_;
-  std::size_t tools_running_ = 0;
+  std::size_t next_ticket_ = 0;
+  std::deque<QueuedStart> queued_;                  // in the order of tickets
+  std::vector<std::unique_ptr<LiveEpisode>> live_;  // in the order of tickets
+  std::deque<FinishedRollout> finished_;
+  std::array<std::size_t, kModels> requests_{};  // of each model, not yet handed over
+  std::shared_ptr<Completions> completions_ = std::make_shared<Completions>();
+  std::optional<Tools> tools_;
+  std::vector<ToolWorkers::Finished> completed_;
 };
 
 }  // namespace dualagent

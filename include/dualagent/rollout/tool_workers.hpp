@@ -19,21 +19,21 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/rollout/completion_queue.hpp"
 
 namespace dualagent {
 
-/// Threads that run jobs in the order of submission and hand back which ones are done, or are not
-/// done by their deadline.
+/// Threads that run jobs in the order of submission and post to a CompletionQueue which ones are
+/// done, or are not done by their deadline.
 ///
-/// A job writes its result where only it writes; the results of a finished job may be read after
-/// `take_finished` has returned it. A job that misses its deadline is handed back as expired, is
-/// asked to stop by its token, and is never handed back again; another thread takes the place of
-/// its own. No thread can be ended from outside: a job that does not stop goes on in a thread of
-/// its own until it returns or the process ends, so a job must own all that it uses.
-/// Errors: a throwing job is returned with its exception.
+/// A job writes its result where only it writes; the results of a finished job may be read after it
+/// was taken from the queue. A job that misses its deadline is posted as expired, is asked to stop
+/// by its token, and is never posted again; another thread takes the place of its own. No thread
+/// can be ended from outside: a job that does not stop goes on in a thread of its own until it
+/// returns or the process ends, so a job must own all that it uses.
+/// Errors: a throwing job is posted with its exception.
 class ToolWorkers {
  public:
-  using Clock = std::chrono::steady_clock;
   using Job = std::function<void(const std::stop_token& cancel)>;
   enum class Outcome : std::uint8_t { done, threw, expired };
   struct Finished {
@@ -42,11 +42,15 @@ class ToolWorkers {
     std::exception_ptr error = {};  ///< of a job that threw
   };
 
+  using Completions = CompletionQueue<Finished>;
+  using Clock = Completions::Clock;
+
   /// Every job may take `deadline_seconds` from its beginning on, infinity: as long as it wants.
   /// Errors: Error if the system starts no more threads.
-  explicit ToolWorkers(std::size_t threads,
+  explicit ToolWorkers(std::shared_ptr<Completions> completions, std::size_t threads,
                        double deadline_seconds = std::numeric_limits<double>::infinity())
-      : deadline_seconds_(deadline_seconds) {
+      : deadline_seconds_(deadline_seconds),
+        shared_(std::make_shared<Shared>(std::move(completions))) {
     try {
       for (std::size_t i = 0; i < threads; ++i) workers_.push_back(begin_worker());
     } catch (const std::exception& error) {
@@ -71,25 +75,17 @@ class ToolWorkers {
     shared_->work.notify_one();
   }
 
-  enum class Wait : std::uint8_t { no, for_one };
-
-  /// Moves what has finished or expired since the last call into `finished`; with Wait::for_one
-  /// blocks until there is something. Waiting with nothing submitted would block for ever.
-  void take_finished(std::vector<Finished>& finished, Wait wait) {
-    finished.clear();
+  /// Posts the jobs whose deadline has passed as expired; returns when the next deadline is, if
+  /// there is one. A job that begins wakes the queue, because it may bring a nearer deadline: a
+  /// loop of `take(..., Wait::for_one, workers.expire_late())` misses none.
+  std::optional<Clock::time_point> expire_late() {
     std::vector<std::stop_source> late;
     std::unique_lock lock(shared_->mutex);
-    for (;;) {
-      expire(Clock::now(), late);
-      if (wait == Wait::no || !shared_->finished.empty()) break;
-      if (const std::optional<Clock::time_point> deadline = next_deadline())
-        shared_->done.wait_until(lock, *deadline);
-      else
-        shared_->done.wait(lock);
-    }
-    finished.swap(shared_->finished);
+    expire(Clock::now(), late);
+    const std::optional<Clock::time_point> next = next_deadline();
     lock.unlock();  // stop callbacks may do anything
     for (std::stop_source& source : late) source.request_stop();
+    return next;
   }
 
  private:
@@ -105,7 +101,7 @@ class ToolWorkers {
     dropped.clear();
     for (std::stop_source& source : running) source.request_stop();
     lock.lock();
-    shared_->done.wait_for(lock, std::chrono::seconds(1), [&] {
+    shared_->idle.wait_for(lock, std::chrono::seconds(1), [&] {
       return std::none_of(workers_.begin(), workers_.end(),
                           [](const Worker& worker) { return worker.seat->busy; });
     });
@@ -134,11 +130,13 @@ class ToolWorkers {
   };
   /// Outlives these workers for as long as a thread is left behind.
   struct Shared {
+    explicit Shared(std::shared_ptr<Completions> completions_)
+        : completions(std::move(completions_)) {}
+    std::shared_ptr<Completions> completions;
     std::mutex mutex;
     std::condition_variable work;
-    std::condition_variable done;  // a job ended or began
+    std::condition_variable idle;  // a job ended
     std::deque<Submitted> queue;
-    std::vector<Finished> finished;
     bool stop = false;
   };
   struct Worker {
@@ -163,7 +161,7 @@ class ToolWorkers {
       if (!worker.seat->busy || !worker.seat->deadline || now < *worker.seat->deadline) continue;
       Worker next = begin_worker();
       late.push_back(worker.seat->cancel);
-      shared_->finished.push_back({worker.seat->id, Outcome::expired});
+      shared_->completions->post({worker.seat->id, Outcome::expired});
       leave(worker);
       worker = std::move(next);
     }
@@ -197,7 +195,7 @@ class ToolWorkers {
       seat->cancel = std::stop_source();
       seat->deadline = deadline_after(deadline_seconds);
       const std::stop_token cancel = seat->cancel.get_token();
-      if (seat->deadline) shared->done.notify_all();  // who waits has one more deadline
+      if (seat->deadline) shared->completions->wake();  // who waits has one more deadline
       lock.unlock();
       Finished finished{job.id};
       try {
@@ -209,13 +207,13 @@ class ToolWorkers {
       lock.lock();
       if (seat->left) return;
       seat->busy = false;
-      shared->finished.push_back(std::move(finished));
-      shared->done.notify_all();
+      shared->completions->post(std::move(finished));
+      shared->idle.notify_all();
     }
   }
 
   double deadline_seconds_;
-  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  std::shared_ptr<Shared> shared_;
   std::vector<Worker> workers_;
 };
 

@@ -110,7 +110,10 @@ class ChatDialect {
   }
 
   StopRule turn_stop() const {
-    return {ends_, options_.max_turn_tokens, EarlyStop::of<&ChatDialect::turn_has_ended>(*this)};
+    std::vector<std::string> closes;
+    for (const CallBrackets& call : Format::brackets) closes.emplace_back(call.close);
+    return {ends_, options_.max_turn_tokens,
+            EarlyStop::of<&ChatDialect::turn_has_ended>(*this, std::move(closes))};
   }
   StopRule summary_stop() const { return {ends_, options_.max_summary_tokens}; }
 

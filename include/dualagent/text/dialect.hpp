@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "dualagent/core/types.hpp"
+#include "dualagent/data/task.hpp"
 #include "dualagent/text/stop_rule.hpp"
-#include "dualagent/trace/task.hpp"
 
 namespace dualagent {
 

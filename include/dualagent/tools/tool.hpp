@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/data/task.hpp"
 #include "dualagent/text/dialect.hpp"
 #include "dualagent/text/tool_spec.hpp"
 #include "dualagent/tools/argument_schema.hpp"
 #include "dualagent/tools/tool_memory.hpp"
-#include "dualagent/trace/task.hpp"
 #include "dualagent/trace/tool_use.hpp"
 
 namespace dualagent {

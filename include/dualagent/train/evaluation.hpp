@@ -15,13 +15,12 @@ namespace dualagent {
 
 /// How a set of tasks is evaluated.
 struct EvaluationOptions {
-  std::size_t samples = 1;     ///< rollouts of each task, >= 1
-  double success_above = 0.5;  ///< a rollout with a larger reward counts as solved in pass@k
-  void validate() const {
-    require_option(samples, kAtLeastOne, "samples", "EvaluationOptions");
-    require_option(success_above, kFinite, "success_above", "EvaluationOptions");
-  }
+  std::size_t samples = 1;  ///< rollouts of each task, >= 1
+  void validate() const { require_option(samples, kAtLeastOne, "samples", "EvaluationOptions"); }
 };
+
+/// Both agents take the likeliest token: how a pair plays without chance.
+inline constexpr RolloutSampling kGreedy{{0.0F}, {0.0F}};
 
 /// The chance that at least one of k rollouts, drawn without replacement from n of which c solved
 /// the task, solved it: 1 - C(n - c, k) / C(n, k).
@@ -40,17 +39,18 @@ inline double pass_at_k(std::size_t n, std::size_t c, std::size_t k) {
 struct Evaluation {
   std::vector<Rollout> rollouts = {};  ///< in the order of the tasks; those of one task in a row
   std::size_t samples = 1;             ///< rollouts of each task
-  double success_above = 0.5;
   double reward_mean = 0;  ///< over rollouts that were not aborted: mean@k with k samples
   std::size_t aborted = 0;
 
   /// Mean over tasks of `pass_at_k`, an unbiased estimate of how many tasks are solved within k
-  /// attempts. Aborted rollouts are left out, and so are tasks that have fewer than k others;
-  /// nothing if that leaves no task.
-  /// Errors: Error unless 1 <= k <= samples.
-  std::optional<double> pass_at(std::size_t k) const {
+  /// attempts. A rollout solves its task if its reward is larger than `success_above`. Aborted
+  /// rollouts are left out, and so are tasks that have fewer than k others; nothing if that leaves
+  /// no task.
+  /// Errors: Error unless 1 <= k <= samples and `success_above` is finite.
+  std::optional<double> pass_at(std::size_t k, double success_above = 0.5) const {
     require_option(k, {1.0, static_cast<double>(samples)}, "k", "Evaluation::pass_at",
                    "more samples of each task are played with EvaluationOptions::samples");
+    require_option(success_above, kFinite, "success_above", "Evaluation::pass_at");
     double sum = 0;
     std::size_t tasks = 0;
     for (std::size_t begin = 0; begin < rollouts.size(); begin += samples) {
@@ -93,7 +93,7 @@ Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler,
                     ", but both agents are greedy: all rollouts of a task would be equal",
                 "EvaluationOptions", "Give a temperature above 0, or one sample");
   validate_all(reward);
-  Evaluation evaluation{.samples = options.samples, .success_above = options.success_above};
+  Evaluation evaluation{.samples = options.samples};
   std::vector<RolloutStart> starts;
   for (std::size_t i = 0; i < tasks.size(); ++i)
     for (std::size_t sample = 0; sample < options.samples; ++sample)

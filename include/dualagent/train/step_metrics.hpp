@@ -5,11 +5,13 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "dualagent/kernels/dual.inl"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/kernels/token_loss.inl"
 #include "dualagent/trace/packed_batch.hpp"
@@ -54,13 +56,18 @@ struct StepMetrics {
 
   // Updates. Means are over the tokens that were trained: those of rollouts of advantage 0 are not,
   // where they cannot have a gradient.
-  double updates = 0;  ///< optimizer steps, summed over models
+  double updates = 0;        ///< optimizer steps, summed over models
+  double learning_rate = 0;  ///< of these updates, after the schedule
   double trained_tokens = 0;
   double trained_positions = 0;  ///< tokens that went through forward and backward
   double scored_positions = 0;   ///< through forward alone: old, reference and present policy
   double loss = 0;
-  double entropy = 0;            ///< nats
-  double ratio_mean = 0;         ///< of new to old probability
+  double entropy = 0;     ///< nats
+  double ratio_mean = 0;  ///< of new to old probability
+  /// Divergence from the reference policy, nats per token: mean of the estimator K3,
+  /// exp(-x) - 1 + x with x = log-probability minus the reference's. Only where the objective has a
+  /// reference.
+  std::optional<double> kl_to_reference = {};
   double clip_fraction = 0;      ///< tokens whose ratio is out of bounds and whose loss is clipped
   double gradient_norm = 0;      ///< before clipping, mean over updates
   double max_abs_log_ratio = 0;  ///< on the first minibatch, before any update: 0 if our kernels
@@ -107,12 +114,14 @@ struct StepMetrics {
       visit(std::string_view("refusals_of_" + tool.name), tool.refusals);
     }
     visit("updates", updates);
+    visit("learning_rate", learning_rate);
     visit("trained_tokens", trained_tokens);
     visit("trained_positions", trained_positions);
     visit("scored_positions", scored_positions);
     visit("loss", loss);
     visit("entropy", entropy);
     visit("ratio_mean", ratio_mean);
+    if (kl_to_reference) visit("kl_to_reference", *kl_to_reference);
     visit("clip_fraction", clip_fraction);
     visit("gradient_norm", gradient_norm);
     visit("max_abs_log_ratio", max_abs_log_ratio);
@@ -243,7 +252,8 @@ void describe_tools(std::span<const Rollout> rollouts, Collective& collective,
 
 /// Sums over trained tokens, minibatches and models of one step, on one rank.
 struct UpdateSums {
-  double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0;
+  bool has_reference = false;  ///< whether the minibatches have a reference policy's scores
+  double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0, kl = 0;
   double scored_positions = 0;
   double max_abs_log_ratio = 0;           // fresh minibatch only
   double updates = 0, gradient_norm = 0;  // equal on all ranks
@@ -264,13 +274,14 @@ struct UpdateSums {
       ratio += kernels::ratio_of(log_ratio);
       clipped += clips[t];
       if (fresh) max_abs_log_ratio = std::max(max_abs_log_ratio, std::abs(from_sampler));
+      if (has_reference) kl += from_reference(outputs.log_prob[t], batch.reference_log_prob[t]);
     }
   }
 
   /// Adds all ranks' sums and writes them and their means.
   template <class Collective>
   void describe(Collective& collective, StepMetrics& metrics) const {
-    double all[] = {tokens, positions, loss, entropy, ratio, clipped, scored_positions};
+    double all[] = {tokens, positions, loss, entropy, ratio, clipped, scored_positions, kl};
     collective.all_reduce_sum(std::span<double>(all));
     std::vector<double> largest(collective.size(), 0.0);
     largest[collective.rank()] = max_abs_log_ratio;
@@ -284,8 +295,16 @@ struct UpdateSums {
     metrics.ratio_mean = all[4] / trained;
     metrics.clip_fraction = all[5] / trained;
     metrics.scored_positions = all[6];
+    if (has_reference) metrics.kl_to_reference = all[7] / trained;
     metrics.gradient_norm = gradient_norm / std::max(1.0, updates);
     metrics.max_abs_log_ratio = *std::max_element(largest.begin(), largest.end());
+  }
+
+ private:
+  /// The estimator K3 of one token.
+  static double from_reference(double log_prob, float reference_log_prob) {
+    const double log_ratio = log_prob - static_cast<double>(reference_log_prob);
+    return kernels::kl3(kernels::Dual<double, 1>(log_ratio)).value;
   }
 };
 

@@ -29,6 +29,12 @@ class StepReview {
       once("nothing learned", metrics,
            "nothing could be learned: " + metrics.nothing_learned +
                ". StepMetrics::nothing_learned says so of later steps");
+    if (metrics.aborted > 0 && metrics.aborted < metrics.rollouts)
+      once("aborted", metrics,
+           trimmed_text(metrics.aborted, 0) + " of " + count(metrics.rollouts, "rollout") +
+               (metrics.aborted == 1 ? " was" : " were") + " aborted" +
+               commonest_ending(rollouts, RolloutStatus::aborted) +
+               ". StepMetrics::aborted counts those of later steps");
     for (const ToolMetrics& tool : metrics.tools) look_at(tool, metrics, rollouts);
     if (metrics.unknown_tool_calls > kFew && metrics.unknown_tool_calls == metrics.tool_calls)
       once("unknown tools", metrics,

@@ -51,7 +51,7 @@ class StepRollouts {
     }
     sampled_tokens_ = 0;
     rollouts_ = count(play(starts));
-    begun_ = rollouts_.size();
+    originals_ = rollouts_.size();
     score(reward, rollouts_);
   }
 
@@ -90,7 +90,7 @@ class StepRollouts {
       std::size_t member = group_size_;
       for (ForkGroup fork :
            choose_forks(group(g), g * group_size_, fork_options_, choice.child(first_group_ + g))) {
-        fork.first_fork = begun_ + starts.size();
+        fork.first_fork = originals_ + starts.size();
         forks_.push_back(fork);
         for (std::size_t i = 1; i < fork_options_.continuations; ++i)
           starts.push_back(
@@ -105,7 +105,7 @@ class StepRollouts {
   /// Compares each group, and each forked history's continuations.
   template <class Estimator>
   void estimate_advantages(const Estimator& estimator) {
-    std::vector<std::size_t> members(begun_);
+    std::vector<std::size_t> members(originals_);
     std::iota(members.begin(), members.end(), std::size_t{0});
     advantages_.clear();
     for (const double a : compare(estimator, members, group_size_))
@@ -126,7 +126,7 @@ class StepRollouts {
   template <class Collective>
   void describe(Collective& collective, StepMetrics& metrics) const {
     RolloutSums sums;
-    for (const Rollout& rollout : begun()) sums.add(rollout);
+    for (const Rollout& rollout : originals()) sums.add(rollout);
     for (const Rollout& rollout : forks()) sums.add_fork(rollout);
     for (std::size_t g = 0; g < tasks_.size(); ++g) sums.live_groups += is_live(g) ? 1.0 : 0.0;
     sums.sampled_tokens = sampled_tokens_;
@@ -139,16 +139,17 @@ class StepRollouts {
 
   /// Deals whole rollouts to minibatches in random order, the same way on any number of ranks;
   /// forks go with their source. `members` [minibatches] get indices into `all()`.
-  void deal(std::vector<std::vector<std::size_t>>& members, const RandomStream& random) const {
+  void assign_minibatches(std::vector<std::vector<std::size_t>>& members,
+                          const RandomStream& random) const {
     std::vector<std::size_t> order(groups_ * group_size_);
     std::iota(order.begin(), order.end(), std::size_t{0});
     shuffle(std::span<std::size_t>(order), random);
-    std::vector<std::size_t> minibatch_of(begun_, 0);
+    std::vector<std::size_t> minibatch_of(originals_, 0);
     const std::size_t begin = first_group_ * group_size_;
     for (auto& minibatch : members) minibatch.clear();
     for (std::size_t position = 0; position < order.size(); ++position) {
       const std::size_t local = order[position] - begin;  // wraps below `begin`
-      if (local >= begun_) continue;
+      if (local >= originals_) continue;
       minibatch_of[local] = position * members.size() / order.size();
       members[minibatch_of[local]].push_back(local);
     }
@@ -159,8 +160,8 @@ class StepRollouts {
 
   /// All rollouts: those that began with their task, in order of group and member, then forks.
   std::span<const Rollout> all() const { return rollouts_; }
-  std::span<const Rollout> begun() const { return all().first(begun_); }
-  std::span<const Rollout> forks() const { return all().subspan(begun_); }
+  std::span<const Rollout> originals() const { return all().first(originals_); }
+  std::span<const Rollout> forks() const { return all().subspan(originals_); }
   const RolloutAdvantage& advantage(std::size_t i) const { return advantages_[i]; }
 
  private:
@@ -237,7 +238,7 @@ class StepRollouts {
   std::size_t first_group_ = 0;     // of this rank
   std::vector<const Task*> tasks_;  // [groups of this rank]
   std::vector<Rollout> rollouts_;
-  std::size_t begun_ = 0;
+  std::size_t originals_ = 0;
   double sampled_tokens_ = 0;  // of all that was played
   std::vector<ForkGroup> forks_;
   std::vector<RolloutAdvantage> advantages_;  // [rollouts]

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/objective/token_loss.hpp"
@@ -17,6 +19,25 @@ struct SupervisedMetrics {
   double trained_tokens = 0;
   double trained_positions = 0;  ///< tokens that went through forward and backward
   double gradient_norm = 0;      ///< before clipping
+  double learning_rate = 0;      ///< after the schedule
+  double update_seconds = 0;     ///< of this rank, for the whole step
+
+  /// Of all ranks together.
+  double update_tokens_per_second() const {
+    return update_seconds > 0 ? trained_positions / update_seconds : 0;
+  }
+
+  /// Calls `visit(name, value)` for every number, in the order above.
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    visit("loss", loss);
+    visit("trained_tokens", trained_tokens);
+    visit("trained_positions", trained_positions);
+    visit("gradient_norm", gradient_norm);
+    visit("learning_rate", learning_rate);
+    visit("update_seconds", update_seconds);
+    visit("update_tokens_per_second", update_tokens_per_second());
+  }
 };
 
 /// Supervised warm start: cross-entropy on the spans of provenance `demonstration`.
@@ -32,12 +53,15 @@ class SupervisedTrainer {
 
  public:
   explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
-      : updater_(model, options), collective_(std::move(collective)) {}
+      : updater_(model, options),
+        collective_(std::move(collective)),
+        learning_rate_(options.optimizer.learning_rate) {}
 
   /// One update on the given segments (this rank's share).
   /// Errors: Error, before any weight changes, for segments without a demonstration on any rank, a
   /// gradient that is not finite, and as `WeightUpdater::update`.
   SupervisedMetrics step(std::span<const Segment> segments, double learning_rate_scale = 1.0) {
+    const auto start = std::chrono::steady_clock::now();
     const auto trains = [](const Span& span) {
       return span.provenance == Provenance::demonstration;
     };
@@ -64,6 +88,9 @@ class SupervisedTrainer {
     collective_.all_reduce_sum(std::span<double>(counts, 3));
     metrics.trained_positions = counts[1];
     metrics.loss = counts[2] / counts[0];
+    metrics.learning_rate = learning_rate_ * learning_rate_scale;
+    metrics.update_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return metrics;
   }
 
@@ -82,6 +109,7 @@ class SupervisedTrainer {
 
   WeightUpdater<Model> updater_;
   Collective collective_;
+  double learning_rate_;
   PackedBatch batch_;
   TokenOutputs outputs_;
 };

@@ -22,6 +22,7 @@
 #include "dualagent/core/user_code.hpp"
 #include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/rollout/scheduler.hpp"
+#include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/step_review.hpp"
@@ -127,10 +128,18 @@ class Trainer {
   /// Rollouts of one task.
   std::size_t group_size() const { return group_size_; }
   /// This rank's rollouts of the last step, in order of group and member.
-  std::span<const Rollout> rollouts() const { return rollouts_.begun(); }
+  std::span<const Rollout> rollouts() const { return rollouts_.originals(); }
   /// This rank's forks of them, in order of group.
   std::span<const Rollout> forks() const { return rollouts_.forks(); }
-  /// Plays tasks with the trainer's pair and protocol, e.g. for evaluation.
+  /// Plays tasks with the trainer's pair, protocol and reward; nothing is trained. The random
+  /// numbers follow from the seed alone: evaluations after different steps draw the same ones.
+  /// Errors: as dualagent::evaluate.
+  Evaluation evaluate(std::span<const EvaluationTask> tasks, const RolloutSampling& sampling = {},
+                      const EvaluationOptions& options = {}) {
+    const RandomStream random = RandomStream::from_seed(options_.seed).child(~std::uint64_t{0});
+    return dualagent::evaluate(scheduler_, tasks, reward_, sampling, random, options);
+  }
+  /// Plays tasks with the trainer's pair and protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
   /// Adds all that a run needs to go on: every model's weights and moments, the number of steps
@@ -243,12 +252,12 @@ class Trainer {
     metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
-    sums_ = {};
+    sums_ = {.has_reference = kHasReference};
     score_seconds_ = 0;
     const auto place = [&] { return "step " + std::to_string(step_); };
     call_user_code("a training view or an advantage estimator", place, [&] { collect_rows(); });
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      rollouts_.deal(members_, random.child(1 + epoch));
+      rollouts_.assign_minibatches(members_, random.child(1 + epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
         for_each_model(pairing_, [&](auto&, auto index) {
           update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
@@ -256,6 +265,7 @@ class Trainer {
         });
     }
     sums_.describe(collective_, metrics);
+    metrics.learning_rate = options_.update.optimizer.learning_rate * learning_rate_scale;
     metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
     metrics.score_seconds = score_seconds_;
     metrics.update_seconds = seconds_since(middle) - score_seconds_;

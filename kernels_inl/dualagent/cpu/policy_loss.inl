@@ -47,10 +47,10 @@ inline T largest(std::size_t n, const T* x) {
 #pragma GCC unroll 4
 #endif
     for (std::size_t c = 0; c < kChains; ++c)
-      top[c] = kernels::larger(kernels::load<T>(x + i + c * kLanes), top[c]);
-  for (; i + kLanes <= n; i += kLanes) top[0] = kernels::larger(kernels::load<T>(x + i), top[0]);
-  if (i < n) top[0] = kernels::larger(detail::load_end(x + i, n - i, x[i]), top[0]);
-  top[0] = kernels::larger(kernels::larger(top[0], top[1]), kernels::larger(top[2], top[3]));
+      top[c] = kernels::max(kernels::load<T>(x + i + c * kLanes), top[c]);
+  for (; i + kLanes <= n; i += kLanes) top[0] = kernels::max(kernels::load<T>(x + i), top[0]);
+  if (i < n) top[0] = kernels::max(detail::load_end(x + i, n - i, x[i]), top[0]);
+  top[0] = kernels::max(kernels::max(top[0], top[1]), kernels::max(top[2], top[3]));
   T result = top[0][0];
   for (std::size_t lane = 1; lane < kLanes; ++lane)
     result = top[0][lane] > result ? top[0][lane] : result;
@@ -75,7 +75,7 @@ template <class T>
   const auto add = [&](Vec z) {
     const Vec exp_z = kernels::exp(z);
     sum += exp_z;
-    weighted = kernels::multiply_add(exp_z, kernels::larger(least, z), weighted);
+    weighted = kernels::multiply_add(exp_z, kernels::max(least, z), weighted);
     return exp_z;
   };
   std::size_t i = 0;

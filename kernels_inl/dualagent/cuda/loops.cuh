@@ -11,8 +11,8 @@ namespace dualagent::gpu {
 namespace detail {
 
 inline constexpr std::size_t kThreads = 256;
-inline constexpr std::size_t kEach = 4;  // elements per thread: as many loads are in flight
-inline constexpr std::size_t kTile = kThreads * kEach;
+inline constexpr std::size_t kItemsPerThread = 4;  // as many loads are in flight
+inline constexpr std::size_t kTile = kThreads * kItemsPerThread;
 
 /// A body that says what it reads of element i before it writes element i; it writes nothing that
 /// another element reads.
@@ -32,22 +32,22 @@ concept Searches = Body::searches;
 template <class Body>
 __global__ void __launch_bounds__(kThreads) for_each_kernel(std::size_t count, Body body) {
   const std::size_t first = blockIdx.x * kTile + threadIdx.x;
-  if (first + (kEach - 1) * kThreads >= count) {
+  if (first + (kItemsPerThread - 1) * kThreads >= count) {
     for (std::size_t i = first; i < count; i += kThreads) body(i);
     return;
   }
   if constexpr (InHalves<Body>) {
-    decltype(body.read(first)) x[kEach];
+    decltype(body.read(first)) x[kItemsPerThread];
 #pragma unroll
-    for (std::size_t k = 0; k < kEach; ++k) x[k] = body.read(first + k * kThreads);
+    for (std::size_t k = 0; k < kItemsPerThread; ++k) x[k] = body.read(first + k * kThreads);
 #pragma unroll
-    for (std::size_t k = 0; k < kEach; ++k) body.write(first + k * kThreads, x[k]);
+    for (std::size_t k = 0; k < kItemsPerThread; ++k) body.write(first + k * kThreads, x[k]);
   } else if constexpr (Searches<Body>) {
 #pragma unroll 1
-    for (std::size_t k = 0; k < kEach; ++k) body(first + k * kThreads);
+    for (std::size_t k = 0; k < kItemsPerThread; ++k) body(first + k * kThreads);
   } else {
 #pragma unroll
-    for (std::size_t k = 0; k < kEach; ++k) body(first + k * kThreads);
+    for (std::size_t k = 0; k < kItemsPerThread; ++k) body(first + k * kThreads);
   }
 }
 

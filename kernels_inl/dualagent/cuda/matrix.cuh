@@ -2,31 +2,17 @@
 
 #include <cuda_bf16.h>
 
-#include <cstddef>
 #include <type_traits>
 
 #include "dualagent/cuda/check.cuh"
+#include "dualagent/kernels/matrix.inl"
 
 namespace dualagent::gpu {
 
 using BFloat16 = __nv_bfloat16;
 
-/// A matrix [rows, columns] on the device in somebody's memory; row r begins at data + r * stride.
-template <class T>
-struct Matrix {
-  T* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  std::size_t stride = 0;  ///< elements from row to row, >= columns
-
-  __host__ __device__ T* row(std::size_t r) const { return data + r * stride; }
-};
-
-/// A matrix whose rows follow one another.
-template <class T>
-Matrix<T> dense(T* data, std::size_t rows, std::size_t columns) {
-  return {data, rows, columns, columns};
-}
+using kernels::dense;
+using kernels::Matrix;
 
 __device__ inline float to_float(float x) { return x; }
 __device__ inline float to_float(BFloat16 x) { return __bfloat162float(x); }

@@ -117,10 +117,10 @@ __device__ void rewrite_row(T* row, std::size_t n, Map&& map) {
 template <int kThreads, class Out, class In, class Map>
 __device__ void narrow_row(In* row, std::size_t n, Map&& map) {
   static_assert(sizeof(Out) < sizeof(In), "dualagent: narrow_row makes numbers narrower");
-  constexpr std::size_t kEach = detail::kPack<Out>;  // neighbours per thread, one wide store
-  for (std::size_t begin = 0; begin < n; begin += kEach * kThreads) {
-    const std::size_t first = begin + kEach * threadIdx.x;
-    const bool whole = first + kEach <= n;
+  constexpr std::size_t kItemsPerThread = detail::kPack<Out>;  // neighbours: one wide store
+  for (std::size_t begin = 0; begin < n; begin += kItemsPerThread * kThreads) {
+    const std::size_t first = begin + kItemsPerThread * threadIdx.x;
+    const bool whole = first + kItemsPerThread <= n;
     detail::Pack<Out> narrow;
     if (whole) {
       detail::Pack<In> wide[sizeof(In) / sizeof(Out)];
@@ -128,12 +128,12 @@ __device__ void narrow_row(In* row, std::size_t n, Map&& map) {
       for (std::size_t k = 0; k < sizeof(In) / sizeof(Out); ++k)
         wide[k] = reinterpret_cast<const detail::Pack<In>*>(row + first)[k];
 #pragma unroll
-      for (std::size_t i = 0; i < kEach; ++i)
+      for (std::size_t i = 0; i < kItemsPerThread; ++i)
         narrow.value[i] = from_float<Out>(
             map(to_float(wide[i / detail::kPack<In>].value[i % detail::kPack<In>])));
     } else {
 #pragma unroll
-      for (std::size_t i = 0; i < kEach; ++i)
+      for (std::size_t i = 0; i < kItemsPerThread; ++i)
         if (first + i < n) narrow.value[i] = from_float<Out>(map(to_float(row[first + i])));
     }
     __syncthreads();
@@ -142,7 +142,7 @@ __device__ void narrow_row(In* row, std::size_t n, Map&& map) {
       *reinterpret_cast<detail::Pack<Out>*>(out) = narrow;
     } else {
 #pragma unroll
-      for (std::size_t i = 0; i < kEach; ++i)
+      for (std::size_t i = 0; i < kItemsPerThread; ++i)
         if (first + i < n) out[i] = narrow.value[i];
     }
   }

@@ -15,36 +15,6 @@ struct Sum {
   DUALAGENT_HD constexpr T operator()(T a, T b) const { return a + b; }
 };
 
-/// NaN wins, so that a reduction never hides one.
-template <class T>
-struct Maximum {
-  DUALAGENT_HD static constexpr T identity() { return -static_cast<T>(HUGE_VAL); }
-  DUALAGENT_HD constexpr T operator()(T a, T b) const { return a != a || a > b ? a : b; }
-};
-
-/// log(sum exp(x)) without overflow: the greatest x and the sum of exp(x - greatest).
-template <class T>
-struct LogSumExpState {
-  T max;
-  T sum;
-  DUALAGENT_HD T value() const { return max + std::log(sum); }
-};
-
-/// Combines partial log-sum-exps.
-/// Source: Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018.
-template <class T>
-struct LogSumExp {
-  using State = LogSumExpState<T>;
-  DUALAGENT_HD static constexpr State identity() { return {-static_cast<T>(HUGE_VAL), T{0}}; }
-  DUALAGENT_HD static constexpr State of(T x) { return {x, T{1}}; }
-  DUALAGENT_HD State operator()(State a, State b) const {
-    if (a.sum == T{0}) return b;
-    if (b.sum == T{0}) return a;
-    return a.max >= b.max ? State{a.max, a.sum + b.sum * std::exp(b.max - a.max)}
-                          : State{b.max, b.sum + a.sum * std::exp(a.max - b.max)};
-  }
-};
-
 /// Count, mean and sum of squared deviations of a set of numbers.
 template <class T>
 struct MomentsState {

@@ -93,7 +93,7 @@ inline T multiply_add_scalar(T a, T b, T c) {
 /// The larger (or smaller) of a and b, lane by lane; b where one of them is NaN. Written out, since
 /// compilers make a comparison and a blend of it where an operand is constant; the full mask spares
 /// GCC 12's warning of an uninitialised operand (GCC bug 105593).
-inline Simd<float> larger(Simd<float> a, Simd<float> b) {
+inline Simd<float> max(Simd<float> a, Simd<float> b) {
 #if defined(__AVX512F__)
   return _mm512_maskz_max_ps(0xFFFF, a, b);
 #elif defined(__FMA__)
@@ -102,7 +102,7 @@ inline Simd<float> larger(Simd<float> a, Simd<float> b) {
   return a > b ? a : b;
 #endif
 }
-inline Simd<double> larger(Simd<double> a, Simd<double> b) {
+inline Simd<double> max(Simd<double> a, Simd<double> b) {
 #if defined(__AVX512F__)
   return _mm512_maskz_max_pd(0xFF, a, b);
 #elif defined(__FMA__)
@@ -111,7 +111,7 @@ inline Simd<double> larger(Simd<double> a, Simd<double> b) {
   return a > b ? a : b;
 #endif
 }
-inline Simd<float> smaller(Simd<float> a, Simd<float> b) {
+inline Simd<float> min(Simd<float> a, Simd<float> b) {
 #if defined(__AVX512F__)
   return _mm512_maskz_min_ps(0xFFFF, a, b);
 #elif defined(__FMA__)
@@ -140,7 +140,7 @@ inline T sum_lanes(Simd<T> v) {
 inline Simd<float> exp(Simd<float> x) {
   typedef std::int32_t Int __attribute__((vector_size(kVectorBytes)));
   const auto constant = [](float value) { return broadcast(value); };
-  const Simd<float> y = smaller(constant(88.0F), larger(constant(-87.0F), x));
+  const Simd<float> y = min(constant(88.0F), max(constant(-87.0F), x));
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
   const Simd<float> shifted = multiply_add(y, constant(1.44269504F), constant(kRound));
   const Simd<float> n = shifted - kRound;

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <source_location>
 #include <utility>
 #include <vector>
 
@@ -109,6 +108,12 @@ inline cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t begin, cudaEvent_
 
 namespace cuda_emulator {
 
+/// Where a barrier is called. Not std::source_location, which clang 14 lacks with libstdc++.
+struct Place {
+  const char* file = nullptr;
+  unsigned line = 0;
+};
+
 /// Runs the threads of a block one after another, each up to its next barrier.
 class Block {
  public:
@@ -131,7 +136,7 @@ class Block {
   }
 
   /// Back to the sweep, from the barrier that is called at `place`.
-  void wait(const std::source_location& place) {
+  void wait(const Place& place) {
     threads_[running_].place = place;
     swapcontext(&threads_[running_].context, &scheduler_);
   }
@@ -142,7 +147,7 @@ class Block {
   struct Thread {
     ucontext_t context;
     std::unique_ptr<char[]> stack;
-    std::source_location place;  // of the barrier that it waits at
+    Place place;  // of the barrier that it waits at
     bool done = false;
   };
 
@@ -175,7 +180,7 @@ class Block {
   }
 
   void require_one_place() const {
-    const std::source_location* place = nullptr;
+    const Place* place = nullptr;
     for (const Thread& thread : threads_) {
       if (thread.done) continue;
       if (place != nullptr && !is_same(*place, thread.place)) {
@@ -186,9 +191,8 @@ class Block {
     }
   }
 
-  static bool is_same(const std::source_location& a, const std::source_location& b) {
-    return a.line() == b.line() && a.column() == b.column() &&
-           std::strcmp(a.file_name(), b.file_name()) == 0;
+  static bool is_same(const Place& a, const Place& b) {
+    return a.line == b.line && std::strcmp(a.file, b.file) == 0;
   }
 
   std::vector<Thread> threads_;
@@ -199,7 +203,8 @@ class Block {
 
 }  // namespace cuda_emulator
 
-inline void __syncthreads(const std::source_location& place = std::source_location::current()) {
+inline void __syncthreads(const cuda_emulator::Place& place = {__builtin_FILE(),
+                                                               __builtin_LINE()}) {
   cuda_emulator::Block::current()->wait(place);
 }
 

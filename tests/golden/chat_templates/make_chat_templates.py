@@ -49,7 +49,7 @@ def gguf_template(data):
     key = b"tokenizer.chat_template"
     at = data.index(key) + len(key)
     kind, size = struct.unpack_from("<IQ", data, at)
-    assert kind == 8, "the template is no string"
+    assert kind == 8, "the template is not a string"
     return data[at + 12:at + 12 + size].decode()
 
 

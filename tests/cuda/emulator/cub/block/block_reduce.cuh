@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstring>
-#include <source_location>
 
 #include "cuda_runtime.h"
 
@@ -18,7 +17,7 @@ class BlockReduce {
   /// The result is thread 0's; the others get bytes of no meaning.
   template <class Operator>
   T Reduce(T item, Operator op,
-           const std::source_location& place = std::source_location::current()) {
+           const cuda_emulator::Place& place = {__builtin_FILE(), __builtin_LINE()}) {
     storage_.item[threadIdx.x] = item;
     __syncthreads(place);
     if (threadIdx.x != 0) {
@@ -28,7 +27,7 @@ class BlockReduce {
     for (int i = 1; i < kThreads; ++i) item = op(item, storage_.item[i]);
     return item;
   }
-  T Sum(T item, const std::source_location& place = std::source_location::current()) {
+  T Sum(T item, const cuda_emulator::Place& place = {__builtin_FILE(), __builtin_LINE()}) {
     return Reduce(
         item, [](T a, T b) { return a + b; }, place);
   }

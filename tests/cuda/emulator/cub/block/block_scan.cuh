@@ -1,7 +1,5 @@
 #pragma once
 
-#include <source_location>
-
 #include "cuda_runtime.h"
 
 namespace cub {
@@ -16,7 +14,7 @@ class BlockScan {
 
   /// `before`: sum of the items of the threads before this one; `all`: of all.
   void ExclusiveSum(T item, T& before, T& all,
-                    const std::source_location& place = std::source_location::current()) {
+                    const cuda_emulator::Place& place = {__builtin_FILE(), __builtin_LINE()}) {
     storage_.item[threadIdx.x] = item;
     __syncthreads(place);
     before = all = T{};

@@ -14,8 +14,8 @@
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/spelling.hpp"
-#include "dualagent/trace/hashed_answer.hpp"
-#include "dualagent/trace/task.hpp"
+#include "dualagent/data/hashed_answer.hpp"
+#include "dualagent/data/task.hpp"
 
 namespace dualagent {
 

@@ -1,10 +1,10 @@
-#include "dualagent/trace/task.hpp"
+#include "dualagent/data/task.hpp"
 
 #include "support/catch.hpp"
 
 using namespace dualagent;
 
-TEST_CASE("a task has no limit of its own and no seed unless it says so", "[trace]") {
+TEST_CASE("a task has no limit of its own and no seed unless it says so", "[data]") {
   const Task task{.id = "a"};
   CHECK(task.prompt.empty());
   CHECK(task.answer.empty());

@@ -18,8 +18,8 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/random.hpp"
-#include "dualagent/trace/task.hpp"
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task.hpp"
+#include "dualagent/data/task_file.hpp"
 
 namespace dualagent {
 

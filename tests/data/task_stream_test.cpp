@@ -1,4 +1,4 @@
-#include "dualagent/trace/task_stream.hpp"
+#include "dualagent/data/task_stream.hpp"
 
 #include <set>
 #include <string>
@@ -29,7 +29,7 @@ const RandomStream kRandom = RandomStream::from_seed(4);
 
 }  // namespace
 
-TEST_CASE("every pass holds every task once, in an order of its own", "[trace]") {
+TEST_CASE("every pass holds every task once, in an order of its own", "[data]") {
   TaskStream stream(numbered(50), kRandom);
   std::set<std::string> orders;
   for (int pass = 0; pass < 4; ++pass) {
@@ -43,7 +43,7 @@ TEST_CASE("every pass holds every task once, in an order of its own", "[trace]")
   CHECK(stream.position() == 200);
 }
 
-TEST_CASE("the order is that of a shuffle by the pass's own stream", "[trace]") {
+TEST_CASE("the order is that of a shuffle by the pass's own stream", "[data]") {
   std::vector<std::size_t> order(5);
   std::string expected;
   for (std::uint64_t pass = 0; pass < 2; ++pass) {
@@ -57,7 +57,7 @@ TEST_CASE("the order is that of a shuffle by the pass's own stream", "[trace]") 
   CHECK(got == expected);
 }
 
-TEST_CASE("a restored stream goes on exactly where the saved one stopped", "[trace]") {
+TEST_CASE("a restored stream goes on exactly where the saved one stopped", "[data]") {
   TemporaryFolder folder;
   write_tasks(folder / "t.jsonl", numbered(7));
   TaskStream first(folder / "t.jsonl", TaskRows{}, kRandom);
@@ -70,7 +70,7 @@ TEST_CASE("a restored stream goes on exactly where the saved one stopped", "[tra
   CHECK(ids(second.next(20)) == expected);
 }
 
-TEST_CASE("a file streams the same tasks as memory does", "[trace]") {
+TEST_CASE("a file streams the same tasks as memory does", "[data]") {
   TemporaryFolder folder;
   write_file_atomically(folder / "g.jsonl",
                         "{\"question\":\"q1\",\"answer\":\"#### 1\"}\n\n"
@@ -85,7 +85,7 @@ TEST_CASE("a file streams the same tasks as memory does", "[trace]") {
     CHECK(task.prompt == (task.id == "gsm8k-1" ? "q1" : task.id == "gsm8k-3" ? "q2" : "q3"));
 }
 
-TEST_CASE("what cannot be resumed or read is refused", "[trace]") {
+TEST_CASE("what cannot be resumed or read is refused", "[data]") {
   TemporaryFolder folder;
   write_tasks(folder / "t.jsonl", numbered(7));
   write_tasks(folder / "other.jsonl", numbered(8));
@@ -105,7 +105,7 @@ TEST_CASE("what cannot be resumed or read is refused", "[trace]") {
 }
 
 TEST_CASE("a stream of another order, or of tasks that differ in anything, is not resumed",
-          "[trace]") {
+          "[data]") {
   const std::vector<Task> tasks = numbered(7);
   const auto refusal = [&](std::vector<Task> others, const RandomStream& random) {
     TaskStream stream(tasks, kRandom);
@@ -126,7 +126,7 @@ TEST_CASE("a stream of another order, or of tasks that differ in anything, is no
   CHECK_THAT(with([](Task& task) { task.answer += " "; }), ContainsSubstring("not those"));
 }
 
-TEST_CASE("one file read in two formats gives two streams", "[trace]") {
+TEST_CASE("one file read in two formats gives two streams", "[data]") {
   TemporaryFolder folder;
   write_file_atomically(folder / "m.jsonl", R"({"prompt":"p","other":"q","label":"1"})");
   TaskStream stream(folder / "m.jsonl", MessageRows{}, kRandom);

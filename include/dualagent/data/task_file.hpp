@@ -14,9 +14,9 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/user_code.hpp"
+#include "dualagent/data/task.hpp"
+#include "dualagent/data/task_format.hpp"
 #include "dualagent/io/json_lines.hpp"
-#include "dualagent/trace/task.hpp"
-#include "dualagent/trace/task_format.hpp"
 
 namespace dualagent {
 

@@ -1,4 +1,4 @@
-#include "dualagent/trace/task_format.hpp"
+#include "dualagent/data/task_format.hpp"
 
 #include <string>
 #include <utility>
@@ -19,7 +19,7 @@ void refused(const Format& format, const std::string& row, const std::string& wh
 
 }  // namespace
 
-TEST_CASE("rows of GSM8K give the number after the last hashes", "[trace]") {
+TEST_CASE("rows of GSM8K give the number after the last hashes", "[data]") {
   const Task task = Gsm8kRows{}.read(
       R"({"question": "How many?", "answer": "48/2 = <<48/2=24>>24\n#### no\n#### 1,072 "})", 5,
       "f.jsonl:5");
@@ -48,7 +48,7 @@ TEST_CASE("rows of GSM8K give the number after the last hashes", "[trace]") {
   refused(Gsm8kRows{}, R"(["question"])", "not a JSON object");
 }
 
-TEST_CASE("rows of the reference system give messages and label", "[trace]") {
+TEST_CASE("rows of the reference system give messages and label", "[data]") {
   const MessageRows rows;
   const Task task = rows.read(
       R"({"prompt": [{"role": "user", "content": "Find $n$."}], "label": "073", "metadata": {}})",
@@ -70,7 +70,7 @@ TEST_CASE("rows of the reference system give messages and label", "[trace]") {
   refused(rows, R"({"prompt": 3, "label": "1"})", "neither a text nor a list");
 }
 
-TEST_CASE("a second row behind a NUL byte is refused, not lost", "[trace]") {
+TEST_CASE("a second row behind a NUL byte is refused, not lost", "[data]") {
   const std::string nul(1, '\0');
   const std::string own = R"({"id": "a", "prompt": "p", "answer": "x"})";
   refused(TaskRows{}, own + nul + own, "byte 41 is NUL (f.jsonl:3). A row is");
@@ -82,7 +82,7 @@ TEST_CASE("a second row behind a NUL byte is refused, not lost", "[trace]") {
   refused(TaskRows{}, own + own, "not valid JSON");
 }
 
-TEST_CASE("chats give the last message as the reference answer", "[trace]") {
+TEST_CASE("chats give the last message as the reference answer", "[data]") {
   const MessageRows chats{.messages_key = "messages", .answer_key = "", .id_prefix = "chat-"};
   const Task task = chats.read(
       R"({"messages": [{"role": "system", "content": "Be brief."},
@@ -107,7 +107,7 @@ TEST_CASE("chats give the last message as the reference answer", "[trace]") {
   refused(chats, of(R"({"content": "u"})"), "no \"role\"");
 }
 
-TEST_CASE("a misspelt key is named instead of the one that is missing", "[trace]") {
+TEST_CASE("a misspelt key is named instead of the one that is missing", "[data]") {
   refused(TaskRows{}, R"({"id": "a", "prompt": "p", "answr": "1"})",
           "unknown key \"answr\"; did you mean \"answer\"?");
   refused(TaskRows{}, R"({"id": "a", "prompt": "p", "answer": "1", "max_cals": 3})",

@@ -1,4 +1,4 @@
-#include "dualagent/trace/task_file.hpp"
+#include "dualagent/data/task_file.hpp"
 
 #include <span>
 #include <string>
@@ -11,7 +11,7 @@
 
 using namespace dualagent;
 
-TEST_CASE("tasks are read back as they were written", "[trace]") {
+TEST_CASE("tasks are read back as they were written", "[data]") {
   TemporaryFolder folder;
   const std::vector<Task> tasks{
       {.id = "a", .prompt = "1 + 1?", .answer = "2", .seed = 18446744073709551615U},
@@ -33,14 +33,14 @@ TEST_CASE("tasks are read back as they were written", "[trace]") {
   CHECK(read[1].system == "be brief");
 }
 
-TEST_CASE("a task that is not UTF-8 is not written", "[trace]") {
+TEST_CASE("a task that is not UTF-8 is not written", "[data]") {
   TemporaryFolder folder;
   const std::vector<Task> tasks{{.id = "a", .prompt = "\xFF", .answer = "x"}};
   CHECK_THROWS_AS(write_tasks(folder / "t.jsonl", tasks), Error);
   CHECK(folder.entries() == 0);
 }
 
-TEST_CASE("a bad task is refused with file and line", "[trace]") {
+TEST_CASE("a bad task is refused with file and line", "[data]") {
   TemporaryFolder folder;
   const std::string good = R"({"id":"a","prompt":"p","answer":"x"})";
   const auto refused = [&](const std::string& row, const std::string& why) {
@@ -58,7 +58,7 @@ TEST_CASE("a bad task is refused with file and line", "[trace]") {
   refused(good, "occurs twice");
 }
 
-TEST_CASE("a task file without tasks is refused, a check can refuse a row", "[trace]") {
+TEST_CASE("a task file without tasks is refused, a check can refuse a row", "[data]") {
   TemporaryFolder folder;
   write_file_atomically(folder / "empty.jsonl", "\n\n");
   CHECK_THROWS_WITH(read_tasks(folder / "empty.jsonl"), ContainsSubstring("no tasks"));
@@ -73,7 +73,7 @@ TEST_CASE("a task file without tasks is refused, a check can refuse a row", "[tr
 static_assert(!std::is_convertible_v<EvaluationTask, Task>);
 static_assert(!std::is_convertible_v<std::vector<EvaluationTask>, std::span<const Task>>);
 
-TEST_CASE("evaluation tasks are read as training tasks are, into a type of their own", "[trace]") {
+TEST_CASE("evaluation tasks are read as training tasks are, into a type of their own", "[data]") {
   TemporaryFolder folder;
   write_file_atomically(folder / "t.jsonl", R"({"id":"a","prompt":"p","answer":"x"})");
   const std::vector<EvaluationTask> held_out = read_evaluation_tasks(folder / "t.jsonl");
@@ -90,7 +90,7 @@ struct Careless {
 };
 }  // namespace
 
-TEST_CASE("what a format or a check throws is an Error with file and line", "[trace]") {
+TEST_CASE("what a format or a check throws is an Error with file and line", "[data]") {
   TemporaryFolder folder;
   write_file_atomically(folder / "t.jsonl", "1\n\nx\n");
   CHECK_THAT(error_of([&] { read_tasks(folder / "t.jsonl", Careless{}); }),

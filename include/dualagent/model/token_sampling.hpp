@@ -1,0 +1,55 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "dualagent/core/types.hpp"
+#include "dualagent/cpu/policy_loss.inl"
+#include "dualagent/cpu/sampling.inl"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/text/stop_rule.hpp"
+
+namespace dualagent::detail {
+
+struct DrawnToken {
+  Token token = 0;
+  float log_prob = 0.0F;  // nats, of the distribution that was drawn from
+};
+
+/// Draws a token from softmax(logits / temperature), or takes the most probable one at temperature
+/// 0, where its log-probability is that of temperature 1.
+///
+/// logits [vocab] are overwritten; exps [vocab padded] is scratch. `bits` are 64 random bits.
+/// Logits that are not finite give a log-probability that is not finite, either.
+template <class T>
+DrawnToken draw_token(std::size_t vocab, const SamplingOptions& options, std::uint64_t bits,
+                      T* logits, T* exps) {
+  const bool greedy = options.temperature == 0.0F;
+  const T inverse_temperature = greedy ? T{1} : T{1} / static_cast<T>(options.temperature);
+  const cpu::LogitsRow<T> row = cpu::log_softmax_row(vocab, inverse_temperature, logits, exps);
+  std::size_t drawn = 0;  // also where logits are not finite: refused for its log-probability
+  if (greedy)
+    drawn = static_cast<std::size_t>(std::max_element(logits, logits + vocab) - logits);
+  else if (std::isfinite(row.sum))
+    drawn = cpu::sample(vocab, exps, bits);
+  return {static_cast<Token>(drawn), static_cast<float>(logits[drawn] - row.log_sum)};
+}
+
+/// Why a generation ends with the last of its tokens, if it does. `generated` is not empty.
+inline std::optional<FinishReason> finish_reason(const StopRule& stop,
+                                                 std::span<const Token> generated,
+                                                 bool context_full) {
+  if (std::find(stop.stop_tokens.begin(), stop.stop_tokens.end(), generated.back()) !=
+      stop.stop_tokens.end())
+    return FinishReason::stop;
+  if (stop.stop_early && stop.stop_early(generated)) return FinishReason::early;
+  if (generated.size() >= stop.max_new_tokens) return FinishReason::length;
+  if (context_full) return FinishReason::context_full;
+  return std::nullopt;
+}
+
+}  // namespace dualagent::detail

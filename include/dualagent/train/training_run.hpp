@@ -1,0 +1,375 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/check.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
+#include "dualagent/core/stop_signals.hpp"
+#include "dualagent/core/warning.hpp"
+#include "dualagent/optim/schedule.hpp"
+#include "dualagent/report/memory.hpp"
+#include "dualagent/report/metrics.hpp"
+#include "dualagent/report/progress.hpp"
+#include "dualagent/trace/rollout_file.hpp"
+#include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/run_work.hpp"
+
+namespace dualagent {
+
+/// Where the files of a run are. Several runs may share a folder under names of their own.
+struct RunFiles {
+  std::filesystem::path folder;
+  std::string name = "train";
+
+  /// One record per step.
+  std::filesystem::path metrics() const { return folder / "metrics" / (name + ".jsonl"); }
+  /// The newest checkpoints.
+  std::filesystem::path checkpoints() const { return folder / "checkpoints" / name; }
+  /// The best checkpoint.
+  std::filesystem::path best() const { return checkpoints() / "best"; }
+  /// The rollouts of one step.
+  std::filesystem::path rollouts(std::size_t step) const {
+    std::string digits = std::to_string(step);
+    digits.insert(0, 6 - std::min<std::size_t>(6, digits.size()), '0');
+    return folder / "rollouts" / name / ("step-" + digits + ".jsonl");
+  }
+};
+
+/// What a run does where its folder holds checkpoints of its name already.
+enum class EarlierRun {
+  refuse,  ///< it throws
+  resume   ///< it goes on behind the newest checkpoint
+};
+
+/// Which checkpoint is kept as the best one.
+struct BestBy {
+  enum class Better { larger, smaller };
+  /// A number of the steps' records, e.g. "eval_reward_mean"; empty: no best one is kept.
+  std::string metric = {};
+  Better better = Better::larger;
+
+  bool prefers(double candidate, double so_far) const {
+    return better == Better::larger ? candidate > so_far : candidate < so_far;
+  }
+};
+
+struct RunOptions {
+  std::filesystem::path folder;
+  std::string name = "train";          ///< of its files; see RunFiles
+  std::string label = {};              ///< of its progress bar; empty: the name
+  std::size_t steps = 0;               ///< in all, those of earlier runs included; > 0
+  LearningRateSchedule schedule = {};  ///< factor of the learning rate, e.g. Warmup{20}
+  EarlierRun earlier_run = EarlierRun::refuse;
+  std::size_t checkpoint_every = 1;  ///< steps; the last step has one anyway
+  CheckpointRetention retention = {};
+  BestBy best = {};
+  /// What a resumed run must share beside what the work compares by itself (a Trainer its options,
+  /// a Reinforcement its tasks too).
+  RunFingerprint fingerprint = {};
+
+  void validate() const {
+    if (folder.empty())
+      throw Error("the run has no folder", "RunOptions::folder", "Name one; it is made");
+    if (name.empty() || name.find('/') != std::string::npos)
+      throw Error("the run's name is \"" + name + "\"", "RunOptions::name",
+                  "Name it as files are named, without a folder");
+    require_option(steps, kAtLeastOne, "steps", "RunOptions");
+    require_option(checkpoint_every, kAtLeastOne, "checkpoint_every", "RunOptions");
+    require_option(retention.keep_last, kAtLeastOne, "keep_last", "RunOptions::retention");
+  }
+};
+
+/// How an evaluation is written into a step's record: NAME_reward_mean, NAME_aborted and, for each
+/// k, NAME_pass_at_K (where tasks have enough rollouts).
+struct EvaluationMetrics {
+  std::string name = "eval";
+  std::vector<std::size_t> pass_at = {};  ///< values of k, see Evaluation::pass_at
+  double success_above = 0.5;             ///< a rollout with a larger reward counts as solved
+};
+
+/// How a run ended.
+struct RunOutcome {
+  enum class End { finished, interrupted };
+  End end = End::finished;
+  std::size_t steps_done = 0;
+  double seconds = 0;  ///< of all steps, those of earlier runs included
+
+  /// Stopped by Ctrl-C or SIGTERM; everything is saved.
+  bool interrupted() const { return end == End::interrupted; }
+};
+
+/// A run of training steps: progress, metrics, checkpoints, evaluations, Ctrl-C and resuming.
+///
+/// The work is a RunWork: `Reinforcement`, `Imitation` or one of your own. After each step come, in
+/// this order: the callbacks of `every` and `evaluate_every` in the order in which they were given,
+/// which may add to the step's record; the record in the metrics file; the checkpoint; the best
+/// checkpoint; the callbacks of `after_checkpoint`. To the record the run adds "elapsed_seconds"
+/// (of the run, earlier parts included) and "peak_memory_bytes".
+///
+/// Resuming: a step's record is written before its checkpoint, and what was written behind the
+/// newest checkpoint is cut off; so the file has each step once, and a run that was killed at any
+/// moment and resumed ends with the bytes of one that was not (but for seconds and memory).
+/// Ctrl-C and SIGTERM: the step in progress is finished and saved; then `train` returns.
+/// Warnings are printed above the progress bar. One process and one rank write to a run's files.
+///
+/// Example:
+///   TrainingRun run({.folder = "out", .steps = 200, .earlier_run = EarlierRun::resume,
+///                    .best = {"eval_reward_mean"}});
+///   run.evaluate_every(20, [&] { return trainer.evaluate(held_out, kGreedy); });
+///   if (run.train(Reinforcement{trainer, tasks}).interrupted()) return 130;
+///   run.load_best(trainer);
+class TrainingRun {
+ public:
+  /// Errors: Error for an option that cannot be meant.
+  explicit TrainingRun(RunOptions options, ProgressScreen screen = ProgressScreen::standard_error())
+      : options_(std::move(options)),
+        files_{options_.folder, options_.name},
+        screen_(std::move(screen)) {
+    options_.validate();
+  }
+
+  const RunFiles& files() const { return files_; }
+
+  /// Calls `callback` after every `steps`th step and after the last, before the step's record is
+  /// written: it may add to the record and change its note. What it throws ends the run.
+  void every(std::size_t steps, std::function<void(RunRecord&)> callback) {
+    require_option(steps, kAtLeastOne, "steps", "TrainingRun::every");
+    callbacks_.push_back({steps, std::move(callback)});
+  }
+
+  /// The same with an evaluation, whose figures go into the step's record: they are of the weights
+  /// after the step. `evaluate` plays it; it must not train.
+  void evaluate_every(std::size_t steps, std::function<Evaluation()> evaluate,
+                      EvaluationMetrics metrics = {}) {
+    every(steps, [evaluate = std::move(evaluate), metrics = std::move(metrics)](RunRecord& record) {
+      add_evaluation(record, evaluate(), metrics);
+    });
+  }
+
+  /// Writes the rollouts of every `steps`th step, and of the last, as JSON lines to
+  /// `files().rollouts(step)`; `read_rollouts` brings them back. `token_text(Token)` is for people.
+  template <class Trainer, class TokenText>
+  void dump_rollouts_every(std::size_t steps, const Trainer& trainer, TokenText token_text) {
+    every(steps, [files = files_, &trainer, token_text](RunRecord& record) {
+      const std::filesystem::path path = files.rollouts(record.step);
+      ensure_directory(path.parent_path());
+      write_rollouts(path, trainer.rollouts(), token_text);
+    });
+  }
+
+  /// Calls `callback` with the path of each newest checkpoint once it is written.
+  void after_checkpoint(std::function<void(const std::filesystem::path&)> callback) {
+    after_checkpoint_.push_back(std::move(callback));
+  }
+
+  /// Does the steps that are not done yet.
+  ///
+  /// Errors: Error where the folder holds an earlier run that is not to be resumed, has other
+  /// options or cannot be read; of files; of the work and the callbacks. After an error the run can
+  /// be resumed from its last checkpoint.
+  template <class Work>
+  [[nodiscard]] RunOutcome train(Work&& work) {
+    static_assert(check_run_work<std::remove_cvref_t<Work>>());
+    const StopSignals signals;
+    const Save save = [&](Checkpoint& checkpoint) { work.save(checkpoint); };
+    if (const std::optional<StoredCheckpoint> stored = find_earlier_run()) {
+      work.load(*stored);
+      go_on_from(*stored, save);
+    }
+    MetricsWriter metrics = open_metrics();
+    if (done_ >= options_.steps) return outcome();
+    Progress progress({.label = options_.label.empty() ? options_.name : options_.label,
+                       .total = options_.steps,
+                       .first = done_},
+                      screen_);
+    const WarningScope warnings(
+        [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
+    while (done_ < options_.steps && !StopSignals::requested()) {
+      RunRecord record = work.step({done_, options_.schedule.at(done_)});
+      finish_step(record, metrics, progress);
+      save_if_due(record, save);
+    }
+    if (StopSignals::requested()) say_interrupted(progress);
+    progress.finish();
+    warn_without_best();
+    return outcome();
+  }
+
+  /// Loads the best checkpoint into a trainer or a work; returns how many steps it had done.
+  /// Errors: Error when there is none.
+  template <class Loads>
+  std::size_t load_best(Loads&& loads) const {
+    const LatestCheckpoint best = latest_checkpoint(files_.best(), options_.fingerprint);
+    if (!best.checkpoint)
+      throw Error("the run has no best checkpoint", files_.best().string(),
+                  "Name a metric that its steps have in RunOptions::best");
+    loads.load(*best.checkpoint);
+    return best.checkpoint->step();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Save = std::function<void(Checkpoint&)>;  // adds the work's state
+  static constexpr const char* kSeconds = "seconds";
+  static constexpr const char* kBestStep = "best.step";
+  static constexpr const char* kBestValue = "best.value";
+
+  struct Callback {
+    std::size_t every;
+    std::function<void(RunRecord&)> call;
+  };
+  struct Best {
+    std::size_t steps_done;
+    double value;
+  };
+
+  static void add_evaluation(RunRecord& record, const Evaluation& evaluation,
+                             const EvaluationMetrics& metrics) {
+    const auto add = [&](const std::string& what, double value) {
+      record.add(metrics.name + "_" + what, value);
+      return what + " " + fixed_text(value, 3);
+    };
+    std::string text = metrics.name + " after step " + std::to_string(record.step + 1) + ": " +
+                       add("reward_mean", evaluation.reward_mean);
+    for (const std::size_t k : metrics.pass_at)
+      if (const auto share = evaluation.pass_at(k, metrics.success_above))
+        text += ", " + add("pass_at_" + std::to_string(k), *share);
+    record.add(metrics.name + "_aborted", static_cast<double>(evaluation.aborted));
+    record.messages.push_back(std::move(text));
+  }
+
+  /// The newest checkpoint of the folder; also sets the run's clock and counters to a beginning.
+  std::optional<StoredCheckpoint> find_earlier_run() {
+    done_ = 0;
+    best_.reset();
+    seconds_before_ = 0;
+    start_ = Clock::now();
+    if (options_.earlier_run == EarlierRun::refuse) {
+      for (const auto& folder : {files_.checkpoints(), files_.best()})
+        if (!detail::list_checkpoints(folder).empty())
+          throw Error("the folder holds an earlier run", folder.string(),
+                      "Set RunOptions::earlier_run to EarlierRun::resume to go on with it, or "
+                      "choose another folder");
+      return std::nullopt;
+    }
+    LatestCheckpoint latest = latest_checkpoint(files_.checkpoints(), options_.fingerprint);
+    for (const std::string& skipped : latest.skipped) warn(skipped);
+    return std::move(latest.checkpoint);
+  }
+
+  void go_on_from(const StoredCheckpoint& checkpoint, const Save& save) {
+    done_ = checkpoint.step();
+    seconds_before_ = std::stod(checkpoint.text(kSeconds));
+    if (checkpoint.texts().contains(kBestStep))
+      best_ = Best{checkpoint.number(kBestStep), std::stod(checkpoint.text(kBestValue))};
+    // Best ones of later steps will be found again; one of this step may not have been written.
+    for (const detail::CheckpointFile& file : detail::list_checkpoints(files_.best())) {
+      std::error_code error;
+      if (file.step > done_ && !std::filesystem::remove(file.path, error) && error)
+        detail::throw_file_error("remove a checkpoint of a later step", file.path, error.value());
+    }
+    if (best_ && best_->steps_done == done_) write(files_.best(), save, {.keep_last = 1});
+  }
+
+  MetricsWriter open_metrics() const {
+    ensure_directory(files_.metrics().parent_path());
+    return MetricsWriter::resume(files_.metrics(), done_);
+  }
+
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  RunOutcome outcome() const {
+    return {StopSignals::requested() ? RunOutcome::End::interrupted : RunOutcome::End::finished,
+            done_, seconds()};
+  }
+
+  /// Callbacks, record and progress of the step that was done.
+  void finish_step(RunRecord& record, MetricsWriter& metrics, Progress& progress) {
+    record.step = done_++;
+    for (const Callback& callback : callbacks_)
+      if (done_ % callback.every == 0 || done_ == options_.steps) callback.call(record);
+    record.add("elapsed_seconds", seconds());
+    record.add("peak_memory_bytes", peak_memory_bytes().value_or(0));
+    metrics.write(record.step, record.metrics);
+    for (const std::string& message : record.messages) progress.message(message);
+    progress.update(done_, record.note);
+  }
+
+  void save_if_due(const RunRecord& record, const Save& save) {
+    const bool best = is_best(record);
+    // The best step has an ordinary checkpoint too, so that no run resumes before it.
+    if (!best && done_ % options_.checkpoint_every != 0 && done_ != options_.steps &&
+        !StopSignals::requested())
+      return;
+    const std::filesystem::path path = write(files_.checkpoints(), save, options_.retention);
+    if (best) write(files_.best(), save, {.keep_last = 1});
+    for (const auto& callback : after_checkpoint_) callback(path);
+  }
+
+  /// Whether the record has the best value so far, which is then remembered. Of equal ones the
+  /// first is the best.
+  bool is_best(const RunRecord& record) {
+    if (options_.best.metric.empty()) return false;
+    const std::optional<double> value = record.number(options_.best.metric);
+    if (!value || std::isnan(*value)) return false;
+    if (best_ && !options_.best.prefers(*value, best_->value)) return false;
+    best_ = Best{done_, *value};
+    return true;
+  }
+
+  std::filesystem::path write(const std::filesystem::path& folder, const Save& save,
+                              CheckpointRetention retention) const {
+    Checkpoint checkpoint{.step = done_, .fingerprint = options_.fingerprint};
+    checkpoint.add(kSeconds, std::to_string(seconds()));
+    if (best_) {
+      checkpoint.add(kBestStep, std::to_string(best_->steps_done));
+      checkpoint.add(kBestValue, shortest_text(best_->value));
+    }
+    save(checkpoint);
+    return write_checkpoint(folder, checkpoint, retention);
+  }
+
+  void say_interrupted(Progress& progress) const {
+    progress.message("interrupted after " + std::to_string(done_) + " of " +
+                     std::to_string(options_.steps) + " steps; saved in " +
+                     files_.checkpoints().string());
+  }
+
+  void warn_without_best() const {
+    if (!options_.best.metric.empty() && !best_ && done_ >= options_.steps)
+      warn("no step had the number \"" + options_.best.metric +
+           "\", so there is no best checkpoint (RunOptions::best)");
+  }
+
+  RunOptions options_;
+  RunFiles files_;
+  ProgressScreen screen_;
+  std::vector<Callback> callbacks_;
+  std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;
+
+  // Of the run in progress.
+  std::size_t done_ = 0;
+  std::optional<Best> best_;
+  double seconds_before_ = 0;
+  Clock::time_point start_;
+};
+
+}  // namespace dualagent

@@ -1,0 +1,143 @@
+#include "dualagent/model/attention.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+/// Six query heads of an odd width share two key-value heads.
+detail::HeadLayout six_heads() {
+  return detail::HeadLayout(
+      TransformerConfig{.num_attention_heads = 6, .num_key_value_heads = 2, .head_dim = 5});
+}
+
+template <class T>
+std::vector<T> normals(std::size_t count, std::uint64_t seed) {
+  std::vector<T> values(count);
+  for (std::size_t i = 0; i < count; ++i)
+    values[i] = static_cast<T>(RandomStream::from_seed(seed).normal(i));
+  return values;
+}
+
+/// Attention as its formula says, in double: out[t, h] = sum_u softmax_u(q_t k_u / sqrt(5)) v_u.
+std::vector<double> obvious(const std::vector<double>& qkv, std::size_t positions) {
+  const auto at = [&](std::size_t t, std::size_t head, std::size_t c) {
+    return qkv[t * 50 + head * 5 + c];
+  };
+  std::vector<double> out(positions * 30, 0.0);
+  for (std::size_t t = 0; t < positions; ++t)
+    for (std::size_t h = 0; h < 6; ++h) {
+      std::vector<double> p(t + 1, 0.0);
+      double sum = 0;
+      for (std::size_t u = 0; u <= t; ++u) {
+        for (std::size_t c = 0; c < 5; ++c) p[u] += at(t, h, c) * at(u, 6 + h / 3, c);
+        sum += p[u] = std::exp(p[u] / std::sqrt(5.0));
+      }
+      for (std::size_t u = 0; u <= t; ++u)
+        for (std::size_t c = 0; c < 5; ++c)
+          out[t * 30 + h * 5 + c] += p[u] / sum * at(u, 8 + h / 3, c);
+    }
+  return out;
+}
+
+template <class T>
+std::vector<T> attend(const std::vector<T>& qkv, std::size_t positions) {
+  detail::AttentionScratch<T> scratch;
+  std::vector<T> out(positions * 30);
+  detail::attend_sequence<T>(six_heads(), dense(qkv.data(), positions, 50), scratch,
+                             dense(out.data(), positions, 30));
+  return out;
+}
+
+template <class T>
+std::vector<T> backward(const std::vector<T>& qkv, const std::vector<T>& d_out,
+                        std::size_t positions, detail::AttentionScratch<T>& scratch) {
+  std::vector<T> d_qkv(qkv.size(), T{0});
+  detail::attend_sequence_backward<T>(six_heads(), dense(qkv.data(), positions, 50),
+                                      dense(d_out.data(), positions, 30), scratch,
+                                      dense(d_qkv.data(), positions, 50));
+  return d_qkv;
+}
+
+template <class A, class B>
+double worst(const A& a, const B& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < b.size(); ++i)
+    most = std::max(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  return most;
+}
+
+}  // namespace
+
+TEST_CASE("attention equals its formula", "[model][attention]") {
+  for (const std::size_t positions : {1U, 2U, 12U, 13U, 48U, 49U, 70U}) {
+    INFO(positions << " positions");
+    const auto qkv = normals<double>(positions * 50, 3);
+    const std::vector<double> expected = obvious(qkv, positions);
+    CHECK(worst(attend(qkv, positions), expected) < 1e-13);
+    const std::vector<float> rounded(qkv.begin(), qkv.end());
+    CHECK(worst(attend(rounded, positions), expected) < 3e-6);
+  }
+}
+
+TEST_CASE("gradients of attention equal central differences", "[model][attention]") {
+  for (const std::size_t positions : {1U, 13U, 61U}) {  // 61: two blocks of queries
+    INFO(positions << " positions");
+    const auto qkv = normals<double>(positions * 50, 4);
+    const auto d_out = normals<double>(positions * 30, 5);
+    const auto loss = [&](const std::vector<double>& at) {
+      const std::vector<double> out = obvious(at, positions);
+      double sum = 0;
+      for (std::size_t i = 0; i < out.size(); ++i) sum += out[i] * d_out[i];
+      return sum;
+    };
+    detail::AttentionScratch<double> scratch;
+    const std::vector<double> got = backward(qkv, d_out, positions, scratch);
+    constexpr double kStep = 1e-5;
+    double most = 0;
+    for (std::size_t i = 0; i<qkv.size(); i += positions> 13 ? 7 : 1) {
+      std::vector<double> moved = qkv;
+      moved[i] = qkv[i] + kStep;
+      const double above = loss(moved);
+      moved[i] = qkv[i] - kStep;
+      most = std::max(most, std::abs(got[i] - (above - loss(moved)) / (2 * kStep)));
+    }
+    CHECK(most < 1e-7);
+    const std::vector<float> rounded(qkv.begin(), qkv.end());
+    const std::vector<float> d_rounded(d_out.begin(), d_out.end());
+    detail::AttentionScratch<float> small;
+    CHECK(worst(backward(rounded, d_rounded, positions, small), got) < 3e-5);
+  }
+}
+
+TEST_CASE("a longer sequence leaves the bits of its beginning", "[model][attention]") {
+  const auto qkv = normals<float>(70 * 50, 6);
+  const std::vector<float> whole = attend(qkv, 70);
+  for (const std::size_t positions : {1U, 5U, 16U, 33U, 69U}) {
+    const std::vector<float> part = attend(
+        std::vector<float>(qkv.begin(), qkv.begin() + static_cast<std::ptrdiff_t>(positions * 50)),
+        positions);
+    CHECK(std::equal(part.begin(), part.end(), whole.begin()));
+  }
+}
+
+TEST_CASE("attention's memory grows with the positions, not with their square",
+          "[model][attention]") {
+  const auto elements = [](std::size_t positions) {
+    const auto qkv = normals<float>(positions * 50, 7);
+    const auto d_out = normals<float>(positions * 30, 8);
+    detail::AttentionScratch<float> scratch;
+    backward(qkv, d_out, positions, scratch);
+    return scratch.p.size() + scratch.d_p.size() + scratch.keys.size() + scratch.values.size() +
+           scratch.d_keys.size() + scratch.d_values.size();
+  };
+  CHECK(elements(512) == 4 * elements(128));
+}

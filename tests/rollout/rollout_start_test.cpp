@@ -1,0 +1,26 @@
+#include "dualagent/rollout/rollout_start.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("each agent samples with its own options", "[rollout]") {
+  const RolloutSampling sampling{{.temperature = 0.5F}, {.temperature = 0.25F}};
+  CHECK(sampling.of(AgentRole::answerer).temperature == 0.5F);
+  CHECK(sampling.of(AgentRole::summarizer).temperature == 0.25F);
+}
+
+TEST_CASE("a temperature is a finite number of at least 0", "[rollout]") {
+  const auto refusal = [](float answerer, float summarizer) {
+    return error_of([&] { RolloutSampling{{answerer}, {summarizer}}.validate(); });
+  };
+  CHECK(refusal(0.0F, 1.5F) == "no error");
+  CHECK_THAT(refusal(-0.5F, 1.0F), ContainsSubstring("answerer.temperature is -0.5"));
+  CHECK_THAT(refusal(1.0F, std::nanf("")), ContainsSubstring("summarizer.temperature is nan"));
+  CHECK_THAT(refusal(1.0F, std::numeric_limits<float>::infinity()),
+             ContainsSubstring("summarizer.temperature is inf"));
+}

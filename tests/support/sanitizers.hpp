@@ -1,0 +1,20 @@
+#pragma once
+
+/// Which sanitizer the tests are compiled with, under g++ and clang++ alike: the one says it by
+/// macros, the other by __has_feature.
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define DUALAGENT_UNDER_ADDRESS_SANITIZER 1
+#else
+#define DUALAGENT_UNDER_ADDRESS_SANITIZER 0
+#endif
+
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define DUALAGENT_UNDER_THREAD_SANITIZER 1
+#else
+#define DUALAGENT_UNDER_THREAD_SANITIZER 0
+#endif
