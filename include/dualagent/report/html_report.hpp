@@ -84,7 +84,9 @@ inline void write_html_report(const std::filesystem::path& path, const ReportDat
 /// itself, and the data once more for a page that is still open.
 /// Errors of all calls: as `html_report` and `AtomicFile`.
 /// Example: LiveReport live("out/report.html");
-///          live.update([&] { return ReportData{.runs = read_runs("out")}; });  // after each step
+///          run.every(1, [&](RunRecord&) {  // a TrainingRun
+///            live.update([] { return ReportData{.runs = read_runs("out")}; });
+///          });
 class LiveReport {
  public:
   /// `least_seconds` lie between two updates; `seconds` is a clock that never goes back, for tests.
