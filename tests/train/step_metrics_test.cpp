@@ -71,7 +71,7 @@ TEST_CASE("every measurement is visited under a name of its own", "[train]") {
     ++visits;
   });
   CHECK(names.size() == visits);
-  CHECK(visits == 33);
+  CHECK(visits == 34);
 }
 
 TEST_CASE("tool calls are counted by tool and by what became of them", "[train]") {

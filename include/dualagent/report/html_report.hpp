@@ -468,12 +468,25 @@ class HtmlReport {
     return "";
   }
 
+  /// ", weight version 5", or ", weight versions 5 (2 tokens), 6 (1 token)".
+  static std::string versions(const ReportSpan& span) {
+    const bool several = span.weight_versions.size() > 1;
+    std::string text;
+    for (const VersionRun& run : span.weight_versions) {
+      text += (!text.empty() ? ", "
+               : several     ? ", weight versions "
+                             : ", weight version ") +
+              std::to_string(run.version);
+      if (several) text += " (" + plural(run.tokens, "token") + ")";
+    }
+    return text;
+  }
+
   void span_line(const ReportSpan& span) {
     std::string title =
         std::string(to_string(span.provenance)) + ", " + plural(span.tokens, "token");
     if (span.provenance == Provenance::sampled) {
-      title += " by the " + std::string(to_string(span.agent)) + ", weight version " +
-               std::to_string(span.weight_version);
+      title += " by the " + std::string(to_string(span.agent)) + versions(span);
       if (span.mean_log_prob && std::isfinite(*span.mean_log_prob))
         title += ", mean log-probability " + fixed_text(*span.mean_log_prob, 3);
     }
