@@ -165,7 +165,9 @@ void check_results(const MakeModel& make_model) {
     REQUIRE(!tokens.empty());
     CHECK(result.sampled.log_probs().size() == tokens.size());
     CHECK(result.sampled.agent() == request.agent);
-    CHECK(result.sampled.weight_version() == model.weight_version());
+    INFO("law: every token carries the version of the weights that it was drawn from");
+    CHECK(version_runs(result.sampled.weight_versions()) ==
+          std::vector<VersionRun>{{model.weight_version(), tokens.size()}});
     INFO("law: a stop token ends the generation and is its last token");
     CHECK(std::none_of(tokens.begin(), tokens.end() - 1, is_stop));
     CHECK((result.finish == FinishReason::stop) == is_stop(tokens.back()));
@@ -509,7 +511,7 @@ void check_weight_versions(const MakeModel& make_model) {
   const Generations results = generate(model, requests.all());
   const Generations expected = generate(fresh, requests.all());
   for (const auto& [sequence, result] : results) {
-    CHECK(result.sampled.weight_version() == before + 1);
+    CHECK(version_runs(result.sampled.weight_versions()).front().version == before + 1);
     CHECK(same(result, expected.at(sequence)));
   }
 }

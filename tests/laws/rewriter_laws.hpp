@@ -16,11 +16,12 @@ namespace detail {
 
 inline bool same_context(const dualagent::Context& a, const dualagent::Context& b) {
   return std::equal(a.tokens().begin(), a.tokens().end(), b.tokens().begin(), b.tokens().end()) &&
+         std::equal(a.weight_versions().begin(), a.weight_versions().end(),
+                    b.weight_versions().begin(), b.weight_versions().end()) &&
          std::equal(a.spans().begin(), a.spans().end(), b.spans().begin(), b.spans().end(),
                     [](const dualagent::Span& x, const dualagent::Span& y) {
                       return x.provenance == y.provenance && x.agent == y.agent &&
-                             x.begin == y.begin && x.size == y.size &&
-                             x.weight_version == y.weight_version;
+                             x.begin == y.begin && x.size == y.size;
                     });
 }
 

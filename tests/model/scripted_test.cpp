@@ -48,7 +48,7 @@ TEST_CASE("a script is said up to the stop token, one token per advance", "[mode
   CHECK(said(result) == std::vector<Token>{4, 5, 9});
   CHECK(result.finish == FinishReason::stop);
   CHECK(result.sampled.agent() == AgentRole::summarizer);
-  CHECK(result.sampled.weight_version() == 0);
+  for (const WeightVersion version : result.sampled.weight_versions()) CHECK(version == 0);
   CHECK(steps == 3);
   for (const float log_prob : result.sampled.log_probs()) CHECK(log_prob == std::log(0.5F));
 }

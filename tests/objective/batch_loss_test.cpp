@@ -266,6 +266,32 @@ TEST_CASE("importance corrections have torch's loss and gradients", "[objective]
   check_golden("opsm", corrected(OffPolicyMask{.max_divergence = 0.03}));
 }
 
+namespace {
+/// Drops tokens of weights that are more than one version old; asks for nothing else.
+struct FreshOnly {
+  static constexpr bool needs_sampler_log_probs = false;
+  double weight(const CorrectionTerms& t) const { return t.staleness > 1 ? 0.0 : 1.0; }
+};
+}  // namespace
+
+TEST_CASE("a correction sees how old the weights were that each token was drawn from",
+          "[objective]") {
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{1, 2, 3, 4});
+  batch.old_weight_version = 9;
+  batch.weight_version = {0, 9, 8, 7};
+  for (const std::size_t t : {1U, 2U, 3U}) {
+    batch.loss_weight[t] = 1.0F;
+    batch.old_log_prob[t] = batch.sampler_log_prob[t] = -0.5F;
+    batch.advantage[t] = 2.0F;
+  }
+  BatchLoss loss{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, FreshOnly{}}};
+  loss.prepare(batch);
+  CHECK(loss.token(batch, 1, {-0.5, 1.0}).value == Approx(-2.0));
+  CHECK(loss.token(batch, 2, {-0.5, 1.0}).value == Approx(-2.0));
+  CHECK(loss.token(batch, 3, {-0.5, 1.0}).value == 0.0);
+}
+
 TEST_CASE("a loss that is not finite names rollout and token", "[objective]") {
   PackedBatch batch;
   batch.append_row(std::vector<Token>{1, 2});

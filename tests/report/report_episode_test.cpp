@@ -55,7 +55,7 @@ TEST_CASE("a rollout becomes texts with what is known of their origin", "[report
   CHECK(turn.text == "2 3 4");
   CHECK(turn.tokens == 3);
   CHECK(turn.trained);
-  CHECK(turn.weight_version == 6);
+  CHECK(turn.weight_versions == std::vector<VersionRun>{{6, 3}});
   CHECK(turn.mean_log_prob == -3.0);
   CHECK(!episode.segments[0].replacement);
   REQUIRE(episode.segments[1].replacement);

@@ -130,7 +130,7 @@ TEST_CASE("an episode keeps where every token came from", "[report][json]") {
                   .text = "short",
                   .tokens = 3,
                   .trained = true,
-                  .weight_version = 6,
+                  .weight_versions = {{5, 1}, {6, 2}},
                   .mean_log_prob = -0.5}};
   ReportSegment second{
       .owner = AgentRole::answerer, .parent = 0, .replacement = Replacement{0, 30, 3}};
@@ -142,7 +142,8 @@ TEST_CASE("an episode keeps where every token came from", "[report][json]") {
         {"provenance": "prompt", "agent": "answerer", "trained": false, "tokens": 2,
          "text": "question"},
         {"provenance": "sampled", "agent": "summarizer", "trained": true, "tokens": 3,
-         "text": "short", "weight_version": 6, "mean_log_prob": -0.5}]},
+         "text": "short", "mean_log_prob": -0.5,
+         "weight_versions": [{"version": 5, "tokens": 1}, {"version": 6, "tokens": 2}]}]},
       {"owner": "answerer", "parent": 0,
        "replacement": {"dropped_tokens": 30, "summary_tokens": 3}, "spans": []}]}])"));
 }

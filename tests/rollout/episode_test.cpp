@@ -110,7 +110,7 @@ TEST_CASE("an episode waits at each co_await; a shared window takes the summary 
   CHECK(rollout.answer == "x");
   REQUIRE(rollout.segments.size() == 2);
   CHECK(tokens_of(rollout.segments[0].context) == Tokens{1, 2, 3, 4, 7, 8, 5});
-  CHECK(rollout.segments[0].context.spans()[1].weight_version == 3);
+  CHECK(rollout.segments[0].context.weight_versions()[2] == 3);
   CHECK(rollout.segments[1].parent == 0U);
 }
 

@@ -1,5 +1,6 @@
 #include "dualagent/trace/context.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -19,34 +20,37 @@ TEST_CASE("an empty context has no tokens and no spans", "[trace]") {
   CHECK(count_turns(context) == 0);
 }
 
-TEST_CASE("tokens, log-probabilities and spans grow together", "[trace]") {
+TEST_CASE("tokens, log-probabilities, weight versions and spans grow together", "[trace]") {
   Context context;
   context.append(Provenance::prompt, Tokens{1, 2});
-  context.append(BackendAccess::sampled(AgentRole::answerer, 9, {3, 4, 5}, {-1.0F, -2.0F, -3.0F}));
+  context.append(
+      BackendAccess::sampled(AgentRole::answerer, {9, 9, 11}, {3, 4, 5}, {-1.0F, -2.0F, -3.0F}));
   context.append(Given{Provenance::summary, {6}, AgentRole::summarizer});
   CHECK(Tokens(context.tokens().begin(), context.tokens().end()) == Tokens{1, 2, 3, 4, 5, 6});
   CHECK(std::vector<float>(context.log_probs().begin(), context.log_probs().end()) ==
         std::vector<float>{0, 0, -1, -2, -3, 0});
+  CHECK(
+      std::ranges::equal(context.weight_versions(), std::vector<WeightVersion>{0, 0, 9, 9, 11, 0}));
   const auto spans = context.spans();
   REQUIRE(spans.size() == 3);
   CHECK(spans[0].begin == 0);
   CHECK(spans[0].size == 2);
-  CHECK(spans[0].weight_version == 0);
   CHECK(spans[1].is_sampled());
   CHECK(spans[1].begin == 2);
   CHECK(spans[1].size == 3);
-  CHECK(spans[1].weight_version == 9);
   CHECK(spans[2].provenance == Provenance::summary);
   CHECK(spans[2].agent == AgentRole::summarizer);
   CHECK(spans[2].begin == 5);
   const auto said = context.tokens(spans[1]);
   CHECK(Tokens(said.begin(), said.end()) == Tokens{3, 4, 5});
+  CHECK(
+      std::ranges::equal(context.weight_versions(spans[1]), std::vector<WeightVersion>{9, 9, 11}));
 }
 
 TEST_CASE("given tokens cannot claim to be sampled", "[trace]") {
   Context context;
   CHECK_THROWS_WITH(context.append(Provenance::sampled, Tokens{1}),
-                    ContainsSubstring("Only a model backend makes sampled spans"));
+                    ContainsSubstring("Only a sampler makes sampled spans"));
   CHECK_THROWS_AS(context.append(Given{Provenance::sampled, {1}}), Error);
   CHECK_THROWS_AS(context.append(Provenance::sampled, Tokens{}), Error);
   CHECK(context.empty());  // a refused append leaves nothing behind

@@ -47,6 +47,7 @@ TEST_CASE("a copied row has every column of its source", "[trace]") {
   source.old_value[row + 1] = 5.0F;
   source.value_target[row + 1] = 6.0F;
   source.agent[row + 1] = AgentRole::summarizer;
+  source.weight_version[row + 1] = 8;
   PackedBatch copy;
   copy.append_row(std::vector<Token>{7});
   REQUIRE(copy.append_row_of(source, 1) == 1);
@@ -61,6 +62,7 @@ TEST_CASE("a copied row has every column of its source", "[trace]") {
   CHECK(copy.old_value == std::vector<float>{0, 0, 5});
   CHECK(copy.value_target == std::vector<float>{0, 0, 6});
   CHECK(copy.agent[2] == AgentRole::summarizer);
+  CHECK(copy.weight_version == std::vector<WeightVersion>{0, 0, 8});
 }
 
 TEST_CASE("each agent has its temperature", "[trace]") {
@@ -73,6 +75,16 @@ TEST_CASE("each agent has its temperature", "[trace]") {
   batch.temperature = 0.7F;
   CHECK(batch.temperature_of(0) == 0.7F);
   CHECK(batch.temperature_of(1) == 0.7F);
+}
+
+TEST_CASE("a token is as stale as its weights are versions behind the step's", "[trace]") {
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{1, 2, 3});
+  batch.weight_version = {5, 7, 9};
+  batch.old_weight_version = 7;
+  CHECK(batch.staleness_of(0) == 2);
+  CHECK(batch.staleness_of(1) == 0);
+  CHECK(batch.staleness_of(2) == 0);  // of later weights
 }
 
 TEST_CASE("an empty row is refused", "[trace]") {

@@ -1,5 +1,6 @@
 #include "dualagent/trace/rollout_codec.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -41,8 +42,9 @@ Rollout golden_rollout() {
   first.context.append(Provenance::prompt, std::vector<Token>{1, 2});
   first.context.append(BackendAccess::sampled(AgentRole::answerer, 7, {3}, {-0.5F}));
   first.context.append(Provenance::injected, std::vector<Token>{4});
+  constexpr WeightVersion kLate = WeightVersion{1} << 40;
   first.context.append(
-      BackendAccess::sampled(AgentRole::summarizer, WeightVersion{1} << 40, {5, 6}, {-1.5F, 0.0F}));
+      BackendAccess::sampled(AgentRole::summarizer, {kLate, kLate + 1}, {5, 6}, {-1.5F, 0.0F}));
   Segment second{.owner = AgentRole::summarizer, .parent = 0, .context = {}};
   second.context.append(Provenance::summary, std::vector<Token>{5, 2147483647},
                         AgentRole::summarizer);
@@ -120,8 +122,9 @@ TEST_CASE("a decoded rollout has every field of the one that was encoded", "[tra
   const Context& context = rollout.segments[0].context;
   REQUIRE(context.spans().size() == 4);
   CHECK(context.spans()[1].is_sampled());
-  CHECK(context.spans()[1].weight_version == 7);
-  CHECK(context.spans()[3].weight_version == WeightVersion{1} << 40);
+  constexpr WeightVersion kLate = WeightVersion{1} << 40;
+  CHECK(std::ranges::equal(context.weight_versions(),
+                           std::vector<WeightVersion>{0, 0, 7, 0, kLate, kLate + 1}));
   CHECK(context.spans()[3].agent == AgentRole::summarizer);
   CHECK(std::vector<Token>(context.tokens().begin(), context.tokens().end()) ==
         std::vector<Token>{1, 2, 3, 4, 5, 6});
@@ -160,25 +163,35 @@ TEST_CASE("a rollout with any byte changed, or any number of them missing, is re
 
 TEST_CASE("bytes with a right checksum that no rollout can have are refused by name", "[trace]") {
   const Bytes good = golden_bytes();
-  CHECK_THAT(refusal(with_value(8, std::uint32_t{2})),
-             ContainsSubstring("format 2") && ContainsSubstring("reads format 1"));
+  CHECK_THAT(refusal(with_value(8, std::uint32_t{1})),
+             ContainsSubstring("format 1") && ContainsSubstring("reads format 2"));
   const std::size_t log_prob = find_value(good, -1.5F);
   CHECK_THAT(refusal(with_value(log_prob, 0.5F)), ContainsSubstring("log-probability"));
   CHECK_THAT(refusal(with_value(log_prob, std::numeric_limits<float>::quiet_NaN())),
              ContainsSubstring("log-probability"));
   const std::size_t last_token = good.size() - 12;
   CHECK_THAT(refusal(with_value(last_token, Token{-1})), ContainsSubstring("negative"));
-  const std::size_t last_span = good.size() - 8 - 8 - 18;
+  const std::size_t last_span = good.size() - 8 - 8 - 10;
   CHECK_THAT(refusal(with_value(last_span, std::uint8_t{8})), ContainsSubstring("provenance 8"));
   CHECK_THAT(refusal(with_value(last_span + 1, std::uint8_t{2})), ContainsSubstring("agent 2"));
-  CHECK_THAT(refusal(with_value(last_span + 2, std::uint64_t{1})),
-             ContainsSubstring("weight version"));
-  CHECK_THAT(refusal(with_value(last_span + 10, std::uint64_t{1} << 62)),
+  CHECK_THAT(refusal(with_value(last_span + 2, std::uint64_t{1} << 62)),
              ContainsSubstring("ends within a span's tokens"));
-  CHECK_THAT(refusal(with_value(last_span + 10, std::uint64_t{0})),
+  CHECK_THAT(refusal(with_value(last_span + 2, std::uint64_t{0})),
              ContainsSubstring("has no tokens"));
-  CHECK_THAT(refusal(with_value(last_span + 10, std::uint64_t{1})),
+  CHECK_THAT(refusal(with_value(last_span + 2, std::uint64_t{1})),
              ContainsSubstring("4 bytes follow"));
+  const std::size_t run = log_prob + 2 * sizeof(float) + 8;  // of one token; another one follows
+  CHECK_THAT(refusal(with_value(run + 8, std::uint64_t{0})),
+             ContainsSubstring("has 0 tokens where 2 are left"));
+  CHECK_THAT(refusal(with_value(run + 8, std::uint64_t{2})),
+             ContainsSubstring("has 1 tokens where 0 are left"));
+  CHECK_THAT(refusal(with_value(run, (WeightVersion{1} << 40) + 1)),
+             ContainsSubstring("follows itself"));
+  const std::size_t lone_run = find_value(good, WeightVersion{7});
+  CHECK_THAT(refusal(with_value(lone_run - 8, std::uint64_t{0})),
+             ContainsSubstring("no weight version"));
+  CHECK_THAT(refusal(with_value(lone_run - 8, std::uint64_t{1} << 62)),
+             ContainsSubstring("ends within a span's weight versions"));
   const std::size_t last_parent = last_span - 8 - 8;
   CHECK_THAT(refusal(with_value(last_parent, std::uint64_t{1})),
              ContainsSubstring("does not come before it"));

@@ -19,7 +19,8 @@ Rollout short_rollout(double reward) {
   rollout.reward = reward;
   Segment segment;
   segment.context.append(Provenance::prompt, std::vector<Token>{0, 1});
-  segment.context.append(BackendAccess::sampled(AgentRole::answerer, 5, {2}, {-0.1F}));
+  segment.context.append(
+      BackendAccess::sampled(AgentRole::answerer, {5, 5, 6}, {2, 3, 2}, {-0.1F, -0.2F, -0.3F}));
   rollout.segments = {segment};
   return rollout;
 }
@@ -40,8 +41,10 @@ TEST_CASE("a line of rollouts shows people who made which tokens", "[trace]") {
   CHECK(spans[0]["text"] == "a b");
   CHECK(!spans[0].contains("log_probs"));
   CHECK(spans[1]["provenance"] == "sampled");
-  CHECK(spans[1]["weight_version"] == 5);
-  CHECK(spans[1]["tokens"] == nlohmann::json{2});
+  CHECK(spans[1]["weight_versions"] ==
+        nlohmann::json::parse(R"([{"version": 5, "tokens": 2}, {"version": 6, "tokens": 1}])"));
+  CHECK(!spans[0].contains("weight_versions"));
+  CHECK(spans[1]["tokens"] == nlohmann::json{2, 3, 2});
   CHECK(spans[1]["log_probs"][0].get<float>() == -0.1F);
 }
 

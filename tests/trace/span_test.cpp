@@ -1,5 +1,6 @@
 #include "dualagent/trace/span.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <string>
@@ -19,8 +20,8 @@ Sampled sample(std::vector<Token> tokens, std::vector<float> log_probs) {
 // Only BackendAccess makes sampled tokens.
 static_assert(!std::is_default_constructible_v<Sampled>);
 static_assert(!std::is_aggregate_v<Sampled>);
-static_assert(!std::is_constructible_v<Sampled, AgentRole, WeightVersion, std::vector<Token>,
-                                       std::vector<float>>);
+static_assert(!std::is_constructible_v<Sampled, AgentRole, std::vector<WeightVersion>,
+                                       std::vector<Token>, std::vector<float>>);
 
 }  // namespace
 
@@ -31,7 +32,18 @@ TEST_CASE("a sampled span carries tokens, log-probabilities, agent and weight ve
   CHECK(std::vector<float>(sampled.log_probs().begin(), sampled.log_probs().end()) ==
         std::vector<float>{-0.5F, 0.0F});
   CHECK(sampled.agent() == AgentRole::summarizer);
-  CHECK(sampled.weight_version() == 7);
+  CHECK(std::ranges::equal(sampled.weight_versions(), std::vector<WeightVersion>{7, 7}));
+}
+
+TEST_CASE("the tokens of one span may come from weights of several versions", "[trace]") {
+  const Sampled sampled =
+      BackendAccess::sampled(AgentRole::answerer, {4, 4, 9}, {1, 2, 3}, {-1.0F, -1.0F, -1.0F});
+  CHECK(std::ranges::equal(sampled.weight_versions(), std::vector<WeightVersion>{4, 4, 9}));
+  CHECK(version_runs(sampled.weight_versions()) == std::vector<VersionRun>{{4, 2}, {9, 1}});
+  CHECK(version_runs({}).empty());
+  CHECK_THROWS_WITH(BackendAccess::sampled(AgentRole::answerer, std::vector<WeightVersion>{4},
+                                           {1, 2}, {-1.0F, -1.0F}),
+                    ContainsSubstring("2 tokens but 1 weight versions"));
 }
 
 TEST_CASE("a backend must report one log-probability per token", "[trace]") {
@@ -50,11 +62,8 @@ TEST_CASE("a log-probability that is none is refused with its place", "[trace]")
 }
 
 TEST_CASE("a span ends behind its last token and knows who begins a turn", "[trace]") {
-  const Span span{.provenance = Provenance::sampled,
-                  .agent = AgentRole::answerer,
-                  .weight_version = 1,
-                  .begin = 4,
-                  .size = 3};
+  const Span span{
+      .provenance = Provenance::sampled, .agent = AgentRole::answerer, .begin = 4, .size = 3};
   CHECK(span.end() == 7);
   for (const Provenance provenance :
        {Provenance::prompt, Provenance::observation, Provenance::injected, Provenance::summary,

@@ -12,7 +12,7 @@ Segment example_segment() {
   Segment segment;
   Context& context = segment.context;
   context.append(Provenance::prompt, std::vector<Token>{1, 2});
-  context.append(BackendAccess::sampled(AgentRole::answerer, 3, {4, 5}, {-0.5F, -0.25F}));
+  context.append(BackendAccess::sampled(AgentRole::answerer, {3, 6}, {4, 5}, {-0.5F, -0.25F}));
   context.append(Provenance::observation, std::vector<Token>{6});
   context.append(BackendAccess::sampled(AgentRole::summarizer, 3, {7}, {-2.0F}));
   context.append(Provenance::observation, std::vector<Token>{8, 9});
@@ -31,6 +31,7 @@ TEST_CASE("a training row masks all but the selected spans", "[train]") {
   CHECK(batch.loss_weight == std::vector<float>{0, 0, 0.5F, 0.5F, 0, 0.5F});
   CHECK(batch.old_log_prob == std::vector<float>{0, 0, -0.5F, -0.25F, 0, -2.0F});
   CHECK(batch.advantage == std::vector<float>{0, 0, -1.5F, -1.5F, 0, -1.5F});
+  CHECK(batch.weight_version == std::vector<WeightVersion>{0, 0, 3, 6, 0, 3});
   CHECK(batch.row_begin == std::vector<std::size_t>{0, 6});
   CHECK(batch.rollout == std::vector<std::uint32_t>{7});
 }

@@ -40,9 +40,9 @@ struct TransformerOptions {
 /// Determinism: forward kernels are batch invariant. The log-probability of a token has the same
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
-/// Memory: parameters, their transposed copies, 1 + gradient_shards gradients; activations of about
-/// 256 tokens (or of the longest row) per shard, linear in these tokens; keys and values of the live
-/// sequences' tokens, in blocks of 64.
+/// Memory: parameters, their transposed copies; from the first training on, 1 + gradient_shards
+/// gradients; activations of about 256 tokens (or of the longest row) per shard, linear in these
+/// tokens; keys and values of the live sequences' tokens, in blocks of 64.
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>
 class Transformer {
@@ -54,7 +54,6 @@ class Transformer {
       throw Error("gradient_shards must be at least 1", "TransformerOptions");
     core_->weights.initialise(options.seed);
     core_->weights.refresh();
-    gradients_.assign(parameters().size(), Scalar{0});
     for (std::size_t s = 0; s < options.gradient_shards; ++s) shards_.emplace_back(*core_);
   }
 
@@ -75,20 +74,21 @@ class Transformer {
     return copy_as(critic);
   }
 
-  // Sampling; see ModelBackend.
+  // Sampling; see Sampler.
 
-  void submit(const GenerationRequest& request) { core_->decoder.submit(request, version_); }
+  void submit(const GenerationRequest& request) { core_->decoder.submit(request); }
   template <class OnFinished>
   std::size_t advance(OnFinished&& on_finished) {
-    return core_->decoder.advance(*pool_, std::forward<OnFinished>(on_finished));
+    return core_->decoder.advance(*pool_, version_, std::forward<OnFinished>(on_finished));
   }
   void release(SequenceId sequence) { core_->decoder.release(sequence); }
   void reset() { core_->decoder.reset(); }
 
-  // Training; see TrainableBackend.
+  // Training; see Learner.
 
   template <class Loss>
   void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
+    allocate_gradients();
     run_shards(batch, [&](Shard& shard) { shard.backward(*core_, batch, loss, outputs); });
     for_each_share([&](std::size_t begin, std::size_t end) {
       for (const Shard& shard : shards_)  // in their order, whoever adds
@@ -102,9 +102,13 @@ class Transformer {
 
   std::span<Scalar> parameters() { return core_->weights.parameters(); }
   std::span<const Scalar> parameters() const { return std::as_const(core_->weights).parameters(); }
-  std::span<Scalar> gradients() { return gradients_; }
+  std::span<Scalar> gradients() {
+    allocate_gradients();
+    return gradients_;
+  }
   std::span<const TensorInfo> tensors() const { return core_->weights.tensors(); }
   void zero_gradients() {
+    allocate_gradients();
     for_each_share([&](std::size_t begin, std::size_t end) {
       std::fill(gradients_.data() + begin, gradients_.data() + end, Scalar{0});
     });
@@ -136,12 +140,11 @@ class Transformer {
 
   /// A fixed share of a batch's rows, worked on by one thread.
   struct Shard {
-    explicit Shard(const Core& core)
-        : chunk(core.weights, core.rotary), gradients(core.weights.parameters().size()) {}
+    explicit Shard(const Core& core) : chunk(core.weights, core.rotary) {}
 
     template <class Loss>
     void backward(const Core& core, const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
-      std::fill(gradients.begin(), gradients.end(), Scalar{0});
+      gradients.assign(core.weights.parameters().size(), Scalar{0});
       for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
         if (!head_forward(core, batch, begin, end)) return;
         differentiate(core, batch, loss, outputs);
@@ -285,7 +288,7 @@ class Transformer {
     }
 
     detail::Chunk<Scalar> chunk;
-    AlignedVector<Scalar> gradients;  // [parameters]
+    AlignedVector<Scalar> gradients;  // [parameters] from the first `backward` on
     std::size_t first_row = 0, end_row = 0;
     std::size_t first_token = 0;       // of the chunk, in the batch
     std::vector<std::size_t> trained;  // [S] tokens of the chunk, as indices into the batch
@@ -295,6 +298,10 @@ class Transformer {
     detail::HeadChunk<Scalar> head;
     AlignedVector<Scalar> normed, inverse, d_normed, d_value, dx;
   };
+
+  void allocate_gradients() {
+    if (gradients_.empty()) gradients_.assign(parameters().size(), Scalar{0});
+  }
 
   /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for
   /// the first-level cache, each worker its own share of them.
@@ -346,7 +353,7 @@ class Transformer {
 
   std::unique_ptr<Core> core_;
   std::shared_ptr<ThreadPool> pool_;
-  AlignedVector<Scalar> gradients_;
+  AlignedVector<Scalar> gradients_;  // [parameters] once they are asked for
   std::vector<Shard> shards_;
   WeightVersion version_ = 0;
 };

@@ -27,11 +27,10 @@ class Decoder {
   Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
       : weights_(&weights), rotary_(&rotary), heads_(weights.config()), cache_(weights.config()) {}
 
-  void submit(const GenerationRequest& request, WeightVersion version) {
+  void submit(const GenerationRequest& request) {
     check(request);
     Running running;
     running.request = request;
-    running.version = version;
     running.cache = cache_of(request.sequence, request.context);
     const std::size_t most =
         std::min(request.stop->max_new_tokens,
@@ -41,13 +40,15 @@ class Decoder {
     running_.push_back(std::move(running));
   }
 
+  /// `version` is that of the weights as they are now.
   template <class OnFinished>
-  std::size_t advance(ThreadPool& pool, OnFinished&& on_finished) {
+  std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished) {
     share_prefixes();
     deal_work(pool.size());
     pool.run([&](std::size_t worker) { step(workers_[worker]); });
     std::size_t kept = 0;
     for (std::size_t i = 0; i < running_.size(); ++i) {
+      running_[i].versions.resize(running_[i].tokens.size(), version);
       if (running_[i].finished) {
         finished_.push_back(std::move(running_[i]));
       } else if (kept++ != i) {
@@ -58,7 +59,7 @@ class Decoder {
     for (Running& done : finished_)
       on_finished(
           Generation{done.request.sequence,
-                     BackendAccess::sampled(done.request.agent, done.version,
+                     BackendAccess::sampled(done.request.agent, std::move(done.versions),
                                             std::move(done.tokens), std::move(done.log_probs)),
                      done.finish});
     finished_.clear();
@@ -83,10 +84,10 @@ class Decoder {
 
   struct Running {
     GenerationRequest request;
-    WeightVersion version = 0;
     Cached* cache = nullptr;
-    std::vector<Token> tokens;  // generated
-    std::vector<float> log_probs;
+    std::vector<Token> tokens;            // generated
+    std::vector<float> log_probs;         // [tokens]
+    std::vector<WeightVersion> versions;  // [tokens]
     FinishReason finish = FinishReason::stop;
     bool finished = false;
     bool waiting = false;  // for another request to compute a common prefix

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dualagent/core/check.hpp"
@@ -114,7 +115,7 @@ class BatchLoss {
   void prepare_row(const PackedBatch& batch, std::size_t row, std::span<const double> log_prob) {
     using Correction = decltype(Objective::correction);
     constexpr bool kPresent = needs_present_log_probs<Objective>();
-    if constexpr (!kPresent && !needs_sampler_log_probs<Correction>()) return;
+    if constexpr (!kPresent && std::is_same_v<std::remove_cv_t<Correction>, NoCorrection>) return;
     CorrectionTerms sums{.smallest_log_ratio = kernels::kLogRatioBound, .segment_tokens = 0};
     for_each_trained(batch, row, [&](std::size_t t) {
       if constexpr (needs_sampler_log_probs<Correction>()) {
@@ -138,6 +139,7 @@ class BatchLoss {
       CorrectionTerms terms = sums;
       terms.log_ratio = log_ratio(batch, t);
       terms.advantage = batch.advantage[t];
+      terms.staleness = static_cast<double>(batch.staleness_of(t));
       correction_[t] = objective_.correction.weight(terms);
       sequence_log_ratio_[t] = sums.policy_log_ratio;
     });

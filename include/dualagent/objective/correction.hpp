@@ -19,6 +19,8 @@ struct CorrectionTerms {
   double segment_tokens = 1;
   double policy_log_ratio = 0;  ///< mean of log pi - log pi_old over the segment, now
   double advantage = 0;
+  /// Weight versions between the weights that the token was drawn from and pi_old's; 0 if fresh.
+  double staleness = 0;
 };
 
 /// Weighs the policy loss of tokens that another policy sampled than the one that is trained.

@@ -22,8 +22,8 @@ struct ReportSpan {
   std::string text = {};
   std::size_t tokens = 0;
   bool trained = false;
-  WeightVersion weight_version = 0;          ///< of the sampling model
-  std::optional<double> mean_log_prob = {};  ///< nats per token, of sampled spans
+  std::vector<VersionRun> weight_versions = {};  ///< of the sampling model
+  std::optional<double> mean_log_prob = {};      ///< nats per token, of sampled spans
 };
 
 /// One context window as text.
@@ -79,9 +79,9 @@ ReportEpisode make_report_episode(const Rollout& rollout, TokenText&& token_text
                       .agent = from.agent,
                       .text = span_text(context, from, token_text, notes.token_separator),
                       .tokens = from.size,
-                      .trained = is_trained(view, rollout, s, from),
-                      .weight_version = from.weight_version};
+                      .trained = is_trained(view, rollout, s, from)};
       if (from.is_sampled()) {
+        span.weight_versions = version_runs(context.weight_versions(from));
         double sum = 0;
         for (std::size_t t = from.begin; t < from.end(); ++t)
           sum += static_cast<double>(context.log_probs()[t]);

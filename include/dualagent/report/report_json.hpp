@@ -200,7 +200,8 @@ inline ReportJson span_json(const ReportSpan& span) {
                   {"trained", span.trained},
                   {"tokens", span.tokens},
                   {"text", page_text(span.text)}};
-  if (span.provenance == Provenance::sampled) json["weight_version"] = span.weight_version;
+  for (const VersionRun& run : span.weight_versions)
+    json["weight_versions"].push_back({{"version", run.version}, {"tokens", run.tokens}});
   if (span.mean_log_prob) json["mean_log_prob"] = finite_or_null(*span.mean_log_prob);
   return json;
 }

@@ -10,46 +10,57 @@ namespace dualagent {
 
 /// What one model sees in one context window: tokens, covered without gap by spans.
 ///
-/// Append-only. Tokens and log-probabilities have one length by construction; the log-probability
-/// of a given token is 0 and is never read.
+/// Append-only. Tokens, log-probabilities and weight versions have one length by construction;
+/// those of a given token are 0 and are never read.
 class Context {
  public:
   /// Appends tokens that no model sampled. Empty runs are ignored.
-  /// Errors: throws on provenance `sampled`; sampled tokens come from a model backend.
+  /// Errors: throws on provenance `sampled`; sampled tokens come from a sampler.
   void append(const Given& given) { append(given.provenance, given.tokens, given.agent); }
 
   void append(Provenance provenance, std::span<const Token> tokens,
               AgentRole agent = AgentRole::answerer) {
     if (provenance == Provenance::sampled)
       throw Error("given tokens cannot have provenance 'sampled'", "Context::append",
-                  "Only a model backend makes sampled spans");
+                  "Only a sampler makes sampled spans");
     if (tokens.empty()) return;
-    spans_.push_back({provenance, agent, 0, tokens_.size(), tokens.size()});
+    spans_.push_back({provenance, agent, tokens_.size(), tokens.size()});
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     log_probs_.resize(tokens_.size(), 0.0F);
+    weight_versions_.resize(tokens_.size(), 0);
   }
 
   /// Appends what a model sampled in this very context.
   void append(const Sampled& sampled) {
     if (sampled.tokens().empty()) return;
-    spans_.push_back({Provenance::sampled, sampled.agent(), sampled.weight_version(),
-                      tokens_.size(), sampled.tokens().size()});
-    tokens_.insert(tokens_.end(), sampled.tokens().begin(), sampled.tokens().end());
-    log_probs_.insert(log_probs_.end(), sampled.log_probs().begin(), sampled.log_probs().end());
+    const auto add = [](auto& to, const auto& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    spans_.push_back(
+        {Provenance::sampled, sampled.agent(), tokens_.size(), sampled.tokens().size()});
+    add(tokens_, sampled.tokens());
+    add(log_probs_, sampled.log_probs());
+    add(weight_versions_, sampled.weight_versions());
   }
 
   std::size_t size() const { return tokens_.size(); }
   bool empty() const { return tokens_.empty(); }
   std::span<const Token> tokens() const { return tokens_; }        // [size]
   std::span<const float> log_probs() const { return log_probs_; }  // [size]
+  /// [size] of the weights that each sampled token was drawn from.
+  std::span<const WeightVersion> weight_versions() const { return weight_versions_; }
   std::span<const Span> spans() const { return spans_; }
   std::span<const Token> tokens(const Span& span) const {
-    return std::span<const Token>(tokens_).subspan(span.begin, span.size);
+    return tokens().subspan(span.begin, span.size);
+  }
+  std::span<const WeightVersion> weight_versions(const Span& span) const {
+    return weight_versions().subspan(span.begin, span.size);
   }
 
  private:
   std::vector<Token> tokens_;
   std::vector<float> log_probs_;
+  std::vector<WeightVersion> weight_versions_;
   std::vector<Span> spans_;
 };
 

@@ -41,12 +41,19 @@ struct PackedBatch {
   std::vector<float> old_value;           // [T] of the critic at the beginning of the step
   std::vector<float> value_target;        // [T] what the critic should have said
   std::vector<AgentRole> agent;           // [T] who made the token
-  std::vector<std::uint32_t> rollout;     // [R] index of the row's rollout, for error messages
-  PerAgent temperature = 1.0F;            // of the trained distributions; > 0
+  std::vector<WeightVersion> weight_version;  // [T] of the weights that the token was drawn from
+  std::vector<std::uint32_t> rollout;         // [R] index of the row's rollout, for error messages
+  PerAgent temperature = 1.0F;                // of the trained distributions; > 0
+  WeightVersion old_weight_version = 0;       // of the policy at the beginning of the step
 
   std::size_t size() const { return tokens.size(); }
   /// Of the distribution that token t was drawn from.
   float temperature_of(std::size_t t) const { return temperature.of(agent[t]); }
+  /// How old the weights were that token t was drawn from: weight versions before those of the
+  /// step's beginning; 0 for a fresh token, and for one of later weights.
+  WeightVersion staleness_of(std::size_t t) const {
+    return old_weight_version - std::min(old_weight_version, weight_version[t]);
+  }
   std::size_t rows() const { return row_begin.size() - 1; }
   std::size_t row_size(std::size_t row) const { return row_begin[row + 1] - row_begin[row]; }
   /// The row that token t lies in.
@@ -66,6 +73,7 @@ struct PackedBatch {
     old_value.clear();
     value_target.clear();
     agent.clear();
+    weight_version.clear();
     rollout.clear();
   }
 
@@ -83,6 +91,7 @@ struct PackedBatch {
     old_value.resize(tokens.size(), 0.0F);
     value_target.resize(tokens.size(), 0.0F);
     agent.resize(tokens.size(), AgentRole::answerer);
+    weight_version.resize(tokens.size(), 0);
     row_begin.push_back(tokens.size());
     rollout.push_back(rollout_index);
     return begin;
@@ -104,6 +113,7 @@ struct PackedBatch {
     copy(old_value, other.old_value);
     copy(value_target, other.value_target);
     copy(agent, other.agent);
+    copy(weight_version, other.weight_version);
     row_begin.push_back(tokens.size());
     rollout.push_back(other.rollout[row]);
     return begin;

@@ -22,8 +22,9 @@ namespace dualagent {
 namespace detail {
 
 inline constexpr std::string_view kRolloutMagic = "DualRoll";
-inline constexpr std::uint32_t kRolloutFormat = 1;
-inline constexpr std::size_t kSpanBytes = 2 + 8 + 8;  ///< of a span without its tokens
+inline constexpr std::uint32_t kRolloutFormat = 2;
+inline constexpr std::size_t kSpanBytes = 2 + 8;  ///< of a span without its tokens
+inline constexpr std::size_t kVersionRunBytes = 8 + 8;
 inline constexpr std::size_t kMinSegmentBytes = 1 + 8 + 8;
 inline constexpr std::size_t kSummaryRequestBytes = 5 * 8;
 inline constexpr std::size_t kMinToolUseBytes = 8 + 1 + 8;
@@ -34,10 +35,16 @@ inline void encode_context(ArchiveWriter& out, const Context& context) {
   for (const Span& span : context.spans()) {
     out.number(static_cast<std::uint8_t>(span.provenance));
     out.number(static_cast<std::uint8_t>(span.agent));
-    out.number(span.weight_version);
     out.count(span.size);
     out.numbers(context.tokens(span));
-    if (span.is_sampled()) out.numbers(context.log_probs().subspan(span.begin, span.size));
+    if (!span.is_sampled()) continue;
+    out.numbers(context.log_probs().subspan(span.begin, span.size));
+    const std::vector<VersionRun> runs = version_runs(context.weight_versions(span));
+    out.count(runs.size());
+    for (const VersionRun& run : runs) {
+      out.number(run.version);
+      out.count(run.tokens);
+    }
   }
 }
 
@@ -165,23 +172,38 @@ class RolloutDecoder {
     for (std::size_t i = 0; i < spans; ++i) {
       const auto provenance = one_of<Provenance>(Provenance::inherited, "provenance");
       const auto agent = one_of<AgentRole>(AgentRole::summarizer, "agent");
-      const auto version = in_.number<WeightVersion>("a weight version");
       const std::size_t size = in_.count("a span's tokens", sizeof(Token));
       if (size == 0) in_.fail("a span has no tokens");
       std::vector<Token> tokens = in_.numbers<Token>(size, "a span's tokens");
       if (std::any_of(tokens.begin(), tokens.end(), [](Token token) { return token < 0; }))
         in_.fail("a token is negative");
       if (provenance != Provenance::sampled) {
-        if (version != 0) in_.fail("a span that no model sampled has a weight version");
         context.append(provenance, tokens, agent);
         continue;
       }
       std::vector<float> log_probs = in_.numbers<float>(size, "a span's log-probabilities");
       if (!std::all_of(log_probs.begin(), log_probs.end(), is_log_prob))
         in_.fail("a sampled token's log-probability is positive or not finite");
-      context.append(
-          BackendAccess::sampled(agent, version, std::move(tokens), std::move(log_probs)));
+      context.append(BackendAccess::sampled(agent, decode_versions(size), std::move(tokens),
+                                            std::move(log_probs)));
     }
+  }
+
+  /// One version per token, from runs; each list of versions has one encoding.
+  std::vector<WeightVersion> decode_versions(std::size_t tokens) {
+    std::vector<WeightVersion> versions;
+    const std::size_t runs = in_.count("a span's weight versions", kVersionRunBytes);
+    for (std::size_t i = 0; i < runs; ++i) {
+      const auto version = in_.number<WeightVersion>("a weight version");
+      const std::size_t run = size("a weight version's tokens");
+      if (run == 0 || run > tokens - versions.size())
+        in_.fail("a weight version has " + std::to_string(run) + " tokens where " +
+                 std::to_string(tokens - versions.size()) + " are left");
+      if (i > 0 && version == versions.back()) in_.fail("a weight version follows itself");
+      versions.insert(versions.end(), run, version);
+    }
+    if (versions.size() != tokens) in_.fail("a sampled token has no weight version");
+    return versions;
   }
 
   ArchiveReader in_;
@@ -191,8 +213,9 @@ class RolloutDecoder {
 
 /// Everything of a rollout as bytes: tokens, spans, log-probabilities, versions, reward, forks.
 ///
-/// Format 1: the 8 letters "DualRoll", the format (u32), the body, the CRC-64/XZ of all before it
-/// (u64); little-endian. About 4 bytes per given token and 8 per sampled one. Deterministic: equal
+/// Format 2: the 8 letters "DualRoll", the format (u32), the body, the CRC-64/XZ of all before it
+/// (u64); little-endian. About 4 bytes per given token and 8 per sampled one,
+/// and 16 per run of tokens that were drawn from weights of one version. Deterministic: equal
 /// rollouts give equal bytes.
 inline std::vector<std::byte> encode_rollout(const Rollout& rollout) {
   ArchiveWriter out;
@@ -205,7 +228,7 @@ inline std::vector<std::byte> encode_rollout(const Rollout& rollout) {
 
 /// The rollout that `encode_rollout` was given, bit by bit, sampled spans included.
 ///
-/// This is the one place besides a model backend that makes `Sampled` spans; what is stored,
+/// This is the one place besides a sampler that makes `Sampled` spans; what is stored,
 /// journalled, dumped or sent to another process comes back through it. `where` names the source in
 /// errors. Errors: Error when the bytes are not a rollout, are damaged, have another format, or
 /// hold what no rollout can (a parent that comes later, a positive log-probability, ...). The

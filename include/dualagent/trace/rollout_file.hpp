@@ -26,10 +26,13 @@ nlohmann::ordered_json span_json(const Context& context, const Span& span,
                                  const TokenText& token_text, std::string_view separator) {
   nlohmann::ordered_json json{{"provenance", to_string(span.provenance)},
                               {"agent", to_string(span.agent)}};
-  if (span.is_sampled()) json["weight_version"] = span.weight_version;
   json["text"] = printable(span_text(context, span, token_text, separator));
   json["tokens"] = context.tokens(span);
-  if (span.is_sampled()) json["log_probs"] = context.log_probs().subspan(span.begin, span.size);
+  if (!span.is_sampled()) return json;
+  json["log_probs"] = context.log_probs().subspan(span.begin, span.size);
+  json["weight_versions"] = nlohmann::ordered_json::array();
+  for (const VersionRun& run : version_runs(context.weight_versions(span)))
+    json["weight_versions"].push_back({{"version", run.version}, {"tokens", run.tokens}});
   return json;
 }
 

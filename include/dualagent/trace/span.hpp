@@ -57,61 +57,90 @@ struct Given {
   AgentRole agent = AgentRole::answerer;
 };
 
-/// Tokens that a model sampled, with one log-probability each (nats, at the sampling temperature).
+/// Tokens that a model sampled, with one log-probability (nats, at the sampling temperature) and
+/// one weight version each: weights may change while a generation runs.
 ///
-/// There is no public way to make one: model backends go through `BackendAccess`. A trainer or a
+/// There is no public way to make one: samplers go through `BackendAccess`. A trainer or a
 /// protocol therefore cannot turn text into trained tokens.
 class Sampled {
  public:
   std::span<const Token> tokens() const { return tokens_; }
-  std::span<const float> log_probs() const { return log_probs_; }  // [tokens]
+  std::span<const float> log_probs() const { return log_probs_; }                      // [tokens]
+  std::span<const WeightVersion> weight_versions() const { return weight_versions_; }  // [tokens]
   AgentRole agent() const { return agent_; }
-  WeightVersion weight_version() const { return weight_version_; }
 
  private:
   friend struct BackendAccess;
-  Sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
+  Sampled(AgentRole agent, std::vector<WeightVersion> versions, std::vector<Token> tokens,
           std::vector<float> log_probs)
       : agent_(agent),
-        weight_version_(version),
         tokens_(std::move(tokens)),
-        log_probs_(std::move(log_probs)) {}
+        log_probs_(std::move(log_probs)),
+        weight_versions_(std::move(versions)) {}
 
   AgentRole agent_;
-  WeightVersion weight_version_;
   std::vector<Token> tokens_;
   std::vector<float> log_probs_;
+  std::vector<WeightVersion> weight_versions_;
 };
 
 /// Whether a number can be the log-probability of a sampled token: finite and <= 0; a little above
 /// 0 is rounding and accepted.
 inline bool is_log_prob(float value) { return std::isfinite(value) && value <= 1e-3F; }
 
-/// The only maker of `Sampled` spans; for the authors of model backends. A rollout that was stored
+/// The only maker of `Sampled` spans; for the authors of samplers. A rollout that was stored
 /// gets its own back through `decode_rollout`, and nowhere else.
 struct BackendAccess {
-  /// Errors: throws when lengths differ or a number is not a log-probability (`is_log_prob`),
-  /// naming the token's index.
+  /// All tokens drawn from weights of one version. Errors: those below.
   static Sampled sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
                          std::vector<float> log_probs) {
+    std::vector<WeightVersion> versions(tokens.size(), version);
+    return sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs));
+  }
+
+  /// `versions` [tokens]: of the weights that each token was drawn from.
+  /// Errors: throws when lengths differ or a number is not a log-probability (`is_log_prob`),
+  /// naming the token's index.
+  static Sampled sampled(AgentRole agent, std::vector<WeightVersion> versions,
+                         std::vector<Token> tokens, std::vector<float> log_probs) {
     if (tokens.size() != log_probs.size())
       throw Error("a sampled span has " + std::to_string(tokens.size()) + " tokens but " +
                       std::to_string(log_probs.size()) + " log-probabilities",
                   "BackendAccess::sampled", "A backend must report one log-probability per token");
+    if (tokens.size() != versions.size())
+      throw Error("a sampled span has " + std::to_string(tokens.size()) + " tokens but " +
+                      std::to_string(versions.size()) + " weight versions",
+                  "BackendAccess::sampled", "A backend must report one weight version per token");
     for (std::size_t i = 0; i < log_probs.size(); ++i)
       if (!is_log_prob(log_probs[i]))
         throw Error("the log-probability of a sampled token is " + std::to_string(log_probs[i]),
                     "token " + std::to_string(i) + " of the span",
                     "Check the backend's logits for NaN or infinity");
-    return Sampled(agent, version, std::move(tokens), std::move(log_probs));
+    return Sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs));
   }
 };
+
+/// Consecutive tokens that were drawn from weights of one version.
+struct VersionRun {
+  WeightVersion version = 0;
+  std::size_t tokens = 0;
+  friend bool operator==(const VersionRun&, const VersionRun&) = default;
+};
+
+/// The runs of equal versions, in order. Example: version_runs({5, 5, 6}) == {{5, 2}, {6, 1}}.
+inline std::vector<VersionRun> version_runs(std::span<const WeightVersion> versions) {
+  std::vector<VersionRun> runs;
+  for (const WeightVersion version : versions) {
+    if (runs.empty() || runs.back().version != version) runs.push_back({version, 0});
+    ++runs.back().tokens;
+  }
+  return runs;
+}
 
 /// One run of tokens of equal provenance inside a `Context`.
 struct Span {
   Provenance provenance = Provenance::prompt;
   AgentRole agent = AgentRole::answerer;  ///< who made (or first made) the tokens
-  WeightVersion weight_version = 0;       ///< of the sampling model; 0 for given spans
   std::size_t begin = 0;                  ///< first token in the context
   std::size_t size = 0;                   ///< number of tokens
 

@@ -73,6 +73,9 @@ struct StepMetrics {
   double max_abs_log_ratio = 0;  ///< on the first minibatch, before any update: 0 if our kernels
                                  ///< give the same numbers in sampling and in training
 
+  double staleness = 0;  ///< weight versions between the weights that a token was drawn from
+                         ///< and those at the step's beginning, mean
+
   // Time of this rank.
   double rollout_seconds = 0;  ///< playing, with its tools, and rewards
   double score_seconds = 0;    ///< forward passes of `scored_positions`
@@ -125,6 +128,7 @@ struct StepMetrics {
     visit("clip_fraction", clip_fraction);
     visit("gradient_norm", gradient_norm);
     visit("max_abs_log_ratio", max_abs_log_ratio);
+    visit("staleness", staleness);
     visit("rollout_seconds", rollout_seconds);
     visit("score_seconds", score_seconds);
     visit("update_seconds", update_seconds);
@@ -254,7 +258,7 @@ void describe_tools(std::span<const Rollout> rollouts, Collective& collective,
 struct UpdateSums {
   bool has_reference = false;  ///< whether the minibatches have a reference policy's scores
   double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0, kl = 0;
-  double scored_positions = 0;
+  double scored_positions = 0, staleness = 0;
   double max_abs_log_ratio = 0;           // fresh minibatch only
   double updates = 0, gradient_norm = 0;  // equal on all ranks
 
@@ -273,6 +277,7 @@ struct UpdateSums {
       entropy += outputs.entropy[t];
       ratio += kernels::ratio_of(log_ratio);
       clipped += clips[t];
+      staleness += static_cast<double>(batch.staleness_of(t));
       if (fresh) max_abs_log_ratio = std::max(max_abs_log_ratio, std::abs(from_sampler));
       if (has_reference) kl += from_reference(outputs.log_prob[t], batch.reference_log_prob[t]);
     }
@@ -281,7 +286,8 @@ struct UpdateSums {
   /// Adds all ranks' sums and writes them and their means.
   template <class Collective>
   void describe(Collective& collective, StepMetrics& metrics) const {
-    double all[] = {tokens, positions, loss, entropy, ratio, clipped, scored_positions, kl};
+    double all[] = {tokens,  positions,        loss,      entropy, ratio,
+                    clipped, scored_positions, staleness, kl};
     collective.all_reduce_sum(std::span<double>(all));
     std::vector<double> largest(collective.size(), 0.0);
     largest[collective.rank()] = max_abs_log_ratio;
@@ -295,7 +301,8 @@ struct UpdateSums {
     metrics.ratio_mean = all[4] / trained;
     metrics.clip_fraction = all[5] / trained;
     metrics.scored_positions = all[6];
-    if (has_reference) metrics.kl_to_reference = all[7] / trained;
+    metrics.staleness = all[7] / trained;
+    if (has_reference) metrics.kl_to_reference = all[8] / trained;
     metrics.gradient_norm = gradient_norm / std::max(1.0, updates);
     metrics.max_abs_log_ratio = *std::max_element(largest.begin(), largest.end());
   }

@@ -27,8 +27,8 @@ struct RowOptions {
 };
 
 /// Appends one segment as a row of the batch; tokens of spans that `trains(span)` selects get the
-/// row's weight and advantage and their own log-probability at sampling, also as that of the old
-/// policy; all others are masked.
+/// row's weight and advantage, their own weight version, and their own log-probability at sampling,
+/// also as that of the old policy; all others are masked.
 ///
 /// Tokens after the last trained one are left out: they cannot influence it. A segment without
 /// trained tokens appends nothing. The mask comes from spans alone, never from token values.
@@ -54,6 +54,7 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
       batch.old_log_prob[row + i] = context.log_probs()[i];
       batch.advantage[row + i] = options.advantage;
       batch.agent[row + i] = span.agent;
+      batch.weight_version[row + i] = context.weight_versions()[i];
     }
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes rollout.bin, one encoded rollout of format 1, from the format's description alone.
+"""Writes rollout.bin, one encoded rollout of format 2, from the format's description alone.
 
     python3 make_rollout.py        needs nothing but Python 3
 
@@ -34,12 +34,13 @@ def text(value):
 
 
 def given(provenance, agent, tokens):
-    return u8(provenance, agent) + u64(0, len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens)
+    return u8(provenance, agent) + u64(len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens)
 
 
-def sampled(agent, version, tokens, log_probs):
-    return (u8(6, agent) + u64(version, len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens) +
-            struct.pack(f"<{len(log_probs)}f", *log_probs))
+def sampled(agent, runs, tokens, log_probs):  # runs: (weight version, tokens)
+    return (u8(6, agent) + u64(len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens) +
+            struct.pack(f"<{len(log_probs)}f", *log_probs) + u64(len(runs)) +
+            b"".join(u64(*run) for run in runs))
 
 
 NO_PARENT = 2**64 - 1
@@ -56,11 +57,11 @@ body += text(b"x") + u8(3) + text(b"no")  # one failed and told the model "no"
 body += u64(2)  # segments
 body += u8(answerer) + u64(NO_PARENT) + u64(4)
 body += given(prompt, answerer, [1, 2])
-body += sampled(answerer, 7, [3], [-0.5])
+body += sampled(answerer, [(7, 1)], [3], [-0.5])
 body += given(injected, answerer, [4])
-body += sampled(summarizer, 2**40, [5, 6], [-1.5, 0.0])
+body += sampled(summarizer, [(2**40, 1), (2**40 + 1, 1)], [5, 6], [-1.5, 0.0])
 body += u8(summarizer) + u64(0) + u64(1) + given(summary, summarizer, [5, 2**31 - 1])
 
-encoded = b"DualRoll" + struct.pack("<I", 1) + body
+encoded = b"DualRoll" + struct.pack("<I", 2) + body
 encoded += u64(crc64_xz(encoded))
 pathlib.Path(__file__).with_name("rollout.bin").write_bytes(encoded)

@@ -24,10 +24,17 @@ function whoSays(span) {
            sampled: answerer ? "Answerer" : "Summarizer" }[span.provenance];
 }
 
+// "weight version 5", or "weight versions 5 (2 tokens), 6 (1 token)".
+function weightVersions(runs) {
+  if (runs.length === 1) return `weight version ${runs[0].version}`;
+  return "weight versions " +
+         runs.map((run) => `${run.version} (${plural(run.tokens, "token")})`).join(", ");
+}
+
 function spanLine(span) {
   let title = `${span.provenance}, ${plural(span.tokens, "token")}`;
   if (span.provenance === "sampled") {
-    title += ` by the ${span.agent}, weight version ${span.weight_version}`;
+    title += ` by the ${span.agent}, ${weightVersions(span.weight_versions)}`;
     if (typeof span.mean_log_prob === "number")
       title += `, mean log-probability ${span.mean_log_prob.toFixed(3)}`;
   }
