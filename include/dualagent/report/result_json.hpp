@@ -110,7 +110,7 @@ inline void write_result(const std::filesystem::path& path, const RunResult& res
 namespace detail {
 
 /// Errors: Error for what is not a count; get() of 1e30 would be undefined.
-inline std::size_t whole_number(const nlohmann::json& value, const std::string& where) {
+inline std::size_t read_count(const nlohmann::json& value, const std::string& where) {
   if (!value.is_number_unsigned()) refuse_result("not a whole number", where);
   return value.get<std::size_t>();
 }
@@ -121,7 +121,7 @@ inline std::vector<FailureCount> read_failures(const nlohmann::json& row, const 
   if (!row.contains(key)) return failures;
   if (!row.at(key).is_object()) refuse_result("failures are not counts by kind", where);
   for (const auto& [kind, count] : row.at(key).items())
-    failures.push_back({kind, whole_number(count, where)});
+    failures.push_back({kind, read_count(count, where)});
   return failures;
 }
 
@@ -129,11 +129,11 @@ inline ResultRow read_row(const nlohmann::json& row, const std::string& where) {
   const auto number = [&](const char* key) {
     return row.contains(key) ? std::optional(row.at(key).get<double>()) : std::nullopt;
   };
-  const std::size_t tasks = whole_number(row.at("tasks"), where);
+  const std::size_t tasks = read_count(row.at("tasks"), where);
   return {.name = row.at("name").get<std::string>(),
           .note = row.value("note", ""),
-          .sampled = {whole_number(row.at("solved_sampled"), where), tasks},
-          .greedy = {whole_number(row.at("solved_greedy"), where), tasks},
+          .sampled = {read_count(row.at("solved_sampled"), where), tasks},
+          .greedy = {read_count(row.at("solved_greedy"), where), tasks},
           .failures_sampled = read_failures(row, "failures_sampled", where),
           .failures_greedy = read_failures(row, "failures_greedy", where),
           .tokens_per_task = number("tokens_per_task"),
@@ -149,7 +149,7 @@ inline RunResult read_result(const std::filesystem::path& path) {
   const nlohmann::json object =
       parse_json(read_file(path), path.string(), "Name a result.json that write_result wrote");
   try {
-    RunResult result{.seed = detail::whole_number(object.at("seed"), path.string()),
+    RunResult result{.seed = detail::read_count(object.at("seed"), path.string()),
                      .seconds = object.at("seconds").get<double>(),
                      .rows = {},
                      .max_abs_log_ratio = object.at("max_abs_log_ratio").get<double>()};
