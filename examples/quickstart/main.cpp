@@ -16,6 +16,8 @@ void run(const quickstart::Options& options, const std::string& command) {
   const auto start = std::chrono::steady_clock::now();
   const quickstart::Data data = quickstart::load_data(options);
   quickstart::Run run(options, data);
+  dualagent::LiveReport report(options.out / "report.html");
+  run.watch([&] { report.update([&] { return quickstart::report_data(run, {}, command); }); });
   const std::vector<dualagent::ResultRow> rows = quickstart::run_rows(run);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -24,8 +26,7 @@ void run(const quickstart::Options& options, const std::string& command) {
                            .seconds = seconds,
                            .rows = rows,
                            .max_abs_log_ratio = run.max_abs_log_ratio()});
-  dualagent::write_html_report(options.out / "report.html",
-                               quickstart::report_data(run, rows, command));
+  report.finish(quickstart::report_data(run, rows, command));
   dualagent::write_file_atomically(options.out / "success.svg",
                                    dualagent::curve_svg(quickstart::success_chart(
                                        options.out, rows, "Success during training")));

@@ -42,8 +42,8 @@ usage: bash examples/quickstart/run.sh [options]
   --threads N           threads (default: all cores); results do not depend on it
   --help                this text
 
-Output: report.html, result.json, success.svg, metrics/, models/, checkpoints/ and the generated
-task files.
+Output: report.html (a browser shows it while the run goes on), result.json, success.svg, metrics/,
+models/, checkpoints/ and the generated task files.
 )";
 
 struct Options {

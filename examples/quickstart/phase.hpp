@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,7 @@ struct Phase {
   std::filesystem::path out;
   bool resume = false;
   dualagent::RunFingerprint fingerprint;
+  std::function<void()> after_step = {};  ///< called when a step's metrics are written
 
   std::filesystem::path metrics_path() const { return quickstart::metrics_path(out, name); }
   std::filesystem::path checkpoint_folder() const { return out / "checkpoints" / name; }
@@ -82,6 +84,7 @@ double run_phase(const Phase& phase, Work& work) {
       [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
   while (done < work.steps()) {
     const std::string note = work.step(done, metrics);
+    if (phase.after_step) phase.after_step();
     progress.set_total(work.steps());
     progress.update(++done, note);
     if (stop_requested || done % phase.checkpoint_every == 0 || done == work.steps()) save();

@@ -82,6 +82,9 @@ class Run {
         observe_(std::move(observe)),
         pool_(std::make_shared<dualagent::ThreadPool>(options.threads)) {}
 
+  /// Has `after_step` called after every step of warm starts and training.
+  void watch(std::function<void()> after_step) { after_step_ = std::move(after_step); }
+
   const Options& options() const { return options_; }
   const Data& data() const { return data_; }
   const std::vector<dualagent::ReportEpisode>& episodes() const { return episodes_; }
@@ -225,7 +228,8 @@ class Run {
             .checkpoint_every = checkpoint_every,
             .out = options_.out,
             .resume = options_.resume,
-            .fingerprint = {{"seed", std::to_string(options_.seed)}}};
+            .fingerprint = {{"seed", std::to_string(options_.seed)}},
+            .after_step = after_step_};
   }
 
   template <class View>
@@ -246,6 +250,7 @@ class Run {
   const Data& data_;
   Demonstrator demonstrate_;
   Observer observe_;
+  std::function<void()> after_step_ = {};
   std::shared_ptr<dualagent::ThreadPool> pool_;
   std::vector<dualagent::ReportEpisode> episodes_;
   double max_abs_log_ratio_ = 0;
