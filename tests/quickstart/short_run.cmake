@@ -45,6 +45,12 @@ foreach(name dual frozen_summarizer sliding_window no_limit)
   endif()
 endforeach()
 
+# Who watched the report learns that the run is over.
+file(READ ${OUT}/report-data.js data)
+if(NOT data MATCHES "^dualagentReport\\(.*\"finished\":true}\\);\n$")
+  message(FATAL_ERROR "report-data.js does not end as finished")
+endif()
+
 # A warm start that cannot copy yet ends the run, before and after it is resumed.
 set(unformed --warm-start-steps 20 --eval-tasks 12 --out ${OUT}/unformed)
 foreach(again "" --resume)
