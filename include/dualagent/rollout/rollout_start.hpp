@@ -3,9 +3,9 @@
 #include <cstddef>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/data/task.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/trace/rollout.hpp"
-#include "dualagent/trace/task.hpp"
 
 namespace dualagent {
 

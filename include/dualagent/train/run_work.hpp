@@ -12,8 +12,8 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/data/task_stream.hpp"
 #include "dualagent/report/metrics.hpp"
-#include "dualagent/trace/task_stream.hpp"
 #include "dualagent/train/checkpoint.hpp"
 
 namespace dualagent {
