@@ -19,7 +19,7 @@ inline dualagent::Chart chart_of(const std::filesystem::path& out,
                                  std::span<const dualagent::ResultRow> rows, dualagent::Chart chart,
                                  std::string_view metric, std::size_t window) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto path = metrics_path(out, rows[i].name);
+    const auto path = dualagent::RunFiles{out, rows[i].name}.metrics();
     if (!std::filesystem::exists(path)) continue;
     dualagent::Series series =
         dualagent::metric_series(dualagent::read_metrics(path), metric, rows[i].title());
@@ -35,7 +35,7 @@ inline dualagent::Chart warm_start_chart(const std::filesystem::path& out) {
                          .caption = "cross-entropy per trained token, mean of 20 steps",
                          .y_label = "nats"};
   for (const char* name : {"dual", "sliding_window", "no_limit"}) {
-    const auto path = metrics_path(out, "warm_start_" + std::string(name));
+    const auto path = dualagent::RunFiles{out, "warm_start_" + std::string(name)}.metrics();
     if (!std::filesystem::exists(path)) continue;
     dualagent::Series series =
         dualagent::metric_series(dualagent::read_metrics(path), "loss", name);
