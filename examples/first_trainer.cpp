@@ -8,17 +8,21 @@ namespace da = dualagent;
 int main() try {
   da::Transformer<float> model{da::load_config("quickstart-out/models/warm_start/answerer")};
   da::load_weights("quickstart-out/models/warm_start/answerer", model);
-  const auto ledger =
-      std::make_shared<quickstart::Ledger>(quickstart::Ledger::read("quickstart-out/ledger.csv"));
+  const auto ledger = quickstart::Ledger::read("quickstart-out/ledger.csv");
   da::Protocol protocol(quickstart::LedgerDialect{}, da::ToolBox{quickstart::LedgerLookup{ledger}},
                         da::TokenBudget{.max_tokens = 80}, da::ReplaceBySummary{},
                         da::RolloutLimits{.max_context_tokens = 136});
   da::Trainer trainer(da::SharedWeights{model}, protocol, da::ExactMatch{}, da::Recipe{da::Dapo{}},
                       da::LocalCollective{}, {.group_size = 8, .seed = 7});
-  da::TaskStream tasks("quickstart-out/tasks.jsonl", da::TaskRows{},
-                       da::RandomStream::from_seed(7));
-  for (int step = 0; step < 20; ++step)
-    std::printf("step %d: reward %.3f\n", step, trainer.step(tasks.next(16)).reward_mean);
+  da::TaskStream data("quickstart-out/tasks.jsonl", da::TaskRows{}, da::RandomStream::from_seed(7));
+  const auto held_out = da::read_evaluation_tasks("quickstart-out/held_out.jsonl", da::TaskRows{});
+  da::TrainingRun run({.folder = "quickstart-out/first_trainer",
+                       .steps = 20,
+                       .earlier_run = da::EarlierRun::resume,
+                       .best = {"eval_reward_mean"}});
+  run.evaluate_every(5, [&] { return trainer.evaluate(held_out, da::kGreedy); });
+  if (run.train(da::Reinforcement{trainer, data, {.tasks = 16}}).interrupted()) return 130;
+  run.load_best(trainer);
   da::save_model("quickstart-out/models/first_trainer", model);
 } catch (const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

@@ -47,8 +47,7 @@ struct PolicyGradient {
 int main() try {
   da::Transformer<float> model{da::load_config("quickstart-out/models/warm_start/answerer")};
   da::load_weights("quickstart-out/models/warm_start/answerer", model);
-  const auto ledger =
-      std::make_shared<quickstart::Ledger>(quickstart::Ledger::read("quickstart-out/ledger.csv"));
+  const auto ledger = quickstart::Ledger::read("quickstart-out/ledger.csv");
   da::Protocol protocol(quickstart::LedgerDialect{}, da::ToolBox{QuietLookup{ledger}},
                         EveryThirdTurn{} || da::TokenBudget{.max_tokens = 100},
                         da::ReplaceBySummary{}, da::RolloutLimits{.max_context_tokens = 136});

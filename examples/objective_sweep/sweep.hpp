@@ -79,7 +79,7 @@ void run_sweep(const Options& options, const Keep& keep) {
     Row row{.evaluation =
                 run.train({.name = E::name(), .label = std::string(E::label)},
                           dualagent::SharedWeights{model}, protocol, typename E::Recipe{})};
-    detail::add_cost(row, quickstart::metrics_path(own.out, row.evaluation.name));
+    detail::add_cost(row, dualagent::RunFiles{own.out, row.evaluation.name}.metrics());
     add(std::move(row));
   });
 }

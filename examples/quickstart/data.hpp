@@ -75,18 +75,17 @@ inline void generate_files(Options& options) {
 inline Data load_data(Options options) {
   if (options.tasks.empty()) generate_files(options);
   Data data;
-  const auto ledger = std::make_shared<Ledger>(Ledger::read(options.ledger));
-  data.ledger = ledger;
+  data.ledger = Ledger::read(options.ledger);
   std::set<std::string> training_ids;
   data.training = dualagent::read_tasks(options.tasks, dualagent::TaskRows{},
                                         [&](dualagent::Task& task, const std::string& where) {
-                                          check_task(*ledger, task, where);
+                                          check_task(*data.ledger, task, where);
                                           training_ids.insert(task.id);
                                         });
   data.held_out = dualagent::read_evaluation_tasks(
       options.held_out, dualagent::TaskRows{},
       [&](dualagent::Task& task, const std::string& where) {
-        data.held_out_trails.push_back(check_task(*ledger, task, where));
+        data.held_out_trails.push_back(check_task(*data.ledger, task, where));
         if (training_ids.contains(task.id))
           throw dualagent::Error("the task \"" + task.id + "\" is also a training task", where,
                                  "Held-out tasks must not be trained on");

@@ -29,9 +29,9 @@ class Ledger {
  public:
   static constexpr std::string_view kHeader = "task,page,amount,next";
 
-  /// Errors: Error with file and line for a bad row.
-  static Ledger read(const std::filesystem::path& path) {
-    return parse(dualagent::read_file(path), path.string());
+  /// A ledger that tools share. Errors: Error with file and line for a bad row.
+  static std::shared_ptr<const Ledger> read(const std::filesystem::path& path) {
+    return std::make_shared<const Ledger>(parse(dualagent::read_file(path), path.string()));
   }
 
   static Ledger parse(std::string_view text, const std::string& where) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -8,11 +7,16 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/stop_signals.hpp"
 #include "options.hpp"
-#include "phase.hpp"
 
 /// What the programs with a run.sh share: options, Ctrl-C, resuming and errors.
 namespace quickstart {
+
+/// Thrown when Ctrl-C ended a training run, once all is saved.
+struct Interrupted {};
 
 /// Errors: Error if `out` holds an earlier run, unless it is to be resumed.
 inline void refuse_foreign_folder(const std::filesystem::path& out, bool resume) {
@@ -22,8 +26,6 @@ inline void refuse_foreign_folder(const std::filesystem::path& out, bool resume)
 }
 
 namespace detail {
-
-extern "C" inline void request_stop(int) { stop_requested = 1; }
 
 inline std::string command_of(std::string_view script, std::span<const char* const> arguments) {
   std::string command = "bash " + std::string(script);
@@ -46,8 +48,7 @@ int run_program(std::span<const char* const> arguments, std::string_view script,
       std::fwrite(help.data(), 1, help.size(), stdout);
       return 0;
     }
-    std::signal(SIGINT, detail::request_stop);
-    std::signal(SIGTERM, detail::request_stop);
+    const dualagent::StopSignals signals;  // Ctrl-C between two runs ends the next one
     refuse_foreign_folder(options.out, options.resume);
     dualagent::ensure_directory(options.out);
     run(options, command);

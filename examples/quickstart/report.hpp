@@ -22,7 +22,7 @@ inline dualagent::Chart success_chart(const std::filesystem::path& out,
   dualagent::Chart chart{
       .title = std::move(title), .unit = dualagent::AxisUnit::percent, .y_min = 0, .y_max = 1};
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto path = metrics_path(out, rows[i].name);
+    const auto path = dualagent::RunFiles{out, rows[i].name}.metrics();
     if (!std::filesystem::exists(path)) continue;
     dualagent::Series series =
         dualagent::metric_series(dualagent::read_metrics(path), "reward_mean", rows[i].title());

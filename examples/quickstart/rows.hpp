@@ -16,13 +16,13 @@
 #include "dualagent/data/task_stream.hpp"
 #include "dualagent/model/model_files.hpp"
 #include "dualagent/model/transformer.hpp"
-#include "dualagent/report/memory.hpp"
 #include "dualagent/report/report_episode.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/trainer.hpp"
+#include "dualagent/train/training_run.hpp"
 #include "failures.hpp"
 #include "ledger_dialect.hpp"
-#include "phase.hpp"
+#include "program.hpp"
 #include "warm_start.hpp"
 
 namespace quickstart {
@@ -102,17 +102,18 @@ class Run {
     Model model = make_model(memory);
     const RandomStream random =
         stream_for(options_, Use::demonstrations).child(static_cast<std::uint64_t>(memory));
-    WarmStart<Model> work(
-        model, options_.warm_start_steps,
-        {memory, options_.warm_start_steps, WarmStart<Model>::kBatchSegments, random, demonstrate_},
-        demonstrations(memory, stream_for(options_, Use::copying)));
-    Phase phase = make_phase("warm_start_" + name, "warm start (" + name + ")",
-                             WarmStart<Model>::kMeasureEvery);
-    phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
-    seconds_ = run_phase(phase, work);
+    const std::size_t steps = options_.warm_start_steps;
+    const std::vector<Episode> measured =
+        demonstrations(memory, stream_for(options_, Use::copying));
+    dualagent::RunOptions options =
+        run_options("warm_start_" + name, "warm start (" + name + ")", steps);
+    seconds_ = seconds_of(
+        quickstart::warm_start(model, {memory, steps, kWarmStartSegments, random, demonstrate_},
+                               measured, options, after_step_));
     if (memory == Memory::summaries && !options_.any_warm_start)
-      require_formed(work.measure(), phase.name + " after " + std::to_string(work.steps()) +
-                                         " steps, seed " + std::to_string(options_.seed));
+      require_formed(measure_copying(model, measured), options.name + " after " +
+                                                           std::to_string(steps) + " steps, seed " +
+                                                           std::to_string(options_.seed));
     return model;
   }
 
@@ -121,13 +122,22 @@ class Run {
   template <class Pairing, class Protocol, class Recipe>
   dualagent::ResultRow train(dualagent::ResultRow row, Pairing pairing, Protocol protocol,
                              Recipe recipe) {
-    Reinforcement<Pairing, Protocol, Recipe> work(*this, row.name, pairing, protocol, recipe);
-    Phase phase = make_phase(row.name, row.label, 1);
-    phase.fingerprint["warm_start_steps"] = std::to_string(options_.warm_start_steps);
-    phase.fingerprint["data"] = data_.fingerprint;
-    const double warm_start_seconds = seconds_;
-    row.seconds = warm_start_seconds + run_phase(phase, work);
-    for (const auto& record : dualagent::read_metrics(phase.metrics_path()))
+    dualagent::Trainer trainer(pairing, protocol, dualagent::ExactMatch{}, recipe,
+                               dualagent::LocalCollective{}, trainer_options(row.name));
+    dualagent::TaskStream tasks(data_.training, stream_for(options_, Use::order));
+    dualagent::RunOptions options = run_options(row.name, row.label, options_.steps);
+    options.fingerprint["data"] = data_.fingerprint;
+    dualagent::TrainingRun run(options);
+    run.every(1, [](dualagent::RunRecord& record) {
+      record.note = "success " + dualagent::percent_text(record.number("reward_mean").value(), 0) +
+                    ", max |log ratio| " +
+                    dualagent::shortest_text(record.number("max_abs_log_ratio").value());
+    });
+    if (after_step_) run.every(1, [&](dualagent::RunRecord&) { after_step_(); });
+    row.seconds =
+        seconds_ +
+        seconds_of(run.train(dualagent::Reinforcement{trainer, tasks, {.tasks = kTasksPerStep}}));
+    for (const auto& record : dualagent::read_metrics(run.files().metrics()))
       max_abs_log_ratio_ =
           std::max(max_abs_log_ratio_, record.number("max_abs_log_ratio").value_or(0));
     dualagent::for_each_model(pairing, [&](auto& model, std::size_t index) {
@@ -175,44 +185,16 @@ class Run {
   static constexpr std::size_t kEpisodesShown = 4;
   static constexpr dualagent::SchedulerOptions kScheduler{.max_live_episodes = 64};
 
-  /// Policy optimisation of a pair.
-  template <class Pairing, class Protocol, class Recipe>
-  class Reinforcement {
-   public:
-    Reinforcement(Run& run, const std::string& row, Pairing pairing, Protocol protocol,
-                  Recipe recipe)
-        : steps_(run.options_.steps),
-          tasks_(run.data_.training, stream_for(run.options_, Use::order)),
-          trainer_(pairing, protocol, dualagent::ExactMatch{}, recipe, dualagent::LocalCollective{},
-                   {.group_size = kGroupSize,
-                    .minibatches = 2,
-                    .update = {.optimizer = {.learning_rate = 1.5e-4, .beta1 = 0.9, .beta2 = 0.95},
-                               .max_gradient_norm = 1.0},
-                    .scheduler = kScheduler,
-                    .seed = stream_for(run.options_, Use::rollouts).bits(row_number(row))}) {}
-
-    void load(const dualagent::StoredCheckpoint& checkpoint) { trainer_.load(checkpoint); }
-    void save(dualagent::Checkpoint& checkpoint) const { trainer_.save(checkpoint); }
-    std::size_t steps() const { return steps_; }
-
-    std::string step(std::size_t step, dualagent::MetricsWriter& metrics) {
-      tasks_.seek(step * kTasksPerStep);
-      const dualagent::StepMetrics result = trainer_.step(tasks_.next(kTasksPerStep));
-      metrics.write(result, {{"peak_memory_bytes", dualagent::peak_memory_bytes().value_or(0)}});
-      return "success " + dualagent::percent_text(result.reward_mean, 0) + ", max |log ratio| " +
-             dualagent::shortest_text(result.max_abs_log_ratio);
-    }
-
-   private:
-    static std::size_t row_number(const std::string& row) {
-      return static_cast<std::size_t>(std::find(kRowNames.begin(), kRowNames.end(), row) -
-                                      kRowNames.begin());
-    }
-
-    std::size_t steps_;
-    dualagent::TaskStream tasks_;
-    dualagent::Trainer<Pairing, Protocol, dualagent::ExactMatch, Recipe> trainer_;
-  };
+  dualagent::TrainerOptions trainer_options(const std::string& row) const {
+    const auto row_number = static_cast<std::size_t>(
+        std::find(kRowNames.begin(), kRowNames.end(), row) - kRowNames.begin());
+    return {.group_size = kGroupSize,
+            .minibatches = 2,
+            .update = {.optimizer = {.learning_rate = 1.5e-4, .beta1 = 0.9, .beta2 = 0.95},
+                       .max_gradient_norm = 1.0},
+            .scheduler = kScheduler,
+            .seed = stream_for(options_, Use::rollouts).bits(row_number)};
+  }
 
   std::vector<Episode> demonstrations(Memory memory, const RandomStream& random) const {
     constexpr std::size_t kEpisodes = 32;
@@ -222,14 +204,21 @@ class Run {
     return episodes;
   }
 
-  Phase make_phase(std::string name, std::string label, std::size_t checkpoint_every) const {
-    return {.name = std::move(name),
+  dualagent::RunOptions run_options(std::string name, std::string label, std::size_t steps) const {
+    return {.folder = options_.out,
+            .name = std::move(name),
             .label = std::move(label),
-            .checkpoint_every = checkpoint_every,
-            .out = options_.out,
-            .resume = options_.resume,
-            .fingerprint = {{"seed", std::to_string(options_.seed)}},
-            .after_step = after_step_};
+            .steps = steps,
+            .earlier_run =
+                options_.resume ? dualagent::EarlierRun::resume : dualagent::EarlierRun::refuse,
+            .fingerprint = {{"seed", std::to_string(options_.seed)},
+                            {"warm_start_steps", std::to_string(options_.warm_start_steps)}}};
+  }
+
+  /// Errors: Interrupted.
+  static double seconds_of(const dualagent::RunOutcome& outcome) {
+    if (outcome.interrupted()) throw Interrupted{};
+    return outcome.seconds;
   }
 
   template <class View>

@@ -18,5 +18,5 @@ add_test(NAME docs/every_block_is_compiled
   COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} -DSNIPPETS=${doc_snippets}
           -P ${CMAKE_CURRENT_LIST_DIR}/check_used.cmake)
 add_test(NAME docs/readme_is_first_trainer
-  COMMAND ${CMAKE_COMMAND} -E compare_files ${doc_snippets}/README/fifteen-lines.inc
+  COMMAND ${CMAKE_COMMAND} -E compare_files ${doc_snippets}/README/thirty-lines.inc
           ${PROJECT_SOURCE_DIR}/examples/first_trainer.cpp)

@@ -119,11 +119,18 @@ void training(BigramModel& model, const std::vector<Task>& tasks) {
 #include "training/the-trainer.inc"
 }
 
-template <class Demonstrations>
-void warm_start(BigramModel& model, Demonstrations demonstrations) {
-#include "training/warm-start.inc"
+int run(BigramModel& model, const std::vector<EvaluationTask>& held_out, TaskStream& tasks) {
+  auto trainer = toy_trainer(model);
+#include "training/a-run.inc"
+  return 0;
 }
-template void warm_start(BigramModel&, std::span<const Segment> (*)(std::size_t));
+
+template <class Demonstrations>
+int warm_start(BigramModel& model, Demonstrations demonstrations) {
+#include "training/warm-start.inc"
+  return 0;
+}
+template int warm_start(BigramModel&, std::span<const Segment> (*)(std::size_t));
 
 void several_ranks(std::vector<BigramModel>& models, const std::vector<Task>& tasks) {
   const auto protocol = toy_protocol();

@@ -179,16 +179,3 @@ TEST_CASE("a run without steps does not divide by zero", "[report][progress]") {
   progress.update(0);
   CHECK(plain.all() == "none: 0/0  elapsed 0:00\n");
 }
-
-TEST_CASE("a loop that turns out shorter ends its bar where it ends", "[report][progress]") {
-  FakeScreen fake;
-  Progress progress({.label = "warm start", .total = 200}, fake.screen(true));
-  fake.now += 1;
-  progress.update(100);
-  CHECK_THAT(fake.writes.back(), ContainsSubstring("100/200"));
-  progress.set_total(120);
-  fake.now += 1;
-  progress.update(120);
-  CHECK_THAT(fake.writes.back(), ContainsSubstring("120/120"));
-  CHECK_THAT(fake.writes.back(), !ContainsSubstring("eta"));
-}

@@ -183,9 +183,6 @@ class Progress {
     }
   }
 
-  /// The loop turns out to take another number of steps; shown from the next update on.
-  void set_total(std::size_t total) { options_.total = total; }
-
   /// Prints a line above the bar.
   void message(std::string_view text) {
     const std::string line = printable(text, LineBreaks::keep) + '\n';
