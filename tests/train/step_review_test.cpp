@@ -78,8 +78,9 @@ TEST_CASE("a rollout that was aborted is told of once, with its reason", "[train
   review.look(metrics, rollouts, true, true);
   review.look(metrics, rollouts, true, true);
   CHECK(warnings.count() == 1);
-  CHECK_THAT(warnings.text(), ContainsSubstring("1 of 4 rollouts was aborted: aborted: the server "
-                                                "is gone. StepMetrics::aborted counts"));
+  CHECK(warnings.text() ==
+        "step 2: 1 of 4 rollouts left the statistics: aborted: the server is gone. "
+        "StepMetrics::aborted counts those of later steps\n");
 }
 
 TEST_CASE("what looks wrong is said once a run, by one rank", "[train]") {

@@ -32,8 +32,7 @@ class StepReview {
     if (metrics.aborted > 0 && metrics.aborted < metrics.rollouts)
       once("aborted", metrics,
            trimmed_text(metrics.aborted, 0) + " of " + count(metrics.rollouts, "rollout") +
-               (metrics.aborted == 1 ? " was" : " were") + " aborted" +
-               commonest_ending(rollouts, RolloutStatus::aborted) +
+               " left the statistics" + commonest_ending(rollouts, RolloutStatus::aborted) +
                ". StepMetrics::aborted counts those of later steps");
     for (const ToolMetrics& tool : metrics.tools) look_at(tool, metrics, rollouts);
     if (metrics.unknown_tool_calls > kFew && metrics.unknown_tool_calls == metrics.tool_calls)
