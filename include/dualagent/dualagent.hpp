@@ -149,6 +149,8 @@
 #include "dualagent/trace/training_view.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/minibatch.hpp"
+#include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/step_review.hpp"
