@@ -261,7 +261,7 @@ inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
   const auto protocol =
       make_protocol(run.data(), Memory::summaries, TokenBudget{.max_tokens = Difficulty{}.budget},
                     ReplaceBySummary{});
-  Model warm = run.warm_start(Memory::summaries, "dual");
+  Model warm = run.warm_start(Memory::summaries, "dual").copy();  // without its gradients
   save_model(options.out / "models" / "warm_start" / "answerer", warm);
   if (options.wants("dual")) {
     Model model = run.make_model(Memory::summaries);
@@ -277,7 +277,7 @@ inline std::vector<dualagent::ResultRow> run_summarizing_rows(Run& run) {
     copy_weights(warm, answerer);
     rows.push_back(
         run.train({.name = "frozen_summarizer", .label = "Answerer trained, Summarizer frozen"},
-                  SeparateWeights{answerer, warm}, protocol, main_recipe(AnswererOnly{})));
+                  SeparateWeights{answerer, Frozen{warm}}, protocol, main_recipe(AnswererOnly{})));
   }
   return rows;
 }

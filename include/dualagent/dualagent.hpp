@@ -167,6 +167,8 @@
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/checkpoint_format.hpp"
 #include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/minibatch.hpp"
+#include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/run_work.hpp"
 #include "dualagent/train/step_metrics.hpp"

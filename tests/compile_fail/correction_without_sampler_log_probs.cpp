@@ -1,4 +1,4 @@
-// expect: the model backend reports none
+// expect: the sampler reports none
 #include "dualagent/train/trainer.hpp"
 #include "support/bigram_model.hpp"
 #include "support/toy_protocol.hpp"

@@ -1,4 +1,4 @@
-// expect: a TrainableBackend needs backward, score, parameters
+// expect: a Learner needs backward, score, parameters
 #include "dualagent/model/scripted.hpp"
 #include "dualagent/train/trainer.hpp"
 #include "support/toy_protocol.hpp"

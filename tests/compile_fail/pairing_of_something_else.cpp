@@ -1,4 +1,4 @@
-// expect: a ModelBackend needs submit, advance, release, reset
+// expect: a Sampler needs submit, advance, release, reset
 #include "dualagent/rollout/pairing.hpp"
 
 int main() {

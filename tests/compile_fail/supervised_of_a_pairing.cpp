@@ -1,4 +1,4 @@
-// expect: a ModelBackend needs submit, advance, release, reset
+// expect: a Learner needs backward, score, parameters
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/train/supervised.hpp"
 #include "support/bigram_model.hpp"

@@ -15,19 +15,23 @@
 #include "dualagent/model/backend.hpp"
 #include "support/catch.hpp"
 
-/// What every model backend must obey, as checks that run on any of them; see `ModelBackend` and
-/// `TrainableBackend`. Each law makes models of its own with `make_model()`, which must return
-/// equal models every time. Call them from inside a Catch2 test case:
+/// What every sampler and every learner must obey, as checks that run on any of them; see
+/// `Sampler`, `Learner` and `TakesWeightsOf`. Each law makes models of its own with `make_model()`,
+/// which must return equal models every time. Call them from inside a Catch2 test case:
 ///
-///   TEST_CASE("my backend obeys the laws") {
-///     dualagent::laws::check_backend_laws([] { return MyBackend{options}; });
-///     dualagent::laws::check_trainable_laws([] { return MyBackend{options}; });
+///   TEST_CASE("my model obeys the laws") {
+///     dualagent::laws::check_sampler_laws([] { return MyModel{options}; });
+///     dualagent::laws::check_learner_laws([] { return MyModel{options}; });
+///   }
+///   TEST_CASE("my engine takes over my learner's weights") {
+///     dualagent::laws::check_publish_laws([] { return MyLearner{options}; },
+///                                         [] { return MyEngine{options}; });
 ///   }
 ///
 /// The model needs at least 4 tokens and room for 64 tokens in its context.
 namespace dualagent::laws {
 
-/// Tolerances of the trainable laws; the defaults suit float models.
+/// Tolerances of the learners' laws; the defaults suit float models.
 struct LawTolerances {
   double log_prob = 1e-5;  ///< nats, between sampling and scoring
   double gradient = 2e-2;  ///< relative, of the slope along the gradient
@@ -305,10 +309,10 @@ void check_reset_after_errors(const MakeModel& make_model) {
   }
 }
 
-/// The laws of `ModelBackend`.
+/// The laws of `Sampler`.
 template <class MakeModel>
-void check_backend_laws(const MakeModel& make_model) {
-  static_assert(ModelBackend<std::remove_cvref_t<decltype(make_model())>>);
+void check_sampler_laws(const MakeModel& make_model) {
+  static_assert(Sampler<std::remove_cvref_t<decltype(make_model())>>);
   auto model = make_model();
   REQUIRE(model.vocab_size() >= 4);
   REQUIRE(model.max_context_tokens() >= 64);
@@ -338,6 +342,25 @@ inline PackedBatch rows_of(std::span<const GenerationRequest> requests,
     }
   }
   return batch;
+}
+
+/// Rows to learn from: sampled by the model itself, or made up where it only learns.
+template <class Model>
+PackedBatch rows_for(Model& model, const SomeRequests& requests) {
+  if constexpr (Sampler<Model>) {
+    return rows_of(requests.all(), generate(model, requests.all()));
+  } else {
+    PackedBatch batch;
+    batch.temperature = requests[0].sampling.temperature;
+    for (const GenerationRequest& request : requests.all()) {
+      std::vector<Token> row(request.context.begin(), request.context.end());
+      for (std::size_t i = 0; i < 5; ++i)
+        row.push_back(static_cast<Token>(request.random.below(i, model.vocab_size())));
+      const std::size_t begin = batch.append_row(row) + request.context.size();
+      for (std::size_t t = begin; t < batch.size(); ++t) batch.loss_weight[t] = 1.0F;
+    }
+    return batch;
+  }
 }
 
 inline TokenOutputs outputs_for(const PackedBatch& batch) {
@@ -377,7 +400,7 @@ template <class MakeModel>
 void check_outputs(const MakeModel& make_model, const LawTolerances& tolerances) {
   auto model = make_model();
   const SomeRequests requests(model.vocab_size());
-  PackedBatch batch = rows_of(requests.all(), generate(model, requests.all()));
+  PackedBatch batch = rows_for(model, requests);
   std::vector<std::atomic<int>> calls(batch.size());
   TokenOutputs scored = outputs_for(batch), trained = outputs_for(batch);
   model.score(batch, scored);
@@ -433,7 +456,7 @@ template <class MakeModel>
 void check_slope(const MakeModel& make_model, const LawTolerances& tolerances) {
   auto model = make_model();
   const SomeRequests requests(model.vocab_size(), 0.8F);
-  const PackedBatch batch = rows_of(requests.all(), generate(model, requests.all()));
+  const PackedBatch batch = rows_for(model, requests);
   const std::vector<double> gradient = gradient_of(model, batch);
   double length = 0;
   for (const double g : gradient) length += g * g;
@@ -458,7 +481,7 @@ template <class MakeModel>
 void check_gradient_sums(const MakeModel& make_model) {
   auto model = make_model();
   const SomeRequests requests(model.vocab_size());
-  PackedBatch batch = rows_of(requests.all(), generate(model, requests.all()));
+  PackedBatch batch = rows_for(model, requests);
   const std::vector<double> once = gradient_of(model, batch);
   double largest = 0;
   for (const double g : once) largest = std::max(largest, std::abs(g));
@@ -555,18 +578,91 @@ void check_tensors(const MakeModel& make_model) {
   CHECK(model.gradients().size() == offset);
 }
 
-/// The laws of `TrainableBackend`, those of `ModelBackend` not included.
+/// The laws of `Learner`, and what binds it to what it samples where it is a `Sampler` too; the
+/// other laws of `Sampler` are not included.
 template <class MakeModel>
-void check_trainable_laws(const MakeModel& make_model, const LawTolerances& tolerances = {}) {
-  static_assert(TrainableBackend<std::remove_cvref_t<decltype(make_model())>>);
+void check_learner_laws(const MakeModel& make_model, const LawTolerances& tolerances = {}) {
+  using Model = std::remove_cvref_t<decltype(make_model())>;
+  static_assert(Learner<Model>);
   check_tensors(make_model);
-  check_scoring(make_model, tolerances);
   check_outputs(make_model, tolerances);
   check_slope(make_model, tolerances);
   check_gradient_sums(make_model);
   check_causality(make_model);
-  check_weight_versions(make_model);
-  check_recovery_from_bad_weights(make_model);
+  if constexpr (Sampler<Model>) {
+    check_scoring(make_model, tolerances);
+    check_weight_versions(make_model);
+    check_recovery_from_bad_weights(make_model);
+  }
+}
+
+/// What was sampled before changes nothing of what is sampled from published weights.
+template <class MakeLearner, class MakeSampler>
+void check_published_weights(const MakeLearner& make_learner, const MakeSampler& make_sampler) {
+  auto learner = make_learner();
+  auto sampler = make_sampler();
+  const SomeRequests requests(sampler.vocab_size());
+  sampler.publish(learner, 3);
+  generate(sampler, requests.all());
+  for (auto& parameter : learner.parameters()) parameter *= 1.5F;
+  learner.weights_changed();
+  INFO("law: publish returns the version that is sampled from, the one that it was given");
+  CHECK(sampler.publish(learner, 7) == 7);
+  CHECK(sampler.weight_version() == 7);
+  const Generations results = generate(sampler, requests.all());
+  auto fresh = make_sampler();
+  fresh.publish(learner, 7);
+  const Generations expected = generate(fresh, requests.all());
+  for (auto& parameter : learner.parameters()) parameter *= -2.0F;
+  learner.weights_changed();
+  const Generations later = generate(sampler, requests.all());
+  for (const auto& [sequence, result] : results) {
+    INFO("law: tokens are drawn from the weights as they were published, and carry their version");
+    CHECK(version_runs(result.sampled.weight_versions()) ==
+          std::vector<VersionRun>{{7, result.sampled.tokens().size()}});
+    CHECK(same(result, expected.at(sequence)));
+    CHECK(same(result, later.at(sequence)));
+  }
+}
+
+/// A generation that runs while weights are published.
+template <class MakeLearner, class MakeSampler>
+void check_publish_during_a_generation(const MakeLearner& make_learner,
+                                       const MakeSampler& make_sampler) {
+  auto learner = make_learner();
+  auto sampler = make_sampler();
+  const SomeRequests requests(sampler.vocab_size());
+  sampler.publish(learner, 4);
+  Generations results;
+  const auto keep = [&](Generation&& done) {
+    const SequenceId sequence = done.sequence;
+    results.emplace(sequence, std::move(done));
+  };
+  for (const GenerationRequest& request : requests.all()) sampler.submit(request);
+  for (int i = 0; i < 3; ++i) sampler.advance(keep);
+  for (auto& parameter : learner.parameters()) parameter *= 1.5F;
+  learner.weights_changed();
+  CHECK(sampler.publish(learner, 5) == 5);
+  while (sampler.advance(keep) > 0) {
+  }
+  INFO("law: running generations go on, their tokens' versions never fall");
+  CHECK(results.size() == requests.all().size());
+  for (const auto& [sequence, result] : results) {
+    const auto versions = result.sampled.weight_versions();
+    CHECK(std::ranges::is_sorted(versions));
+    CHECK(versions.front() >= 4);
+    CHECK(versions.back() <= 5);
+  }
+}
+
+/// The laws of `TakesWeightsOf`: a sampler and a learner that are two objects.
+template <class MakeLearner, class MakeSampler>
+void check_publish_laws(const MakeLearner& make_learner, const MakeSampler& make_sampler) {
+  using LearnerModel = std::remove_cvref_t<decltype(make_learner())>;
+  using Engine = std::remove_cvref_t<decltype(make_sampler())>;
+  static_assert(Learner<LearnerModel> && Sampler<Engine> && TakesWeightsOf<Engine, LearnerModel>);
+  check_published_weights(make_learner, make_sampler);
+  check_publish_during_a_generation(make_learner, make_sampler);
 }
 
 }  // namespace dualagent::laws

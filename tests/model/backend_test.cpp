@@ -1,6 +1,7 @@
 #include "dualagent/model/backend.hpp"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
@@ -8,6 +9,7 @@
 #include "laws/backend_laws.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/remote_engine.hpp"
 
 using namespace dualagent;
 
@@ -47,34 +49,69 @@ ScriptedModel make_scripted() {
   });
 }
 
+/// A learner that nothing can be sampled from.
+struct OnlyLearns : private BigramModel {
+  explicit OnlyLearns(BigramModel model) : BigramModel(std::move(model)) {}
+  using BigramModel::backward;
+  using BigramModel::gradients;
+  using BigramModel::parameters;
+  using BigramModel::score;
+  using BigramModel::tensors;
+  using BigramModel::vocab_size;
+  using BigramModel::weight_version;
+  using BigramModel::weights_changed;
+  using BigramModel::zero_gradients;
+};
+
 struct NotAModel {
   void submit(const GenerationRequest&) {}
 };
 
 }  // namespace
 
-static_assert(ModelBackend<Transformer<float>> && TrainableBackend<Transformer<double>>);
-static_assert(ModelBackend<ScriptedModel> && !TrainableBackend<ScriptedModel>);
-static_assert(TrainableBackend<BigramModel>);
-static_assert(!ModelBackend<NotAModel> && !TrainableBackend<NotAModel>);
-static_assert(check_trainable_backend<Transformer<float>>());
+static_assert(Sampler<Transformer<float>> && Learner<Transformer<double>>);
+static_assert(Sampler<ScriptedModel> && !Learner<ScriptedModel>);
+static_assert(Sampler<BigramModel> && Learner<BigramModel>);
+static_assert(!Sampler<OnlyLearns> && Learner<OnlyLearns>);
+static_assert(!Sampler<NotAModel> && !Learner<NotAModel>);
+static_assert(!TakesWeightsOf<BigramModel, BigramModel>);
+static_assert(check_sampler<Transformer<float>>() && check_learner<Transformer<float>>());
+static_assert(check_takes_weights<RemoteEngine, OnlyLearns>());
 
-TEST_CASE("the transformer obeys the laws of a backend", "[model][laws]") {
-  laws::check_backend_laws(make_transformer<float>);
-  laws::check_backend_laws(make_transformer<double>);
+TEST_CASE("the transformer obeys the laws of a sampler", "[model][laws]") {
+  laws::check_sampler_laws(make_transformer<float>);
+  laws::check_sampler_laws(make_transformer<double>);
 }
 
-TEST_CASE("the transformer obeys the laws of a trainable backend", "[model][laws]") {
-  laws::check_trainable_laws(make_transformer<float>, {.log_prob = 0.0, .gradient = 1e-2});
+TEST_CASE("the transformer obeys the laws of a learner", "[model][laws]") {
+  laws::check_learner_laws(make_transformer<float>, {.log_prob = 0.0, .gradient = 1e-2});
   // A double model's samples are stored as float.
-  laws::check_trainable_laws(make_transformer<double>, {.log_prob = 1e-6, .gradient = 1e-2});
+  laws::check_learner_laws(make_transformer<double>, {.log_prob = 1e-6, .gradient = 1e-2});
 }
 
-TEST_CASE("the bigram model obeys the laws of a trainable backend", "[model][laws]") {
-  laws::check_backend_laws(make_bigram);
-  laws::check_trainable_laws(make_bigram, {.log_prob = 1e-6, .gradient = 1e-3});
+TEST_CASE("the bigram model obeys the laws of a learner", "[model][laws]") {
+  laws::check_sampler_laws(make_bigram);
+  laws::check_learner_laws(make_bigram, {.log_prob = 1e-6, .gradient = 1e-3});
 }
 
-TEST_CASE("the scripted model obeys the laws of a backend", "[model][laws]") {
-  laws::check_backend_laws(make_scripted);
+TEST_CASE("the scripted model obeys the laws of a sampler", "[model][laws]") {
+  laws::check_sampler_laws(make_scripted);
+}
+
+TEST_CASE("a learner that cannot sample obeys the laws of a learner", "[model][laws]") {
+  laws::check_learner_laws([] { return OnlyLearns(make_bigram()); },
+                           {.log_prob = 1e-6, .gradient = 1e-3});
+}
+
+TEST_CASE("an engine elsewhere obeys the laws of a sampler and takes over weights",
+          "[model][laws]") {
+  const auto make_engine = [] {
+    RemoteEngine engine(7);
+    BigramModel learner = make_bigram();
+    engine.publish(learner, 2);
+    return engine;
+  };
+  laws::check_sampler_laws(make_engine);
+  laws::check_publish_laws(make_bigram, make_engine);
+  laws::check_publish_laws([] { return OnlyLearns(make_bigram()); }, make_engine);
 }

@@ -7,6 +7,7 @@
 #include "dualagent/model/scripted.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/remote_engine.hpp"
 
 using namespace dualagent;
 
@@ -50,6 +51,38 @@ TEST_CASE("separate weights are two models, of one type or of two", "[rollout]")
   static_assert(
       std::is_same_v<decltype(pairing.models()), std::tuple<ScriptedModel&, BigramModel&>>);
   CHECK(decltype(pairing)::summary_window == SummaryWindow::separate);
+}
+
+TEST_CASE("a role may only sample, or learn in one object and sample in another", "[rollout]") {
+  BigramModel learner(4);
+  RemoteEngine engine(4);
+  ScriptedModel summarizer = silent(4);
+  const SeparateWeights pairing{Learning{learner, engine}, Frozen{summarizer}};
+  CHECK(visited(pairing) ==
+        std::vector<std::pair<const void*, std::size_t>>{{&engine, 0}, {&summarizer, 1}});
+  const auto models = pairing.models();
+  CHECK(&std::get<0>(models).learner == &learner);
+  using Pairing = std::remove_const_t<decltype(pairing)>;
+  static_assert(
+      std::is_same_v<Pairing,
+                     SeparateWeights<Learning<BigramModel, RemoteEngine>, Frozen<ScriptedModel>>>);
+  CHECK(is_trained_role<Pairing>(AgentRole::answerer));
+  CHECK(!is_trained_role<Pairing>(AgentRole::summarizer));
+}
+
+TEST_CASE("all that a role may be fits every pairing", "[rollout]") {
+  BigramModel learner(4), other(4);
+  RemoteEngine engine(4);
+  const Frozen frozen{engine};  // a role may have a name
+  const SeparateWeights first{frozen, other};
+  CHECK(visited(first) ==
+        std::vector<std::pair<const void*, std::size_t>>{{&engine, 0}, {&other, 1}});
+  CHECK(!is_trained_role<std::remove_const_t<decltype(first)>>(AgentRole::answerer));
+  const SharedWeights both{Learning{learner, engine}};
+  CHECK(visited(both) == std::vector<std::pair<const void*, std::size_t>>{{&engine, 0}});
+  CHECK(is_trained_role<std::remove_const_t<decltype(both)>>(AgentRole::summarizer));
+  const SharedWeights watched{Frozen{other}};
+  CHECK(visited(watched) == std::vector<std::pair<const void*, std::size_t>>{{&other, 0}});
 }
 
 TEST_CASE("a copied pairing names the same models", "[rollout]") {

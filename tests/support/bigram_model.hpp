@@ -36,7 +36,7 @@ class BigramModel {
   dualagent::WeightVersion weight_version() const { return version_; }
 
   void submit(const dualagent::GenerationRequest& request) {
-    running_.push_back({request, {}, {}});
+    running_.push_back({request, {}, {}, {}});
   }
 
   template <class OnFinished>
@@ -45,12 +45,12 @@ class BigramModel {
     for (Running& running : running_) {
       dualagent::FinishReason finish;
       if (sample(running, finish))
-        on_finished(
-            dualagent::Generation{running.request.sequence,
-                                  dualagent::BackendAccess::sampled(running.request.agent, version_,
-                                                                    std::move(running.tokens),
-                                                                    std::move(running.log_probs)),
-                                  finish});
+        on_finished(dualagent::Generation{
+            running.request.sequence,
+            dualagent::BackendAccess::sampled(running.request.agent, std::move(running.versions),
+                                              std::move(running.tokens),
+                                              std::move(running.log_probs)),
+            finish});
       else
         still.push_back(std::move(running));
     }
@@ -111,6 +111,7 @@ class BigramModel {
     dualagent::GenerationRequest request;
     std::vector<dualagent::Token> tokens;
     std::vector<float> log_probs;
+    std::vector<dualagent::WeightVersion> versions;
   };
 
   std::vector<double> probabilities(dualagent::Token last, double temperature) const {
@@ -139,6 +140,7 @@ class BigramModel {
     }
     running.tokens.push_back(static_cast<dualagent::Token>(drawn));
     running.log_probs.push_back(static_cast<float>(std::log(p[drawn])));
+    running.versions.push_back(version_);
     const dualagent::StopRule& stop = *request.stop;
     const auto& stops = stop.stop_tokens;
     if (std::find(stops.begin(), stops.end(), running.tokens.back()) != stops.end())
@@ -167,6 +169,8 @@ class BigramModel {
   std::vector<double> gradients_;
   std::vector<dualagent::TensorInfo> tensors_;
   std::vector<Running> running_;
+
+ protected:
   dualagent::WeightVersion version_ = 0;
 };
-static_assert(dualagent::TrainableBackend<BigramModel>);
+static_assert(dualagent::Sampler<BigramModel> && dualagent::Learner<BigramModel>);

@@ -94,4 +94,4 @@ class WitnessModel {
   float gradient_ = 0;
   dualagent::WeightVersion version_ = 0;
 };
-static_assert(dualagent::TrainableBackend<WitnessModel>);
+static_assert(dualagent::Sampler<WitnessModel> && dualagent::Learner<WitnessModel>);

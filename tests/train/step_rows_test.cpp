@@ -84,6 +84,22 @@ TEST_CASE("rows know their rollout, segment, model and trained tokens", "[train]
   CHECK(rows.first_row(3) == 4);
 }
 
+TEST_CASE("the rows of one model are copied, what is found for them is written back", "[train]") {
+  StepRows rows = example_rows();
+  PackedBatch batch;
+  const auto copied = rows.copy_rows(
+      1, [](std::size_t rollout) { return rollout > 0; }, batch);
+  CHECK(copied == std::vector<std::size_t>{3});
+  CHECK(batch.tokens == std::vector<Token>{1, 2, 7});
+  rows.copy_rows(
+      0, [](std::size_t) { return true; }, batch);
+  CHECK(batch.rows() == 3);
+  const std::vector<double> found{0.25, 0.5, 0.75};
+  rows.fill(rows.batch.old_value, copied, found);
+  CHECK(rows.batch.old_value ==
+        std::vector<float>{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.25F, 0.5F, 0.75F});
+}
+
 TEST_CASE("an estimator sees the trained tokens of one rollout after another", "[train]") {
   StepRows rows = example_rows();
   rows.batch.old_value[3] = 0.5F;

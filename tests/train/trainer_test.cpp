@@ -425,31 +425,31 @@ TEST_CASE("a loss that has a gradient at advantage 0 gets it", "[train]") {
   CHECK(metrics.gradient_norm > 0);
 }
 
-TEST_CASE("a view that trains the Answerer leaves a separate Summarizer untouched", "[train]") {
+TEST_CASE("a frozen role stays as it is while the other one learns", "[train]") {
   BigramModel answerer = guessing::model();
   BigramModel summarizer = guessing::model();
   const std::vector<double> answerer_before(answerer.parameters().begin(),
                                             answerer.parameters().end());
   const std::vector<double> summarizer_before(summarizer.parameters().begin(),
                                               summarizer.parameters().end());
-  const auto step = [&](auto view) {
-    Trainer trainer{SeparateWeights{answerer, summarizer},
-                    protocol(),
-                    ExactMatch{},
-                    Recipe{Dapo{}, view},
-                    LocalCollective{},
-                    {.group_size = 8, .seed = 5}};
+  const auto step = [&](const auto& pairing, auto view) {
+    Trainer trainer{pairing,           protocol(),
+                    ExactMatch{},      Recipe{Dapo{}, view},
+                    LocalCollective{}, {.group_size = 8, .seed = 5}};
     return trainer.step(five_tasks(2000));
   };
   const auto equal = [](BigramModel& model, const std::vector<double>& weights) {
     return std::equal(weights.begin(), weights.end(), model.parameters().begin());
   };
-  const StepMetrics metrics = step(AnswererOnly{});
+  const StepMetrics metrics = step(SeparateWeights{answerer, Frozen{summarizer}}, AnswererOnly{});
   CHECK(metrics.summaries > 0);
   CHECK(!equal(answerer, answerer_before));
   CHECK(equal(summarizer, summarizer_before));
-  step(SummarizerOnly{});
+  CHECK(summarizer.weight_version() == 0);
+  const std::vector<double> answerer_then = guessing::weights(answerer);
+  step(SeparateWeights{Frozen{answerer}, summarizer}, SummarizerOnly{});
   CHECK(!equal(summarizer, summarizer_before));
+  CHECK(equal(answerer, answerer_then));
 }
 
 TEST_CASE("the same seed gives the same weights, another seed others", "[train]") {

@@ -72,9 +72,9 @@ struct Generation {
   }
 };
 
-/// Something that continues token contexts.
+/// Something that continues token contexts: all that a role needs to act.
 ///
-/// Syntactic requirements on a backend m:
+/// Syntactic requirements on a sampler m:
 /// 1. `m.submit(request)` accepts a `GenerationRequest`; at most one per sequence at a time.
 /// 2. `m.advance(on_finished)` makes progress on all accepted requests (a local model: one or a few
 ///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns how
@@ -89,10 +89,10 @@ struct Generation {
 /// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.
 ///
 /// Semantic requirements: results obey the determinism of `GenerationRequest`; log-probabilities
-/// are those of the distribution that was sampled from; a Sampled span carries the weight version
-/// in force when it was submitted.
+/// are those of the distribution that was sampled from; every token carries the version of the
+/// weights that it was drawn from, also where they change while a generation runs.
 template <class M>
-concept ModelBackend = requires(M& m, const GenerationRequest& request, SequenceId sequence) {
+concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId sequence) {
   m.submit(request);
   {
     m.advance([](Generation&&) {})
@@ -115,9 +115,11 @@ struct TensorInfo {
   std::size_t size = 0;            // number of elements
 };
 
-/// A backend whose weights can be trained in this process.
+/// Something whose weights are trained: all that a trainer needs beside rollouts. It may also be a
+/// `Sampler`: then what it samples comes from the weights that it learns, and nothing has to be
+/// handed over.
 ///
-/// Beyond ModelBackend:
+/// Syntactic requirements on a learner m:
 /// 1. `m.backward(batch, loss, outputs)` adds d(sum_t loss_weight[t] * loss_t) / d(parameters) to
 ///    the gradients, where `loss(t, prediction)` takes a `TokenPrediction` and returns a
 ///    `TokenLossGradient`. It is called once per trained token, from several threads, and must be
@@ -126,11 +128,11 @@ struct TensorInfo {
 /// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
 ///    version begins and cached keys and values are dropped.
+/// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
 template <class M>
-concept TrainableBackend = ModelBackend<M> &&
-    requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
+concept Learner = requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
   m.backward(
       batch, [](std::size_t, const TokenPrediction&) { return TokenLossGradient{}; }, outputs);
   m.score(batch, outputs);
@@ -139,6 +141,24 @@ concept TrainableBackend = ModelBackend<M> &&
   { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;
   m.zero_gradients();
   m.weights_changed();
+  { m.weight_version() } -> std::convertible_to<WeightVersion>;
+  { m.vocab_size() } -> std::convertible_to<std::size_t>;
+};
+
+/// A sampler that takes over the weights of a learner that is another object: a remote engine that
+/// samples for a trainer here, say.
+///
+/// Syntactic requirement: `sampler.publish(learner, version)` returns the WeightVersion that the
+/// sampler draws from once the call has returned.
+/// Semantic requirements: that version is `version`, and it is the version that the tokens carry
+/// which are sampled from then on, drawn from the learner's parameters as they are in the call.
+/// Running generations go on, on the new weights or, each to its end, on the old ones. Nothing that
+/// was computed from the old weights is used with the new ones. A failure is an exception, after
+/// which the sampler still has the weights that it had; the trainer publishes again before it
+/// samples.
+template <class S, class L>
+concept TakesWeightsOf = requires(S& sampler, L& learner, WeightVersion version) {
+  { sampler.publish(learner, version) } -> std::convertible_to<WeightVersion>;
 };
 
 namespace detail {
@@ -151,27 +171,49 @@ template <class M>
 inline constexpr bool is_temporary<Temporary<M>> = true;
 }  // namespace detail
 
-/// One readable sentence if M cannot be sampled from.
+/// One readable sentence if M is gone before it can be used.
 template <class M>
-consteval bool check_model_backend() {
+consteval bool check_named_model() {
   static_assert(!detail::is_temporary<M>,
                 "dualagent: a model is kept by reference and must outlive what uses it; make it "
                 "first, as in 'Transformer model{config};', and give its name");
-  if constexpr (!detail::is_temporary<M>)
-    static_assert(ModelBackend<M>,
-                  "dualagent: a ModelBackend needs submit, advance, release, reset, vocab_size, "
-                  "max_context_tokens and weight_version; see docs/policies.md#model-backends");
   return true;
 }
 
-/// One readable sentence if M cannot be sampled from, or cannot be trained.
+/// One readable sentence if M cannot be sampled from.
 template <class M>
-consteval bool check_trainable_backend() {
-  static_assert(check_model_backend<M>());
+consteval bool check_sampler() {
+  static_assert(check_named_model<M>());
+  if constexpr (!detail::is_temporary<M>)
+    static_assert(
+        Sampler<M>,
+        "dualagent: a Sampler needs submit, advance, release, reset, vocab_size, "
+        "max_context_tokens and weight_version; see docs/policies.md#samplers-and-learners");
+  return true;
+}
+
+/// One readable sentence if M cannot be trained.
+template <class M>
+consteval bool check_learner() {
+  static_assert(check_named_model<M>());
+  if constexpr (!detail::is_temporary<M>)
+    static_assert(
+        Learner<M>,
+        "dualagent: a Learner needs backward, score, parameters, gradients, tensors, "
+        "zero_gradients, weights_changed, weight_version and vocab_size; a role that only samples "
+        "is written Frozen{model}; see docs/policies.md#samplers-and-learners");
+  return true;
+}
+
+/// One readable sentence if S cannot take over the weights of L.
+template <class S, class L>
+consteval bool check_takes_weights() {
   static_assert(
-      TrainableBackend<M>,
-      "dualagent: a TrainableBackend needs backward, score, parameters, gradients, tensors, "
-      "zero_gradients and weights_changed; see docs/policies.md#model-backends");
+      TakesWeightsOf<S, L>,
+      "dualagent: the sampler of Learning{learner, sampler} needs 'WeightVersion "
+      "publish(YourLearner&, WeightVersion)', which takes over the learner's weights; one "
+      "object that samples and learns is given by its name alone; see "
+      "docs/policies.md#samplers-and-learners");
   return true;
 }
 

@@ -25,7 +25,7 @@
 
 namespace dualagent {
 
-/// Something with named tensors over one flat buffer of parameters, e.g. a `TrainableBackend`.
+/// Something with named tensors over one flat buffer of parameters, e.g. a `Learner`.
 template <class M>
 concept HasTensors = requires(M& m) {
   { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;

@@ -37,6 +37,7 @@ class Decoder {
                  weights_->config().max_position_embeddings - request.context.size());
     running.tokens.reserve(most);
     running.log_probs.reserve(most);
+    running.versions.reserve(most);
     running_.push_back(std::move(running));
   }
 

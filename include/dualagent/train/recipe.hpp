@@ -3,9 +3,11 @@
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/objective/recipes.hpp"
+#include "dualagent/rollout/pairing.hpp"
 #include "dualagent/summary/view.hpp"
 
 namespace dualagent {
@@ -55,6 +57,16 @@ consteval bool check_recipe() {
   return true;
 }
 
+/// Whether a rollout whose own advantage is 0 may still have a gradient, or a part in others'.
+template <class O>
+consteval bool reads_all_rollouts() {
+  using Estimator = std::remove_cvref_t<decltype(O::advantage)>;
+  return CreditsTokens<Estimator> || whitens<Estimator>() ||
+         normalizes_batch<std::remove_cvref_t<decltype(O::correction)>>() ||
+         !vanishes_without_advantage<decltype(O::loss)>() ||
+         !std::is_same_v<std::remove_cv_t<decltype(O::regularizer)>, NoRegularizer>;
+}
+
 /// Rollouts of one task that a recipe is made for; 8 where it does not say.
 template <class R>
 consteval std::size_t group_size_of() {
@@ -64,38 +76,89 @@ consteval std::size_t group_size_of() {
     return 8;
 }
 
-/// Whether a backend reports the log-probabilities that it sampled with; a remote engine may not.
+/// Whether a sampler reports the log-probabilities that it sampled with; a remote engine may not.
 /// `static constexpr bool reports_log_probs = false` says so.
-template <class Model>
+template <class Engine>
 consteval bool reports_log_probs() {
-  if constexpr (requires { Model::reports_log_probs; })
-    return Model::reports_log_probs;
+  if constexpr (requires { Engine::reports_log_probs; })
+    return Engine::reports_log_probs;
   else
     return true;
 }
 
-/// One readable sentence where a recipe asks for more than a model of the pair has.
-template <class R, class Model>
+/// One readable sentence where a recipe asks for more than a trained role has.
+template <class R, class Engine, class Model>
 consteval bool check_recipe_for() {
+  static_assert(check_learner<Model>());
   using ObjectiveOf = decltype(R::objective);
   static_assert(
-      !needs_sampler_log_probs<decltype(ObjectiveOf::correction)>() || reports_log_probs<Model>(),
+      !needs_sampler_log_probs<decltype(ObjectiveOf::correction)>() || reports_log_probs<Engine>(),
       "dualagent: this importance correction needs the sampler's log-probabilities, but "
-      "the model backend reports none; use NoCorrection or OffPolicyMask");
+      "the sampler reports none; use NoCorrection or OffPolicyMask");
   static_assert(
       !needs_reference_policy<ObjectiveOf>() ||
           requires(const Model& m) {
             { m.copy() } -> std::same_as<Model>;
           },
-      "dualagent: a KL penalty needs a frozen copy of the model; give the backend "
+      "dualagent: a KL penalty needs a frozen copy of the model; give the learner "
       "'Model copy() const', or use no KlPenalty");
   static_assert(
       !needs_critic<ObjectiveOf>() ||
           requires(const Model& m) {
             { m.has_value_head() } -> std::same_as<bool>;
           },
-      "dualagent: this objective needs a critic, but the model backend has no 'bool "
+      "dualagent: this objective needs a critic, but the learner has no 'bool "
       "has_value_head() const'; use an estimator that compares groups");
+  return true;
+}
+
+namespace detail {
+template <class View>
+consteval bool selects(AgentRole role) {
+  return (static_cast<unsigned>(trained_agents<View>()) &
+          static_cast<unsigned>(role == AgentRole::answerer ? TrainedAgents::answerer
+                                                            : TrainedAgents::summarizer)) != 0;
+}
+/// Whether the view selects tokens of a role that model number `index` plays.
+template <class View, class Pairing>
+consteval bool selects_model(std::size_t index) {
+  return (selects<View>(AgentRole::answerer) && Pairing::model_of(AgentRole::answerer) == index) ||
+         (selects<View>(AgentRole::summarizer) &&
+          Pairing::model_of(AgentRole::summarizer) == index);
+}
+
+template <class R, class Pairing, std::size_t I>
+consteval bool check_role() {
+  using Role = RoleAt<Pairing, I>;
+  constexpr bool kSelected = selects_model<decltype(R::view), Pairing>(I);
+  static_assert(
+      Role::kTrained || !kSelected,
+      "dualagent: this view trains the tokens of a role that is Frozen; use one that "
+      "selects the other agent's only, such as AnswererOnly where the Summarizer is frozen; "
+      "a view of your own says whose it selects with 'static constexpr TrainedAgents "
+      "agents'");
+  static_assert(
+      !Role::kTrained || kSelected,
+      "dualagent: this view never trains one of the two models; write Frozen{model} for a "
+      "role that only samples, so that it costs no gradients and moments");
+  if constexpr (Role::kTrained && kSelected)
+    static_assert(check_recipe_for<R, typename Role::SamplerType, typename Role::LearnerType>());
+  return true;
+}
+}  // namespace detail
+
+/// One readable sentence where a recipe and a pairing do not fit together.
+template <class R, class Pairing>
+consteval bool check_recipe_for_pairing() {
+  constexpr bool kTrains = is_trained_role<Pairing>(AgentRole::answerer) ||
+                           is_trained_role<Pairing>(AgentRole::summarizer);
+  static_assert(kTrains,
+                "dualagent: both roles are Frozen, so there is nothing to train; let one of them "
+                "learn, or play the pair with RolloutScheduler and evaluate");
+  if constexpr (kTrains) [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return (detail::check_role<R, Pairing, I>() && ...);
+    }
+  (std::make_index_sequence<detail::kModels<Pairing>>{});
   return true;
 }
 

@@ -70,6 +70,29 @@ class StepRows {
     return static_cast<std::size_t>(found - rows.begin());
   }
 
+  /// Appends to `to` a copy of the rows of one model of the pair whose rollout `is_read(rollout)`.
+  /// Returns their indices.
+  template <class IsRead>
+  std::vector<std::size_t> copy_rows(std::size_t model, const IsRead& is_read,
+                                     PackedBatch& to) const {
+    std::vector<std::size_t> copied;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (rows[row].model != model || !is_read(rows[row].rollout)) continue;
+      to.append_row_of(batch, row);
+      copied.push_back(row);
+    }
+    return copied;
+  }
+
+  /// Writes what was found for a batch of these rows, one after another, to a column of `batch`.
+  void fill(std::vector<float>& column, std::span<const std::size_t> copied,
+            std::span<const double> found) const {
+    auto from = found.begin();
+    for (const std::size_t row : copied)
+      for (std::size_t t = batch.row_begin[row]; t < batch.row_begin[row + 1]; ++t)
+        column[t] = static_cast<float>(*from++);
+  }
+
   /// Gives each token its own advantage and value target; see AdvantageEstimator.
   /// Errors: Error that names rollout and token when what the estimator reads of a token is NaN or
   /// infinite, before it spreads to other tokens.

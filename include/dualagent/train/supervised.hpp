@@ -48,7 +48,7 @@ struct SupervisedMetrics {
 ///   warm_start.step(demonstrations, schedule.at(step));
 template <class Model, class Collective = LocalCollective>
 class SupervisedTrainer {
-  static_assert(check_trainable_backend<Model>());
+  static_assert(check_learner<Model>());
   static_assert(check_collective<Collective>());
 
  public:

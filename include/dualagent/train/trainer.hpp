@@ -1,42 +1,38 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/check.hpp"
-#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/user_code.hpp"
 #include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/minibatch.hpp"
+#include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/step_review.hpp"
 #include "dualagent/train/step_rollouts.hpp"
 #include "dualagent/train/step_rows.hpp"
 #include "dualagent/train/trainer_options.hpp"
-#include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
 
 /// Trains a pair of agents with reinforcement learning on what was really sampled.
 ///
 /// One step: play a group of rollouts of each task, score them, compare them within their group,
-/// and update every model of the pair on the tokens that the view selects.
+/// and update every model of the pair that learns on the tokens that the view selects. Where
+/// another object samples for it, the new weights are published to that before anything is sampled
+/// again.
 ///
 /// Several ranks: give every rank the same options, equal weights, the same tasks and its handle of
 /// one collective; each plays a contiguous share of the groups, gradients and counts are summed.
@@ -66,6 +62,7 @@ class Trainer {
   static_assert(check_training_view<decltype(Recipe::view)>());
   static_assert(check_recipe<Recipe>());
   static_assert(check_collective<Collective>());
+  static_assert(check_recipe_for_pairing<Recipe, Pairing>());
 
  public:
   Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe,
@@ -78,11 +75,11 @@ class Trainer {
         options_(std::move(options)),
         group_size_(options_.group_size.value_or(group_size_of<Recipe>())),
         scheduler_(pairing, std::move(protocol), options_.scheduler),
-        updaters_(make_updaters(pairing_, options_.update)),
-        references_(make_references<kHasReference>(pairing_)),
+        learners_(pairing_, options_.update),
         rollouts_(group_size_, options_.summary_forks),
         members_(options_.minibatches) {
     check_options();
+    learners_.publish();
   }
   /// The same on one rank.
   Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe, TrainerOptions options)
@@ -99,13 +96,13 @@ class Trainer {
   /// a `learning_rate_scale` that is negative, NaN or infinite.
   StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
                    std::span<const Task> spare = {}) {
-    const std::uint64_t updates_before = count_updates();
+    const std::uint64_t updates_before = learners_.updates();
     try {
       return call_user_code(
           "a model, an objective or a collective", [&] { return "step " + std::to_string(step_); },
           [&] { return try_step(tasks, learning_rate_scale, spare); });
     } catch (const Error& error) {
-      const std::uint64_t updates = count_updates() - updates_before;
+      const std::uint64_t updates = learners_.updates() - updates_before;
       const std::string changed =
           updates == 0 ? "No weight has changed in this step"
                        : "Updates of this step that came before it: " + std::to_string(updates) +
@@ -147,14 +144,7 @@ class Trainer {
   /// Nothing else outlives a step. Several trainers in one checkpoint need a `name` each.
   /// Errors: Error for a name that is taken, and for weights that are not finite.
   void save(Checkpoint& checkpoint, const std::string& name = {}) const {
-    for_each_model(pairing_, [&](auto&, auto index) {
-      std::get<index>(updaters_).save(checkpoint, model_name(name, index));
-      if constexpr (kHasReference) {
-        const auto parameters = std::get<index>(references_)->parameters();
-        using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
-        checkpoint.add(model_name(name, index) + ".reference", std::span<const Scalar>(parameters));
-      }
-    });
+    learners_.save(checkpoint, name);
     checkpoint.add(trainer_name(name) + ".steps", std::to_string(step_));
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
@@ -166,17 +156,7 @@ class Trainer {
   void load(const StoredCheckpoint& checkpoint, const std::string& name = {}) {
     require_same_options(checkpoint, trainer_name(name) + ".options", options_, group_size_);
     const std::uint64_t steps = checkpoint.number(trainer_name(name) + ".steps");
-    for_each_model(pairing_, [&](auto&, auto index) {
-      std::get<index>(updaters_).check(checkpoint, model_name(name, index));
-    });
-    for_each_model(pairing_, [&](auto&, auto index) {
-      std::get<index>(updaters_).load(checkpoint, model_name(name, index));
-      if constexpr (kHasReference) {
-        auto& reference = *std::get<index>(references_);
-        checkpoint.copy_to(model_name(name, index) + ".reference", reference.parameters());
-        reference.weights_changed();
-      }
-    });
+    learners_.load(checkpoint, name);
     step_ = steps;
   }
 
@@ -187,24 +167,16 @@ class Trainer {
   static constexpr bool kHasCritic = needs_critic<ObjectiveOf>();
   static constexpr bool kHasReference = needs_reference_policy<ObjectiveOf>();
   static constexpr bool kScoresOld = needs_sampler_log_probs<Correction>();
-  /// Whether a rollout whose own advantage is 0 may still have a gradient, or a part in others'.
-  static constexpr bool kAllAreRead =
-      CreditsTokens<Estimator> || whitens<Estimator>() || normalizes_batch<Correction>() ||
-      !vanishes_without_advantage<decltype(ObjectiveOf::loss)>() ||
-      !std::is_same_v<std::remove_cv_t<decltype(ObjectiveOf::regularizer)>, NoRegularizer>;
-  static constexpr bool kAgentsApart = AggregatesAgentsApart<decltype(Recipe::view)>;
+  static constexpr bool kAllAreRead = reads_all_rollouts<ObjectiveOf>();
+  static constexpr ReferencePolicy kReference =
+      kHasReference ? ReferencePolicy::kept : ReferencePolicy::none;
 
   static double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
-  using Parts = std::array<double, 2>;  // trained tokens; one part, or one of each agent
-
   static std::string trainer_name(const std::string& name) {
     return name.empty() ? "trainer" : name;
-  }
-  static std::string model_name(const std::string& name, std::size_t index) {
-    return (name.empty() ? "" : name + ".") + "model" + std::to_string(index);
   }
 
   void check_options() const {
@@ -223,20 +195,12 @@ class Trainer {
       throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
                   "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
     if constexpr (kHasCritic)
-      for_each_model(pairing_, [](const auto& model, auto index) {
-        if (!model.has_value_head())
+      learners_.for_each([](const auto& learner, std::size_t index) {
+        if (!learner.updater.model().has_value_head())
           throw Error("the objective needs a critic, but model " + std::to_string(index) +
                           " of the pair has no value head",
                       "Trainer", "Train model.with_value_head()");
       });
-  }
-
-  /// Updates of all models so far.
-  std::uint64_t count_updates() const {
-    std::uint64_t updates = 0;
-    for_each_model(pairing_,
-                   [&](auto&, auto index) { updates += std::get<index>(updaters_).state().steps; });
-    return updates;
   }
 
   StepMetrics try_step(std::span<const Task> tasks, double learning_rate_scale,
@@ -248,6 +212,7 @@ class Trainer {
     metrics.step = step_;
     for (const ToolSpec& spec : scheduler_.protocol().tools.specs())
       metrics.tools.push_back({.name = spec.name});
+    learners_.begin_step();
     const auto start = std::chrono::steady_clock::now();
     metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
     rollouts_.describe(collective_, metrics);
@@ -259,11 +224,11 @@ class Trainer {
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
       rollouts_.assign_minibatches(members_, random.child(1 + epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
-        for_each_model(pairing_, [&](auto&, auto index) {
-          update(std::get<index>(updaters_), index, minibatch, epoch == 0 && minibatch == 0,
-                 learning_rate_scale);
+        learners_.for_each([&](auto& learner, std::size_t index) {
+          update(learner, index, minibatch, epoch == 0 && minibatch == 0, learning_rate_scale);
         });
     }
+    learners_.publish();
     sums_.describe(collective_, metrics);
     metrics.learning_rate = options_.update.optimizer.learning_rate * learning_rate_scale;
     metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
@@ -272,31 +237,6 @@ class Trainer {
     review_.look(metrics, rollouts_.all(), compares_group<Estimator>(), collective_.rank() == 0);
     ++step_;
     return metrics;
-  }
-
-  static auto make_updaters(const Pairing& pairing, const UpdateOptions& options) {
-    return std::apply(
-        [&](auto&... models) {
-          static_assert(
-              (check_recipe_for<Recipe, std::remove_reference_t<decltype(models)>>() && ...));
-          return std::tuple<WeightUpdater<std::remove_reference_t<decltype(models)>>...>{
-              {models, options}...};
-        },
-        pairing.models());
-  }
-
-  /// Frozen copies of the models as they are now, or nothing.
-  template <bool wanted>
-  static auto make_references(const Pairing& pairing) {
-    return std::apply(
-        [](auto&... models) {
-          if constexpr (wanted)
-            return std::make_tuple(
-                std::make_unique<std::remove_reference_t<decltype(models)>>(models.copy())...);
-          else
-            return std::tuple<>{};
-        },
-        pairing.models());
   }
 
   /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
@@ -340,7 +280,9 @@ class Trainer {
       rows_.append(
           rollout, i,
           [&](std::size_t segment, const Span& span) {
-            return is_trained(recipe_.view, rollout, segment, span);
+            const bool trains = is_trained(recipe_.view, rollout, segment, span);
+            if (trains) require_trained_role<Pairing>(rollout, segment);
+            return trains;
           },
           [&](std::size_t segment, const Span& span) {
             return rollouts_.advantage(i).of(segment, span);
@@ -348,30 +290,27 @@ class Trainer {
           [](AgentRole owner) { return Pairing::model_of(owner); });
     }
     if constexpr (kScoresOld || kHasCritic || kHasReference)
-      for_each_model(pairing_, [&](auto& model, auto index) { score_rows(model, index); });
+      learners_.for_each([&](auto& learner, std::size_t index) { score_rows(learner, index); });
     if constexpr (CreditsTokens<Estimator>) rows_.credit_tokens(recipe_.objective.advantage);
     if constexpr (whitens<Estimator>()) rows_.whiten(collective_);
   }
 
   /// What the model says at the beginning of the step, and what its frozen reference says.
-  template <class Model, class Index>
-  void score_rows(Model& model, Index index) {
-    clear_batch();
-    std::vector<std::size_t> chosen;
-    for (std::size_t row = 0; row < rows_.rows.size(); ++row) {
-      if (rows_.rows[row].model != index || !is_read(rows_.rows[row].rollout)) continue;
-      batch_.append_row_of(rows_.batch, row);
-      chosen.push_back(row);
-    }
+  template <class Learner>
+  void score_rows(Learner& learner, std::size_t index) {
+    clear_batch(learner.version_at_step);
+    const std::vector<std::size_t> chosen = rows_.copy_rows(
+        index, [&](std::size_t i) { return is_read(i); }, batch_);
     if (chosen.empty()) return;
+    PackedBatch& all = rows_.batch;
     if constexpr (kScoresOld || kHasCritic) {
-      score_batch(model);
-      if constexpr (kScoresOld) write_back(chosen, outputs_.log_prob, rows_.batch.old_log_prob);
-      if constexpr (kHasCritic) write_back(chosen, outputs_.value, rows_.batch.old_value);
+      score_batch(learner.updater.model());
+      if constexpr (kScoresOld) rows_.fill(all.old_log_prob, chosen, outputs_.log_prob);
+      if constexpr (kHasCritic) rows_.fill(all.old_value, chosen, outputs_.value);
     }
     if constexpr (kHasReference) {
-      score_batch(*std::get<index>(references_));
-      write_back(chosen, outputs_.log_prob, rows_.batch.reference_log_prob);
+      score_batch(*learner.reference);
+      rows_.fill(all.reference_log_prob, chosen, outputs_.log_prob);
     }
   }
 
@@ -384,22 +323,15 @@ class Trainer {
     score_seconds_ += seconds_since(start);
   }
 
-  /// Copies what was found for `batch_` to the rows that it was made of.
-  void write_back(std::span<const std::size_t> chosen, const std::vector<double>& found,
-                  std::vector<float>& column) const {
-    for (std::size_t r = 0; r < chosen.size(); ++r) {
-      float* const to = column.data() + rows_.batch.row_begin[chosen[r]];
-      for (std::size_t i = 0; i < batch_.row_size(r); ++i)
-        to[i] = static_cast<float>(found[batch_.row_begin[r] + i]);
-    }
-  }
-
-  template <class Updater>
-  void update(Updater& updater, std::size_t model, std::size_t minibatch, bool fresh,
+  template <class Learner>
+  void update(Learner& learner, std::size_t model, std::size_t minibatch, bool fresh,
               double learning_rate_scale) {
-    const double tokens = pack(model, members_[minibatch]);
+    clear_batch(learner.version_at_step);
+    const double tokens = packer_.pack(
+        recipe_, rows_, model, members_[minibatch], [&](std::size_t i) { return is_read(i); },
+        collective_, batch_);
     if (tokens == 0) return;
-    if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(updater.model());
+    if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(learner.updater.model());
     loss_.prepare(batch_, outputs_.log_prob);
     if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
     clips_.assign(batch_.size(), 0);
@@ -407,7 +339,8 @@ class Trainer {
       clips_[t] = loss_.clips(batch_, t, now) ? 1 : 0;
       return loss_.token(batch_, t, now);
     };
-    sums_.gradient_norm += updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
+    sums_.gradient_norm +=
+        learner.updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
     sums_.updates += 1;
     sums_.add(batch_, outputs_, clips_, fresh);
   }
@@ -418,67 +351,11 @@ class Trainer {
     if (sum[0] > 0) loss_.scale_corrections(tokens / sum[0]);
   }
 
-  /// Trained tokens of a row by part: an agent where the view aggregates them apart, else one.
-  static Parts parts_of(const StepRow& row) {
-    if constexpr (kAgentsApart)
-      return row.tokens;
-    else
-      return {row.tokens[0] + row.tokens[1], 0.0};
-  }
-  static constexpr std::size_t part_of(AgentRole agent) {
-    return kAgentsApart ? static_cast<std::size_t>(agent) : 0;
-  }
-
-  /// Fills `batch_` with the rows of these rollouts that the model owns and must read, weighted by
-  /// the aggregation, which counts all of its rows, over all ranks. Returns the number of trained
-  /// tokens in all ranks' batches.
-  double pack(std::size_t model, const std::vector<std::size_t>& members) {
-    clear_batch();
-    rollout_tokens_.assign(rollouts_.all().size(), {});
-    std::vector<std::size_t> chosen;
-    std::array<double, 7> counts{};  // tokens, rollouts, segments of each part; tokens read
-    for (const std::size_t i : members)
-      for (std::size_t row = rows_.first_row(i); row < rows_.first_row(i + 1); ++row) {
-        if (rows_.rows[row].model != model) continue;
-        const Parts tokens = parts_of(rows_.rows[row]);
-        if (is_read(i)) {
-          chosen.push_back(row);
-          counts[6] += tokens[0] + tokens[1];
-        }
-        for (std::size_t part = 0; part < tokens.size(); ++part) {
-          if (tokens[part] == 0) continue;
-          counts[part] += tokens[part];
-          counts[2 + part] += rollout_tokens_[i][part] == 0 ? 1.0 : 0.0;
-          counts[4 + part] += 1.0;
-          rollout_tokens_[i][part] += tokens[part];
-        }
-      }
-    collective_.all_reduce_sum(std::span<double>(counts));
-    for (const std::size_t row : chosen) append_weighted(row, counts);
-    return counts[6];
-  }
-
-  void append_weighted(std::size_t row, std::span<const double> counts) {
-    const StepRow& from = rows_.rows[row];
-    const Parts tokens = parts_of(from);
-    const auto weight = [&](AgentRole agent) {
-      const std::size_t part = part_of(agent);
-      if (tokens[part] == 0) return 0.0F;
-      const TokenCounts here{counts[part], counts[2 + part], counts[4 + part],
-                             rollout_tokens_[from.rollout][part], tokens[part]};
-      double value = recipe_.objective.aggregation.weight(here);
-      if constexpr (kAgentsApart) value *= recipe_.view.agent_weight(agent);
-      return static_cast<float>(value);
-    };
-    const std::array<float, 2> weights{weight(AgentRole::answerer), weight(AgentRole::summarizer)};
-    for (std::size_t t = batch_.append_row_of(rows_.batch, row); t < batch_.size(); ++t)
-      batch_.loss_weight[t] *= weights[static_cast<std::size_t>(batch_.agent[t])];
-  }
-
-  void clear_batch() {
+  void clear_batch(WeightVersion old_weight_version) {
     batch_.clear();
     batch_.temperature = {options_.sampling.answerer.temperature,
                           options_.sampling.summarizer.temperature};
+    batch_.old_weight_version = old_weight_version;
   }
 
   Pairing pairing_;
@@ -489,8 +366,7 @@ class Trainer {
   TrainerOptions options_;
   std::size_t group_size_;
   RolloutScheduler<Pairing, Protocol> scheduler_;
-  decltype(make_updaters(std::declval<const Pairing&>(), {})) updaters_;
-  decltype(make_references<kHasReference>(std::declval<const Pairing&>())) references_;
+  PairLearners<Pairing, kReference> learners_;
   std::size_t step_ = 0;
   StepReview review_;
 
@@ -498,8 +374,8 @@ class Trainer {
   StepRollouts rollouts_;
   StepRows rows_;                                  // all that is counted
   std::vector<std::vector<std::size_t>> members_;  // [minibatches] rollouts of this rank
-  std::vector<Parts> rollout_tokens_;              // [rollouts] trained in this minibatch
-  PackedBatch batch_;                              // of one minibatch and one model
+  MinibatchPacker<Recipe> packer_;
+  PackedBatch batch_;  // of one minibatch and one model
   TokenOutputs outputs_;
   std::vector<std::uint8_t> clips_;  // [T] whether the loss clips the token
   UpdateSums sums_;

@@ -36,7 +36,7 @@ inline void check_learning_rate_scale(double scale) {
 /// start equal stay bit-identical if the collective's sums are.
 template <class Model>
 class WeightUpdater {
-  static_assert(check_trainable_backend<Model>());
+  static_assert(check_learner<Model>());
 
  public:
   using Scalar = typename decltype(std::declval<Model&>().parameters())::value_type;

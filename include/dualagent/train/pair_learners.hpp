@@ -1,0 +1,188 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/rollout/pairing.hpp"
+#include "dualagent/trace/rollout.hpp"
+#include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/weight_updater.hpp"
+
+namespace dualagent {
+
+/// Whether the trainer keeps a frozen copy of each learner as it was at first.
+enum class ReferencePolicy : bool { none, kept };
+
+/// One learner of a pair with all that belongs to it: its updater, its reference policy, and the
+/// sampler that its weights are published to, where that is another object.
+template <class Role, ReferencePolicy reference_policy>
+class RoleLearner {
+ public:
+  using Model = typename Role::LearnerType;
+  using Engine = typename Role::SamplerType;
+
+  RoleLearner(Model& learner, Engine& sampler, const UpdateOptions& options)
+      : updater(learner, options), sampler_(&sampler) {
+    if constexpr (kPublishes)
+      if (sampler.vocab_size() != learner.vocab_size())
+        throw Error("the sampler has " + std::to_string(sampler.vocab_size()) +
+                        " tokens, the learner " + std::to_string(learner.vocab_size()),
+                    "Learning", "Give a sampler of the same model as the learner");
+    if constexpr (reference_policy == ReferencePolicy::kept)
+      reference = std::make_unique<Model>(learner.copy());
+  }
+
+  WeightUpdater<Model> updater;
+  std::unique_ptr<Model> reference = nullptr;  ///< null without a reference policy
+  WeightVersion version_at_step = 0;           ///< of the weights at the step's beginning
+
+  /// Hands weights that are new to the sampler over to it.
+  /// Errors: what `publish` throws; Error where the sampler draws from another version afterwards.
+  void publish() {
+    if constexpr (kPublishes) {
+      Model& learner = updater.model();
+      const WeightVersion version = learner.weight_version();
+      if (published_ == version) return;
+      const WeightVersion answer = sampler_->publish(learner, version);
+      if (answer != version)
+        throw Error("weights of version " + std::to_string(version) +
+                        " were published, but the sampler says that it has version " +
+                        std::to_string(answer),
+                    "publish", "Let publish return once the sampler draws from the new weights");
+      published_ = version;
+    }
+  }
+
+ private:
+  /// Two objects: the learner's weights do not reach the sampler by themselves.
+  static constexpr bool kPublishes = !std::is_same_v<typename Role::Held, Model&>;
+
+  Engine* sampler_;
+  std::optional<WeightVersion> published_;
+};
+
+/// The learners of a pair. A `Frozen` role has none and costs nothing here.
+///
+/// Whenever the pair is about to sample, every sampler has its learner's newest weights; between
+/// the updates of one step nothing is published, because nothing samples.
+template <class Pairing, ReferencePolicy reference_policy>
+class PairLearners {
+ public:
+  PairLearners(const Pairing& pairing, const UpdateOptions& options)
+      : learners_(make(pairing, options, Indices{})) {}
+
+  /// Calls `visit(learner, index)` for every `RoleLearner`; `index` is its number in the pair, an
+  /// std::integral_constant.
+  template <class Visitor>
+  void for_each(Visitor&& visit) {
+    for_each(learners_, visit, Indices{});
+  }
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    for_each(learners_, visit, Indices{});
+  }
+
+  /// Updates of all learners so far.
+  std::uint64_t updates() const {
+    std::uint64_t sum = 0;
+    for_each([&](const auto& learner, auto) { sum += learner.updater.state().steps; });
+    return sum;
+  }
+
+  /// Publishes what the samplers do not have yet; see `RoleLearner::publish`.
+  void publish() {
+    for_each([](auto& learner, auto) { learner.publish(); });
+  }
+
+  /// Publishes, and remembers the weights' versions.
+  void begin_step() {
+    publish();
+    for_each([](auto& learner, auto) {
+      learner.version_at_step = learner.updater.model().weight_version();
+    });
+  }
+
+  /// Adds every learner's weights, moments and reference policy.
+  void save(Checkpoint& checkpoint, const std::string& name) const {
+    for_each([&](const auto& learner, std::size_t index) {
+      learner.updater.save(checkpoint, model_name(name, index));
+      if constexpr (reference_policy == ReferencePolicy::kept) {
+        const auto parameters = std::as_const(*learner.reference).parameters();
+        using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
+        checkpoint.add(model_name(name, index) + ".reference", std::span<const Scalar>(parameters));
+      }
+    });
+  }
+
+  /// Brings back what `save` wrote, of all learners or of none, and publishes it.
+  void load(const StoredCheckpoint& checkpoint, const std::string& name) {
+    for_each([&](auto& learner, std::size_t index) {
+      learner.updater.check(checkpoint, model_name(name, index));
+    });
+    for_each([&](auto& learner, std::size_t index) {
+      learner.updater.load(checkpoint, model_name(name, index));
+      if constexpr (reference_policy == ReferencePolicy::kept) {
+        checkpoint.copy_to(model_name(name, index) + ".reference", learner.reference->parameters());
+        learner.reference->weights_changed();
+      }
+    });
+    publish();
+  }
+
+ private:
+  using Indices = std::make_index_sequence<detail::kModels<Pairing>>;
+  struct NotTrained {};
+
+  template <std::size_t I>
+  static auto make_one(const Pairing& pairing, const UpdateOptions& options) {
+    using Role = detail::RoleAt<Pairing, I>;
+    if constexpr (Role::kTrained) {
+      const auto models = pairing.models();
+      return RoleLearner<Role, reference_policy>(Role::learner(std::get<I>(models)),
+                                                 Role::sampler(std::get<I>(models)), options);
+    } else {
+      return NotTrained{};
+    }
+  }
+  template <std::size_t... I>
+  static auto make(const Pairing& pairing, const UpdateOptions& options,
+                   std::index_sequence<I...>) {
+    return std::tuple{make_one<I>(pairing, options)...};
+  }
+
+  template <class Learners, class Visitor, std::size_t... I>
+  static void for_each(Learners& learners, Visitor& visit, std::index_sequence<I...>) {
+    const auto visit_one = [&](auto index) {
+      if constexpr (detail::RoleAt<Pairing, decltype(index)::value>::kTrained)
+        visit(std::get<decltype(index)::value>(learners), index);
+    };
+    (visit_one(std::integral_constant<std::size_t, I>{}), ...);
+  }
+
+  static std::string model_name(const std::string& name, std::size_t index) {
+    return (name.empty() ? "" : name + ".") + "model" + std::to_string(index);
+  }
+
+  decltype(make(std::declval<const Pairing&>(), {}, Indices{})) learners_;
+};
+
+/// Errors: Error where a view has chosen tokens of a segment whose role is not trained, which its
+/// type did not say.
+template <class Pairing>
+void require_trained_role(const Rollout& rollout, std::size_t segment) {
+  const AgentRole owner = rollout.segments[segment].owner;
+  if (!is_trained_role<Pairing>(owner))
+    throw Error("the view selects tokens of the " + std::string(to_string(owner)) +
+                    ", whose model is Frozen",
+                "segment " + std::to_string(segment) + " of a rollout of task " + rollout.task_id,
+                "Select the other agent's tokens only");
+}
+
+}  // namespace dualagent
