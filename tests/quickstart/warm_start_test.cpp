@@ -39,7 +39,7 @@ TEST_CASE("a warm start writes every 50 steps what share of each kind the model 
   TemporaryFolder folder;
   const RandomStream random = RandomStream::from_seed(1);
   CopiesLate model;
-  const std::vector<Episode> measured{
+  const std::vector<quickstart::Episode> measured{
       demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))};
   const RunOutcome outcome =
       warm_start(model, {Memory::summaries, kSteps, kWarmStartSegments, random}, measured,
