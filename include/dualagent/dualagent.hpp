@@ -161,4 +161,5 @@
 #include "dualagent/train/trainer.hpp"
 #include "dualagent/train/trainer_options.hpp"
 #include "dualagent/train/training_rows.hpp"
+#include "dualagent/train/update_strategy.hpp"
 #include "dualagent/train/weight_updater.hpp"

@@ -32,7 +32,7 @@ class SupervisedTrainer {
 
  public:
   explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
-      : updater_(model, options), collective_(std::move(collective)) {}
+      : updater_(model, options, collective), collective_(std::move(collective)) {}
 
   /// One update on the given segments (this rank's share).
   /// Errors: Error, before any weight changes, for segments without a demonstration on any rank, a
@@ -69,7 +69,7 @@ class SupervisedTrainer {
 
   /// Adds weights and moments; see WeightUpdater::save.
   void save(Checkpoint& checkpoint, const std::string& name = "model0") const {
-    updater_.save(checkpoint, name);
+    updater_.save(checkpoint, name, collective_);
   }
   void load(const StoredCheckpoint& checkpoint, const std::string& name = "model0") {
     updater_.load(checkpoint, name);
@@ -81,7 +81,7 @@ class SupervisedTrainer {
   }
 
   WeightUpdater<Model> updater_;
-  Collective collective_;
+  mutable Collective collective_;  // `save` gathers
   PackedBatch batch_;
   TokenOutputs outputs_;
 };
