@@ -181,4 +181,5 @@
 #include "dualagent/train/trainer_options.hpp"
 #include "dualagent/train/training_rows.hpp"
 #include "dualagent/train/training_run.hpp"
+#include "dualagent/train/update_strategy.hpp"
 #include "dualagent/train/weight_updater.hpp"

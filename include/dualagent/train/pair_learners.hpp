@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "dualagent/collective/local.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/trace/rollout.hpp"
@@ -28,8 +29,10 @@ class RoleLearner {
   using Model = typename Role::LearnerType;
   using Engine = typename Role::SamplerType;
 
-  RoleLearner(Model& learner, Engine& sampler, const UpdateOptions& options)
-      : updater(learner, options), sampler_(&sampler) {
+  template <class Collective>
+  RoleLearner(Model& learner, Engine& sampler, const UpdateOptions& options,
+              const Collective& collective)
+      : updater(learner, options, collective), sampler_(&sampler) {
     if constexpr (kPublishes)
       if (sampler.vocab_size() != learner.vocab_size())
         throw Error("the sampler has " + std::to_string(sampler.vocab_size()) +
@@ -72,11 +75,12 @@ class RoleLearner {
 ///
 /// Whenever the pair is about to sample, every sampler has its learner's newest weights; between
 /// the updates of one step nothing is published, because nothing samples.
-template <class Pairing, ReferencePolicy reference_policy>
+template <class Pairing, ReferencePolicy reference_policy, class Collective = LocalCollective>
 class PairLearners {
  public:
-  PairLearners(const Pairing& pairing, const UpdateOptions& options)
-      : learners_(make(pairing, options, Indices{})) {}
+  PairLearners(const Pairing& pairing, const UpdateOptions& options,
+               const Collective& collective = {})
+      : learners_(make(pairing, options, collective, Indices{})) {}
 
   /// Calls `visit(learner, index)` for every `RoleLearner`; `index` is its number in the pair, an
   /// std::integral_constant.
@@ -109,10 +113,10 @@ class PairLearners {
     });
   }
 
-  /// Adds every learner's weights, moments and reference policy.
-  void save(Checkpoint& checkpoint, const std::string& name) const {
+  /// Adds every learner's weights, moments and reference policy; see `WeightUpdater::save`.
+  void save(Checkpoint& checkpoint, const std::string& name, Collective& collective) const {
     for_each([&](const auto& learner, std::size_t index) {
-      learner.updater.save(checkpoint, model_name(name, index));
+      learner.updater.save(checkpoint, model_name(name, index), collective);
       if constexpr (reference_policy == ReferencePolicy::kept) {
         const auto parameters = std::as_const(*learner.reference).parameters();
         using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
@@ -141,20 +145,22 @@ class PairLearners {
   struct NotTrained {};
 
   template <std::size_t I>
-  static auto make_one(const Pairing& pairing, const UpdateOptions& options) {
+  static auto make_one(const Pairing& pairing, const UpdateOptions& options,
+                       const Collective& collective) {
     using Role = detail::RoleAt<Pairing, I>;
     if constexpr (Role::kTrained) {
       const auto models = pairing.models();
       return RoleLearner<Role, reference_policy>(Role::learner(std::get<I>(models)),
-                                                 Role::sampler(std::get<I>(models)), options);
+                                                 Role::sampler(std::get<I>(models)), options,
+                                                 collective);
     } else {
       return NotTrained{};
     }
   }
   template <std::size_t... I>
   static auto make(const Pairing& pairing, const UpdateOptions& options,
-                   std::index_sequence<I...>) {
-    return std::tuple{make_one<I>(pairing, options)...};
+                   const Collective& collective, std::index_sequence<I...>) {
+    return std::tuple{make_one<I>(pairing, options, collective)...};
   }
 
   template <class Learners, class Visitor, std::size_t... I>
@@ -170,7 +176,8 @@ class PairLearners {
     return (name.empty() ? "" : name + ".") + "model" + std::to_string(index);
   }
 
-  decltype(make(std::declval<const Pairing&>(), {}, Indices{})) learners_;
+  decltype(make(std::declval<const Pairing&>(), {}, std::declval<const Collective&>(),
+                Indices{})) learners_;
 };
 
 /// Errors: Error where a view has chosen tokens of a segment whose role is not trained, which its

@@ -53,7 +53,7 @@ class SupervisedTrainer {
 
  public:
   explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
-      : updater_(model, options),
+      : updater_(model, options, collective),
         collective_(std::move(collective)),
         learning_rate_(options.optimizer.learning_rate) {}
 
@@ -96,7 +96,7 @@ class SupervisedTrainer {
 
   /// Adds weights and moments; see WeightUpdater::save.
   void save(Checkpoint& checkpoint, const std::string& name = "model0") const {
-    updater_.save(checkpoint, name);
+    updater_.save(checkpoint, name, collective_);
   }
   void load(const StoredCheckpoint& checkpoint, const std::string& name = "model0") {
     updater_.load(checkpoint, name);
@@ -108,7 +108,7 @@ class SupervisedTrainer {
   }
 
   WeightUpdater<Model> updater_;
-  Collective collective_;
+  mutable Collective collective_;  // `save` gathers
   double learning_rate_;
   PackedBatch batch_;
   TokenOutputs outputs_;

@@ -75,7 +75,7 @@ class Trainer {
         options_(std::move(options)),
         group_size_(options_.group_size.value_or(group_size_of<Recipe>())),
         scheduler_(pairing, std::move(protocol), options_.scheduler),
-        learners_(pairing_, options_.update),
+        learners_(pairing_, options_.update, collective_),
         rollouts_(group_size_, options_.summary_forks),
         members_(options_.minibatches) {
     check_options();
@@ -141,10 +141,11 @@ class Trainer {
 
   /// Adds all that a run needs to go on: every model's weights and moments, the number of steps
   /// done, from which all random streams follow, and the options that the numbers depend on.
-  /// Nothing else outlives a step. Several trainers in one checkpoint need a `name` each.
-  /// Errors: Error for a name that is taken, and for weights that are not finite.
+  /// Nothing else outlives a step. On a `Sharded` collective all ranks must call it. Several
+  /// trainers in one checkpoint need a `name` each. Errors: Error for a name that is taken, and for
+  /// weights that are not finite.
   void save(Checkpoint& checkpoint, const std::string& name = {}) const {
-    learners_.save(checkpoint, name);
+    learners_.save(checkpoint, name, collective_);
     checkpoint.add(trainer_name(name) + ".steps", std::to_string(step_));
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
@@ -362,11 +363,11 @@ class Trainer {
   Reward reward_;
   Recipe recipe_;
   BatchLoss<ObjectiveOf> loss_;
-  Collective collective_;
+  mutable Collective collective_;  // `save` gathers
   TrainerOptions options_;
   std::size_t group_size_;
   RolloutScheduler<Pairing, Protocol> scheduler_;
-  PairLearners<Pairing, kReference> learners_;
+  PairLearners<Pairing, kReference, Collective> learners_;
   std::size_t step_ = 0;
   StepReview review_;
 

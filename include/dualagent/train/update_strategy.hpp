@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "dualagent/collective/collective.hpp"
+#include "dualagent/collective/gradient_buckets.hpp"
+#include "dualagent/kernels/combine.inl"
+#include "dualagent/loops/optimizer.inl"
+#include "dualagent/optim/clip.hpp"
+
+namespace dualagent {
+
+/// One readable sentence if C cannot cut arrays into shards.
+template <class C>
+consteval bool check_sharding_collective() {
+  static_assert(ShardingCollective<C>,
+                "dualagent: Sharded{collective} needs a collective with reduce_scatter_sum, "
+                "all_gather and broadcast, for spans of float and double; see docs/collectives.md");
+  return true;
+}
+
+/// A collective over which updates are sharded: each rank keeps the moments of its part of the
+/// parameters (`shard_of`), updates that part, and the parts are gathered. Where a trainer is given
+/// a collective alone, every rank keeps all moments and updates all parameters.
+///
+/// Determinism: weights, moments and checkpoints of float models have the same bits either way. Of
+/// double models the norm, and so a clipped step, may differ in the last bit: their squares are
+/// rounded. A checkpoint of one may be loaded by the other, on any number of ranks. `save` is then
+/// a call that all ranks make. Cost: moments of 1/n of the parameters on n ranks; as many bytes are
+/// sent as for a sum of the gradients, and n single numbers. Source: Rajbhandari et al., "ZeRO",
+/// 2020, stage 1. Example: Trainer{SharedWeights{model}, protocol, reward, recipe,
+/// Sharded{collective}, options}
+template <class C>
+struct Sharded : C {
+  static_assert(check_sharding_collective<C>());
+  explicit Sharded(C collective) : C(std::move(collective)) {}
+};
+
+namespace detail {
+
+/// Every rank does the whole update.
+struct ReplicatedUpdate {
+  template <class C>
+  static Shard part(const C&, std::size_t parameters) {
+    return {0, parameters};
+  }
+  template <class C, class T>
+  static void sum_gradients(C& collective, std::span<T> gradients) {
+    bucketed_all_reduce(collective, gradients);
+  }
+  template <class C, class T>
+  static double norm(C&, std::span<const T> gradients) {
+    return global_norm(gradients);
+  }
+  template <class C, class T>
+  static void gather(C&, std::span<T>) {}
+};
+
+/// Every rank does the part of the update that is its shard.
+struct ShardedUpdate {
+  template <class C>
+  static Shard part(const C& collective, std::size_t parameters) {
+    return shard_of(parameters, collective.rank(), collective.size());
+  }
+  template <class C, class T>
+  static void sum_gradients(C& collective, std::span<T> gradients) {
+    collective.reduce_scatter_sum(gradients);
+  }
+  /// The ranks add to one sum in their order, as one rank would that has all gradients.
+  template <class C, class T>
+  static double norm(C& collective, std::span<const T> gradients) {
+    const loops::detail::ReadSquare<T> square{gradients.data()};  // the terms of `global_norm`
+    const kernels::Sum<double> add;
+    double sum[] = {add.identity()};
+    for (std::size_t rank = 0; rank < collective.size(); ++rank) {
+      const Shard mine = shard_of(gradients.size(), rank, collective.size());
+      if (rank == collective.rank())
+        for (std::size_t i = mine.begin; i < mine.end; ++i) sum[0] = add(sum[0], square(i));
+      collective.broadcast(std::span<double>(sum), rank);
+    }
+    return std::sqrt(sum[0]);
+  }
+  template <class C, class T>
+  static void gather(C& collective, std::span<T> values) {
+    collective.all_gather(values);
+  }
+};
+
+template <class C>
+struct UpdateStrategy {
+  using type = ReplicatedUpdate;
+};
+template <class C>
+struct UpdateStrategy<Sharded<C>> {
+  using type = ShardedUpdate;
+};
+template <class C>
+using UpdateStrategyOf = typename UpdateStrategy<C>::type;
+
+}  // namespace detail
+
+}  // namespace dualagent
