@@ -210,3 +210,14 @@ TEST_CASE("a misspelt entry is refused, an unknown one is ignored with a warning
   parse_config_json(config_with("transformers_version", "\"4.50.0\""), "c.json");
   CHECK(warnings.count() == 1);
 }
+
+TEST_CASE("a model that Llama's config.json cannot describe is not written as one",
+          "[model][config_json]") {
+  TransformerConfig config = parse_config_json(config_with(), "t");
+  config.qkv_bias = true;
+  CHECK_THROWS_WITH(to_config_json(config), ContainsSubstring("qkv_bias"));
+  config.qkv_bias = false;
+  CHECK_NOTHROW(to_config_json(config));
+  config.qk_norm = true;
+  CHECK_THROWS_WITH(to_config_json(config), ContainsSubstring("qk_norm"));
+}

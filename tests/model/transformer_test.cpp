@@ -33,15 +33,27 @@ TransformerOptions with_threads(std::size_t threads, std::size_t shards, std::ui
   return {.pool = std::make_shared<ThreadPool>(threads), .gradient_shards = shards, .seed = seed};
 }
 
-/// A model of that shape whose critic says something.
+/// The tied shape with biases as in Qwen2, the untied one with normed heads as in Qwen3.
+TransformerConfig odd_qwen(bool tied) {
+  TransformerConfig config = odd_shape(tied);
+  config.qkv_bias = tied;
+  config.qk_norm = !tied;
+  return config;
+}
+
+/// A model whose critic, biases and norms of heads say something.
 template <class Scalar>
-Transformer<Scalar> odd_model(bool tied, TransformerOptions options) {
-  Transformer<Scalar> model(odd_shape(tied), std::move(options));
+Transformer<Scalar> odd_model(const TransformerConfig& config, TransformerOptions options) {
+  Transformer<Scalar> model(config, std::move(options));
   const RandomStream random = RandomStream::from_seed(17);
-  for (const TensorInfo& tensor : model.tensors())
-    if (tensor.name == "value_head.weight")
-      for (std::size_t i = 0; i < tensor.size; ++i)
-        model.parameters()[tensor.offset + i] = static_cast<Scalar>(0.3 * random.normal(i));
+  for (std::size_t k = 0; k < model.tensors().size(); ++k) {
+    const TensorInfo& tensor = model.tensors()[k];
+    const auto ends_with = [&](const char* end) { return tensor.name.ends_with(end); };
+    if (!ends_with("value_head.weight") && !ends_with(".bias") && !ends_with("_norm.weight"))
+      continue;
+    for (std::size_t i = 0; i < tensor.size; ++i)
+      model.parameters()[tensor.offset + i] += static_cast<Scalar>(0.3 * random.child(k).normal(i));
+  }
   model.weights_changed();
   return model;
 }
@@ -123,12 +135,12 @@ std::vector<double> central_differences(Transformer<double>& model, const Packed
   return slopes;
 }
 
-void check_gradients(bool tied, float temperature) {
+void check_gradients(const TransformerConfig& config, float temperature) {
   const PackedBatch batch = ragged_batch({5, 1, 17, 9, 2, 13}, temperature);
-  Transformer<double> oracle = odd_model<double>(tied, with_threads(1, 1));
+  Transformer<double> oracle = odd_model<double>(config, with_threads(1, 1));
   const std::vector<double> expected = central_differences(oracle, batch);
   for (const std::size_t shards : {1U, 2U, 3U}) {
-    Transformer<double> model = odd_model<double>(tied, with_threads(1, shards));
+    Transformer<double> model = odd_model<double>(config, with_threads(1, shards));
     const std::vector<double> got = gradients_of(model, batch);
     for (const TensorInfo& tensor : model.tensors()) {
       INFO(tensor.name << ", " << shards << " shards, temperature " << temperature);
@@ -143,20 +155,21 @@ void check_gradients(bool tied, float temperature) {
 
 /// Largest difference from the reference over all tokens of all rows but the first ones.
 template <class Scalar>
-double error_against_reference(bool tied, float temperature) {
-  Transformer<Scalar> model = odd_model<Scalar>(tied, with_threads(1, 2));
+double error_against_reference(const TransformerConfig& config, float temperature) {
+  Transformer<Scalar> model = odd_model<Scalar>(config, with_threads(1, 2));
   PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 64, 12, 64}, temperature);
   for (std::size_t t = 0; t < batch.size(); ++t) batch.loss_weight[t] = 1.0F;
   for (std::size_t r = 0; r < batch.rows(); ++r) batch.loss_weight[batch.row_begin[r]] = 0.0F;
   TokenOutputs outputs;
   outputs.resize(batch.size());
   model.score(batch, outputs);
-  const ReferenceTransformer<Transformer<Scalar>> reference(odd_shape(tied), model);
+  const ReferenceTransformer<Transformer<Scalar>> reference(config, model);
   double worst = 0;
   for (std::size_t r = 0; r < batch.rows(); ++r) {
     const auto tokens = std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r));
     const auto logits = reference.logits(tokens);
-    const auto values = tied ? std::vector<double>(tokens.size()) : reference.values(tokens);
+    const auto values =
+        config.value_head ? reference.values(tokens) : std::vector<double>(tokens.size());
     for (std::size_t i = 1; i < batch.row_size(r); ++i) {
       const std::size_t t = batch.row_begin[r] + i;
       double sum = 0, entropy = 0;
@@ -201,14 +214,22 @@ TEST_CASE("the forward pass equals the slow obvious one", "[model][transformer]"
   for (const bool tied : {false, true})
     for (const float temperature : {1.0F, 0.7F}) {
       INFO((tied ? "tied" : "untied") << ", temperature " << temperature);
-      CHECK(error_against_reference<double>(tied, temperature) < 1e-12);
-      CHECK(error_against_reference<float>(tied, temperature) < 1e-5);
+      for (const TransformerConfig& config : {odd_shape(tied), odd_qwen(tied)}) {
+        CHECK(error_against_reference<double>(config, temperature) < 1e-12);
+        CHECK(error_against_reference<float>(config, temperature) < 1e-5);
+      }
     }
 }
 
 TEST_CASE("gradients equal central differences for every tensor", "[model][transformer]") {
-  check_gradients(false, 1.0F);
-  check_gradients(true, 0.7F);
+  check_gradients(odd_shape(false), 1.0F);
+  check_gradients(odd_shape(true), 0.7F);
+}
+
+TEST_CASE("so do those of biases and of norms of queries and keys", "[model][transformer]") {
+  TransformerConfig config = odd_shape(true);
+  config.qkv_bias = config.qk_norm = true;
+  check_gradients(config, 0.7F);
 }
 
 TEST_CASE("a model gets a critic that says 0 and changes nothing else", "[model][transformer]") {
@@ -234,7 +255,7 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
   for (std::size_t r = 0; r < 27; ++r) lengths.push_back(1 + (r * 29) % 64);
   const PackedBatch batch = ragged_batch(lengths, 1.3F);
   REQUIRE(batch.size() > 3 * 256);  // a shard holds several chunks
-  Transformer<double> model = odd_model<double>(false, with_threads(1, 1));
+  Transformer<double> model = odd_model<double>(odd_shape(false), with_threads(1, 1));
   std::vector<double> expected(model.parameters().size(), 0.0);
   for (std::size_t r = 0; r < batch.rows(); ++r) {
     PackedBatch row;
@@ -254,7 +275,7 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
   }
   for (const std::size_t shards : {1U, 2U, 3U, 40U}) {  // 40: most shards have no row
-    Transformer<double> sharded = odd_model<double>(false, with_threads(1, shards));
+    Transformer<double> sharded = odd_model<double>(odd_shape(false), with_threads(1, shards));
     INFO(shards << " shards");
     CHECK(relative_error(gradients_of(sharded, batch), expected) < 1e-12);
   }
@@ -408,7 +429,7 @@ TEST_CASE("a bad batch is refused with row, rollout or token", "[model][transfor
 
 TEST_CASE("a loss that is not finite is refused with its token, and the model goes on",
           "[model][transformer]") {
-  auto model = odd_model<float>(true, with_threads(2, 2));
+  auto model = odd_model<float>(odd_shape(true), with_threads(2, 2));
   const PackedBatch batch = ragged_batch({9, 12, 10}, 1.0F);
   const std::vector<float> before = gradients_of(model, batch);
   std::size_t poisoned = batch.size() - 1;

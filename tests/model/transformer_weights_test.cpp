@@ -76,13 +76,43 @@ TEST_CASE("tensors have Hugging Face's names and shapes, one after another", "[m
   CHECK(offset == 630);
 }
 
+TEST_CASE("Qwen2's biases and Qwen3's norms have Hugging Face's names and places",
+          "[model][weights]") {
+  TransformerConfig config = shape(false);
+  config.qkv_bias = config.qk_norm = true;
+  TransformerWeights<double> weights(config);
+  weights.initialise(1);
+  std::vector<std::string> names;
+  for (const TensorInfo& tensor : weights.tensors())
+    if (tensor.name.starts_with("model.layers.1.") && tensor.shape.size() == 1)
+      names.push_back(tensor.name.substr(15) + " " + std::to_string(tensor.size));
+  CHECK(names == std::vector<std::string>{"input_layernorm.weight 6", "self_attn.q_proj.bias 8",
+                                          "self_attn.k_proj.bias 4", "self_attn.v_proj.bias 4",
+                                          "self_attn.q_norm.weight 2", "self_attn.k_norm.weight 2",
+                                          "post_attention_layernorm.weight 6"});
+  for (const TensorInfo& tensor : weights.tensors()) {
+    if (tensor.shape.size() != 1) continue;
+    INFO(tensor.name);
+    const double expected = tensor.name.ends_with("bias") ? 0.0 : 1.0;
+    for (const double value : weights.parameters().subspan(tensor.offset, tensor.size))
+      CHECK(value == expected);
+  }
+  const LayerWeights<double>& layer = weights.layer(1);
+  CHECK(layer.qkv.out() == 16);
+  CHECK(layer.qkv.bias() == layer.qkv.weight() + 16 * 6);
+  CHECK(layer.query_norm == *layer.qkv.bias() + 16);
+  CHECK(layer.key_norm == *layer.query_norm + 2);
+  CHECK_FALSE(layer.output.bias());
+  CHECK_FALSE(TransformerWeights<double>(shape(false)).layer(0).query_norm);
+}
+
 TEST_CASE("a tied head is the embedding and takes no room", "[model][weights]") {
   const TransformerWeights<float> tied(shape(true));
   CHECK(tied.parameters().size() == 630 - 66);
-  CHECK(tied.head() == tied.embedding());
+  CHECK(tied.head().weight() == tied.embedding());
   CHECK(tied.tensors().back().name == "model.norm.weight");
   const TransformerWeights<float> untied(shape(false));
-  CHECK(untied.head() != untied.embedding());
+  CHECK(untied.head().weight() != untied.embedding());
 }
 
 TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padded with zeros",
@@ -93,25 +123,24 @@ TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padde
     weights.parameters()[i] = static_cast<T>(i + 1);
   weights.refresh();
   constexpr std::size_t kLanes = kernels::kLanes<T>;
-  const auto is_transposed = [&](std::size_t offset, std::size_t out, std::size_t in,
-                                 const Panels<T>& panels) {
+  const auto is_transposed = [&](const Linear<T>& product, std::size_t out, std::size_t in) {
+    const Panels<T> panels = product.transposed();
     std::size_t wrong = panels.rows != in || panels.columns != out || panels.stride != in * kLanes;
     for (std::size_t c = 0; c < in; ++c)
       for (std::size_t r = 0; r < kernels::padded<T>(out); ++r)
         wrong += panels.data[r / kLanes * in * kLanes + c * kLanes + r % kLanes] !=
-                 (r < out ? static_cast<T>(offset + r * in + c + 1) : T{0});
+                 (r < out ? static_cast<T>(product.weight() + r * in + c + 1) : T{0});
     return wrong == 0;
   };
   for (std::size_t l = 0; l < 2; ++l) {
-    const LayerOffsets& at = weights.layer(l);
-    const auto& transposed = weights.transposed(l);
-    CHECK(is_transposed(at.qkv, 16, 6, transposed.qkv.panels()));
-    CHECK(is_transposed(at.output, 6, 8, transposed.output.panels()));
-    CHECK(is_transposed(at.gate_up, 10, 6, transposed.gate_up.panels()));
-    CHECK(is_transposed(at.down, 6, 5, transposed.down.panels()));
+    const LayerWeights<T>& layer = weights.layer(l);
+    CHECK(is_transposed(layer.qkv, 16, 6));
+    CHECK(is_transposed(layer.output, 6, 8));
+    CHECK(is_transposed(layer.gate_up, 10, 6));
+    CHECK(is_transposed(layer.down, 6, 5));
   }
   CHECK(weights.vocab_padded() == kernels::padded<T>(11));
-  CHECK(is_transposed(weights.head(), 11, 6, weights.transposed_head()));
+  CHECK(is_transposed(weights.head(), 11, 6));
 }
 
 TEST_CASE("initial weights are a function of the seed and have the usual scales",
@@ -159,4 +188,21 @@ TEST_CASE("an impossible shape gets no weights", "[model][weights]") {
   TransformerConfig config = shape(false);
   config.head_dim = 3;
   CHECK_THROWS_WITH(TransformerWeights<float>(config), ContainsSubstring("head_dim"));
+}
+
+TEST_CASE("a description that no block can be made of is refused", "[model][weights]") {
+  const auto weights_of = [](const Architecture& architecture) {
+    TransformerWeights<float>(shape(false), architecture);
+  };
+  Architecture model = llama(shape(false));
+  CHECK_NOTHROW(weights_of(model));
+  std::swap(model.layer[0], model.layer[2]);  // a norm between q and v
+  CHECK_THROWS_WITH(weights_of(model), ContainsSubstring("k_proj.weight does not follow") ||
+                                           ContainsSubstring("v_proj.weight does not follow"));
+  model = llama(shape(false));
+  model.layer.pop_back();
+  CHECK_THROWS_WITH(weights_of(model), ContainsSubstring("lacks a tensor: down"));
+  model = llama(shape(false));
+  model.before.clear();
+  CHECK_THROWS_WITH(weights_of(model), ContainsSubstring("lacks a tensor: embedding"));
 }

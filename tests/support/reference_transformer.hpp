@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -10,8 +11,9 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
-/// The slow obvious Llama forward pass, in double and in plain loops: the oracle of the fast one.
-/// One sequence at a time; weights are looked up by their Hugging Face names, [out, in] row-major.
+/// The slow obvious forward pass of Llama, Qwen2 (qkv_bias) and Qwen3 (qk_norm), in double and in
+/// plain loops: the oracle of the fast one. One sequence at a time; weights are looked up by their
+/// Hugging Face names, [out, in] row-major.
 template <class Model>
 class ReferenceTransformer {
  public:
@@ -87,6 +89,22 @@ class ReferenceTransformer {
     return result;
   }
 
+  /// Queries, keys or values: the product, and its bias where the model has one.
+  Vector projected(const std::string& name, const Vector& x, std::size_t out) const {
+    Vector result = product(name + "proj.weight", x, out);
+    for (std::size_t o = 0; config_.qkv_bias && o < out; ++o)
+      result[o] += weight(name + "proj.bias", o);
+    return result;
+  }
+
+  void norm_heads(const std::string& name, Vector& x) const {
+    const auto dim = static_cast<std::ptrdiff_t>(config_.head_dim);
+    for (auto head = x.begin(); head != x.end(); head += dim) {
+      const Vector normed = norm(name, Vector(head, head + dim));
+      std::copy(normed.begin(), normed.end(), head);
+    }
+  }
+
   /// Rotates pairs (i, i + half) of every head, as Hugging Face's Llama does.
   void rotate(Vector& x, std::size_t position) const {
     const std::size_t half = config_.head_dim / 2;
@@ -111,9 +129,13 @@ class ReferenceTransformer {
     std::vector<Vector> q, k, v;
     for (std::size_t t = 0; t < x.size(); ++t) {
       const Vector h = norm(prefix + "input_layernorm.weight", x[t]);
-      q.push_back(product(prefix + "self_attn.q_proj.weight", h, heads * dim));
-      k.push_back(product(prefix + "self_attn.k_proj.weight", h, kv_heads * dim));
-      v.push_back(product(prefix + "self_attn.v_proj.weight", h, kv_heads * dim));
+      q.push_back(projected(prefix + "self_attn.q_", h, heads * dim));
+      k.push_back(projected(prefix + "self_attn.k_", h, kv_heads * dim));
+      v.push_back(projected(prefix + "self_attn.v_", h, kv_heads * dim));
+      if (config_.qk_norm) {
+        norm_heads(prefix + "self_attn.q_norm.weight", q[t]);
+        norm_heads(prefix + "self_attn.k_norm.weight", k[t]);
+      }
       rotate(q[t], t);
       rotate(k[t], t);
     }

@@ -239,8 +239,12 @@ inline TransformerConfig read_config_json(const std::filesystem::path& path) {
 /// values.
 ///
 /// `torch_dtype` is the element type of the weights beside it, e.g. "float32". Deterministic.
+/// Errors: Error if the model has qkv_bias or qk_norm, which Llama lacks.
 inline std::string to_config_json(const TransformerConfig& config,
                                   std::string_view torch_dtype = "float32") {
+  if (config.qkv_bias || config.qk_norm)
+    throw Error("a model with qkv_bias or qk_norm cannot be written as a config.json of Llama",
+                "to_config_json");
   std::string text = "{\n";
   const auto entry = [&](std::string_view key, const std::string& value) {
     text += "  \"" + std::string(key) + "\": " + value + ",\n";

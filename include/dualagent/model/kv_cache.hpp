@@ -119,6 +119,9 @@ class CachedSequence {
   /// Number of tokens whose keys and values are in the blocks.
   std::size_t size() const { return size_; }
 
+  /// Positions that its blocks have room for.
+  std::size_t capacity() const { return blocks_.size() * Cache::kPositions; }
+
   /// Number of tokens that the sequence and a context begin with alike.
   std::size_t common_prefix(std::span<const Token> context) const {
     const std::size_t most = std::min(size_, context.size());

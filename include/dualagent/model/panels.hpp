@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/cpu/policy_loss.inl"

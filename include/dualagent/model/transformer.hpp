@@ -34,8 +34,9 @@ struct TransformerOptions {
 
 /// A Llama-family transformer on the CPU: samples and trains.
 ///
-/// RMSNorm, rotary embeddings (half-split), grouped-query attention, SwiGLU, no biases.
-/// Scalar: float to work with; double so that gradients can be checked.
+/// RMSNorm, rotary embeddings (half-split), grouped-query attention, SwiGLU; biases of queries,
+/// keys and values, and norms of queries and keys, where the config says so. Scalar: float to work
+/// with; double so that gradients can be checked.
 ///
 /// Determinism: forward kernels are batch invariant. The log-probability of a token has the same
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
@@ -43,6 +44,7 @@ struct TransformerOptions {
 /// Memory: parameters, their transposed copies; from the first training on, 1 + gradient_shards
 /// gradients; activations of about 256 tokens (or of the longest row) per shard, linear in these
 /// tokens; keys and values of the live sequences' tokens, in blocks of 64.
+///
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>
 class Transformer {
@@ -202,9 +204,8 @@ class Transformer {
     }
 
     static detail::HeadWeights<Scalar> head_weights(const TransformerWeights<Scalar>& weights) {
-      const TransformerConfig& config = weights.config();
-      return {weights.matrix(weights.head(), config.vocab_size, config.hidden_size),
-              weights.transposed_head()};
+      const Linear<Scalar>& head = weights.head();
+      return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed()};
     }
 
     /// What the trained tokens' rows of logits are about.
@@ -261,9 +262,10 @@ class Transformer {
       const std::size_t count = trained.size();
       grow(d_normed, count * d);
       grow(dx, chunk.rows() * d);
-      head.backward(alone, dense(normed.data(), count, d), head_weights(weights),
-                    dense(gradients.data() + weights.head(), weights.config().vocab_size, d),
-                    dense(d_normed.data(), count, d));
+      head.backward(
+          alone, dense(normed.data(), count, d), head_weights(weights),
+          dense(gradients.data() + weights.head().weight(), weights.config().vocab_size, d),
+          dense(d_normed.data(), count, d));
       value_backward(weights);
       std::fill_n(dx.data(), chunk.rows() * d, Scalar{0});
       for (std::size_t s = 0; s < count; ++s) {

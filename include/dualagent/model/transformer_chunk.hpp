@@ -79,68 +79,63 @@ class Chunk {
     });
   }
 
-  /// y = x W^T with W [out, in]: dx = dy W, dW += dy^T x.
-  void backward_linear(Matrix<const T> dy, Matrix<const T> x, std::size_t weight_offset,
-                       Matrix<T> dx, T* gradients) const {
-    gemm<Store::accumulate>(transposed(dy), x,
-                            dense(gradients + weight_offset, dy.columns, x.columns));
-    gemm(dy, weights_->matrix(weight_offset, dy.columns, x.columns), dx);
-  }
-
-  void backward_norm(const T* x, const T* inverse, std::size_t weight_offset, const T* dy, T* dx,
+  void backward_norm(const T* x, const T* inverse, std::size_t weight, const T* dy, T* dx,
                      T* gradients) const {
     const std::size_t d = weights_->config().hidden_size;
     for (std::size_t i = 0; i < rows(); ++i)
-      rms_norm_backward(d, x + i * d, weights_->at(weight_offset), inverse[i], dy + i * d,
-                        dx + i * d, gradients + weight_offset);
+      rms_norm_backward(d, x + i * d, weights_->at(weight), inverse[i], dy + i * d, dx + i * d,
+                        gradients + weight);
   }
 
-  void backward_feed_forward(std::size_t layer, T* dx, T* gradients) {
+  Matrix<T> scratch(AlignedVector<T>& buffer, std::size_t columns) const {
+    grow(buffer, rows() * columns);
+    return dense(buffer.data(), rows(), columns);
+  }
+  template <class U>
+  Matrix<const T> rows_of(const U& buffer, std::size_t columns) const {
+    return dense<const T>(buffer.data(), rows(), columns);
+  }
+
+  void backward_feed_forward(std::size_t index, T* dx, T* gradients) {
     const std::size_t d = weights_->config().hidden_size;
     const std::size_t f = weights_->config().intermediate_size;
-    const LayerOffsets& at = weights_->layer(layer);
-    LayerActivations<T>& act = layers_[layer];
-    grow(d_wide_, rows() * std::max(2 * f, weights_->qkv_size()));
-    grow(d_inner_, rows() * std::max(f, weights_->heads_size()));
-    grow(d_normed_, rows() * d);
-    backward_linear(dense(dx, rows(), d), dense(act.act.data(), rows(), f), at.down,
-                    dense(d_inner_.data(), rows(), f), gradients);
+    const T* const parameters = weights_->at(0);
+    const LayerWeights<T>& layer = weights_->layer(index);
+    const LayerActivations<T>& act = layers_[index];
+    const Matrix<T> d_act = scratch(d_inner_, f);
+    const Matrix<T> d_gate_up = scratch(d_wide_, 2 * f);
+    const Matrix<T> d_normed = scratch(d_normed_, d);
+    layer.down.backward(parameters, rows_of(act.act, f), dense(dx, rows(), d), gradients, d_act);
     for (std::size_t i = 0; i < rows(); ++i) {
-      const T* gate = act.gate_up.data() + i * 2 * f;
-      T* d_gate = d_wide_.data() + i * 2 * f;
-      swiglu_backward(f, gate, gate + f, d_inner_.data() + i * f, d_gate, d_gate + f);
+      const T* const gate = act.gate_up.data() + i * 2 * f;
+      swiglu_backward(f, gate, gate + f, d_act.row(i), d_gate_up.row(i), d_gate_up.row(i) + f);
     }
-    backward_linear(dense(d_wide_.data(), rows(), 2 * f), dense(act.normed_mid.data(), rows(), d),
-                    at.gate_up, dense(d_normed_.data(), rows(), d), gradients);
-    backward_norm(act.x_mid.data(), act.inverse_mid.data(), at.post_norm, d_normed_.data(), dx,
+    layer.gate_up.backward(parameters, rows_of(act.normed_mid, d), d_gate_up, gradients, d_normed);
+    backward_norm(act.x_mid.data(), act.inverse_mid.data(), layer.post_norm, d_normed.data, dx,
                   gradients);
   }
 
-  void backward_attention(std::size_t layer, T* dx, T* gradients) {
-    const TransformerConfig& config = weights_->config();
-    const std::size_t d = config.hidden_size;
-    const std::size_t q = weights_->heads_size();
-    const std::size_t qkv = weights_->qkv_size();
-    const LayerOffsets& at = weights_->layer(layer);
-    LayerActivations<T>& act = layers_[layer];
-    backward_linear(dense(dx, rows(), d), dense(act.mixed.data(), rows(), q), at.output,
-                    dense(d_inner_.data(), rows(), q), gradients);
-    const Matrix<T> d_qkv = dense(d_wide_.data(), rows(), qkv);
-    std::fill_n(d_qkv.data, rows() * qkv, T{0});
+  void backward_attention(std::size_t index, T* dx, T* gradients) {
+    const std::size_t d = weights_->config().hidden_size;
+    const T* const parameters = weights_->at(0);
+    const LayerWeights<T>& layer = weights_->layer(index);
+    const LayerActivations<T>& act = layers_[index];
+    const Matrix<T> d_mixed = scratch(d_inner_, weights_->heads_size());
+    const Matrix<T> d_qkv = scratch(d_wide_, weights_->qkv_size());
+    const Matrix<T> d_normed = scratch(d_normed_, d);
+    layer.output.backward(parameters, rows_of(act.mixed, d_mixed.columns), dense(dx, rows(), d),
+                          gradients, d_mixed);
+    std::fill_n(d_qkv.data, rows() * d_qkv.columns, T{0});
     for_each_sequence([&](std::size_t first, std::size_t length) {
-      attend_sequence_backward<T>(heads_, dense(act.qkv.data(), rows(), qkv).rows_at(first, length),
-                                  dense(d_inner_.data(), rows(), q).rows_at(first, length),
-                                  attention_, d_qkv.rows_at(first, length));
+      attend_sequence_backward<T>(heads_, rows_of(act.qkv, d_qkv.columns).rows_at(first, length),
+                                  d_mixed.rows_at(first, length), attention_,
+                                  d_qkv.rows_at(first, length));
     });
-    const std::size_t rotated = config.num_attention_heads + config.num_key_value_heads;
-    for (std::size_t i = 0; i < rows(); ++i)
-      for (std::size_t head = 0; head < rotated; ++head)
-        rotate(config.head_dim, rotary_->cosine.data() + positions_[i] * rotary_->half,
-               rotary_->sine.data() + positions_[i] * rotary_->half, T{-1},
-               d_wide_.data() + i * qkv + head * config.head_dim);
-    backward_linear(d_qkv, dense(act.normed_in.data(), rows(), d), at.qkv,
-                    dense(d_normed_.data(), rows(), d), gradients);
-    backward_norm(act.x_in.data(), act.inverse_in.data(), at.input_norm, d_normed_.data(), dx,
+    const QueriesAndKeys<T> heads(*weights_, layer);
+    heads.rotate_all(*rotary_, positions_, T{-1}, d_qkv);
+    heads.norm_backward(act, d_qkv, d_head_, gradients);
+    layer.qkv.backward(parameters, rows_of(act.normed_in, d), d_qkv, gradients, d_normed);
+    backward_norm(act.x_in.data(), act.inverse_in.data(), layer.input_norm, d_normed.data, dx,
                   gradients);
   }
 
@@ -153,7 +148,7 @@ class Chunk {
   AlignedVector<T> x_;
   std::vector<LayerActivations<T>> layers_;
   AttentionScratch<T> attention_;
-  AlignedVector<T> d_wide_, d_inner_, d_normed_;  // scratch
+  AlignedVector<T> d_wide_, d_inner_, d_normed_, d_head_;  // scratch
 };
 
 }  // namespace dualagent::detail

@@ -21,6 +21,8 @@ struct TransformerConfig {
   double rope_theta = 10000.0;
   double rms_norm_eps = 1e-5;
   bool tie_word_embeddings = false;
+  bool qkv_bias = false;  ///< queries, keys and values have biases, as in Qwen2
+  bool qk_norm = false;   ///< every head's queries and keys are normed (RMSNorm), as in Qwen3
   /// A critic: one number per token, from the same hidden state as the logits.
   bool value_head = false;
 

@@ -275,6 +275,7 @@ class Decoder {
       const Matrix<T> out = mixed.rows_at(row, count);
       for (std::size_t i = 0; i < count; ++i)
         cached.write(layer, first + i, heads_.keys(rows, 0).row(i), heads_.values(rows, 0).row(i));
+      grow(worker.scores, std::max(kQueryBlock, heads_.kv_heads) * cached.capacity());
       if (count == 1)
         attend_position(heads_, first + 1, rows.data, cached.head(layer, 0), worker.scores,
                         out.data);
@@ -306,7 +307,7 @@ class Decoder {
     }
     grow(worker.logits, worker.sampling.size() * vocab);
     grow(worker.exps, vocab);
-    gemm(dense(worker.normed.data(), worker.sampling.size(), d), weights_->transposed_head(),
+    gemm(dense(worker.normed.data(), worker.sampling.size(), d), weights_->head().transposed(),
          dense(worker.logits.data(), worker.sampling.size(), vocab));
     for (std::size_t i = 0; i < worker.sampling.size(); ++i)
       sample(running_[worker.sampling[i]], worker.logits.data() + i * vocab, worker.exps.data());

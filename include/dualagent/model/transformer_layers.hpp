@@ -42,6 +42,8 @@ struct LayerActivations {
   AlignedVector<T> gate_up;                  // [M, 2 * intermediate]
   AlignedVector<T> act;                      // [M, intermediate]
   AlignedVector<T> inverse_in, inverse_mid;  // [M] 1 / rms
+  AlignedVector<T> projected;      // [M, q + k] before they are normed, where a model does that
+  AlignedVector<T> inverse_heads;  // [M, heads + kv_heads] 1 / rms of them
 
   void resize(const TransformerWeights<T>& weights, std::size_t rows) {
     const std::size_t d = weights.config().hidden_size;
@@ -59,52 +61,106 @@ struct LayerActivations {
   }
 };
 
+/// What is normed and rotated: the queries and keys of M rows of q, k, v.
+template <class T>
+struct QueriesAndKeys {
+  const TransformerWeights<T>& weights;
+  const LayerWeights<T>& layer;
+  std::size_t heads, kv_heads, dim;
+
+  QueriesAndKeys(const TransformerWeights<T>& of, const LayerWeights<T>& in)
+      : weights(of),
+        layer(in),
+        heads(of.config().num_attention_heads),
+        kv_heads(of.config().num_key_value_heads),
+        dim(of.config().head_dim) {}
+
+  std::size_t count() const { return heads + kv_heads; }
+  std::size_t norm(std::size_t head) const {
+    return head < heads ? *layer.query_norm : *layer.key_norm;
+  }
+
+  /// Norms every head, where the model does that.
+  void norm_forward(Matrix<T> qkv, LayerActivations<T>& act) const {
+    if (!layer.query_norm) return;
+    grow(act.projected, qkv.rows * count() * dim);
+    grow(act.inverse_heads, qkv.rows * count());
+    const auto epsilon = static_cast<T>(weights.config().rms_norm_eps);
+    for (std::size_t i = 0; i < qkv.rows; ++i) {
+      T* const before = act.projected.data() + i * count() * dim;
+      std::copy_n(qkv.row(i), count() * dim, before);
+      for (std::size_t head = 0; head < count(); ++head)
+        act.inverse_heads[i * count() + head] = rms_norm(
+            dim, before + head * dim, weights.at(norm(head)), epsilon, qkv.row(i) + head * dim);
+    }
+  }
+
+  /// Replaces gradients of what was normed by those of what was projected; adds to the norms'.
+  void norm_backward(const LayerActivations<T>& act, Matrix<T> d_qkv, AlignedVector<T>& scratch,
+                     T* gradients) const {
+    if (!layer.query_norm) return;
+    grow(scratch, dim);
+    for (std::size_t i = 0; i < d_qkv.rows; ++i)
+      for (std::size_t head = 0; head < count(); ++head) {
+        T* const d = d_qkv.row(i) + head * dim;
+        std::copy_n(d, dim, scratch.data());
+        std::fill_n(d, dim, T{0});
+        rms_norm_backward(dim, act.projected.data() + (i * count() + head) * dim,
+                          weights.at(norm(head)), act.inverse_heads[i * count() + head],
+                          scratch.data(), d, gradients + norm(head));
+      }
+  }
+
+  /// Turns every head by its row's position; `sign` -1 turns back.
+  void rotate_all(const RotaryTable<T>& rotary, std::span<const std::size_t> positions, T sign,
+                  Matrix<T> qkv) const {
+    for (std::size_t i = 0; i < qkv.rows; ++i)
+      for (std::size_t head = 0; head < count(); ++head)
+        rotate(dim, rotary.cosine.data() + positions[i] * rotary.half,
+               rotary.sine.data() + positions[i] * rotary.half, sign, qkv.row(i) + head * dim);
+  }
+};
+
 /// One layer forward for M rows: x [M, hidden] is replaced by the layer's output.
 ///
 /// `attend(qkv, mixed)` computes attention from rotated q, k, v rows; everything else treats rows
 /// alone, so that a row's bits do not depend on its neighbours.
 template <class T, class Attend>
 void forward_layer(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-                   std::size_t layer, std::span<const std::size_t> positions, T* x,
+                   std::size_t index, std::span<const std::size_t> positions, T* data,
                    LayerActivations<T>& act, Attend&& attend) {
-  const TransformerConfig& config = weights.config();
-  const LayerOffsets& at = weights.layer(layer);
-  const auto& transposed = weights.transposed(layer);
+  const LayerWeights<T>& layer = weights.layer(index);
+  const T* const parameters = weights.at(0);
   const std::size_t rows = positions.size();
-  const std::size_t d = config.hidden_size;
-  const std::size_t f = config.intermediate_size;
-  const std::size_t qkv = weights.qkv_size();
-  const std::size_t q = weights.heads_size();
-  const auto epsilon = static_cast<T>(config.rms_norm_eps);
-  const std::size_t rotated_heads = config.num_attention_heads + config.num_key_value_heads;
+  const std::size_t d = weights.config().hidden_size;
+  const std::size_t f = weights.config().intermediate_size;
+  const auto epsilon = static_cast<T>(weights.config().rms_norm_eps);
   act.resize(weights, rows);
+  const Matrix<T> x = dense(data, rows, d);
+  const auto norm = [&](std::size_t weight, AlignedVector<T>& inverse, AlignedVector<T>& normed) {
+    for (std::size_t i = 0; i < rows; ++i)
+      inverse[i] = rms_norm(d, x.row(i), weights.at(weight), epsilon, normed.data() + i * d);
+    return dense(normed.data(), rows, d);
+  };
 
-  std::copy(x, x + rows * d, act.x_in.data());
-  for (std::size_t i = 0; i < rows; ++i)
-    act.inverse_in[i] =
-        rms_norm(d, x + i * d, weights.at(at.input_norm), epsilon, act.normed_in.data() + i * d);
-  gemm(dense(act.normed_in.data(), rows, d), transposed.qkv.panels(),
-       dense(act.qkv.data(), rows, qkv));
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t head = 0; head < rotated_heads; ++head)
-      rotate(config.head_dim, rotary.cosine.data() + positions[i] * rotary.half,
-             rotary.sine.data() + positions[i] * rotary.half, T{1},
-             act.qkv.data() + i * qkv + head * config.head_dim);
-  const Matrix<T> mixed = dense(act.mixed.data(), rows, q);
-  attend(dense(act.qkv.data(), rows, qkv), mixed);
-  gemm<Store::accumulate>(mixed, transposed.output.panels(), dense(x, rows, d));
+  std::copy_n(data, rows * d, act.x_in.data());
+  const Matrix<T> qkv = dense(act.qkv.data(), rows, weights.qkv_size());
+  const Matrix<T> mixed = dense(act.mixed.data(), rows, weights.heads_size());
+  const QueriesAndKeys<T> heads(weights, layer);
+  layer.qkv.forward(parameters, norm(layer.input_norm, act.inverse_in, act.normed_in), qkv);
+  heads.norm_forward(qkv, act);
+  heads.rotate_all(rotary, positions, T{1}, qkv);
+  attend(qkv, mixed);
+  layer.output.template forward<Store::accumulate>(parameters, mixed, x);
 
-  std::copy(x, x + rows * d, act.x_mid.data());
+  std::copy_n(data, rows * d, act.x_mid.data());
+  const Matrix<T> gate_up = dense(act.gate_up.data(), rows, 2 * f);
+  const Matrix<T> activated = dense(act.act.data(), rows, f);
+  layer.gate_up.forward(parameters, norm(layer.post_norm, act.inverse_mid, act.normed_mid),
+                        gate_up);
   for (std::size_t i = 0; i < rows; ++i)
-    act.inverse_mid[i] =
-        rms_norm(d, x + i * d, weights.at(at.post_norm), epsilon, act.normed_mid.data() + i * d);
-  gemm(dense(act.normed_mid.data(), rows, d), transposed.gate_up.panels(),
-       dense(act.gate_up.data(), rows, 2 * f));
-  for (std::size_t i = 0; i < rows; ++i)
-    swiglu(f, act.gate_up.data() + i * 2 * f, act.gate_up.data() + i * 2 * f + f,
-           act.act.data() + i * f);
-  gemm<Store::accumulate>(dense(act.act.data(), rows, f), transposed.down.panels(),
-                          dense(x, rows, d));
+    swiglu(f, gate_up.row(i), gate_up.row(i) + f, activated.row(i));
+  layer.down.template forward<Store::accumulate>(parameters, activated, x);
 }
 
 }  // namespace dualagent::detail

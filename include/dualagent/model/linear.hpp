@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/model/gemm.hpp"
+#include "dualagent/model/panels.hpp"
+
+namespace dualagent {
+
+/// y = x W^T + b of a model, with W [out, in] and, where there is one, b [out] in the model's flat
+/// parameters.
+///
+/// Shapes: x [rows, in], y [rows, out]. Products take W^T from a copy in panels, which `refresh`
+/// makes anew after the parameters were written. Bits of a row depend on that row alone.
+template <class T>
+class Linear {
+ public:
+  Linear() = default;
+  /// `weight` and `bias` are offsets in the flat parameters.
+  Linear(std::size_t out, std::size_t in, std::size_t weight, std::optional<std::size_t> bias = {})
+      : out_(out), in_(in), weight_(weight), bias_(bias) {}
+
+  std::size_t out() const { return out_; }
+  std::size_t in() const { return in_; }
+  std::size_t weight() const { return weight_; }
+  std::optional<std::size_t> bias() const { return bias_; }
+  /// W^T [in, out]; valid after `refresh`.
+  Panels<T> transposed() const { return {panels_.data(), in_, out_, in_ * kernels::kLanes<T>}; }
+
+  void refresh(const T* parameters) {
+    panels_.resize(panels_size<T>(in_, out_));
+    transpose_to_panels<T>(dense(parameters + weight_, out_, in_), panels_.data());
+  }
+
+  /// y = x W^T + b, or y += x W^T + b with Store::accumulate.
+  template <Store mode = Store::overwrite>
+  void forward(const T* parameters, Matrix<const T> x, Matrix<T> y) const {
+    gemm<mode>(x, transposed(), y);
+    if (!bias_) return;
+    const T* const bias = parameters + *bias_;
+    for (std::size_t r = 0; r < y.rows; ++r)
+      for (std::size_t i = 0; i < out_; ++i) y.row(r)[i] += bias[i];
+  }
+
+  /// dx = dy W; adds the gradients of W and b to `gradients`, which are laid out as the parameters.
+  void backward(const T* parameters, Matrix<const T> x, Matrix<const T> dy, T* gradients,
+                Matrix<T> dx) const {
+    gemm<Store::accumulate>(dualagent::transposed(dy), x, dense(gradients + weight_, out_, in_));
+    if (bias_)
+      for (std::size_t r = 0; r < dy.rows; ++r)
+        for (std::size_t i = 0; i < out_; ++i) gradients[*bias_ + i] += dy.row(r)[i];
+    gemm(dy, dense(parameters + weight_, out_, in_), dx);
+  }
+
+ private:
+  std::size_t out_ = 0, in_ = 0, weight_ = 0;
+  std::optional<std::size_t> bias_;
+  AlignedVector<T> panels_;
+};
+
+}  // namespace dualagent

@@ -1,0 +1,82 @@
+#include "dualagent/model/linear.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "dualagent/core/random.hpp"
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+constexpr std::size_t kRows = 7, kOut = 19, kIn = 11;
+constexpr std::size_t kWeight = 5, kBias = kWeight + kOut * kIn + 2;  // with gaps
+
+std::vector<double> normals(std::size_t count, std::uint64_t seed) {
+  std::vector<double> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = RandomStream::from_seed(seed).normal(i);
+  return values;
+}
+
+/// sum_ri dy[r, i] (sum_j x[r, j] W[i, j] + b[i]), in plain loops.
+double weighted_sum(const std::vector<double>& parameters, const std::vector<double>& x,
+                    const std::vector<double>& dy, bool bias) {
+  double sum = 0;
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t i = 0; i < kOut; ++i) {
+      double y = bias ? parameters[kBias + i] : 0.0;
+      for (std::size_t j = 0; j < kIn; ++j) y += x[r * kIn + j] * parameters[kWeight + i * kIn + j];
+      sum += dy[r * kOut + i] * y;
+    }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("a linear map multiplies by its weight and adds its bias", "[model][linear]") {
+  const std::vector<double> parameters = normals(kBias + kOut, 1), x = normals(kRows * kIn, 2);
+  for (const bool bias : {false, true}) {
+    Linear<double> map =
+        bias ? Linear<double>(kOut, kIn, kWeight, kBias) : Linear<double>(kOut, kIn, kWeight);
+    map.refresh(parameters.data());
+    std::vector<double> y(kRows * kOut, 3.0), sum(kRows * kOut, 3.0);
+    map.forward(parameters.data(), dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut));
+    map.forward<Store::accumulate>(parameters.data(), dense(x.data(), kRows, kIn),
+                                   dense(sum.data(), kRows, kOut));
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      std::vector<double> one(y.size(), 0.0);
+      one[i] = 1.0;
+      CHECK(y[i] == Approx(weighted_sum(parameters, x, one, bias)).margin(1e-12));
+      CHECK(sum[i] == Approx(3.0 + y[i]).margin(1e-12));
+    }
+  }
+}
+
+TEST_CASE("gradients of a linear map equal central differences", "[model][linear]") {
+  const std::vector<double> parameters = normals(kBias + kOut, 1), x = normals(kRows * kIn, 2);
+  const std::vector<double> dy = normals(kRows * kOut, 3);
+  constexpr double kStep = 0.5;  // the sum is linear in each: no error of the step
+  for (const bool bias : {false, true}) {
+    const Linear<double> map =
+        bias ? Linear<double>(kOut, kIn, kWeight, kBias) : Linear<double>(kOut, kIn, kWeight);
+    std::vector<double> gradients(parameters.size(), 10.0), dx(x.size(), 99.0);
+    map.backward(parameters.data(), dense(x.data(), kRows, kIn), dense(dy.data(), kRows, kOut),
+                 gradients.data(), dense(dx.data(), kRows, kIn));
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      std::vector<double> up = parameters, down = parameters;
+      up[i] += kStep, down[i] -= kStep;
+      const double slope = weighted_sum(up, x, dy, bias) - weighted_sum(down, x, dy, bias);
+      CHECK(gradients[i] == Approx(10.0 + slope).margin(1e-10));  // added to what was there
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      std::vector<double> up = x, down = x;
+      up[i] += kStep, down[i] -= kStep;
+      const double slope =
+          weighted_sum(parameters, up, dy, bias) - weighted_sum(parameters, down, dy, bias);
+      CHECK(dx[i] == Approx(slope).margin(1e-10));
+    }
+  }
+}

@@ -1,0 +1,92 @@
+#include "dualagent/model/transformer_chunk.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+TransformerConfig shape() {
+  return {.vocab_size = 11,
+          .hidden_size = 10,
+          .num_hidden_layers = 2,
+          .num_attention_heads = 4,
+          .num_key_value_heads = 2,
+          .head_dim = 4,
+          .intermediate_size = 9,
+          .max_position_embeddings = 32,
+          .tie_word_embeddings = true};
+}
+
+struct Model {
+  TransformerWeights<double> weights{shape()};
+  detail::RotaryTable<double> rotary{shape()};
+  Model() {
+    weights.initialise(2);
+    weights.refresh();
+  }
+};
+
+const std::vector<std::vector<Token>> kSequences{{1, 2, 3, 4, 5, 1, 2}, {7}, {10, 0, 3, 3, 9}};
+
+/// sum_i dx_i output_i over the rows of all sequences.
+double loss(Model& model, const std::vector<double>& dx) {
+  detail::Chunk<double> chunk(model.weights, model.rotary);
+  for (const auto& sequence : kSequences) chunk.add(sequence);
+  chunk.forward();
+  return std::inner_product(dx.begin(), dx.end(), chunk.output(), 0.0);
+}
+
+}  // namespace
+
+TEST_CASE("packed sequences come out as they do alone", "[model][chunk]") {
+  Model model;
+  detail::Chunk<double> chunk(model.weights, model.rotary);
+  for (const auto& sequence : kSequences) chunk.add(sequence);
+  CHECK(chunk.rows() == 13);
+  chunk.forward();
+  std::size_t row = 0;
+  for (const auto& sequence : kSequences) {
+    detail::Chunk<double> alone(model.weights, model.rotary);
+    alone.add(kSequences[2]);  // what was in it before is forgotten
+    alone.clear();
+    alone.add(sequence);
+    alone.forward();
+    CHECK(std::equal(alone.output(), alone.output() + sequence.size() * 10,
+                     chunk.output() + row * 10));
+    row += sequence.size();
+  }
+}
+
+TEST_CASE("a chunk's gradients equal central differences and are added", "[model][chunk]") {
+  Model model;
+  std::vector<double> dx(13 * 10);
+  for (std::size_t i = 0; i < dx.size(); ++i) dx[i] = RandomStream::from_seed(4).normal(i);
+  detail::Chunk<double> chunk(model.weights, model.rotary);
+  for (const auto& sequence : kSequences) chunk.add(sequence);
+  chunk.forward();
+  std::vector<double> gradients(model.weights.parameters().size(), 10.0), destroyed = dx;
+  chunk.backward(destroyed.data(), gradients.data());
+  constexpr double kStep = 1e-5;
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < gradients.size(); i += 3) {
+    const double at = model.weights.parameters()[i];
+    const auto at_value = [&](double value) {
+      model.weights.parameters()[i] = value;
+      model.weights.refresh();
+      return loss(model, dx);
+    };
+    const double slope = (at_value(at + kStep) - at_value(at - kStep)) / (2 * kStep);
+    model.weights.parameters()[i] = at;
+    worst = std::max(worst, std::abs(gradients[i] - 10.0 - slope));
+    largest = std::max(largest, std::abs(slope));
+  }
+  CHECK(largest > 1.0);
+  CHECK(worst < 1e-7 * largest);
+}
