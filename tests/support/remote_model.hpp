@@ -102,4 +102,4 @@ class RemoteModel {
   std::deque<Waiting> waiting_;
   std::vector<dualagent::Generation> answered_;
 };
-static_assert(dualagent::ModelBackend<RemoteModel>);
+static_assert(dualagent::Sampler<RemoteModel>);
