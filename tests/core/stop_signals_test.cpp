@@ -1,5 +1,8 @@
 #include "dualagent/core/stop_signals.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <csignal>
 
 #include "support/catch.hpp"
@@ -17,9 +20,21 @@ TEST_CASE("signals that ask to stop are noted and end nothing", "[core]") {
     CHECK(!StopSignals::requested());  // an earlier scope's request is forgotten
     REQUIRE(std::raise(signal) == 0);
     CHECK(StopSignals::requested());
-    std::raise(signal);
-    CHECK(StopSignals::requested());
   }
+}
+
+TEST_CASE("the second signal ends the process", "[core]") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const StopSignals signals;
+    std::raise(SIGINT);
+    std::raise(SIGTERM);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGTERM);
 }
 
 TEST_CASE("an inner scope keeps the outer one's request, the program gets its handlers back",
@@ -34,7 +49,6 @@ TEST_CASE("an inner scope keeps the outer one's request, the program gets its ha
     CHECK(StopSignals::requested());
     const StopSignals next;
     CHECK(StopSignals::requested());
-    std::raise(SIGINT);
     CHECK(seen_by_program == 0);
   }
   std::raise(SIGINT);

@@ -142,8 +142,9 @@ TEST_CASE("an episode keeps where every token came from", "[report][json]") {
         {"provenance": "prompt", "agent": "answerer", "trained": false, "tokens": 2,
          "text": "question"},
         {"provenance": "sampled", "agent": "summarizer", "trained": true, "tokens": 3,
-         "text": "short", "mean_log_prob": -0.5,
-         "weight_versions": [{"version": 5, "tokens": 1}, {"version": 6, "tokens": 2}]}]},
+         "text": "short",
+         "weight_versions": [{"version": 5, "tokens": 1}, {"version": 6, "tokens": 2}],
+         "mean_log_prob": -0.5}]},
       {"owner": "answerer", "parent": 0,
        "replacement": {"dropped_tokens": 30, "summary_tokens": 3}, "spans": []}]}])"));
 }

@@ -308,7 +308,7 @@ TEST_CASE("a request that failed is made again, with the same result, and counte
   CHECK(worse.advance([](Generation&&) {}) == 0);
 }
 
-TEST_CASE("a rollout may outlive a step; its spans name the versions they were asked of",
+TEST_CASE("a rollout may outlive a step; its tokens carry the versions they were drawn from",
           "[rollout]") {
   RemoteModel model{toy::vocab, counts_to_five};
   RolloutScheduler scheduler{SharedWeights{model}, protocol()};

@@ -271,6 +271,28 @@ TEST_CASE("a frozen role is in no checkpoint, a learner elsewhere is published a
   CHECK(guessing::weights(again) == guessing::weights(learner));
 }
 
+TEST_CASE("a checkpoint without the reference policy changes nothing where one is needed",
+          "[train]") {
+  const auto make = [](BigramModel& model, auto objective) {
+    return Trainer{SharedWeights{model}, guessing::protocol(), ExactMatch{},
+                   Recipe{objective},    LocalCollective{},    {.group_size = 8, .seed = 2}};
+  };
+  BigramModel free = guessing::model(), held = guessing::model();
+  auto without = make(free, Objective{GroupCentered{}, ClipLoss{}, GlobalTokenMean{}});
+  auto with_reference = make(held, Objective{GroupCentered{}, ClipLoss{}, GlobalTokenMean{},
+                                             NoCorrection{}, KlPenalty<K3>{}});
+  without.step(five_tasks(16));
+  const std::vector<double> before = guessing::weights(held);
+  REQUIRE(guessing::weights(free) != before);
+  Checkpoint checkpoint{.step = 1};
+  without.save(checkpoint);
+  TemporaryFolder folder;
+  write_checkpoint(folder.path(), checkpoint);
+  const StoredCheckpoint stored = *latest_checkpoint(folder.path(), {}).checkpoint;
+  CHECK_THAT(error_of([&] { with_reference.load(stored); }), ContainsSubstring("reference"));
+  CHECK(guessing::weights(held) == before);
+}
+
 TEST_CASE("pairs that cannot work are refused in a sentence", "[train]") {
   ScriptedModel summarizer = scripted_summarizer();
   BigramModel learner = guessing::model();

@@ -176,7 +176,7 @@ TEST_CASE("forks are numbered behind their group's members and scored by their o
   step.play(tasks, play, ByAnswer{}, OneOfSeveral{1, 2});
   step.fork(RandomStream::from_seed(5), play, ByAnswer{});
   step.estimate_advantages(GroupCentered{});
-  CHECK(step.begun().size() == 4);
+  CHECK(step.originals().size() == 4);
   std::vector<std::pair<std::size_t, std::size_t>> numbers;  // group, member
   for (const Rollout& fork : step.forks()) {
     CHECK(fork.reward == 9.0);
@@ -200,7 +200,7 @@ TEST_CASE("minibatches share out whole rollouts, the same on any number of ranks
     StepRollouts step(3, {});
     step.play(tasks, kPlay, ByAnswer{}, OneOfSeveral{rank, ranks});
     std::vector<std::vector<std::size_t>> members(3, {99});  // what was there before goes
-    step.deal(members, RandomStream::from_seed(11));
+    step.assign_minibatches(members, RandomStream::from_seed(11));
     std::vector<std::set<std::size_t>> found(members.size());  // of group * 3 + member
     for (std::size_t b = 0; b < members.size(); ++b)
       for (const std::size_t i : members[b]) {
@@ -249,7 +249,7 @@ TEST_CASE("forks are trained in the minibatch of their source", "[train]") {
   step.play(tasks, play, ByAnswer{}, LocalCollective{});
   step.fork(RandomStream::from_seed(2), play, ByAnswer{});
   std::vector<std::vector<std::size_t>> members(4);
-  step.deal(members, RandomStream::from_seed(4));
+  step.assign_minibatches(members, RandomStream::from_seed(4));
   for (const std::vector<std::size_t>& minibatch : members) {
     REQUIRE(minibatch.size() == 2);
     const Rollout& source = step.all()[minibatch[0]];

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <csignal>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -235,6 +236,22 @@ TEST_CASE("an evaluation comes every so many steps and after the last", "[train]
              ContainsSubstring("held_out after step 6: reward_mean 1.250, pass_at_1 0.500"));
 }
 
+TEST_CASE("an evaluation whose rollouts were all aborted has no mean reward", "[train]") {
+  TemporaryFolder folder;
+  Screen screen;
+  TrainingRun run(options(folder), screen.screen());
+  run.evaluate_every(kSteps, [] {
+    Evaluation evaluation{.aborted = 2};
+    evaluation.rollouts.resize(2);
+    return evaluation;
+  });
+  Counting work;
+  CHECK(!run.train(work).interrupted());
+  const auto records = records_of(run.files().metrics());
+  CHECK(records.back().at("eval_aborted") == 2.0);
+  CHECK(!records.back().contains("eval_reward_mean"));
+}
+
 TEST_CASE("the best checkpoint is the first one with the best value", "[train]") {
   const std::vector<double> scores{2, 5, std::nan(""), 5, 1, 4, 1};
   const auto best_step = [&](BestBy best) {
@@ -253,6 +270,39 @@ TEST_CASE("the best checkpoint is the first one with the best value", "[train]")
   };
   CHECK(best_step({"score"}) == 2);
   CHECK(best_step({.metric = "score", .better = BestBy::Better::smaller}) == 5);
+}
+
+TEST_CASE("the best of one metric is not compared with another's, nor lost", "[train]") {
+  TemporaryFolder folder;
+  RunOptions by_score = options(folder);
+  by_score.steps = 3;
+  by_score.best = {"score"};
+  Counting work;
+  train(by_score, work);
+  RunOptions by_state = by_score;
+  by_state.steps = 4;
+  by_state.best = {.metric = "state", .better = BestBy::Better::smaller};
+  const std::string error = error_of([&] { train(by_state, work); });
+  CHECK_THAT(error, ContainsSubstring("by the larger score, not by the smaller state"));
+  const RunFiles files{folder.path()};
+  CHECK(files_in(files.best()) == std::set<std::string>{checkpoint_file_name(3)});
+  for (const std::string& name : files_in(files.checkpoints()))
+    std::filesystem::remove(files.checkpoints() / name);
+  CHECK_THAT(error_of([&] { train(by_score, work); }), ContainsSubstring("none to go on from"));
+}
+
+TEST_CASE("what is not finite is never the best", "[train]") {
+  TemporaryFolder folder;
+  RunOptions with_best = options(folder);
+  with_best.best = {"score"};
+  Counting work;
+  work.score = [](std::size_t step) {
+    return step == 0 ? std::numeric_limits<double>::infinity() : double(step == 2);
+  };
+  Screen screen;
+  TrainingRun run(with_best, screen.screen());
+  CHECK(!run.train(work).interrupted());
+  CHECK(run.load_best(work) == 3);
 }
 
 TEST_CASE("a best metric that no step has is warned of", "[train]") {

@@ -2,17 +2,23 @@
 
 #include <signal.h>
 
-#include <csignal>
+#include <atomic>
 
 namespace dualagent {
 
 namespace detail {
-inline volatile std::sig_atomic_t stop_requested = 0;
-extern "C" inline void request_stop(int) { stop_requested = 1; }
+inline std::atomic<bool> stop_requested{false};  // a signal may come on any thread
+static_assert(std::atomic<bool>::is_always_lock_free);
+/// The second signal ends the process as it would have without us.
+inline void request_stop(int signal) {
+  if (!stop_requested.exchange(true)) return;
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
 }  // namespace detail
 
 /// While it lives, Ctrl-C (SIGINT) and SIGTERM do not end the process: they are noted, and
-/// whoever works looks at `requested()` where it can stop.
+/// whoever works looks at `requested()` where it can stop. A second one ends the process.
 ///
 /// Scopes may be nested: the outermost one forgets earlier requests when it begins and gives the
 /// signals back when it ends. Interrupted system calls go on. Made and destroyed by one thread.
@@ -22,7 +28,7 @@ class StopSignals {
  public:
   StopSignals() {
     if (scopes_++ > 0) return;
-    detail::stop_requested = 0;
+    detail::stop_requested = false;
     struct sigaction action {};
     action.sa_handler = detail::request_stop;
     action.sa_flags = SA_RESTART;
@@ -39,7 +45,7 @@ class StopSignals {
   }
 
   /// Whether one of the signals came since the outermost scope began.
-  static bool requested() { return detail::stop_requested != 0; }
+  static bool requested() { return detail::stop_requested; }
 
  private:
   inline static int scopes_ = 0;

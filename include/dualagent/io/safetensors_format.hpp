@@ -69,9 +69,11 @@ inline constexpr std::array<DTypeInfo, 17> kDTypes{{{"BOOL", 1},
 inline constexpr std::string_view to_string(DType dtype) {
   return detail::kDTypes[static_cast<std::size_t>(dtype)].name;
 }
+/// Bytes of one element.
 inline constexpr std::size_t size_bytes(DType dtype) {
   return detail::kDTypes[static_cast<std::size_t>(dtype)].size_bytes;
 }
+/// The type that files call `name`; nothing for another name.
 inline constexpr std::optional<DType> parse_dtype(std::string_view name) {
   for (std::size_t i = 0; i < detail::kDTypes.size(); ++i)
     if (detail::kDTypes[i].name == name) return static_cast<DType>(i);
@@ -95,6 +97,7 @@ concept TensorScalar = std::same_as<T, float> || std::same_as<T, double> ||
     std::same_as<T, std::uint8_t> || std::same_as<T, std::int32_t> ||
     std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t>;
 
+/// The strings of __metadata__.
 using SafeTensorsMetadata = std::map<std::string, std::string>;
 
 /// "[2, 3]"

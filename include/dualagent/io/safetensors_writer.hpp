@@ -41,6 +41,7 @@ struct TensorSource {
   std::optional<DType> stored_as = {};
 };
 
+/// The element type that the tensor has in the file.
 inline DType stored_dtype(const TensorSource& tensor) {
   if (tensor.stored_as) return *tensor.stored_as;
   return std::visit(

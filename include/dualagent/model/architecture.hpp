@@ -53,6 +53,7 @@ inline const char* to_string(TensorRole role) {
   return names.at(static_cast<std::size_t>(role));
 }
 
+/// One tensor of a description.
 struct DescribedTensor {
   TensorRole role;
   std::string name;                // as in Hugging Face checkpoints
@@ -61,9 +62,9 @@ struct DescribedTensor {
 
 /// A decoder-only transformer as data: its tensors in the order of the model's flat parameters.
 ///
-/// What is there says what is computed. Every block is RMSNorm, attention with rotary positions,
-/// RMSNorm, SwiGLU; biases of queries, keys and values are added, and queries and keys are normed,
-/// where their tensors are described; without a head, the embedding is the head.
+/// The tensors that are listed decide what is computed. Every block is RMSNorm, attention with
+/// rotary positions, RMSNorm, SwiGLU; biases of queries, keys and values are added, and queries and
+/// keys are normed, where their tensors are described; without a head, the embedding is the head.
 /// Tensors that are multiplied together follow one another: query, key, value; their biases; gate,
 /// up.
 struct Architecture {

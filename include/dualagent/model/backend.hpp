@@ -25,6 +25,7 @@ struct SamplingOptions {
   float temperature = 1.0F;
 };
 
+/// Why a generation ended.
 enum class FinishReason : std::uint8_t {
   stop,          ///< a stop token
   early,         ///< stop_early
@@ -33,13 +34,13 @@ enum class FinishReason : std::uint8_t {
   failed,        ///< the request could not be carried out; nothing was sampled
 };
 
-/// Chosen by the caller; names a growing context whose keys and values a backend may keep.
+/// Chosen by the caller; names a growing context whose keys and values a sampler may keep.
 using SequenceId = std::uint64_t;
 
 /// One generation: continue `context` until `stop` says so.
 ///
 /// `context` is the whole context and must stay valid and unchanged until the generation is
-/// finished. A backend may reuse what it computed for the same `sequence` before, or for another
+/// finished. A sampler may reuse what it computed for the same `sequence` before, or for another
 /// request's equal prefix; the result does not depend on it.
 /// Determinism: token i of the result depends only on weights, context, options and
 /// `random.bits(i)`; never on other requests, threads or order.
@@ -50,7 +51,7 @@ struct GenerationRequest {
   SamplingOptions sampling;
   const StopRule* stop = nullptr;  ///< must outlive the generation
   RandomStream random;
-  /// For a backend that computes elsewhere (another thread, process or machine): called, from any
+  /// For a sampler that computes elsewhere (another thread, process or machine): called, from any
   /// thread, when the request has ended there, so that `advance` can hand it over. Empty: whoever
   /// submits does not wait for it. May be called late, after `reset` or never where `advance`
   /// computes.
@@ -80,7 +81,7 @@ struct Generation {
 ///    tokens for each) and calls `on_finished(Generation)` for every one that ended; returns how
 ///    many need another call to go on. Requests that are computed elsewhere do not: `advance` never
 ///    waits for them, and their `on_ready` says when to call it. `on_finished` must not call the
-///    backend.
+///    sampler.
 /// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
 ///    are ignored); `m.reset()` forgets all sequences and abandons all running requests. After an
 ///    exception from `submit` or `advance` (`on_finished` may throw) call `reset`: nothing of what

@@ -32,10 +32,11 @@ LeftOperand<std::remove_const_t<T>> transposed(Matrix<T> m) {
   return {m.data, m.columns, m.rows, 1, m.stride};
 }
 
+/// What a product does with what C holds.
 enum class Store {
   overwrite,
   accumulate,  ///< C + (A B)
-  extend,      ///< the sums go on from C's value: a product in parts of its depth has one's bits
+  extend,  ///< each sum starts from C's value, so a product in parts of its depth keeps its bits
 };
 
 namespace detail {

@@ -182,6 +182,7 @@ struct PolicyHead {
   std::span<T> d_weights;      // [V, D] added to
 };
 
+/// How policy_head_loss uses memory.
 struct PolicyHeadOptions {
   /// Trained rows whose logits exist at a time. More make better use of the head's every reading
   /// from memory; their logits take chunk_rows * V elements.

@@ -22,6 +22,7 @@
 
 namespace dualagent {
 
+/// How a transformer computes and begins.
 struct TransformerOptions {
   /// Threads to work with; several models may share one pool.
   std::shared_ptr<ThreadPool> pool = {};

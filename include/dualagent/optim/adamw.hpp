@@ -28,7 +28,7 @@ struct AdamWState {
 /// Weight decay acts on every parameter. Cost: one pass; reads and writes 28 bytes per float
 /// parameter.
 /// Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
-/// Example: the first step moves each weight by about learning_rate along its gradient's sign.
+/// Example: the first step moves each weight by about learning_rate against its gradient's sign.
 struct AdamW {
   /// The default suits reinforcement of small models. A large pretrained model needs about 1e-6;
   /// imitation from random weights takes 1e-3 and more. See docs/training.md, "Choosing a learning

@@ -60,7 +60,8 @@ struct WarmupCosine {
   }
 };
 
-/// Whether T says the learning rate's factor of each step: `double at(std::size_t step) const`.
+/// Whether T gives the factor of the learning rate in each step: `double at(std::size_t step)
+/// const`.
 template <class T>
 concept Schedule = requires(const T& schedule, std::size_t step) {
   { schedule.at(step) } -> std::convertible_to<double>;

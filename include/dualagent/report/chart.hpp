@@ -27,6 +27,7 @@ struct Series {
 /// How values are written on the axis and in tooltips.
 enum class AxisUnit : std::uint8_t { number, percent };  // percent: of fractions of 1
 
+/// Curves that share their axes.
 struct Chart {
   std::string title = {};
   std::string x_label = "step";

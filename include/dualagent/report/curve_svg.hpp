@@ -20,8 +20,10 @@
 
 namespace dualagent {
 
+/// Colours of the picture.
 enum class SvgTheme : std::uint8_t { automatic, light, dark };  // automatic: as the reader prefers
 
+/// Size and colours of the picture.
 struct SvgOptions {
   double width = 820;  ///< px
   double height = 400;

@@ -24,7 +24,7 @@ namespace dualagent {
 
 /// The measurements of a run, drawn as one curve in each chart of its group.
 struct ReportRun {
-  std::string name = {};   ///< that of a row of the table gives it the row's title and colour
+  std::string name = {};   ///< a run named like a row of the table takes its title and colour
   std::string group = {};  ///< runs of one group share their charts; "": the run itself
   std::vector<MetricsRecord> records = {};  ///< one per step, in the order of the steps
 };

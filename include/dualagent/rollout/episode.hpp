@@ -208,7 +208,7 @@ class EpisodeChannel {
     pending_ = {};
   }
 
-  /// A tool or a model is broken: the rollout leaves its group's statistics.
+  /// A tool gave up or a model's request kept failing: the rollout leaves its group's statistics.
   void abort(const std::string& reason) {
     finish(RolloutStatus::aborted, "aborted: " + reason);
     pending_ = {};

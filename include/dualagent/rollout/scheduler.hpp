@@ -24,6 +24,7 @@
 
 namespace dualagent {
 
+/// Bounds of a stream of rollouts, and what becomes of late tools and failed requests.
 struct SchedulerOptions {
   std::size_t max_live_episodes = 256;  ///< bounds the memory for keys and values
   std::size_t tool_threads = 2;         ///< started when a tool first wants a worker
@@ -32,7 +33,7 @@ struct SchedulerOptions {
   /// to stop. Longer than the limits of the tools' own, e.g. SandboxLimits::wall_seconds.
   double tool_deadline_seconds = 120;
   /// Attempts after the first of a request that a model gives back as failed; then its rollout is
-  /// aborted. Waiting between attempts is the backend's business.
+  /// aborted. Waiting between attempts is the sampler's business.
   std::size_t request_retries = 2;
 
   void validate() const {
@@ -55,8 +56,8 @@ struct FinishedRollout {
 /// all of them wait for something that happens elsewhere, the thread sleeps.
 ///
 /// Rollouts may live on while the caller does other things, e.g. updates weights: they advance only
-/// in `next_finished`, and a sampled span names the version in force when its request was made.
-/// Meanwhile nobody else may submit to the models.
+/// in `next_finished`, and every sampled token carries the version of the weights it was drawn
+/// from. Meanwhile nobody else may submit to the models.
 ///
 /// Determinism: a rollout depends on weights, task, `random`, group and member only (a fork also on
 /// its source's history). Which other episodes run beside it, when a tool happens to answer and how
@@ -71,7 +72,7 @@ struct FinishedRollout {
 ///
 /// Errors: a request that a model gives back as failed is made again, then costs its rollout only,
 /// as `AbortRollout` of a tool does at once: it is aborted, and its `ending` has the reason. What a
-/// dialect, a rewriter or a backend throws ends the stream: `next_finished` throws, all unfinished
+/// dialect, a rewriter or a model throws ends the stream: `next_finished` throws, all unfinished
 /// rollouts are dropped, the models are reset, and the next `start` begins anew. What a policy
 /// throws and is not an Error becomes one. The constructor throws Error for options that cannot be
 /// meant and for a context limit above that of a model.

@@ -40,8 +40,8 @@ struct TokenPattern {
 ///    belongs to, so that it can look into a tokenizer; neither allocates. Pure, and safe from
 ///    several threads at once. Where there are `strings`, it is never true before the text holds
 ///    one of them: a model elsewhere goes on until then, and has the check asked after that token
-///    and every later one. Without strings it may be true after any token: a model elsewhere
-///    samples further, and what follows the end is cut off.
+///    and every later one. Without strings it may be true after any token: `to_json` refuses
+///    such a rule.
 ///
 /// Wherever it runs, the generation ends at the same token.
 /// Examples: `[](std::span<const Token> said) { return said.size() == 4; }`;

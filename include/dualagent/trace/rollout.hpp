@@ -25,7 +25,8 @@ struct Segment {
 };
 
 /// How a rollout ended. Truncated is not aborted: a truncated rollout has a reward and a place in
-/// its group's statistics; an aborted one (tool or engine broke) leaves both.
+/// its group's statistics; an aborted one (a tool gave up, a model's request kept failing, or the
+/// reward abstained) leaves both.
 enum class RolloutStatus : std::uint8_t { finished, truncated, aborted };
 
 inline constexpr std::string_view to_string(RolloutStatus status) {

@@ -22,7 +22,7 @@ enum class Provenance : std::uint8_t {
   summary,        ///< given: the copy of a summary that the Answerer reads
   action,         ///< given: the copy of an earlier turn, kept verbatim by a rewriter
   demonstration,  ///< given: a scripted agent's tokens, trained by the supervised warm start
-  sampled,        ///< made by a model: carries log-probabilities, weight version and agent
+  sampled,        ///< made by a model: carries log-probabilities, weight versions and an agent
   inherited,      ///< given: in a fork, what the rollout whose history it goes on with sampled
 };
 

@@ -17,6 +17,7 @@
 /// The checkpoints of a run in its folder: which are kept, which is the newest that is whole.
 namespace dualagent {
 
+/// How many checkpoints a folder keeps.
 struct CheckpointRetention {
   /// Undamaged checkpoints to keep, the new one included; room for one more is needed on disk.
   std::size_t keep_last = 2;

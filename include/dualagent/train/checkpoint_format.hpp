@@ -170,6 +170,19 @@ class StoredCheckpoint {
     return *value;
   }
 
+  /// A text that holds a number as `shortest_text` writes it, whatever the locale.
+  /// Errors: Error when there is none.
+  double real(const std::string& name) const {
+    const std::string& value_text = text(name);
+    double value = 0;
+    const char* const end = value_text.data() + value_text.size();
+    const auto [read_to, error] = std::from_chars(value_text.data(), end, value);
+    if (error != std::errc() || read_to != end)
+      throw Error("the checkpoint's \"" + name + "\" is not a number", where(),
+                  "Resume from an earlier one");
+    return value;
+  }
+
   /// Errors: Error for no such array, another type or another size.
   template <TensorScalar T>
   void require_array(std::string_view name, std::size_t size) const {

@@ -129,6 +129,9 @@ class PairLearners {
   void load(const StoredCheckpoint& checkpoint, const std::string& name) {
     for_each([&](auto& learner, std::size_t index) {
       learner.updater.check(checkpoint, model_name(name, index));
+      if constexpr (reference_policy == ReferencePolicy::kept)
+        require_array_of(checkpoint, model_name(name, index) + ".reference",
+                         std::as_const(*learner.reference).parameters());
     });
     for_each([&](auto& learner, std::size_t index) {
       learner.updater.load(checkpoint, model_name(name, index));
@@ -142,6 +145,12 @@ class PairLearners {
 
  private:
   using Indices = std::make_index_sequence<detail::kModels<Pairing>>;
+
+  template <class Scalar>
+  static void require_array_of(const StoredCheckpoint& checkpoint, const std::string& name,
+                               std::span<const Scalar> values) {
+    checkpoint.require_array<Scalar>(name, values.size());
+  }
   struct NotTrained {};
 
   template <std::size_t I>

@@ -134,6 +134,7 @@ class Trainer {
   Evaluation evaluate(std::span<const EvaluationTask> tasks, const RolloutSampling& sampling = {},
                       const EvaluationOptions& options = {}) {
     const RandomStream random = RandomStream::from_seed(options_.seed).child(~std::uint64_t{0});
+    learners_.publish();
     return dualagent::evaluate(scheduler_, tasks, reward_, sampling, random, options);
   }
   /// Plays tasks with the trainer's pair and protocol.

@@ -54,7 +54,7 @@ struct RunFiles {
 /// What a run does where its folder holds checkpoints of its name already.
 enum class EarlierRun {
   refuse,  ///< it throws
-  resume   ///< it goes on behind the newest checkpoint
+  resume   ///< it goes on from the newest checkpoint
 };
 
 /// Which checkpoint is kept as the best one.
@@ -64,11 +64,16 @@ struct BestBy {
   std::string metric = {};
   Better better = Better::larger;
 
+  /// E.g. "larger eval_reward_mean".
+  std::string text() const {
+    return std::string(better == Better::larger ? "larger " : "smaller ") + metric;
+  }
   bool prefers(double candidate, double so_far) const {
     return better == Better::larger ? candidate > so_far : candidate < so_far;
   }
 };
 
+/// What a run does, where it writes, and what a resumed one must share.
 struct RunOptions {
   std::filesystem::path folder;
   std::string name = "train";          ///< of its files; see RunFiles
@@ -95,8 +100,8 @@ struct RunOptions {
   }
 };
 
-/// How an evaluation is written into a step's record: NAME_reward_mean, NAME_aborted and, for each
-/// k, NAME_pass_at_K (where tasks have enough rollouts).
+/// How an evaluation is written into a step's record: NAME_reward_mean (unless all rollouts were
+/// aborted), NAME_aborted and, for each k, NAME_pass_at_K (where tasks have enough rollouts).
 struct EvaluationMetrics {
   std::string name = "eval";
   std::vector<std::size_t> pass_at = {};  ///< values of k, see Evaluation::pass_at
@@ -122,7 +127,7 @@ struct RunOutcome {
 /// checkpoint; the callbacks of `after_checkpoint`. To the record the run adds "elapsed_seconds"
 /// (of the run, earlier parts included) and "peak_memory_bytes".
 ///
-/// Resuming: a step's record is written before its checkpoint, and what was written behind the
+/// Resuming: a step's record is written before its checkpoint, and what was written after the
 /// newest checkpoint is cut off; so the file has each step once, and a run that was killed at any
 /// moment and resumed ends with the bytes of one that was not (but for seconds and memory).
 /// Ctrl-C and SIGTERM: the step in progress is finished and saved; then `train` returns.
@@ -162,8 +167,9 @@ class TrainingRun {
     });
   }
 
-  /// Writes the rollouts of every `steps`th step, and of the last, as JSON lines to
-  /// `files().rollouts(step)`; `read_rollouts` brings them back. `token_text(Token)` is for people.
+  /// Writes the rollouts, without their forks, of every `steps`th step and of the last as JSON
+  /// lines to `files().rollouts(step)`; `read_rollouts` brings them back. `token_text(Token)` is
+  /// for people.
   template <class Trainer, class TokenText>
   void dump_rollouts_every(std::size_t steps, const Trainer& trainer, TokenText token_text) {
     every(steps, [files = files_, &trainer, token_text](RunRecord& record) {
@@ -200,12 +206,14 @@ class TrainingRun {
                       screen_);
     const WarningScope warnings(
         [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
-    while (done_ < options_.steps && !StopSignals::requested()) {
+    stopped_ = StopSignals::requested();
+    while (done_ < options_.steps && !stopped_) {
       RunRecord record = work.step({done_, options_.schedule.at(done_)});
       finish_step(record, metrics, progress);
+      stopped_ = StopSignals::requested();  // once: what is said is what was saved
       save_if_due(record, save);
     }
-    if (StopSignals::requested()) say_interrupted(progress);
+    if (stopped_) say_interrupted(progress);
     progress.finish();
     warn_without_best();
     return outcome();
@@ -229,6 +237,7 @@ class TrainingRun {
   static constexpr const char* kSeconds = "seconds";
   static constexpr const char* kBestStep = "best.step";
   static constexpr const char* kBestValue = "best.value";
+  static constexpr const char* kBestBy = "best.by";
 
   struct Callback {
     std::size_t every;
@@ -245,8 +254,9 @@ class TrainingRun {
       record.add(metrics.name + "_" + what, value);
       return what + " " + fixed_text(value, 3);
     };
-    std::string text = metrics.name + " after step " + std::to_string(record.step + 1) + ": " +
-                       add("reward_mean", evaluation.reward_mean);
+    std::string text = metrics.name + " after step " + std::to_string(record.step + 1) + ": ";
+    const bool scored = evaluation.aborted < evaluation.rollouts.size();
+    text += scored ? add("reward_mean", evaluation.reward_mean) : "all rollouts were aborted";
     for (const std::size_t k : metrics.pass_at)
       if (const auto share = evaluation.pass_at(k, metrics.success_above))
         text += ", " + add("pass_at_" + std::to_string(k), *share);
@@ -257,6 +267,7 @@ class TrainingRun {
   /// The newest checkpoint of the folder; also sets the run's clock and counters to a beginning.
   std::optional<StoredCheckpoint> find_earlier_run() {
     done_ = 0;
+    stopped_ = false;
     best_.reset();
     seconds_before_ = 0;
     start_ = Clock::now();
@@ -270,14 +281,22 @@ class TrainingRun {
     }
     LatestCheckpoint latest = latest_checkpoint(files_.checkpoints(), options_.fingerprint);
     for (const std::string& skipped : latest.skipped) warn(skipped);
+    if (!latest.checkpoint && !detail::list_checkpoints(files_.best()).empty())
+      throw Error("the folder holds a best checkpoint but none to go on from",
+                  files_.best().string(), "Move it away to begin anew");
     return std::move(latest.checkpoint);
   }
 
   void go_on_from(const StoredCheckpoint& checkpoint, const Save& save) {
     done_ = checkpoint.step();
-    seconds_before_ = std::stod(checkpoint.text(kSeconds));
-    if (checkpoint.texts().contains(kBestStep))
-      best_ = Best{checkpoint.number(kBestStep), std::stod(checkpoint.text(kBestValue))};
+    seconds_before_ = checkpoint.real(kSeconds);
+    if (checkpoint.texts().contains(kBestStep) && !options_.best.metric.empty()) {
+      if (const std::string& by = checkpoint.text(kBestBy); by != options_.best.text())
+        throw Error("the run keeps its best checkpoint by the " + by + ", not by the " +
+                        options_.best.text(),
+                    checkpoint.where(), "Resume with the RunOptions::best of that run");
+      best_ = Best{checkpoint.number(kBestStep), checkpoint.real(kBestValue)};
+    }
     // Best ones of later steps will be found again; one of this step may not have been written.
     for (const detail::CheckpointFile& file : detail::list_checkpoints(files_.best())) {
       std::error_code error;
@@ -297,8 +316,7 @@ class TrainingRun {
   }
 
   RunOutcome outcome() const {
-    return {StopSignals::requested() ? RunOutcome::End::interrupted : RunOutcome::End::finished,
-            done_, seconds()};
+    return {stopped_ ? RunOutcome::End::interrupted : RunOutcome::End::finished, done_, seconds()};
   }
 
   /// Callbacks, record and progress of the step that was done.
@@ -316,8 +334,7 @@ class TrainingRun {
   void save_if_due(const RunRecord& record, const Save& save) {
     const bool best = is_best(record);
     // The best step has an ordinary checkpoint too, so that no run resumes before it.
-    if (!best && done_ % options_.checkpoint_every != 0 && done_ != options_.steps &&
-        !StopSignals::requested())
+    if (!best && done_ % options_.checkpoint_every != 0 && done_ != options_.steps && !stopped_)
       return;
     const std::filesystem::path path = write(files_.checkpoints(), save, options_.retention);
     if (best) write(files_.best(), save, {.keep_last = 1});
@@ -329,7 +346,7 @@ class TrainingRun {
   bool is_best(const RunRecord& record) {
     if (options_.best.metric.empty()) return false;
     const std::optional<double> value = record.number(options_.best.metric);
-    if (!value || std::isnan(*value)) return false;
+    if (!value || !std::isfinite(*value)) return false;
     if (best_ && !options_.best.prefers(*value, best_->value)) return false;
     best_ = Best{done_, *value};
     return true;
@@ -338,10 +355,11 @@ class TrainingRun {
   std::filesystem::path write(const std::filesystem::path& folder, const Save& save,
                               CheckpointRetention retention) const {
     Checkpoint checkpoint{.step = done_, .fingerprint = options_.fingerprint};
-    checkpoint.add(kSeconds, std::to_string(seconds()));
+    checkpoint.add(kSeconds, shortest_text(seconds()));
     if (best_) {
       checkpoint.add(kBestStep, std::to_string(best_->steps_done));
       checkpoint.add(kBestValue, shortest_text(best_->value));
+      checkpoint.add(kBestBy, options_.best.text());
     }
     save(checkpoint);
     return write_checkpoint(folder, checkpoint, retention);
@@ -367,6 +385,7 @@ class TrainingRun {
 
   // Of the run in progress.
   std::size_t done_ = 0;
+  bool stopped_ = false;  // by a signal
   std::optional<Best> best_;
   double seconds_before_ = 0;
   Clock::time_point start_;

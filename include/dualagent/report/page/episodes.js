@@ -25,7 +25,8 @@ function whoSays(span) {
 }
 
 // "weight version 5", or "weight versions 5 (2 tokens), 6 (1 token)".
-function weightVersions(runs) {
+function weightVersions(runs = []) {
+  if (runs.length === 0) return "weight version unknown";
   if (runs.length === 1) return `weight version ${runs[0].version}`;
   return "weight versions " +
          runs.map((run) => `${run.version} (${plural(run.tokens, "token")})`).join(", ");
@@ -165,7 +166,7 @@ function filterField(name, title, values, change) {
 function showEpisodes(section, episodes) {
   const links = episodes.map(episodeLink);
   const articles = episodes.map(episodeArticle);
-  const visible = i => !links[i].hidden;
+  const visible = i => links[i] !== undefined && !links[i].hidden;
 
   function select(index) {
     chosen.episode = index;
@@ -218,7 +219,7 @@ function showEpisodes(section, episodes) {
     links[next].firstChild.focus();
   };
   onhashchange = () => { if (episodes[episodeOfHash(location.hash)]) open(episodeOfHash(location.hash)); };
-  if (chosen.episode >= episodes.length) chosen.episode = 0;
+  if (episodes[chosen.episode] === undefined) chosen.episode = 0;
   filter();
 }
 

@@ -7,7 +7,6 @@ const METRICS = {
   reward_mean: ["Reward", "mean of the step's rollouts"],
   loss: ["Loss", "mean of the trained tokens"],
   learning_rate: ["Learning rate", "of the step's updates, after the schedule"],
-  learning_rate_scale: ["Learning rate", "as a share of the optimizer's"],
   rollout_tokens_per_second: ["Throughput of rollouts", "sampled tokens per second"],
   update_tokens_per_second: ["Throughput of updates", "trained rows' tokens per second"],
   tokens_per_second: ["Throughput", "tokens per second"],
@@ -119,7 +118,7 @@ function rowOf(run) {
 }
 function titleOf(run) { return data.rows[rowOf(run)]?.title ?? run.name; }
 
-// The colour of the run's row in the table; runs without a row have the colours behind those.
+// The colour of the run's row in the table; runs without a row have the colours after those.
 function colourOf(run) {
   if (rowOf(run) >= 0) return rowOf(run);
   const others = new Set(data.runs.filter(other => rowOf(other) < 0).map(other => other.name));
