@@ -128,16 +128,15 @@ class Trainer {
   std::span<const Rollout> rollouts() const { return rollouts_.originals(); }
   /// This rank's forks of them, in order of group.
   std::span<const Rollout> forks() const { return rollouts_.forks(); }
-  /// Plays tasks with the trainer's pair, protocol and reward; nothing is trained. The random
-  /// numbers follow from the seed alone: evaluations after different steps draw the same ones.
-  /// Errors: as dualagent::evaluate.
+  /// Plays tasks with the trainer's pair, protocol and reward; nothing is trained. All evaluations
+  /// draw the same random numbers, those of the seed. Errors: as dualagent::evaluate.
   Evaluation evaluate(std::span<const EvaluationTask> tasks, const RolloutSampling& sampling = {},
                       const EvaluationOptions& options = {}) {
     const RandomStream random = RandomStream::from_seed(options_.seed).child(~std::uint64_t{0});
     learners_.publish();
     return dualagent::evaluate(scheduler_, tasks, reward_, sampling, random, options);
   }
-  /// Plays tasks with the trainer's pair and protocol.
+  /// Plays tasks with the trainer's pair, at the weights of the last step, and its protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
   /// Adds all that a run needs to go on: every model's weights and moments, the number of steps
