@@ -133,7 +133,7 @@ class Run {
                     ", max |log ratio| " +
                     dualagent::shortest_text(record.number("max_abs_log_ratio").value());
     });
-    if (after_step_) run.every(1, [&](dualagent::RunRecord&) { after_step_(); });
+    run.every(1, [&](dualagent::RunRecord&) { after_step_(); });
     row.seconds =
         seconds_ +
         seconds_of(run.train(dualagent::Reinforcement{trainer, tasks, {.tasks = kTasksPerStep}}));
@@ -239,7 +239,7 @@ class Run {
   const Data& data_;
   Demonstrator demonstrate_;
   Observer observe_;
-  std::function<void()> after_step_ = {};
+  std::function<void()> after_step_ = [] {};
   std::shared_ptr<dualagent::ThreadPool> pool_;
   std::vector<dualagent::ReportEpisode> episodes_;
   double max_abs_log_ratio_ = 0;

@@ -22,13 +22,11 @@ inline constexpr std::size_t kMeasureCopyingEvery = 50;  // steps; also between 
 
 /// Trains a model by cross-entropy on scripted demonstrations. Every 50 steps the record says what
 /// it copies in `measured`: demonstrations of the problems that are asked later, which are not
-/// trained on. Of `options`, schedule and distance of checkpoints are set here. `after_step` may be
-/// empty.
+/// trained on. Of `options`, schedule and distance of checkpoints are set here.
 template <class Model>
-[[nodiscard]] dualagent::RunOutcome warm_start(Model& model, DemonstrationStream demonstrations,
-                                               std::span<const Episode> measured,
-                                               dualagent::RunOptions options,
-                                               const std::function<void()>& after_step = {}) {
+[[nodiscard]] dualagent::RunOutcome warm_start(
+    Model& model, DemonstrationStream demonstrations, std::span<const Episode> measured,
+    dualagent::RunOptions options, const std::function<void()>& after_step = [] {}) {
   dualagent::SupervisedTrainer<Model> trainer(
       model,
       {.optimizer = {.learning_rate = 3e-3, .beta1 = 0.9, .beta2 = 0.98, .weight_decay = 0.01},
@@ -44,7 +42,7 @@ template <class Model>
     for (std::size_t i = 0; i < kCopiedNames.size(); ++i)
       record.add("copied_" + std::string(kCopiedNames[i]), accuracy.of(static_cast<Copied>(i)));
   });
-  if (after_step) run.every(1, [&](dualagent::RunRecord&) { after_step(); });
+  run.every(1, [&](dualagent::RunRecord&) { after_step(); });
   return run.train(
       dualagent::Imitation{trainer, [&](std::size_t step) { return demonstrations.at(step); }});
 }

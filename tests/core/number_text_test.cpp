@@ -72,3 +72,21 @@ TEST_CASE("number texts do not depend on the locale", "[core]") {
   CHECK(fixed_text(1234.5, 1) == "1234.5");
   std::setlocale(LC_ALL, before.c_str());
 }
+
+TEST_CASE("zeros fill a number up to its width and never cut it", "[core]") {
+  CHECK(zero_padded(42, 6) == "000042");
+  CHECK(zero_padded(0, 1) == "0");
+  CHECK(zero_padded(1234567, 6) == "1234567");
+  CHECK(zero_padded(std::numeric_limits<std::uint64_t>::max(), 0) == "18446744073709551615");
+}
+
+TEST_CASE("a number is read from the whole text or not at all", "[core]") {
+  CHECK(parse_number<std::uint64_t>("18446744073709551615") == 18446744073709551615U);
+  CHECK(parse_number<double>("1e+300") == 1e300);
+  CHECK(parse_number<double>("-0.1") == -0.1);
+  for (const char* const text : {"", "-1", "+1", " 1", "1 ", "1.0", "0x1", "18446744073709551616"})
+    CHECK(!parse_number<std::uint64_t>(text));
+  for (const char* const text : {"", " 1", "1 ", "1,5", "1e999", "one"})
+    CHECK(!parse_number<double>(text));
+  CHECK(!parse_number<unsigned>("4294967296"));
+}

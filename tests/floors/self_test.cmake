@@ -1,5 +1,17 @@
 # The checks of this folder must refuse bad trees and accept good ones.
 
+# Runs a check on the tree `root`: it must accept it if nothing is wanted, else refuse it with a text
+# that matches.
+function(judge check root name wanted)
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${root} -P ${CMAKE_CURRENT_LIST_DIR}/${check}
+                  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
+  if(wanted STREQUAL "" AND NOT code EQUAL 0)
+    message(FATAL_ERROR "${name}: a good tree was refused: ${text}")
+  elseif(NOT wanted STREQUAL "" AND (code EQUAL 0 OR NOT text MATCHES "${wanted}"))
+    message(FATAL_ERROR "${name}: expected '${wanted}', got: ${text}")
+  endif()
+endfunction()
+
 # The floor check must refuse an upward include, an unknown folder and a header that the umbrella
 # misses, and accept a good tree.
 function(expect name content umbrella wanted)
@@ -14,13 +26,7 @@ function(expect name content umbrella wanted)
   if(name STREQUAL "optional")
     file(WRITE ${root}/include/dualagent/service/openai_client.hpp "#pragma once\n")
   endif()
-  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${root} -P ${CMAKE_CURRENT_LIST_DIR}/check_floors.cmake
-                  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
-  if(wanted STREQUAL "" AND NOT code EQUAL 0)
-    message(FATAL_ERROR "${name}: a good tree was refused: ${text}")
-  elseif(NOT wanted STREQUAL "" AND (code EQUAL 0 OR NOT text MATCHES "${wanted}"))
-    message(FATAL_ERROR "${name}: expected '${wanted}', got: ${text}")
-  endif()
+  judge(check_floors.cmake ${root} ${name} "${wanted}")
 endfunction()
 
 set(both "#include \"dualagent/core/a.hpp\"\n#include \"dualagent/train/b.hpp\"\n")
@@ -46,13 +52,7 @@ function(expect_mirrors name wanted)
   foreach(file IN LISTS ARGN)
     file(WRITE ${root}/${file} "")
   endforeach()
-  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${root} -P ${CMAKE_CURRENT_LIST_DIR}/check_mirrors.cmake
-                  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
-  if(wanted STREQUAL "" AND NOT code EQUAL 0)
-    message(FATAL_ERROR "${name}: a good tree was refused: ${text}")
-  elseif(NOT wanted STREQUAL "" AND (code EQUAL 0 OR NOT text MATCHES "${wanted}"))
-    message(FATAL_ERROR "${name}: expected '${wanted}', got: ${text}")
-  endif()
+  judge(check_mirrors.cmake ${root} ${name} "${wanted}")
 endfunction()
 
 expect_mirrors(good "" tests/core/a_test.cpp)

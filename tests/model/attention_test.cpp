@@ -8,6 +8,7 @@
 
 #include "dualagent/core/random.hpp"
 #include "support/catch.hpp"
+#include "support/normals.hpp"
 
 using namespace dualagent;
 
@@ -17,14 +18,6 @@ namespace {
 detail::HeadLayout six_heads() {
   return detail::HeadLayout(
       TransformerConfig{.num_attention_heads = 6, .num_key_value_heads = 2, .head_dim = 5});
-}
-
-template <class T>
-std::vector<T> normals(std::size_t count, std::uint64_t seed) {
-  std::vector<T> values(count);
-  for (std::size_t i = 0; i < count; ++i)
-    values[i] = static_cast<T>(RandomStream::from_seed(seed).normal(i));
-  return values;
 }
 
 /// Attention as its formula says, in double: out[t, h] = sum_u softmax_u(q_t k_u / sqrt(5)) v_u.

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "dualagent/core/random.hpp"
 #include "support/catch.hpp"
+#include "support/normals.hpp"
 
 using namespace dualagent;
 
@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::size_t kRows = 7, kOut = 19, kIn = 11;
 constexpr std::size_t kWeight = 5, kBias = kWeight + kOut * kIn + 2;  // with gaps
-
-std::vector<double> normals(std::size_t count, std::uint64_t seed) {
-  std::vector<double> values(count);
-  for (std::size_t i = 0; i < count; ++i) values[i] = RandomStream::from_seed(seed).normal(i);
-  return values;
-}
 
 /// sum_ri dy[r, i] (sum_j x[r, j] W[i, j] + b[i]), in plain loops.
 double weighted_sum(const std::vector<double>& parameters, const std::vector<double>& x,
@@ -37,7 +31,8 @@ double weighted_sum(const std::vector<double>& parameters, const std::vector<dou
 }  // namespace
 
 TEST_CASE("a linear map multiplies by its weight and adds its bias", "[model][linear]") {
-  const std::vector<double> parameters = normals(kBias + kOut, 1), x = normals(kRows * kIn, 2);
+  const std::vector<double> parameters = normals<double>(kBias + kOut, 1),
+                            x = normals<double>(kRows * kIn, 2);
   for (const bool bias : {false, true}) {
     Linear<double> map =
         bias ? Linear<double>(kOut, kIn, kWeight, kBias) : Linear<double>(kOut, kIn, kWeight);
@@ -56,8 +51,9 @@ TEST_CASE("a linear map multiplies by its weight and adds its bias", "[model][li
 }
 
 TEST_CASE("gradients of a linear map equal central differences", "[model][linear]") {
-  const std::vector<double> parameters = normals(kBias + kOut, 1), x = normals(kRows * kIn, 2);
-  const std::vector<double> dy = normals(kRows * kOut, 3);
+  const std::vector<double> parameters = normals<double>(kBias + kOut, 1),
+                            x = normals<double>(kRows * kIn, 2);
+  const std::vector<double> dy = normals<double>(kRows * kOut, 3);
   constexpr double kStep = 0.5;  // the sum is linear in each: no error of the step
   for (const bool bias : {false, true}) {
     const Linear<double> map =

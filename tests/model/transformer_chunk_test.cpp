@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/normals.hpp"
 
 using namespace dualagent;
 
@@ -66,8 +67,7 @@ TEST_CASE("packed sequences come out as they do alone", "[model][chunk]") {
 
 TEST_CASE("a chunk's gradients equal central differences and are added", "[model][chunk]") {
   Model model;
-  std::vector<double> dx(13 * 10);
-  for (std::size_t i = 0; i < dx.size(); ++i) dx[i] = RandomStream::from_seed(4).normal(i);
+  const auto dx = normals<double>(13 * 10, 4);
   detail::Chunk<double> chunk(model.weights, model.rotary);
   for (const auto& sequence : kSequences) chunk.add(sequence);
   chunk.forward();

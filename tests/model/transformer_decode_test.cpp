@@ -10,6 +10,7 @@
 #include "dualagent/model/transformer.hpp"
 #include "laws/backend_laws.hpp"
 #include "support/catch.hpp"
+#include "support/odd_shape.hpp"
 #include "support/reference_transformer.hpp"
 
 using namespace dualagent;
@@ -18,21 +19,9 @@ namespace {
 
 constexpr std::size_t kVocab = 37;
 
-TransformerConfig shape(bool tied = true) {
-  return {.vocab_size = kVocab,
-          .hidden_size = 22,
-          .num_hidden_layers = 3,
-          .num_attention_heads = 6,
-          .num_key_value_heads = 2,
-          .head_dim = 6,
-          .intermediate_size = 27,
-          .max_position_embeddings = 160,
-          .tie_word_embeddings = tied};
-}
-
 template <class Scalar = float>
 Transformer<Scalar> make_model(std::size_t threads = 1, std::uint64_t seed = 3) {
-  return Transformer<Scalar>(shape(),
+  return Transformer<Scalar>(odd_shape(),
                              {.pool = std::make_shared<ThreadPool>(threads), .seed = seed});
 }
 
@@ -129,7 +118,7 @@ TEST_CASE("decoding has the bits of a packed forward pass", "[model][decode]") {
 TEST_CASE("biases and norms of queries and keys are decoded with the same bits",
           "[model][decode]") {
   for (const bool bias : {false, true}) {
-    TransformerConfig config = shape();
+    TransformerConfig config = odd_shape();
     config.qkv_bias = bias;
     config.qk_norm = !bias;
     Transformer<float> model(config, {.seed = 3});
@@ -183,7 +172,7 @@ TEST_CASE("double decoding agrees with the reference", "[model][decode]") {
   const Generation result = laws::generate(model, request_for(context, stop));
   std::vector<Token> row = context;
   row.insert(row.end(), result.sampled.tokens().begin(), result.sampled.tokens().end());
-  const ReferenceTransformer<Transformer<double>> reference(shape(), model);
+  const ReferenceTransformer<Transformer<double>> reference(odd_shape(), model);
   const auto logits = reference.logits(row);
   for (std::size_t i = 0; i < 30; ++i) {
     const std::vector<double>& z = logits[context.size() + i - 1];
@@ -218,7 +207,7 @@ TEST_CASE("results do not depend on threads, order or neighbours", "[model][deco
 
 TEST_CASE("decoding in blocks changes nothing", "[model][decode]") {
   // 3 KiB of keys and values for each token: 60 conversations exceed what is decoded in one block.
-  TransformerConfig wide = shape();
+  TransformerConfig wide = odd_shape();
   wide.head_dim = 64;
   const auto make = [&](std::size_t threads) {
     return Transformer<float>(wide, {.pool = std::make_shared<ThreadPool>(threads), .seed = 4});
@@ -310,7 +299,7 @@ TEST_CASE("greedy decoding takes the most probable token, the lowest among equal
   const Generation result = laws::generate(model, request_for(context, stop, 0.0F));
   std::vector<Token> row = context;
   row.insert(row.end(), result.sampled.tokens().begin(), result.sampled.tokens().end());
-  const auto logits = ReferenceTransformer<Transformer<double>>(shape(), model).logits(row);
+  const auto logits = ReferenceTransformer<Transformer<double>>(odd_shape(), model).logits(row);
   for (std::size_t i = 0; i < 20; ++i) {
     const std::vector<double>& z = logits[context.size() + i - 1];
     CHECK(row[context.size() + i] == std::max_element(z.begin(), z.end()) - z.begin());
@@ -320,7 +309,7 @@ TEST_CASE("greedy decoding takes the most probable token, the lowest among equal
           Approx(*std::max_element(z.begin(), z.end()) - std::log(sum)).margin(1e-6));
   }
 
-  Transformer<float> flat(shape(false));  // no head: all logits are 0
+  Transformer<float> flat(odd_shape(false));  // no head: all logits are 0
   const TensorInfo& head = flat.tensors().back();
   REQUIRE(head.name == "lm_head.weight");
   std::fill_n(flat.parameters().begin() + static_cast<std::ptrdiff_t>(head.offset), head.size,
@@ -341,7 +330,7 @@ TEST_CASE("tokens are drawn as often as the softmax says", "[model][decode]") {
   for (const float temperature : {1.0F, 0.5F}) {
     auto model = make_model<double>();
     const std::vector<double> z =
-        ReferenceTransformer<Transformer<double>>(shape(), model).logits(context).back();
+        ReferenceTransformer<Transformer<double>>(odd_shape(), model).logits(context).back();
     std::vector<double> expected(kVocab);
     double sum = 0;
     for (std::size_t v = 0; v < kVocab; ++v)
@@ -365,7 +354,7 @@ TEST_CASE("tokens are drawn as often as the softmax says", "[model][decode]") {
 }
 
 TEST_CASE("a random number picks the token whose share of [0, 1) holds it", "[model][decode]") {
-  Transformer<double> flat(shape(false));
+  Transformer<double> flat(odd_shape(false));
   const TensorInfo& head = flat.tensors().back();
   std::fill_n(flat.parameters().begin() + static_cast<std::ptrdiff_t>(head.offset), head.size, 0.0);
   flat.weights_changed();
@@ -379,7 +368,7 @@ TEST_CASE("a random number picks the token whose share of [0, 1) holds it", "[mo
 }
 
 TEST_CASE("logits that are not finite are an error", "[model][decode]") {
-  Transformer<float> broken(shape(false));
+  Transformer<float> broken(odd_shape(false));
   const TensorInfo& head = broken.tensors().back();
   broken.parameters()[head.offset] = std::nanf("");
   broken.weights_changed();

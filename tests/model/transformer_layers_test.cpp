@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/normals.hpp"
 
 using namespace dualagent;
 
@@ -35,14 +36,6 @@ TransformerWeights<T> random_weights(const TransformerConfig& config) {
         weights.parameters()[tensor.offset + i] += static_cast<T>(0.1 * static_cast<double>(i % 4));
   weights.refresh();
   return weights;
-}
-
-template <class T>
-std::vector<T> normals(std::size_t count, std::uint64_t seed) {
-  std::vector<T> values(count);
-  for (std::size_t i = 0; i < count; ++i)
-    values[i] = static_cast<T>(RandomStream::from_seed(seed).normal(i));
-  return values;
 }
 
 }  // namespace

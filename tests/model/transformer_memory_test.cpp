@@ -11,6 +11,7 @@
 #include "dualagent/model/transformer.hpp"
 #include "laws/backend_laws.hpp"
 #include "support/catch.hpp"
+#include "support/odd_shape.hpp"
 #include "support/sanitizers.hpp"
 
 // ThreadSanitizer's runtime brings operators of its own, which cannot be replaced beside clang's.
@@ -55,20 +56,9 @@ void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free
 
 namespace {
 
-TransformerConfig shape() {
-  return {.vocab_size = 37,
-          .hidden_size = 22,
-          .num_hidden_layers = 3,
-          .num_attention_heads = 6,
-          .num_key_value_heads = 2,
-          .head_dim = 6,
-          .intermediate_size = 27,
-          .max_position_embeddings = 160,
-          .tie_word_embeddings = true};
-}
-
 Transformer<float> make_model(std::size_t threads) {
-  return Transformer<float>(shape(), {.pool = std::make_shared<ThreadPool>(threads), .seed = 3});
+  return Transformer<float>(odd_shape(),
+                            {.pool = std::make_shared<ThreadPool>(threads), .seed = 3});
 }
 
 /// Twelve requests of one context.
@@ -110,7 +100,7 @@ TEST_CASE("decoding a token allocates nothing but blocks for keys and values", "
 }
 
 TEST_CASE("keys and values take the memory of the tokens in use", "[model][decode]") {
-  TransformerConfig roomy = shape();
+  TransformerConfig roomy = odd_shape();
   roomy.max_position_embeddings = 1U << 16U;
   Transformer<float> model(roomy);
   const StopRule stop = tokens(30);

@@ -7,18 +7,11 @@
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/python_servers.hpp"
 #include "support/sandboxes.hpp"
 
 using namespace dualagent;
 using namespace dualagent::detail;
-
-namespace {
-
-const std::vector<std::string> kPython{"/usr/bin/python3", "-s", "-S", "-B", "-u", "-X", "utf8"};
-constexpr SandboxLimits kLimits{
-    .wall_seconds = 20.0, .cpu_seconds = 5, .memory_bytes = 256u << 20, .max_processes = 8};
-
-}  // namespace
 
 TEST_CASE("a server that left no trace is given again, another one is not", "[tools]") {
   if (!runs_here<Bubblewrap>()) return;

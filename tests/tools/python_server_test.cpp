@@ -13,16 +13,13 @@
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/python_servers.hpp"
 #include "support/sandboxes.hpp"
 
 using namespace dualagent;
 using namespace dualagent::detail;
 
 namespace {
-
-const std::vector<std::string> kPython{"/usr/bin/python3", "-s", "-S", "-B", "-u", "-X", "utf8"};
-constexpr SandboxLimits kLimits{
-    .wall_seconds = 20.0, .cpu_seconds = 5, .memory_bytes = 256u << 20, .max_processes = 8};
 
 /// "exited 0: OUTPUT" or "signalled 9: OUTPUT".
 std::string told(const ProcessResult& result) {

@@ -159,6 +159,18 @@ TEST_CASE("an earlier step is not written over another run's later one", "[train
         std::vector{checkpoint_file_name(3), checkpoint_file_name(9) + ".damaged"});
 }
 
+TEST_CASE("checkpoints after a step are removed, those up to it and other files stay",
+          "[train][checkpoint]") {
+  const TemporaryFolder folder;
+  for (const std::uint64_t step : {3U, 4U, 11U})
+    write_checkpoint(folder.path(), checkpoint_at(step), {.keep_last = 3});
+  put(folder / "notes.txt", "mine");
+  remove_checkpoints_after(folder.path(), 3);
+  CHECK(files_of(folder.path()) ==
+        std::vector<std::string>{"checkpoint-000000000003.safetensors", "notes.txt"});
+  remove_checkpoints_after(folder / "missing", 3);  // nothing to remove
+}
+
 TEST_CASE("temporaries of a killed run are removed", "[train][checkpoint]") {
   const TemporaryFolder folder;
   put(folder / ".checkpoint-000000000002.safetensors.partial-123-0", "half");

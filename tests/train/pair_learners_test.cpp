@@ -47,6 +47,18 @@ ScriptedModel scripted_summarizer() {
 constexpr Objective kTruncated{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{},
                                TruncatedIs{.low = 0.5, .high = 1.5}};
 
+/// A trainer of the Answerer alone, which learns in one object and samples in another.
+template <class LearnerModel, class Engine, class ObjectiveOf>
+auto answerer_trainer(LearnerModel& learner, Engine& engine, ScriptedModel& summarizer,
+                      const ObjectiveOf& objective, const TrainerOptions& options) {
+  return Trainer{SeparateWeights{Learning{learner, engine}, Frozen{summarizer}},
+                 early_summaries(),
+                 ExactMatch{},
+                 Recipe{objective, AnswererOnly{}},
+                 LocalCollective{},
+                 options};
+}
+
 /// An engine whose generations run on while weights are published: the first token of each comes
 /// from the version before the published one. The log-probability of token i is -(i + 1).
 class LateEngine {
@@ -116,15 +128,11 @@ TEST_CASE("a remote engine samples for an Answerer that is trained here", "[trai
   BigramModel learner = uneven_model();
   RemoteEngine engine(toy::vocab);
   ScriptedModel summarizer = scripted_summarizer();
-  Trainer trainer{SeparateWeights{Learning{learner, engine}, Frozen{summarizer}},
-                  early_summaries(),
-                  ExactMatch{},
-                  Recipe{kTruncated, AnswererOnly{}},
-                  LocalCollective{},
-                  {.group_size = 8,
-                   .minibatches = 2,
-                   .update = {.optimizer = {.learning_rate = 0.1}},
-                   .seed = 1}};
+  auto trainer = answerer_trainer(learner, engine, summarizer, kTruncated,
+                                  {.group_size = 8,
+                                   .minibatches = 2,
+                                   .update = {.optimizer = {.learning_rate = 0.1}},
+                                   .seed = 1});
   CHECK(engine.published() == std::vector<WeightVersion>{0});  // the weights that it begins with
   std::vector<double> rewards;
   double summaries = 0;
@@ -160,15 +168,12 @@ TEST_CASE("corrections weigh by the log-probabilities of the sampler", "[train]"
   BigramModel learner = uneven_model();
   RemoteEngine engine(toy::vocab, 1.5);
   ScriptedModel summarizer = scripted_summarizer();
-  Trainer trainer{SeparateWeights{Learning{learner, engine}, Frozen{summarizer}},
-                  early_summaries(),
-                  ExactMatch{},
-                  Recipe{kTruncated, AnswererOnly{}},
-                  LocalCollective{},
-                  {.group_size = 8,
-                   .minibatches = 1,
-                   .update = {.optimizer = {.learning_rate = 0.0}, .max_gradient_norm = 1e9},
-                   .seed = 3}};
+  auto trainer =
+      answerer_trainer(learner, engine, summarizer, kTruncated,
+                       {.group_size = 8,
+                        .minibatches = 1,
+                        .update = {.optimizer = {.learning_rate = 0.0}, .max_gradient_norm = 1e9},
+                        .seed = 3});
   const StepMetrics metrics = trainer.step(five_tasks(16));
   RemoteEngine exact(toy::vocab, 1e15);  // the learner's own log-probabilities
   exact.publish(learner, 1);
@@ -216,12 +221,8 @@ TEST_CASE("the versions of a span's tokens reach batch and metrics one by one", 
   WitnessModel learner{toy::vocab, guess};
   LateEngine engine{guess};
   ScriptedModel summarizer = scripted_summarizer();
-  Trainer trainer{SeparateWeights{Learning{learner, engine}, Frozen{summarizer}},
-                  early_summaries(),
-                  ExactMatch{},
-                  Recipe{Dapo{}, AnswererOnly{}},
-                  LocalCollective{},
-                  {.group_size = 8, .minibatches = 1, .seed = 1}};
+  auto trainer = answerer_trainer(learner, engine, summarizer, Dapo{},
+                                  {.group_size = 8, .minibatches = 1, .seed = 1});
   for (WeightVersion step = 0; step < 3; ++step) {
     const StepMetrics metrics = trainer.step(five_tasks(4));
     REQUIRE(learner.trained().size() == step + 1);
@@ -245,12 +246,7 @@ TEST_CASE("the versions of a span's tokens reach batch and metrics one by one", 
 TEST_CASE("a frozen role is in no checkpoint, a learner elsewhere is published after loading",
           "[train]") {
   const auto make = [](BigramModel& learner, RemoteEngine& engine, ScriptedModel& summarizer) {
-    return Trainer{SeparateWeights{Learning{learner, engine}, Frozen{summarizer}},
-                   early_summaries(),
-                   ExactMatch{},
-                   Recipe{kTruncated, AnswererOnly{}},
-                   LocalCollective{},
-                   {.group_size = 8, .seed = 2}};
+    return answerer_trainer(learner, engine, summarizer, kTruncated, {.group_size = 8, .seed = 2});
   };
   ScriptedModel summarizer = scripted_summarizer();
   BigramModel learner = guessing::model(), again(toy::vocab);
@@ -324,14 +320,22 @@ TEST_CASE("weights that could not be published are published before the next ste
   BigramModel learner = guessing::model();
   Unreachable engine{toy::vocab};
   ScriptedModel summarizer = scripted_summarizer();
-  Trainer trainer{SeparateWeights{Learning{learner, engine}, Frozen{summarizer}},
-                  early_summaries(),
-                  ExactMatch{},
-                  Recipe{Dapo{}, AnswererOnly{}},
-                  {.group_size = 8, .minibatches = 1, .seed = 1}};
+  auto trainer = answerer_trainer(learner, engine, summarizer, Dapo{},
+                                  {.group_size = 8, .minibatches = 1, .seed = 1});
   CHECK_THAT(error_of([&] { trainer.step(five_tasks(16)); }),
              ContainsSubstring("the engine does not answer") &&
                  ContainsSubstring("Updates of this step that came before it: 1"));
   trainer.step(five_tasks(16));
   CHECK(engine.published() == std::vector<WeightVersion>{0, 1, 2});  // 1 before the next step
+}
+
+TEST_CASE("an evaluation plays the learner's newest weights, whoever changed them", "[train]") {
+  BigramModel learner = guessing::model();
+  RemoteEngine engine(toy::vocab);
+  ScriptedModel summarizer = scripted_summarizer();
+  auto trainer = answerer_trainer(learner, engine, summarizer, kTruncated, {.group_size = 8});
+  learner.weights_changed();  // by a warm start, say
+  const std::vector<EvaluationTask> tasks{EvaluationTask(five_tasks(1).front())};
+  trainer.evaluate(tasks);
+  CHECK(engine.published() == std::vector<WeightVersion>{0, learner.weight_version()});
 }

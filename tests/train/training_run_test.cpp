@@ -207,7 +207,7 @@ TEST_CASE("a run that begins after the signal does nothing", "[train]") {
   CHECK(work.steps.empty());
 }
 
-TEST_CASE("an evaluation comes every so many steps and after the last", "[train]") {
+TEST_CASE("an evaluation comes after every n steps and after the last", "[train]") {
   TemporaryFolder folder;
   Screen screen;
   TrainingRun run(options(folder), screen.screen());

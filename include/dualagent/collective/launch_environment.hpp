@@ -1,14 +1,14 @@
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
-#include <string_view>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 
 namespace dualagent {
 
@@ -32,14 +32,11 @@ inline std::size_t number_of_variable(const EnvironmentLookup& get, const char* 
   if (text == nullptr)
     throw Error("the variable " + std::string(name) + " is not set", "rank_from_environment",
                 "The launcher sets either all of its variables or none");
-  const std::string_view digits = text;
-  std::size_t value = 0;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (fault != std::errc{} || end != digits.data() + digits.size())
-    throw Error("the variable " + std::string(name) + " is '" + std::string(digits) +
-                    "', not a whole number",
+  const std::optional<std::size_t> value = parse_number<std::size_t>(text);
+  if (!value)
+    throw Error("the variable " + std::string(name) + " is '" + text + "', not a whole number",
                 "rank_from_environment");
-  return value;
+  return *value;
 }
 
 inline LaunchedRank checked(LaunchedRank launched, const char* rank_name, const char* size_name) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 namespace dualagent {
 
@@ -41,6 +45,26 @@ inline std::string trimmed_text(double value, int max_decimals) {
 /// A fraction of 1 in percent. Example: percent_text(0.895, 1) == "89.5 %".
 inline std::string percent_text(double fraction, int decimals) {
   return fixed_text(100.0 * fraction, decimals) + " %";
+}
+
+/// A whole number with zeros in front of it, `width` digits or as many as it has.
+/// Example: zero_padded(42, 6) == "000042".
+inline std::string zero_padded(std::uint64_t value, std::size_t width) {
+  std::string digits = std::to_string(value);
+  digits.insert(0, width - std::min(width, digits.size()), '0');
+  return digits;
+}
+
+/// The number that the whole text is, as the texts above write it and whatever the locale; nothing
+/// for any other text and for a number that does not fit.
+/// Example: parse_number<std::uint64_t>("42") == 42; nothing for "-1", " 42" and "42 ".
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const char* const end = text.data() + text.size();
+  const auto [read_to, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || read_to != end) return std::nullopt;
+  return value;
 }
 
 /// Seconds as a clock shows them. Example: clock_text(83) == "1:23", clock_text(3661) == "1:01:01".

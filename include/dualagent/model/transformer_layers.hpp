@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/model/attention.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/transformer_ops.hpp"
 #include "dualagent/model/transformer_weights.hpp"
@@ -63,17 +64,12 @@ struct LayerActivations {
 
 /// What is normed and rotated: the queries and keys of M rows of q, k, v.
 template <class T>
-struct QueriesAndKeys {
+struct QueriesAndKeys : HeadLayout {
   const TransformerWeights<T>& weights;
   const LayerWeights<T>& layer;
-  std::size_t heads, kv_heads, dim;
 
   QueriesAndKeys(const TransformerWeights<T>& of, const LayerWeights<T>& in)
-      : weights(of),
-        layer(in),
-        heads(of.config().num_attention_heads),
-        kv_heads(of.config().num_key_value_heads),
-        dim(of.config().head_dim) {}
+      : HeadLayout(of.config()), weights(of), layer(in) {}
 
   std::size_t count() const { return heads + kv_heads; }
   std::size_t norm(std::size_t head) const {

@@ -35,7 +35,7 @@ struct ReportCurve {
   std::string title = "Reward";
   std::string caption = "mean of the step's rollouts";
   AxisUnit unit = AxisUnit::number;
-  std::size_t mean_of = 1;           ///< each point is the mean of up to so many steps
+  std::size_t mean_of = 1;  ///< each point is the mean of the last steps, of this many at most
   std::optional<double> y_min = {};  ///< none: from the data
   std::optional<double> y_max = {};
 };

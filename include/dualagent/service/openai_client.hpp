@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -25,6 +24,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/no_pipe_signal.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/reward/chat_client.hpp"
@@ -322,10 +322,7 @@ class OpenAiClient {
 
   /// Seconds; 0 for a date or anything else that is not a number.
   static double retry_after(const std::string& header) {
-    unsigned seconds = 0;
-    const char* const end = header.data() + header.size();
-    const auto [stop, error] = std::from_chars(header.data(), end, seconds);
-    return error == std::errc{} && stop == end ? seconds : 0.0;
+    return parse_number<unsigned>(header).value_or(0);
   }
 
   /// The beginning of what a server said, for an error; without the key, should it repeat it.

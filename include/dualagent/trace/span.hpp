@@ -60,7 +60,7 @@ struct Given {
 /// Tokens that a model sampled, with one log-probability (nats, at the sampling temperature) and
 /// one weight version each: weights may change while a generation runs.
 ///
-/// There is no public way to make one: samplers go through `BackendAccess`. A trainer or a
+/// Its constructor is private: only samplers make one, through `BackendAccess`. A trainer or a
 /// protocol therefore cannot turn text into trained tokens.
 class Sampled {
  public:

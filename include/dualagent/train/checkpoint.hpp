@@ -12,6 +12,7 @@
 
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/train/checkpoint_format.hpp"
 
 /// The checkpoints of a run in its folder: which are kept, which is the newest that is whole.
@@ -32,9 +33,8 @@ inline constexpr std::string_view kCheckpointSuffix = ".safetensors";
 
 /// "checkpoint-000000000042.safetensors": sorts by step (up to 10^12 steps).
 inline std::string checkpoint_file_name(std::uint64_t step) {
-  std::string digits = std::to_string(step);
-  digits.insert(0, 12 - std::min<std::size_t>(12, digits.size()), '0');
-  return std::string(detail::kCheckpointStem) + digits + std::string(detail::kCheckpointSuffix);
+  return std::string(detail::kCheckpointStem) + zero_padded(step, 12) +
+         std::string(detail::kCheckpointSuffix);
 }
 
 namespace detail {
@@ -54,8 +54,8 @@ inline std::vector<CheckpointFile> list_checkpoints(const std::filesystem::path&
     const std::string name = entry->path().filename().string();
     const std::size_t around = kCheckpointStem.size() + kCheckpointSuffix.size();
     if (name.size() <= around) continue;
-    const std::optional<std::uint64_t> step =
-        parse_u64(std::string_view(name).substr(kCheckpointStem.size(), name.size() - around));
+    const std::optional<std::uint64_t> step = parse_number<std::uint64_t>(
+        std::string_view(name).substr(kCheckpointStem.size(), name.size() - around));
     if (step && name == checkpoint_file_name(*step)) files.push_back({*step, entry->path()});
   }
   if (error) throw_file_error("list the folder", directory, error.value());
@@ -66,6 +66,12 @@ inline std::vector<CheckpointFile> list_checkpoints(const std::filesystem::path&
 
 inline bool is_damaged(const CheckpointFile& file) {
   return find_damage(MappedFile(file.path).bytes()).has_value();
+}
+
+inline void remove_checkpoint(const CheckpointFile& file) {
+  std::error_code error;
+  if (!std::filesystem::remove(file.path, error) && error)
+    throw_file_error("remove a checkpoint", file.path, error.value());
 }
 
 /// A folder belongs to one run, whose steps grow: a later good checkpoint is another run's work.
@@ -93,9 +99,7 @@ inline void prune_checkpoints(std::vector<CheckpointFile> files, std::uint64_t s
       if (file->step == step || !is_damaged(*file)) ++good;
       continue;
     }
-    std::error_code error;
-    if (!std::filesystem::remove(file->path, error) && error)
-      throw_file_error("remove an old checkpoint", file->path, error.value());
+    remove_checkpoint(*file);
   }
 }
 
@@ -122,6 +126,12 @@ inline std::filesystem::path write_checkpoint(const std::filesystem::path& direc
   detail::prune_checkpoints(detail::list_checkpoints(directory), checkpoint.step,
                             retention.keep_last);
   return path;
+}
+
+/// Removes the checkpoints of steps after `step`. Errors: Error for one that cannot be removed.
+inline void remove_checkpoints_after(const std::filesystem::path& directory, std::uint64_t step) {
+  for (const detail::CheckpointFile& file : detail::list_checkpoints(directory))
+    if (file.step > step) detail::remove_checkpoint(file);
 }
 
 /// What `latest_checkpoint` found.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/version.hpp"
 #include "dualagent/io/safetensors_reader.hpp"
 #include "dualagent/io/safetensors_writer.hpp"
@@ -85,12 +84,6 @@ inline constexpr std::string_view kStepKey = "dualagent.step";
 inline constexpr std::string_view kOptionPrefix = "option.";
 inline constexpr std::string_view kTextPrefix = "text.";
 inline constexpr std::string_view kCrcTensor = "dualagent.crc64";
-inline std::optional<std::uint64_t> parse_u64(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 /// Hands bytes on to a file and sums them up.
 struct ChecksumSink {
@@ -163,7 +156,7 @@ class StoredCheckpoint {
 
   /// A text that holds a whole number. Errors: Error when there is none.
   std::uint64_t number(const std::string& name) const {
-    const std::optional<std::uint64_t> value = detail::parse_u64(text(name));
+    const std::optional<std::uint64_t> value = parse_number<std::uint64_t>(text(name));
     if (!value)
       throw Error("the checkpoint's \"" + name + "\" is not a whole number", where(),
                   "Resume from an earlier one");
@@ -173,14 +166,11 @@ class StoredCheckpoint {
   /// A text that holds a number as `shortest_text` writes it, whatever the locale.
   /// Errors: Error when there is none.
   double real(const std::string& name) const {
-    const std::string& value_text = text(name);
-    double value = 0;
-    const char* const end = value_text.data() + value_text.size();
-    const auto [read_to, error] = std::from_chars(value_text.data(), end, value);
-    if (error != std::errc() || read_to != end)
+    const std::optional<double> value = parse_number<double>(text(name));
+    if (!value)
       throw Error("the checkpoint's \"" + name + "\" is not a number", where(),
                   "Resume from an earlier one");
-    return value;
+    return *value;
   }
 
   /// Errors: Error for no such array, another type or another size.
@@ -234,7 +224,8 @@ class StoredCheckpoint {
                       std::string(detail::kCheckpointFormat),
                   where(), "Use the library version that wrote it");
     library_version_ = metadata(detail::kLibraryKey);
-    const std::optional<std::uint64_t> step = detail::parse_u64(metadata(detail::kStepKey));
+    const std::optional<std::uint64_t> step =
+        parse_number<std::uint64_t>(metadata(detail::kStepKey));
     if (!step)
       throw Error("checkpoint has no valid step number", where(), "Resume from an earlier one");
     step_ = *step;

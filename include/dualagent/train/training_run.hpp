@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -10,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -45,9 +43,7 @@ struct RunFiles {
   std::filesystem::path best() const { return checkpoints() / "best"; }
   /// The rollouts of one step.
   std::filesystem::path rollouts(std::size_t step) const {
-    std::string digits = std::to_string(step);
-    digits.insert(0, 6 - std::min<std::size_t>(6, digits.size()), '0');
-    return folder / "rollouts" / name / ("step-" + digits + ".jsonl");
+    return folder / "rollouts" / name / ("step-" + zero_padded(step, 6) + ".jsonl");
   }
 };
 
@@ -298,11 +294,7 @@ class TrainingRun {
       best_ = Best{checkpoint.number(kBestStep), checkpoint.real(kBestValue)};
     }
     // Best ones of later steps will be found again; one of this step may not have been written.
-    for (const detail::CheckpointFile& file : detail::list_checkpoints(files_.best())) {
-      std::error_code error;
-      if (file.step > done_ && !std::filesystem::remove(file.path, error) && error)
-        detail::throw_file_error("remove a checkpoint of a later step", file.path, error.value());
-    }
+    remove_checkpoints_after(files_.best(), done_);
     if (best_ && best_->steps_done == done_) write(files_.best(), save, {.keep_last = 1});
   }
 
