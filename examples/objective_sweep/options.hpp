@@ -69,6 +69,7 @@ inline Options parse_options(std::span<const char* const> arguments,
   options.out = "objective-sweep-out";
   options.steps = 40;
   options.warm_start_steps = 2300;
+  options.learning_rate = options.last_learning_rate = 1.5e-4;
   std::vector<std::string> problems;
   const auto own_flag = [&](std::string_view flag, const auto& value) {
     if (flag == "--problem")

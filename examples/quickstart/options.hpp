@@ -50,6 +50,8 @@ struct Options {
   std::optional<std::string> only;  ///< one of kRowNames
   std::uint64_t seed = 0;
   std::size_t steps = 50;
+  /// Of reinforcement: half a cosine from the first to the second over its steps.
+  double learning_rate = 4.5e-4, last_learning_rate = 4.5e-5;
   std::size_t warm_start_steps = 1700;
   bool any_warm_start = false;  ///< also one that has not formed; see `require_formed`
   std::size_t eval_tasks = 200;

@@ -16,6 +16,7 @@
 #include "dualagent/data/task_stream.hpp"
 #include "dualagent/model/model_files.hpp"
 #include "dualagent/model/transformer.hpp"
+#include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/report_episode.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/trainer.hpp"
@@ -127,6 +128,10 @@ class Run {
     dualagent::TaskStream tasks(data_.training, stream_for(options_, Use::order));
     dualagent::RunOptions options = run_options(row.name, row.label, options_.steps);
     options.fingerprint["data"] = data_.fingerprint;
+    options.schedule = dualagent::WarmupCosine{
+        .warmup_steps = 0,
+        .total_steps = options_.steps,
+        .final_fraction = options_.last_learning_rate / options_.learning_rate};
     dualagent::TrainingRun run(options);
     run.every(1, [](dualagent::RunRecord& record) {
       record.note = "success " + dualagent::percent_text(record.number("reward_mean").value(), 0) +
@@ -190,7 +195,9 @@ class Run {
         std::find(kRowNames.begin(), kRowNames.end(), row) - kRowNames.begin());
     return {.group_size = kGroupSize,
             .minibatches = 2,
-            .update = {.optimizer = {.learning_rate = 1.5e-4, .beta1 = 0.9, .beta2 = 0.95},
+            .update = {.optimizer = {.learning_rate = options_.learning_rate,
+                                     .beta1 = 0.9,
+                                     .beta2 = 0.95},
                        .max_gradient_norm = 1.0},
             .scheduler = kScheduler,
             .seed = stream_for(options_, Use::rollouts).bits(row_number)};

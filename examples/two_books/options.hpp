@@ -31,6 +31,7 @@ inline quickstart::Options parse_options(std::span<const char* const> arguments)
   quickstart::Options defaults;
   defaults.out = "two-books-out";
   defaults.warm_start_steps = 2300;
+  defaults.learning_rate = defaults.last_learning_rate = 1.5e-4;
   const quickstart::Options options = quickstart::parse_options(arguments, defaults);
   if (options.only || !options.tasks.empty())
     throw dualagent::Error("rows and files cannot be chosen here", "command line", "See --help");
