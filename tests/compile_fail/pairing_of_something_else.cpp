@@ -1,7 +1,9 @@
 // expect: a Sampler needs submit, advance, release, reset
 #include "dualagent/rollout/pairing.hpp"
 
+struct Weights {};
+
 int main() {
-  int weights = 0;
+  Weights weights;
   dualagent::SharedWeights pairing{weights};
 }

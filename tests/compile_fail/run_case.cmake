@@ -1,16 +1,21 @@
-# cmake -DCOMPILER=g++ -DCASE=x.cpp -DROOT=PROJECT [-DJSON=INCLUDE_DIRS] -P run_case.cmake
+# cmake -DCOMPILER=g++ -DCASE=x.cpp -DROOT=PROJECT [-DJSON=INCLUDE_DIRS] [-DFOUND=FILE] -P run_case.cmake
+# FOUND: what compile_all.cmake wrote; the case is compiled alone if its sentence is not in it.
 file(STRINGS ${CASE} first_line LIMIT_COUNT 1)
 string(REGEX REPLACE "^// expect: (.*)$" "\\1" expected "${first_line}")
 if(expected STREQUAL first_line)
   message(FATAL_ERROR "${CASE} does not begin with '// expect: REGEX'")
 endif()
-if(JSON)
-  list(TRANSFORM JSON PREPEND -I)  # -isystem/usr/include would hide the C headers of libstdc++
+if(FOUND)
+  get_filename_component(name ${CASE} NAME_WE)
+  file(READ ${FOUND} found)
+  string(REGEX MATCH "(^|\n)${name}\t[^\n]*" first_error "${found}")
+  if(first_error MATCHES "${expected}")
+    return()
+  endif()
+  message("compiled alone: among all cases its first error is '${first_error}'")
 endif()
-set(ENV{LC_ALL} C)  # messages are translated otherwise
-execute_process(
-  COMMAND ${COMPILER} -std=c++20 -fsyntax-only -I${ROOT}/include -I${ROOT}/kernels_inl -I${ROOT}/tests ${JSON} ${CASE}
-  RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
+include(${CMAKE_CURRENT_LIST_DIR}/compiler.cmake)
+execute_process(COMMAND ${compile} ${CASE} RESULT_VARIABLE code ERROR_VARIABLE text OUTPUT_QUIET)
 if(code EQUAL 0)
   message(FATAL_ERROR "${CASE} compiles, but must not")
 endif()

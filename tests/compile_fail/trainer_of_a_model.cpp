@@ -5,8 +5,12 @@
 
 using namespace dualagent;
 
+struct Model : BigramModel {
+  using BigramModel::BigramModel;
+};
+
 int main() {
-  BigramModel model(toy::vocab);
+  Model model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
   Trainer trainer{model, protocol, ExactMatch{}, Recipe{Dapo{}}, LocalCollective{}};
 }
