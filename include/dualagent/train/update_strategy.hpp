@@ -49,7 +49,7 @@ struct ReplicatedUpdate {
   }
   template <class C, class T>
   static void sum_gradients(C& collective, std::span<T> gradients) {
-    bucketed_all_reduce(collective, gradients);
+    GradientBuckets(collective, gradients).finish();
   }
   template <class C, class T>
   static double norm(C&, std::span<const T> gradients) {
