@@ -71,6 +71,7 @@
 #include "dualagent/objective/token_loss.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
+#include "dualagent/optim/optimizer.hpp"
 #include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/chart.hpp"
 #include "dualagent/report/curve_svg.hpp"

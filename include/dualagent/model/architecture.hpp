@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,16 @@ inline const char* to_string(TensorRole role) {
                                               "value head"};
   return names.at(static_cast<std::size_t>(role));
 }
+
+/// A named tensor inside a model's flat buffers of parameters and gradients.
+struct TensorInfo {
+  std::string name;                // as in Hugging Face checkpoints
+  std::vector<std::size_t> shape;  // row-major
+  std::size_t offset = 0;          // of the first element in the flat buffer
+  std::size_t size = 0;            // number of elements
+  /// None: the model does not say. Optimizers go by it.
+  std::optional<TensorRole> role = {};
+};
 
 /// One tensor of a description.
 struct DescribedTensor {

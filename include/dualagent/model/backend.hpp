@@ -12,6 +12,7 @@
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/kernels/token_loss.inl"
+#include "dualagent/model/architecture.hpp"
 #include "dualagent/text/stop_rule.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/span.hpp"
@@ -107,14 +108,6 @@ concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId se
 
 /// Value of one token's loss and its partial derivatives; double so that gradients can be checked.
 using TokenLossGradient = kernels::TokenGradient<double>;
-
-/// A named tensor inside a model's flat buffers of parameters and gradients.
-struct TensorInfo {
-  std::string name;                // as in Hugging Face checkpoints
-  std::vector<std::size_t> shape;  // row-major
-  std::size_t offset = 0;          // of the first element in the flat buffer
-  std::size_t size = 0;            // number of elements
-};
 
 /// Something whose weights are trained: all that a trainer needs beside rollouts. It may also be a
 /// `Sampler`: then what it samples comes from the weights that it learns, and nothing has to be

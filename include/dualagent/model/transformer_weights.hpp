@@ -87,7 +87,7 @@ class TransformerWeights {
       const RandomStream stream = random.child(i);
       for (std::size_t j = 0; j < tensor.size; ++j)
         parameters_[tensor.offset + j] =
-            static_cast<T>(is_norm(roles_[i]) ? 1.0 : initial_scale(i) * stream.normal(j));
+            static_cast<T>(is_norm(*tensor.role) ? 1.0 : initial_scale(i) * stream.normal(j));
     }
   }
 
@@ -131,8 +131,7 @@ class TransformerWeights {
       std::size_t size = 1;
       for (const std::size_t extent : tensor.shape) size *= extent;
       places.emplace(tensor.role, tensors_.size());
-      tensors_.push_back({prefix + tensor.name, tensor.shape, total_, size});
-      roles_.push_back(tensor.role);
+      tensors_.push_back({prefix + tensor.name, tensor.shape, total_, size, tensor.role});
       total_ += size;
     }
   }
@@ -187,7 +186,7 @@ class TransformerWeights {
 
   double initial_scale(std::size_t index) const {
     const double scale = 1.0 / std::sqrt(static_cast<double>(tensors_[index].shape.back()));
-    switch (roles_[index]) {
+    switch (*tensors_[index].role) {
       case TensorRole::embedding:
         return 0.1;
       case TensorRole::query_bias:
@@ -208,7 +207,6 @@ class TransformerWeights {
   TransformerConfig config_;
   AlignedVector<T> parameters_;
   std::vector<TensorInfo> tensors_;
-  std::vector<TensorRole> roles_;  // of the tensors
   std::size_t total_ = 0;
   std::size_t embedding_ = 0, final_norm_ = 0, value_head_ = 0;
   Linear<T> head_;
