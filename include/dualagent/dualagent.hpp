@@ -45,6 +45,7 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/config_json.hpp"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/kv_cache.hpp"
 #include "dualagent/model/linear.hpp"
 #include "dualagent/model/llama.hpp"

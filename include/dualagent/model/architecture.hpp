@@ -79,7 +79,7 @@ struct DescribedTensor {
 /// Tensors that are multiplied together follow one another: query, key, value; their biases; gate,
 /// up.
 struct Architecture {
-  std::vector<DescribedTensor> before;  // the layers
+  std::vector<DescribedTensor> before;  // the layers; the embedding among them
   std::string layer_prefix;             // and a number and '.', before a layer's names
   std::vector<DescribedTensor> layer;   // the same for all layers
   std::vector<DescribedTensor> after;

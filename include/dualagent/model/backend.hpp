@@ -109,6 +109,11 @@ concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId se
 /// Value of one token's loss and its partial derivatives; double so that gradients can be checked.
 using TokenLossGradient = kernels::TokenGradient<double>;
 
+/// For `Learner::backward`: nobody asks which gradients are final.
+struct IgnoreReady {
+  constexpr void operator()(std::size_t, std::size_t) const {}
+};
+
 /// Something whose weights are trained: all that a trainer needs beside rollouts. It may also be a
 /// `Sampler`: then what it samples comes from the weights that it learns, and nothing has to be
 /// handed over.
@@ -125,6 +130,11 @@ using TokenLossGradient = kernels::TokenGradient<double>;
 /// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
+/// Optional: `m.backward(batch, loss, outputs, ready)` also calls `ready(begin, end)` when
+/// gradients [begin, end) have the values that they have at the end of the call, from the end of
+/// the model to its beginning, no element twice, from any thread but one call at a time; afterwards
+/// it leaves them alone: they are being summed over ranks. What it does not report is taken at the
+/// end. `gradients()` is then the same array before and after.
 template <class M>
 concept Learner = requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
   m.backward(

@@ -28,6 +28,9 @@ struct UpdateOptionsFor {
   Optimizer optimizer{};
   /// Global norm, above 0; larger gradients are scaled down to it. Infinity: they stay as they are.
   double max_gradient_norm = 1.0;
+  /// Gradients are summed over ranks in parts of so many elements, each as soon as the learner
+  /// reports it, where the collective can start a sum; the result does not depend on it.
+  std::size_t bucket_elements = std::size_t{1} << 20;
 };
 /// The same with AdamW.
 using UpdateOptions = UpdateOptionsFor<AdamW>;
@@ -63,12 +66,14 @@ class WeightUpdater {
         state_(options.optimizer.template make_state<Scalar>(part_.size(), model.tensors())) {
     if constexpr (kSharded<Collective>) static_assert(check_elementwise<Optimizer>());
     options.optimizer.template validate<Scalar>();
+    require_option(options.bucket_elements, kAtLeastOne, "bucket_elements", "UpdateOptions");
     require_option(options.max_gradient_norm, kPositiveOrInfinite, "max_gradient_norm",
                    "UpdateOptions", "infinity leaves all gradients as they are");
   }
 
   /// One update from the sum over ranks of this batch's gradients; returns the gradient's norm
-  /// before clipping. A rank may bring an empty batch but must take part.
+  /// before clipping. A rank may bring an empty batch but must take part. The collective is used
+  /// from the learner's threads, too, if it can start sums and the learner reports gradients.
   ///
   /// Errors: a learning rate scale that cannot be meant, and a gradient that is not finite, throw
   /// before any weight is touched.
@@ -79,9 +84,9 @@ class WeightUpdater {
     gathered_.clear();
     model_->zero_gradients();
     outputs.resize(batch.size());
-    if (batch.rows() > 0) model_->backward(batch, std::forward<Loss>(loss), outputs);
     using Strategy = detail::UpdateStrategyOf<Collective>;
-    Strategy::sum_gradients(collective, model_->gradients());
+    sum_gradients<typename Strategy::template Buckets<Collective, Scalar>>(batch, loss, outputs,
+                                                                           collective);
     const double norm = Strategy::norm(collective, std::span<const Scalar>(model_->gradients()));
     if (!std::isfinite(norm)) throw_not_finite();
     const std::span<Scalar> gradients = model_->gradients().subspan(part_.begin, part_.size());
@@ -162,6 +167,23 @@ class WeightUpdater {
     detail::UpdateStrategyOf<std::remove_const_t<Collective>>::gather(collective,
                                                                       std::span<Scalar>(gathered));
     return gathered;
+  }
+
+  /// This batch's gradients, of all ranks.
+  template <class Buckets, class Loss, class Collective>
+  void sum_gradients(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs,
+                     Collective& collective) {
+    constexpr bool kReports = requires { model_->backward(batch, loss, outputs, IgnoreReady{}); };
+    if constexpr (Buckets::kStarts && kReports) {
+      Buckets buckets(collective, model_->gradients(), options_.bucket_elements);
+      if (batch.rows() > 0)
+        model_->backward(batch, loss, outputs,
+                         [&](std::size_t begin, std::size_t end) { buckets.ready(begin, end); });
+      buckets.finish();
+    } else {
+      if (batch.rows() > 0) model_->backward(batch, loss, outputs);
+      Buckets(collective, model_->gradients(), options_.bucket_elements).finish();
+    }
   }
 
   [[noreturn]] void throw_not_finite() const {
