@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -51,19 +52,14 @@ class ThreadCollective {
   template <class T>
   void all_reduce_sum(std::span<T> values) {
     together("all_reduce_sum", 0, values, [&] {
-      const Shard own = shard_of(values.size(), rank_, size());
-      for (std::size_t i = own.begin; i < own.end; ++i) {
-        const T sum = sum_at<T>(i);
-        for (std::size_t rank = 0; rank < size(); ++rank) array<T>(rank)[i] = sum;
-      }
+      add_up<T>(shared_->ranks, shard_of(values.size(), rank_, size()), {0, size()});
     });
   }
 
   template <class T>
   void reduce_scatter_sum(std::span<T> values) {
     together("reduce_scatter_sum", 0, values, [&] {
-      const Shard own = shard_of(values.size(), rank_, size());
-      for (std::size_t i = own.begin; i < own.end; ++i) values[i] = sum_at<T>(i);
+      add_up<T>(shared_->ranks, shard_of(values.size(), rank_, size()), {rank_, rank_ + 1});
     });
   }
 
@@ -118,19 +114,14 @@ class ThreadCollective {
   /// Starts `all_reduce_sum(values)`. The n-th sum that a rank starts is the n-th of all ranks.
   template <class T>
   Sum start_all_reduce_sum(std::span<T> values) {
-    return start("all_reduce_sum", 0, values, [this](const Arrays& arrays, std::size_t i) {
-      const T sum = sum_at<T>(arrays, i);
-      for (std::size_t rank = 0; rank < size(); ++rank) array<T>(arrays, rank)[i] = sum;
-    });
+    return start("all_reduce_sum", 0, values, {0, size()});
   }
 
   /// Starts a sum that rank `root` alone gets; the other ranks' arrays stay as they are.
   template <class T>
   Sum start_reduce_sum(std::span<T> values, std::size_t root) {
     require_rank(root, "ThreadCollective::start_reduce_sum");
-    return start("reduce_sum", root, values, [root](const Arrays& arrays, std::size_t i) {
-      array<T>(arrays, root)[i] = sum_at<T>(arrays, i);
-    });
+    return start("reduce_sum", root, values, {root, root + 1});
   }
 
   /// Lets all waiting and later calls of the group throw.
@@ -218,9 +209,9 @@ class ThreadCollective {
     Shared::require_agreement(fault);
   }
 
-  /// Brings this rank's array; with the last one, calls `add(arrays, i)` for every element.
-  template <class T, class Add>
-  Sum start(std::string_view operation, std::size_t root, std::span<T> values, const Add& add) {
+  /// Brings this rank's array; with the last one, the ranks `to` get the sum.
+  template <class T>
+  Sum start(std::string_view operation, std::size_t root, std::span<T> values, Shard to) {
     const std::lock_guard lock(shared_->mutex);
     shared_->require_alive();
     const std::size_t number = shared_->started[rank_]++;
@@ -231,7 +222,7 @@ class ThreadCollective {
       shared_->incomplete.erase(number);
       if (!sum->withdrawn) {
         sum->fault = disagreement(sum->ranks);
-        for (std::size_t i = 0; sum->fault.empty() && i < values.size(); ++i) add(sum->ranks, i);
+        if (sum->fault.empty()) add_up<T>(sum->ranks, {0, values.size()}, to);
         sum->done = true;
         shared_->arrived_all.notify_all();
       }
@@ -239,16 +230,21 @@ class ThreadCollective {
     return {shared_, sum};
   }
 
-  /// In rank order.
+  /// Writes the sums of the elements `part`, added in rank order, to the arrays of the ranks `to`.
   template <class T>
-  static T sum_at(const Arrays& arrays, std::size_t i) {
-    T sum = array<T>(arrays, 0)[i];
-    for (std::size_t rank = 1; rank < arrays.size(); ++rank) sum += array<T>(arrays, rank)[i];
-    return sum;
-  }
-  template <class T>
-  T sum_at(std::size_t i) const {
-    return sum_at<T>(shared_->ranks, i);
+  static void add_up(const Arrays& arrays, Shard part, Shard to) {
+    constexpr std::size_t kBlock = 1024;
+    std::array<T, kBlock> sums;
+    for (std::size_t begin = part.begin; begin < part.end; begin += kBlock) {
+      const std::size_t count = std::min(kBlock, part.end - begin);
+      std::copy_n(array<T>(arrays, 0) + begin, count, sums.begin());
+      for (std::size_t rank = 1; rank < arrays.size(); ++rank) {
+        const T* const brought = array<T>(arrays, rank) + begin;
+        for (std::size_t i = 0; i < count; ++i) sums[i] += brought[i];
+      }
+      for (std::size_t rank = to.begin; rank < to.end; ++rank)
+        std::copy_n(sums.begin(), count, array<T>(arrays, rank) + begin);
+    }
   }
 
   void meet() {
