@@ -135,6 +135,7 @@ template int warm_start(BigramModel&, std::span<const Segment> (*)(std::size_t))
 void several_ranks(std::vector<BigramModel>& models, const std::vector<Task>& tasks) {
   const auto protocol = toy_protocol();
 #include "training/several-ranks.inc"
+#include "collectives/two-axes.inc"
 }
 
 std::size_t checkpoints(BigramModel& model, std::size_t done) {

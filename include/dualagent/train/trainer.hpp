@@ -17,6 +17,7 @@
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/minibatch.hpp"
+#include "dualagent/train/model_group.hpp"
 #include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
@@ -35,7 +36,8 @@ namespace dualagent {
 /// again.
 ///
 /// Several ranks: give every rank the same options, equal weights, the same tasks and its handle of
-/// one collective; each plays a contiguous share of the groups, gradients and counts are summed.
+/// one collective; each plays a contiguous share of the groups, gradients and counts are summed. Of
+/// a Mesh this is its data axis: the ranks of a model group play the same share and compare it.
 /// Determinism: a step depends on weights, tasks, seed and step number; the number of ranks changes
 /// rounding only; threads and timing change nothing.
 /// Denominators: the aggregation counts every rollout that was not aborted and of which the view
@@ -236,7 +238,7 @@ class Trainer {
     metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
     metrics.score_seconds = score_seconds_;
     metrics.update_seconds = seconds_since(middle) - score_seconds_;
-    review_.look(metrics, rollouts_.all(), compares_group<Estimator>(), collective_.rank() == 0);
+    review_.look(metrics, rollouts_.all(), compares_group<Estimator>(), is_first_rank(collective_));
     ++step_;
     return metrics;
   }
@@ -244,20 +246,17 @@ class Trainer {
   /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
   std::size_t play(std::span<const Task> tasks, std::span<const Task> spare,
                    const RandomStream& random) {
-    const auto from = [&](const RandomStream& stream) {
-      return [this, stream](std::span<const RolloutStart> starts) {
-        return scheduler_.run(starts, options_.sampling, stream);
-      };
+    using Starts = std::span<const RolloutStart>;
+    const auto run = [&](Starts s, const RandomStream& stream) {
+      return scheduler_.run(s, options_.sampling, stream);
     };
-    rollouts_.play(tasks, from(random), reward_, collective_);
+    const auto first = [&](Starts s) { return run(s, random); };
     const RandomStream again = random.child(tasks.size());  // groups use the children below
-    const std::size_t replaced = rollouts_.replace_equal_groups(
-        spare,
-        [&](std::span<const RolloutStart> starts, std::size_t used) {
-          return from(again.child(used))(starts);
-        },
-        reward_, collective_);
-    rollouts_.fork(random.child(tasks.size() + 1), from(random), reward_);
+    const auto next = [&](Starts s, std::size_t used) { return run(s, again.child(used)); };
+    rollouts_.play(tasks, first, reward_, collective_);
+    const std::size_t replaced = rollouts_.replace_equal_groups(spare, next, reward_, collective_);
+    rollouts_.fork(random.child(tasks.size() + 1), first, reward_);
+    require_same_rollouts(collective_, rollouts_.all());
     call_user_code(
         "an advantage estimator", [&] { return "step " + std::to_string(step_); },
         [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });

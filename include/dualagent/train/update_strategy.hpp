@@ -3,10 +3,12 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "dualagent/collective/collective.hpp"
 #include "dualagent/collective/gradient_buckets.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/kernels/combine.inl"
 #include "dualagent/loops/optimizer.inl"
 #include "dualagent/optim/clip.hpp"
@@ -16,6 +18,9 @@ namespace dualagent {
 /// One readable sentence if C cannot cut arrays into shards.
 template <class C>
 consteval bool check_sharding_collective() {
+  static_assert(!is_mesh<C>,
+                "dualagent: updates are sharded over the data axis: write Mesh{Sharded{data}, "
+                "model} instead of Sharded{Mesh{data, model}}; see docs/collectives.md#two-axes");
   static_assert(ShardingCollective<C>,
                 "dualagent: Sharded{collective} needs a collective with reduce_scatter_sum, "
                 "all_gather and broadcast, for spans of float and double; see docs/collectives.md");
@@ -94,6 +99,12 @@ struct UpdateStrategy {
 template <class C>
 struct UpdateStrategy<Sharded<C>> {
   using type = ShardedUpdate;
+};
+template <class Data, class Model>
+struct UpdateStrategy<Mesh<Data, Model>> : UpdateStrategy<Data> {
+  static_assert(std::is_same_v<typename UpdateStrategy<Model>::type, ReplicatedUpdate>,
+                "dualagent: updates are sharded over the data axis: write Mesh{Sharded{data}, "
+                "model} instead of Mesh{data, Sharded{model}}; see docs/collectives.md#two-axes");
 };
 template <class C>
 using UpdateStrategyOf = typename UpdateStrategy<C>::type;
