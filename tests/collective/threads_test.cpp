@@ -97,6 +97,17 @@ TEST_CASE("arrays of different sizes are refused on every rank", "[collective]")
   CHECK_THROWS_WITH(ThreadCollective::group(0), ContainsSubstring("at least one rank"));
 }
 
+TEST_CASE("sums that are started have the bits of sums that are waited for at once",
+          "[collective][laws]") {
+  for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
+    std::vector<std::string> faults(ranks);
+    run_ranks(ranks, [&](ThreadCollective collective) {
+      faults[collective.rank()] = laws::faults_of_started_sums(collective);
+    });
+    for (const std::string& fault : faults) CHECK(fault == "");
+  }
+}
+
 TEST_CASE("sums that are started are those of all ranks, in the order of the ranks",
           "[collective]") {
   const float brought[] = {1e8F, 1.0F, -1e8F};  // in any other order the sum is 1
