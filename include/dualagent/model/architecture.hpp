@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +64,14 @@ struct TensorInfo {
   /// None: the model does not say. Optimizers go by it.
   std::optional<TensorRole> role = {};
 };
+
+/// Whether a tensor is a matrix between two hidden states, other than embeddings and head.
+inline bool is_hidden_matrix(const TensorInfo& tensor) {
+  using enum TensorRole;
+  constexpr std::array<TensorRole, 7> roles{query, key, value, attention_output, gate, up, down};
+  return tensor.shape.size() == 2 && tensor.role &&
+         std::find(roles.begin(), roles.end(), *tensor.role) != roles.end();
+}
 
 /// One tensor of a description.
 struct DescribedTensor {
