@@ -47,9 +47,10 @@ std::vector<std::vector<double>> train(std::size_t ranks, Wrap wrap) {
 const auto replicated = [](ThreadCollective collective) { return collective; };
 const auto sharded = [](ThreadCollective collective) { return Sharded{collective}; };
 
-TokenLossGradient cross_entropy(std::size_t, const TokenPrediction& now) {
-  return {-now.log_prob, -1.0, 0.0};
-}
+constexpr auto cross_entropy = [](const loops::TokenColumns&, std::size_t,
+                                  const TokenPrediction& now) {
+  return TokenLossGradient{-now.log_prob, -1.0, 0.0};
+};
 
 /// One row [0, 1] in which token 1 is trained.
 PackedBatch one_token() {
@@ -145,7 +146,7 @@ TEST_CASE("a gradient that is not finite stops all ranks before any weight chang
     Sharded across{collective};
     WeightUpdater updater(models[collective.rank()], UpdateOptions{}, across);
     TokenOutputs outputs;
-    const auto loss = [](std::size_t, const TokenPrediction&) {
+    const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction&) {
       return TokenLossGradient{0.0, std::numeric_limits<double>::quiet_NaN(), 0.0};
     };
     errors[collective.rank()] =

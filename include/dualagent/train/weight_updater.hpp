@@ -14,6 +14,7 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
+#include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/update_strategy.hpp"
 
@@ -59,18 +60,19 @@ class WeightUpdater {
   }
 
   /// One update from the sum over ranks of this batch's gradients; returns the gradient's norm
-  /// before clipping. A rank may bring an empty batch but must take part.
+  /// before clipping. `objective` is a TokenObjective, what the batch's loss weights are factors
+  /// of. A rank may bring an empty batch but must take part.
   ///
   /// Errors: a learning rate scale that cannot be meant, and a gradient that is not finite, throw
   /// before any weight is touched.
-  template <class Loss, class Collective>
-  double update(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs,
+  template <class Objective, class Collective>
+  double update(const PackedBatch& batch, const Objective& objective, TokenOutputs& outputs,
                 Collective& collective, double learning_rate_scale = 1.0) {
     check_learning_rate_scale(learning_rate_scale);
     gathered_ = {};
     model_->zero_gradients();
     outputs.resize(batch.size());
-    if (batch.rows() > 0) model_->backward(batch, std::forward<Loss>(loss), outputs);
+    if (batch.rows() > 0) model_->backward(batch, objective, outputs);
     using Strategy = detail::UpdateStrategyOf<Collective>;
     Strategy::sum_gradients(collective, model_->gradients());
     const double norm = Strategy::norm(collective, std::span<const Scalar>(model_->gradients()));
