@@ -8,6 +8,7 @@
 
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/transformer.hpp"
+#include "dualagent/trace/packed_batch.hpp"
 #include "laws/ready_laws.hpp"
 #include "support/catch.hpp"
 #include "support/odd_shape.hpp"
@@ -96,7 +97,7 @@ TEST_CASE("a transformer reports its gradients layer by layer", "[model][transfo
               model.zero_gradients();
               model.backward(
                   batch,
-                  [](std::size_t, const TokenPrediction& now) {
+                  [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
                     return TokenLossGradient{-now.log_prob, -1.0, 0.1, 0.2};
                   },
                   outputs, ready);

@@ -75,9 +75,10 @@ struct SplitModel : BigramModel {
   SplitModel(const BigramModel& whole, ThreadCollective axis)
       : BigramModel(whole), model_axis(std::move(axis)) {}
 
-  template <class Loss>
-  void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
-    BigramModel::backward(batch, loss, outputs);
+  template <class Objective>
+  void backward(const BatchColumns& batch, const Objective& objective,
+                const OutputColumns& outputs) {
+    BigramModel::backward(batch, objective, outputs);
     for (std::size_t i = 0; i < gradients().size(); ++i)
       if (i % model_axis.size() != model_axis.rank()) gradients()[i] = 0;  // another rank's
     model_axis.all_reduce_sum(gradients());

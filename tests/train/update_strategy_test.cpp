@@ -29,13 +29,15 @@ struct ReportingModel : BigramModel {
   using Ready = std::function<void(std::size_t, std::size_t)>;
   std::function<void(ReportingModel&, const Ready&)> report;
 
-  template <class Loss>
-  void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
-    BigramModel::backward(batch, loss, outputs);
+  template <class Objective>
+  void backward(const BatchColumns& batch, const Objective& objective,
+                const OutputColumns& outputs) {
+    BigramModel::backward(batch, objective, outputs);
   }
-  template <class Loss>
-  void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs, const Ready& ready) {
-    BigramModel::backward(batch, loss, outputs);
+  template <class Objective>
+  void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
+                const Ready& ready) {
+    BigramModel::backward(batch, objective, outputs);
     report(*this, ready);
   }
 };
@@ -139,9 +141,10 @@ const auto blocking_sharded = [](ThreadCollective collective) {
   return Sharded{Blocking{collective}};
 };
 
-TokenLossGradient cross_entropy(std::size_t, const TokenPrediction& now) {
-  return {-now.log_prob, -1.0, 0.0};
-}
+constexpr auto cross_entropy = [](const loops::TokenColumns&, std::size_t,
+                                  const TokenPrediction& now) {
+  return TokenLossGradient{-now.log_prob, -1.0, 0.0};
+};
 
 /// One row [0, 1] in which token 1 is trained.
 PackedBatch one_token() {
@@ -369,7 +372,7 @@ TEST_CASE("a gradient that is not finite stops all ranks before any weight chang
     Sharded across{collective};
     WeightUpdater updater(models[collective.rank()], UpdateOptions{}, across);
     TokenOutputs outputs;
-    const auto loss = [](std::size_t, const TokenPrediction&) {
+    const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction&) {
       return TokenLossGradient{0.0, std::numeric_limits<double>::quiet_NaN(), 0.0};
     };
     errors[collective.rank()] =

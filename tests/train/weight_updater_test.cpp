@@ -33,7 +33,7 @@ TEST_CASE("an update clips the gradient, takes a step and begins a weight versio
   LocalCollective collective;
   const double norm = updater.update(
       one_token(),
-      [](std::size_t, const TokenPrediction& now) {
+      [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
         return TokenLossGradient{-now.log_prob, -1.0, 0.0};
       },
       outputs, collective);
@@ -51,7 +51,7 @@ TEST_CASE("a gradient that is not finite is refused by name, weights stay", "[tr
   WeightUpdater updater(model, UpdateOptions{});
   TokenOutputs outputs;
   LocalCollective collective;
-  const auto nan_loss = [](std::size_t, const TokenPrediction&) {
+  const auto nan_loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction&) {
     return TokenLossGradient{0.0, std::numeric_limits<double>::quiet_NaN(), 0.0};
   };
   CHECK_THROWS_WITH(updater.update(one_token(), nan_loss, outputs, collective),
@@ -101,7 +101,7 @@ TEST_CASE("a learning rate scale that cannot be meant leaves weights and moments
   WeightUpdater updater(model, UpdateOptions{});
   TokenOutputs outputs;
   LocalCollective collective;
-  const auto loss = [](std::size_t, const TokenPrediction& now) {
+  const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
     return TokenLossGradient{-now.log_prob, -1.0, 0.0};
   };
   for (const double scale :

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/loops/token_loss.inl"
+#include "dualagent/objective/regularizer.hpp"
 #include "dualagent/objective/token_loss.hpp"
 #include "dualagent/train/training_rows.hpp"
 #include "dualagent/train/weight_updater.hpp"
@@ -82,7 +84,7 @@ class SupervisedTrainer {
     for (const Segment& segment : segments)
       append_training_row(batch_, segment, trains, {.loss_weight = weight});
     metrics.gradient_norm =
-        updater_.update(batch_, cross_entropy, outputs_, collective_, learning_rate_scale);
+        updater_.update(batch_, ImitationLoss{}, outputs_, collective_, learning_rate_scale);
     counts[0] = local_tokens;
     counts[1] = static_cast<double>(batch_.size());
     for (const double loss : outputs_.loss) counts[2] += loss;
@@ -104,9 +106,7 @@ class SupervisedTrainer {
   }
 
  private:
-  static TokenLossGradient cross_entropy(std::size_t, const TokenPrediction& now) {
-    return differentiate(CrossEntropy{}, TokenTerms<double>{.log_prob = now.log_prob});
-  }
+  using ImitationLoss = loops::ComposedLoss<CrossEntropy, NoRegularizer>;
 
   WeightUpdater<Model, Optimizer> updater_;
   mutable Collective collective_;  // `save` gathers

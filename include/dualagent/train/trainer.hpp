@@ -13,7 +13,8 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/user_code.hpp"
-#include "dualagent/objective/batch_loss.hpp"
+#include "dualagent/loops/token_loss.inl"
+#include "dualagent/objective/importance.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/minibatch.hpp"
@@ -72,7 +73,6 @@ class Trainer {
       : pairing_(pairing),
         reward_(std::move(reward)),
         recipe_(std::move(recipe)),
-        loss_(recipe_.objective),
         collective_(std::move(collective)),
         options_(std::move(options)),
         group_size_(options_.group_size.value_or(group_size_of<Recipe>())),
@@ -190,6 +190,7 @@ class Trainer {
       require_option(options_.summary_forks.histories_per_group,
                      {1.0, static_cast<double>(group_size_)}, "histories_per_group",
                      "SummaryForks");
+    validate_objective(recipe_.objective);
     validate_all(reward_, recipe_.view);
     if (collective_.rank() >= collective_.size())
       throw Error("rank " + std::to_string(collective_.rank()) + " of " +
@@ -333,23 +334,19 @@ class Trainer {
         collective_, batch_);
     if (tokens == 0) return;
     if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(learner.updater.model());
-    loss_.prepare(batch_, outputs_.log_prob);
+    weigh_by_importance(recipe_.objective, batch_, outputs_.log_prob);
     if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
-    clips_.assign(batch_.size(), 0);
-    const auto loss = [&](std::size_t t, const TokenPrediction& now) {
-      clips_[t] = loss_.clips(batch_, t, now) ? 1 : 0;
-      return loss_.token(batch_, t, now);
-    };
+    const auto objective = loops::composed_loss(recipe_.objective);
     sums_.gradient_norm +=
-        learner.updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
+        learner.updater.update(batch_, objective, outputs_, collective_, learning_rate_scale);
     sums_.updates += 1;
-    sums_.add(batch_, outputs_, clips_, fresh);
+    sums_.add(batch_, outputs_, objective, fresh);
   }
 
   void normalize_corrections(double tokens) {
-    double sum[] = {loss_.sum_of_corrections(batch_)};
+    double sum[] = {sum_of_importance(batch_)};
     collective_.all_reduce_sum(std::span<double>(sum));
-    if (sum[0] > 0) loss_.scale_corrections(tokens / sum[0]);
+    if (sum[0] > 0) scale_importance(batch_, tokens / sum[0]);
   }
 
   void clear_batch(WeightVersion old_weight_version) {
@@ -362,7 +359,6 @@ class Trainer {
   Pairing pairing_;
   Reward reward_;
   Recipe recipe_;
-  BatchLoss<ObjectiveOf> loss_;
   mutable Collective collective_;  // `save` gathers
   TrainerOptionsFor<Optimizer> options_;
   std::size_t group_size_;
@@ -378,7 +374,6 @@ class Trainer {
   MinibatchPacker<Recipe> packer_;
   PackedBatch batch_;  // of one minibatch and one model
   TokenOutputs outputs_;
-  std::vector<std::uint8_t> clips_;  // [T] whether the loss clips the token
   UpdateSums sums_;
   double score_seconds_ = 0;
 };

@@ -16,6 +16,7 @@
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
 #include "dualagent/optim/optimizer.hpp"
+#include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/update_strategy.hpp"
 
@@ -72,21 +73,22 @@ class WeightUpdater {
   }
 
   /// One update from the sum over ranks of this batch's gradients; returns the gradient's norm
-  /// before clipping. A rank may bring an empty batch but must take part. The collective is used
-  /// from the learner's threads, too, if it can start sums and the learner reports gradients.
+  /// before clipping. `objective` is a TokenObjective, what the batch's loss weights are factors
+  /// of. A rank may bring an empty batch but must take part. The collective is used from the
+  /// learner's threads, too, if it can start sums and the learner reports gradients.
   ///
   /// Errors: a learning rate scale that cannot be meant, and a gradient that is not finite, throw
   /// before any weight is touched.
-  template <class Loss, class Collective>
-  double update(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs,
+  template <class Objective, class Collective>
+  double update(const PackedBatch& batch, const Objective& objective, TokenOutputs& outputs,
                 Collective& collective, double learning_rate_scale = 1.0) {
     check_learning_rate_scale(learning_rate_scale);
     gathered_.clear();
     model_->zero_gradients();
     outputs.resize(batch.size());
     using Strategy = detail::UpdateStrategyOf<Collective>;
-    sum_gradients<typename Strategy::template Buckets<Collective, Scalar>>(batch, loss, outputs,
-                                                                           collective);
+    sum_gradients<typename Strategy::template Buckets<Collective, Scalar>>(batch, objective,
+                                                                           outputs, collective);
     const double norm = Strategy::norm(collective, std::span<const Scalar>(model_->gradients()));
     if (!std::isfinite(norm)) throw_not_finite();
     const std::span<Scalar> gradients = model_->gradients().subspan(part_.begin, part_.size());
@@ -170,18 +172,20 @@ class WeightUpdater {
   }
 
   /// This batch's gradients, of all ranks.
-  template <class Buckets, class Loss, class Collective>
-  void sum_gradients(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs,
+  template <class Buckets, class Objective, class Collective>
+  void sum_gradients(const PackedBatch& batch, const Objective& objective, TokenOutputs& outputs,
                      Collective& collective) {
-    constexpr bool kReports = requires { model_->backward(batch, loss, outputs, IgnoreReady{}); };
+    constexpr bool kReports = requires {
+      model_->backward(batch, objective, outputs, IgnoreReady{});
+    };
     if constexpr (Buckets::kStarts && kReports) {
       Buckets buckets(collective, model_->gradients(), options_.bucket_elements);
       if (batch.rows() > 0)
-        model_->backward(batch, loss, outputs,
+        model_->backward(batch, objective, outputs,
                          [&](std::size_t begin, std::size_t end) { buckets.ready(begin, end); });
       buckets.finish();
     } else {
-      if (batch.rows() > 0) model_->backward(batch, loss, outputs);
+      if (batch.rows() > 0) model_->backward(batch, objective, outputs);
       Buckets(collective, model_->gradients(), options_.bucket_elements).finish();
     }
   }
