@@ -134,7 +134,8 @@ struct Columns {
 /// The same on the device, and the clipped loss of Dr. GRPO over them.
 struct DeviceColumns {
   gpu::Buffer<da::Token> target;
-  gpu::Buffer<float> weight, old_log_prob, advantage, log_prob, entropy, loss;
+  gpu::Buffer<float> weight, old_log_prob, advantage;
+  gpu::Buffer<double> log_prob, entropy, loss;
 
   explicit DeviceColumns(const Columns& host)
       : target(device(host.target)),
@@ -146,7 +147,9 @@ struct DeviceColumns {
         loss(host.target.size()) {}
 
   gpu::PolicyRows rows() const { return {target.data(), weight.data(), nullptr}; }
-  gpu::PolicyOutputs outputs() { return {log_prob.data(), entropy.data(), loss.data()}; }
+  da::OutputColumns outputs() {
+    return {.log_prob = log_prob.data(), .entropy = entropy.data(), .loss = loss.data()};
+  }
   auto clipped_loss() const {
     return da::loops::column_loss(
         da::DrGrpo{}, {.old_log_prob = old_log_prob.data(), .advantage = advantage.data()});

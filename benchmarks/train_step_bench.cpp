@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
   da::AdamWState<float> moments(model.parameters().size());
   da::TokenOutputs outputs;
   outputs.resize(batch.size());
-  const auto cross_entropy = [](std::size_t, const da::TokenPrediction& now) {
+  const auto cross_entropy = [](const da::loops::TokenColumns&, std::size_t,
+                                const da::TokenPrediction& now) {
     return da::TokenLossGradient{-now.log_prob, -1.0, 0.0};
   };
   const double seconds = bench::median_seconds(3, options.number("--repeats", 30), [&] {

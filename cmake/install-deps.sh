@@ -31,6 +31,7 @@ find_missing() {
   have_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
   [ "$set_name" != build ] || return 0
   have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
+  have_header eigen3/Eigen/Core || have_header Eigen/Core || missing+=(libeigen3-dev)
   # The tests of the python tool run /usr/bin/python3 and bwrap.
   [ -x /usr/bin/python3 ] || missing+=(python3)
   have bwrap || missing+=(bubblewrap)

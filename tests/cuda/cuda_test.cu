@@ -106,28 +106,31 @@ gpu::PolicyRows rows_on(Device& device, const policy_formula::Problem& problem) 
 /// Columns that begin as 77, to see what is written.
 struct Outputs {
   std::size_t rows;
-  float *log_prob, *entropy, *loss;
+  double *log_prob, *entropy, *loss, *d_log_prob;
 
   Outputs(Device& device, std::size_t count)
       : rows(count),
-        log_prob(device.view(std::vector<float>(count, 77.0F))),
-        entropy(device.view(std::vector<float>(count, 77.0F))),
-        loss(device.view(std::vector<float>(count, 77.0F))) {}
-  gpu::PolicyOutputs columns() const { return {log_prob, entropy, loss}; }
+        log_prob(device.view(std::vector<double>(count, 77.0))),
+        entropy(device.view(std::vector<double>(count, 77.0))),
+        loss(device.view(std::vector<double>(count, 77.0))),
+        d_log_prob(device.view(std::vector<double>(count, 77.0))) {}
+  dualagent::OutputColumns columns() const {
+    return {.log_prob = log_prob, .entropy = entropy, .loss = loss, .d_log_prob = d_log_prob};
+  }
 
   void check(const Device& device, const policy_formula::Problem& problem,
              const policy_formula::Answer& answer, double tolerance) const {
-    const auto check_column = [&](const float* column, const std::vector<double>& expected) {
-      const std::vector<float> found = device.fetch(column, rows);
+    const auto check_column = [&](const double* column, const std::vector<double>& expected) {
+      const std::vector<double> found = device.fetch(column, rows);
       for (std::size_t t = 0; t < rows; ++t)
-        CHECK(static_cast<double>(found[t]) ==
-              Approx(problem.loss_weight[t] == 0.0F ? 77.0 : expected[t])
-                  .epsilon(tolerance)
-                  .margin(tolerance));
+        CHECK(found[t] == Approx(problem.loss_weight[t] == 0.0F ? 77.0 : expected[t])
+                              .epsilon(tolerance)
+                              .margin(tolerance));
     };
     check_column(log_prob, answer.log_prob);
     check_column(entropy, answer.entropy);
     check_column(loss, answer.loss);
+    check_column(d_log_prob, answer.d_log_prob);
   }
 };
 
@@ -201,9 +204,10 @@ void check_rows(const Rows<T>& rows, double tolerance) {
     const gpu::Matrix<T> logits = rows.matrix(device);
     const Outputs seen(device, rows.rows);
     gpu::log_prob(gpu::Matrix<const T>{logits.data, rows.rows, rows.vocab, rows.stride()},
-                  policy_rows, {seen.log_prob, seen.entropy, nullptr}, faults);
+                  policy_rows, {.log_prob = seen.log_prob, .entropy = seen.entropy}, faults);
     policy_formula::Answer without_loss = answer;
     without_loss.loss.assign(rows.rows, 77.0);
+    without_loss.d_log_prob.assign(rows.rows, 77.0);
     seen.check(device, problem, without_loss, 1e-5);
     CHECK(rows.fetch(device, logits) == rows.logits);
 

@@ -71,6 +71,31 @@ TEST_CASE("gradients on the device are summed in buckets", "[nccl]") {
   }
 }
 
+TEST_CASE("buckets of a gradient go to the ranks that own them", "[nccl]") {
+  for (std::size_t ranks = 1; ranks <= kMostRanks; ++ranks) {
+    std::vector<std::vector<float>> results(ranks);
+    dualagent::run_ranks(ranks, [&](dualagent::ThreadCollective threads) {
+      gpu::NcclCollective collective(threads.rank(), ranks, by(threads));
+      std::vector<float> values(1000);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = static_cast<float>((threads.rank() + 1) * (i % 13));
+      gpu::Buffer<float> gradients{std::span<const float>(values)};
+      dualagent::GradientBuckets<gpu::NcclCollective, gpu::DeviceSpan<float>,
+                                 dualagent::SumForOwner>
+          buckets(collective, gradients.span(), 64);
+      buckets.ready(500, 1000);
+      buckets.finish();
+      results[threads.rank()] = gradients.download();
+    });
+    const auto factor = static_cast<float>(ranks * (ranks + 1) / 2);
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+      const dualagent::Shard own = dualagent::shard_of(1000, rank, ranks);
+      for (std::size_t i = own.begin; i < own.end; ++i)
+        if (results[rank][i] != factor * static_cast<float>(i % 13)) FAIL("element " << i);
+    }
+  }
+}
+
 TEST_CASE("a group of one needs no rendezvous, can be moved, and names what fails", "[nccl]") {
   gpu::NcclCollective first;
   gpu::NcclCollective collective = std::move(first);

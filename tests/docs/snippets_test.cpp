@@ -10,6 +10,8 @@
 #include <tuple>
 #include <vector>
 
+#include "dualagent/model/eigen_view.hpp"
+#include "dualagent/optim/muon.hpp"
 #include "objective_sweep/entries.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
@@ -135,6 +137,7 @@ template int warm_start(BigramModel&, std::span<const Segment> (*)(std::size_t))
 void several_ranks(std::vector<BigramModel>& models, const std::vector<Task>& tasks) {
   const auto protocol = toy_protocol();
 #include "training/several-ranks.inc"
+#include "collectives/two-axes.inc"
 }
 
 std::size_t checkpoints(BigramModel& model, std::size_t done) {
@@ -154,6 +157,28 @@ TEST_CASE("the page's answers are equal", "[docs]") {
 #include "rewards/mathematical-answers.inc"
   CHECK(reward.success == 1.0);
   CHECK(equal_math("\\frac{3}{2}", "1.5"));
+}
+
+TEST_CASE("a tensor of a model is a matrix, and Muon trains it", "[docs]") {
+  using namespace dualagent;
+  Transformer<float> model({.vocab_size = 5,
+                            .hidden_size = 8,
+                            .num_hidden_layers = 1,
+                            .num_attention_heads = 2,
+                            .num_key_value_heads = 1,
+                            .head_dim = 4,
+                            .intermediate_size = 12,
+                            .max_position_embeddings = 16});
+#include "models/tensors-as-matrices.inc"
+  CHECK(largest > 0.0F);
+  CHECK(up.cwiseAbs().maxCoeff() == 0.5F * largest);
+  CHECK(model.weight_version() == 1);
+#include "policies/optimizers.inc"
+  Segment segment;
+  segment.context.append(Provenance::prompt, std::vector<Token>{0});
+  segment.context.append(Provenance::demonstration, std::vector<Token>{1, 2});
+  const double before = trainer.step(std::span(&segment, 1)).loss;
+  CHECK(trainer.step(std::span(&segment, 1)).loss < before);
 }
 
 TEST_CASE("the model from scratch is one that can be trained", "[docs]") {

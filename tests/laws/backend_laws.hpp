@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/trace/packed_batch.hpp"
 #include "support/catch.hpp"
 
 /// What every sampler and every learner must obey, as checks that run on any of them; see
@@ -396,29 +396,45 @@ void check_scoring(const MakeModel& make_model, const LawTolerances& tolerances)
   }
 }
 
+/// advantage * log-probability.
+struct ScaledLogProb {
+  template <class T>
+  DUALAGENT_HD constexpr kernels::TokenGradient<T> operator()(
+      const loops::TokenColumns& columns, std::size_t t,
+      const kernels::TokenPrediction<T>& now) const {
+    const T advantage = static_cast<T>(columns.advantage[t]);
+    return {advantage * now.log_prob, advantage, T{0}, T{0}};
+  }
+};
+/// -log-probability - entropy / 2 + value / 4.
+struct OfAllPredictions {
+  template <class T>
+  DUALAGENT_HD constexpr kernels::TokenGradient<T> operator()(
+      const loops::TokenColumns&, std::size_t, const kernels::TokenPrediction<T>& now) const {
+    const T half = static_cast<T>(0.5), quarter = static_cast<T>(0.25);
+    return {-now.log_prob - half * now.entropy + quarter * now.value, T{-1}, -half, quarter};
+  }
+};
+
 template <class MakeModel>
 void check_outputs(const MakeModel& make_model, const LawTolerances& tolerances) {
   auto model = make_model();
   const SomeRequests requests(model.vocab_size());
   PackedBatch batch = rows_for(model, requests);
-  std::vector<std::atomic<int>> calls(batch.size());
   TokenOutputs scored = outputs_for(batch), trained = outputs_for(batch);
   model.score(batch, scored);
-  model.backward(
-      batch,
-      [&](std::size_t t, const TokenPrediction& now) {
-        ++calls[t];
-        return TokenLossGradient{3.0 * now.log_prob, 3.0, 0.0};
-      },
-      trained);
-  INFO("law: the loss is called once for each trained token and masked tokens give 0");
+  for (std::size_t t = 0; t < batch.size(); ++t)  // differs from token to token
+    batch.advantage[t] = 2.0F + 0.25F * static_cast<float>(t % 7);
+  model.backward(batch, ScaledLogProb{}, trained);
+  INFO("law: all outputs of trained tokens are written, those of masked tokens stay");
   for (std::size_t t = 0; t < batch.size(); ++t) {
     const bool is_trained = batch.loss_weight[t] != 0.0F;
-    CHECK(calls[t] == (is_trained ? 1 : 0));
+    const double advantage = static_cast<double>(batch.advantage[t]);
     CHECK(std::abs(trained.log_prob[t] - scored.log_prob[t]) <= tolerances.log_prob);
     CHECK(std::abs(trained.entropy[t] - scored.entropy[t]) <= tolerances.log_prob);
     CHECK(std::abs(trained.value[t] - scored.value[t]) <= tolerances.log_prob);
-    CHECK(trained.loss[t] == Approx(3.0 * trained.log_prob[t]));
+    CHECK(trained.loss[t] == Approx(advantage * trained.log_prob[t]));
+    CHECK(trained.d_log_prob[t] == Approx(is_trained ? advantage : 0.0));
     if (!is_trained) CHECK((trained.log_prob[t] == 0.0 && trained.entropy[t] == 0.0));
     if (is_trained)
       CHECK((trained.entropy[t] >= 0.0 &&
@@ -430,13 +446,7 @@ template <class Model>
 std::vector<double> gradient_of(Model& model, const PackedBatch& batch) {
   TokenOutputs outputs = outputs_for(batch);
   model.zero_gradients();
-  model.backward(
-      batch,
-      [](std::size_t, const TokenPrediction& now) {
-        return TokenLossGradient{-now.log_prob - 0.5 * now.entropy + 0.25 * now.value, -1.0, -0.5,
-                                 0.25};
-      },
-      outputs);
+  model.backward(batch, OfAllPredictions{}, outputs);
   return {model.gradients().begin(), model.gradients().end()};
 }
 
@@ -490,12 +500,7 @@ void check_gradient_sums(const MakeModel& make_model) {
   const std::vector<double> scaled = gradient_of(model, batch);
   for (float& weight : batch.loss_weight) weight *= -0.5F;
   TokenOutputs outputs = outputs_for(batch);
-  model.backward(
-      batch,
-      [](std::size_t, const TokenPrediction&) {
-        return TokenLossGradient{0.0, 0.0, 0.0};
-      },
-      outputs);
+  model.backward(batch, dualagent::detail::AnyObjective{}, outputs);  // of value and derivatives 0
   std::vector<double> unchanged(model.gradients().begin(), model.gradients().end());
   CHECK(unchanged == scaled);
   for (std::size_t i = 0; i < once.size(); ++i)

@@ -75,4 +75,27 @@ std::string faults_of_shards(C& collective) {
   return faults;
 }
 
+/// What this rank finds wrong with sums that are started and waited for later, in another order;
+/// empty if nothing is. Every rank must call it.
+template <dualagent::Collective C>
+std::string faults_of_started_sums(C& collective) {
+  const std::size_t rank = collective.rank(), ranks = collective.size();
+  std::string faults;
+  for (const std::size_t size : {0u, 1u, 7u, 3001u}) {
+    std::vector<float> brought(size);
+    for (std::size_t i = 0; i < size; ++i) brought[i] = third(rank, i);
+    std::vector<float> expected = brought, for_all = brought, for_one = brought;
+    collective.all_reduce_sum(std::span<float>(expected));
+    const std::size_t root = size % ranks;
+    auto first = collective.start_all_reduce_sum(std::span<float>(for_all));
+    auto second = collective.start_reduce_sum(std::span<float>(for_one), root);
+    second.wait();
+    first.wait();
+    const auto place = " of " + std::to_string(size) + " on rank " + std::to_string(rank) + "; ";
+    if (for_all != expected) faults += "start_all_reduce_sum" + place;
+    if (for_one != (rank == root ? expected : brought)) faults += "start_reduce_sum" + place;
+  }
+  return faults;
+}
+
 }  // namespace laws

@@ -125,7 +125,7 @@ TEST_CASE("training and scoring allocate nothing after the first batch of a size
     for (std::size_t t = 0; t < batch.size(); ++t) batch.loss_weight[t] = 1.0F;
     for (std::size_t r = 0; r < 9; ++r) batch.loss_weight[batch.row_begin[r]] = 0.0F;
     TokenOutputs outputs = laws::outputs_for(batch);
-    const auto loss = [](std::size_t, const TokenPrediction& now) {
+    const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
       return TokenLossGradient{-now.log_prob, -1.0, 0.0};
     };
     model.backward(batch, loss, outputs);

@@ -77,13 +77,15 @@ PackedBatch ragged_batch(const std::vector<std::size_t>& lengths, float temperat
 }
 
 /// A loss that bends in all arguments.
-TokenLossGradient curved_loss(std::size_t t, const TokenPrediction& now) {
+constexpr auto curved_loss = [](const loops::TokenColumns&, std::size_t t,
+                                const TokenPrediction& now) {
   const double a = 0.7 + 0.1 * static_cast<double>(t % 5);
   const auto [log_prob, entropy, value] = now;
-  return {a * log_prob + 0.3 * log_prob * log_prob - 0.5 * entropy + 0.2 * log_prob * entropy +
-              0.4 * (value - a) * (value - a),
-          a + 0.6 * log_prob + 0.2 * entropy, -0.5 + 0.2 * log_prob, 0.8 * (value - a)};
-}
+  return TokenLossGradient{a * log_prob + 0.3 * log_prob * log_prob - 0.5 * entropy +
+                               0.2 * log_prob * entropy + 0.4 * (value - a) * (value - a),
+                           a + 0.6 * log_prob + 0.2 * entropy, -0.5 + 0.2 * log_prob,
+                           0.8 * (value - a)};
+};
 
 double total_loss(Transformer<double>& model, const PackedBatch& batch) {
   TokenOutputs outputs;
@@ -93,7 +95,7 @@ double total_loss(Transformer<double>& model, const PackedBatch& batch) {
   for (std::size_t t = 0; t < batch.size(); ++t)
     if (batch.loss_weight[t] != 0.0F)
       sum += static_cast<double>(batch.loss_weight[t]) *
-             curved_loss(t, {outputs.log_prob[t], outputs.entropy[t], outputs.value[t]}).value;
+             curved_loss({}, t, {outputs.log_prob[t], outputs.entropy[t], outputs.value[t]}).value;
   return sum;
 }
 
@@ -268,8 +270,8 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
     model.zero_gradients();
     model.backward(
         row,
-        [&](std::size_t t, const TokenPrediction& now) {
-          return curved_loss(batch.row_begin[r] + t, now);
+        [&](const loops::TokenColumns&, std::size_t t, const TokenPrediction& now) {
+          return curved_loss({}, batch.row_begin[r] + t, now);
         },
         outputs);
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
@@ -349,14 +351,17 @@ TEST_CASE("score and backward report the same numbers, the loss and nothing at m
       CHECK(trained.log_prob[t] == 0.0);
       CHECK(trained.entropy[t] == 0.0);
       CHECK(trained.loss[t] == 0.0);
+      CHECK(trained.d_log_prob[t] == 0.0);
     } else {
       CHECK(trained.log_prob[t] < 0.0);
       CHECK(
           trained.loss[t] ==
-          Approx(curved_loss(t, {trained.log_prob[t], trained.entropy[t], trained.value[t]}).value)
+          Approx(
+              curved_loss({}, t, {trained.log_prob[t], trained.entropy[t], trained.value[t]}).value)
               .epsilon(1e-14));
     }
     CHECK(scored.loss[t] == 0.0);
+    CHECK(scored.d_log_prob[t] == 0.0);
   }
 }
 
@@ -440,7 +445,7 @@ TEST_CASE("a loss that is not finite is refused with its token, and the model go
   try {
     model.backward(
         batch,
-        [&](std::size_t t, const TokenPrediction&) {
+        [&](const loops::TokenColumns&, std::size_t t, const TokenPrediction&) {
           return TokenLossGradient{0.0, t == poisoned ? NAN : 1.0, 0.0, 0.0};
         },
         outputs);
@@ -448,7 +453,7 @@ TEST_CASE("a loss that is not finite is refused with its token, and the model go
     message = error.what();
   }
   INFO(message);
-  CHECK(message.find("(token " + std::to_string(poisoned) + ")") != std::string::npos);
+  CHECK(message.find(BatchColumns(batch).place_of(poisoned)) != std::string::npos);
   CHECK(gradients_of(model, batch) == before);
 }
 

@@ -3,7 +3,6 @@
 #include <limits>
 #include <string>
 
-#include "dualagent/objective/batch_loss.hpp"
 #include "dualagent/objective/recipes.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
@@ -85,11 +84,11 @@ TEST_CASE("numbers of objectives at the edge of what can be meant are taken", "[
   CHECK(refusal(Rloo{}.aggregation) == "no error");
 }
 
-TEST_CASE("an objective is validated where its loss is made", "[objective]") {
+TEST_CASE("an objective is validated with all of its parts", "[objective]") {
   Dapo dapo;
-  CHECK_NOTHROW(BatchLoss{dapo});
+  CHECK_NOTHROW(validate_objective(dapo));
   dapo.loss.clip_low = kNan;
-  CHECK_THROWS_WITH(BatchLoss{dapo}, ContainsSubstring("clip_low"));
+  CHECK_THROWS_WITH(validate_objective(dapo), ContainsSubstring("clip_low"));
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dualagent/loops/token_loss.inl"
 #include "dualagent/objective/regularizer.hpp"
 #include "laws/objective_laws.hpp"
 #include "support/catch.hpp"
@@ -227,10 +228,14 @@ TEST_CASE("no function of a bounded log-ratio has a slope beyond the bound", "[o
 TEST_CASE("a token is clipped where its ratio is out of bounds on the side of its loss",
           "[objective]") {
   const auto clipped = [](const auto& loss, double ratio, double advantage) {
-    return clips(loss, TokenTerms<double>{.log_prob = -1.0 + std::log(ratio),
-                                          .old_log_prob = -1.0,
-                                          .advantage = advantage,
-                                          .sequence_log_ratio = std::log(ratio)});
+    const float old_log_prob = -1.0F, of_token = static_cast<float>(advantage);
+    const double sequence_log_ratio = std::log(ratio);
+    const loops::ComposedLoss<std::remove_cvref_t<decltype(loss)>, NoRegularizer> composed{loss,
+                                                                                           {}};
+    return composed.clips({.old_log_prob = &old_log_prob,
+                           .advantage = &of_token,
+                           .sequence_log_ratio = &sequence_log_ratio},
+                          0, kernels::TokenPrediction<double>{.log_prob = -1.0 + std::log(ratio)});
   };
   const ClipLoss clip{.clip_low = 0.2, .clip_high = 0.3};
   CHECK(clipped(clip, 1.31, 1.0));

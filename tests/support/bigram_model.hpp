@@ -61,20 +61,18 @@ class BigramModel {
   void release(dualagent::SequenceId) {}
   void reset() { running_.clear(); }
 
-  template <class Loss>
-  void backward(const dualagent::PackedBatch& batch, Loss&& loss,
-                dualagent::TokenOutputs& outputs) {
+  template <class Objective>
+  void backward(const dualagent::BatchColumns& batch, const Objective& objective,
+                const dualagent::OutputColumns& outputs) {
     visit_trained(batch, [&](std::size_t t, std::span<const double> p, double entropy) {
-      const auto target = static_cast<std::size_t>(batch.tokens[t]);
+      const auto target = static_cast<std::size_t>(batch.token[t]);
       const double log_prob = static_cast<float>(std::log(p[target]));  // as it was sampled
-      const double value = value_after(batch.tokens[t - 1]);
-      const dualagent::TokenLossGradient gradient =
-          loss(t, dualagent::TokenPrediction{log_prob, entropy, value});
-      outputs.log_prob[t] = log_prob;
-      outputs.entropy[t] = entropy;
-      outputs.value[t] = value;
-      outputs.loss[t] = gradient.value;
-      const std::size_t row = static_cast<std::size_t>(batch.tokens[t - 1]) * vocab_;
+      const double value = value_after(batch.token[t - 1]);
+      const dualagent::TokenPrediction now{log_prob, entropy, value};
+      outputs.write(t, now);
+      const dualagent::TokenLossGradient gradient = objective(batch.loss, t, now);
+      outputs.write(t, gradient);
+      const std::size_t row = static_cast<std::size_t>(batch.token[t - 1]) * vocab_;
       for (std::size_t v = 0; v < vocab_; ++v) {
         const double d_log_prob = (v == target ? 1.0 : 0.0) - p[v];
         const double d_entropy = p[v] > 0 ? -p[v] * (std::log(p[v]) + entropy) : 0.0;
@@ -82,16 +80,16 @@ class BigramModel {
                                (gradient.d_log_prob * d_log_prob + gradient.d_entropy * d_entropy);
       }
       if (has_value_head())
-        gradients_[vocab_ * vocab_ + static_cast<std::size_t>(batch.tokens[t - 1])] +=
+        gradients_[vocab_ * vocab_ + static_cast<std::size_t>(batch.token[t - 1])] +=
             batch.loss_weight[t] * gradient.d_value;
     });
   }
 
-  void score(const dualagent::PackedBatch& batch, dualagent::TokenOutputs& outputs) {
+  void score(const dualagent::BatchColumns& batch, const dualagent::OutputColumns& outputs) {
     visit_trained(batch, [&](std::size_t t, std::span<const double> p, double entropy) {
-      outputs.log_prob[t] = std::log(p[static_cast<std::size_t>(batch.tokens[t])]);
-      outputs.entropy[t] = entropy;
-      outputs.value[t] = value_after(batch.tokens[t - 1]);
+      outputs.write(
+          t, dualagent::TokenPrediction{std::log(p[static_cast<std::size_t>(batch.token[t])]),
+                                        entropy, value_after(batch.token[t - 1])});
     });
   }
 
@@ -151,12 +149,12 @@ class BigramModel {
   }
 
   template <class Visitor>
-  void visit_trained(const dualagent::PackedBatch& batch, Visitor&& visit) const {
-    for (std::size_t r = 0; r < batch.rows(); ++r)
+  void visit_trained(const dualagent::BatchColumns& batch, Visitor&& visit) const {
+    for (std::size_t r = 0; r < batch.rows; ++r)
       for (std::size_t t = batch.row_begin[r] + 1; t < batch.row_begin[r + 1]; ++t) {
         if (batch.loss_weight[t] == 0.0F) continue;
         const std::vector<double> p =
-            probabilities(batch.tokens[t - 1], static_cast<double>(batch.temperature_of(t)));
+            probabilities(batch.token[t - 1], static_cast<double>(batch.temperature_of(t)));
         double entropy = 0;
         for (const double value : p) entropy -= value > 0 ? value * std::log(value) : 0.0;
         visit(t, p, entropy);

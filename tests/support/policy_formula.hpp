@@ -48,10 +48,10 @@ struct Problem {
   PolicyRows policy_rows() const { return {target, loss_weight, temperature}; }
 };
 
-/// What the formula gives: log-probability, entropy and loss of each row [T], and
+/// What the formula gives: log-probability, entropy, loss and its derivative of each row [T], and
 /// d(sum of weight * loss) / d(logits) [T, V].
 struct Answer {
-  std::vector<double> log_prob, entropy, loss, d_logits;
+  std::vector<double> log_prob, entropy, loss, d_log_prob, d_logits;
 };
 
 inline Answer unfused(const Problem& problem, const std::vector<double>& logits) {
@@ -73,6 +73,8 @@ inline Answer unfused(const Problem& problem, const std::vector<double>& logits)
     const bool is_clipped = clipped * a < ratio * a;
     answer.log_prob.push_back(log_prob);
     answer.entropy.push_back(entropy);
+    const double d_loss = is_clipped ? 0.0 : -ratio * a;
+    answer.d_log_prob.push_back(d_loss);
     answer.loss.push_back(-std::fmin(ratio * a, clipped * a) -
                           problem.loss.entropy_bonus * entropy);
     const double factor =
@@ -81,8 +83,8 @@ inline Answer unfused(const Problem& problem, const std::vector<double>& logits)
       const double p = std::exp(log_p[v]);
       const double d_log_prob = (v == static_cast<std::size_t>(problem.target[t]) ? 1.0 : 0.0) - p;
       const double d_entropy = p == 0.0 ? 0.0 : -p * (log_p[v] + entropy);
-      answer.d_logits.push_back(factor * ((is_clipped ? 0.0 : -ratio * a) * d_log_prob -
-                                          problem.loss.entropy_bonus * d_entropy));
+      answer.d_logits.push_back(factor *
+                                (d_loss * d_log_prob - problem.loss.entropy_bonus * d_entropy));
     }
   }
   return answer;

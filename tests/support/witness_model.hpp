@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
+#include "dualagent/trace/packed_batch.hpp"
 
 /// What a model really saw when it sampled one token.
 struct Witness {
@@ -58,19 +59,22 @@ class WitnessModel {
   void release(dualagent::SequenceId sequence) { model_.release(sequence); }
   void reset() { model_.reset(); }
 
-  /// Leaves gradients at 0 and reports the log-probabilities of sampling.
-  template <class Loss>
-  void backward(const dualagent::PackedBatch& batch, Loss&& loss,
-                dualagent::TokenOutputs& outputs) {
-    trained_.push_back(batch);
+  /// Leaves gradients at 0, keeps a copy of the batch and reports the log-probabilities of
+  /// sampling.
+  template <class Objective>
+  void backward(const dualagent::BatchColumns& batch, const Objective& objective,
+                const dualagent::OutputColumns& outputs) {
+    trained_.push_back(copy_of(batch));
     score(batch, outputs);
     for (std::size_t t = 0; t < batch.size(); ++t)
-      if (batch.loss_weight[t] != 0.0F)
-        outputs.loss[t] = loss(t, dualagent::TokenPrediction{outputs.log_prob[t], 0.0, 0.0}).value;
+      if (batch.loss_weight[t] != 0.0F) {
+        const dualagent::TokenPrediction now{outputs.log_prob[t], 0.0, 0.0};
+        outputs.write(t, objective(batch.loss, t, now));
+      }
   }
-  void score(const dualagent::PackedBatch& batch, dualagent::TokenOutputs& outputs) {
+  void score(const dualagent::BatchColumns& batch, const dualagent::OutputColumns& outputs) {
     for (std::size_t t = 0; t < batch.size(); ++t)
-      outputs.log_prob[t] = static_cast<double>(batch.old_log_prob[t]);
+      outputs.log_prob[t] = static_cast<double>(batch.loss.old_log_prob[t]);
   }
   std::span<float> parameters() { return {&parameter_, 1}; }
   std::span<float> gradients() { return {&gradient_, 1}; }
@@ -84,6 +88,23 @@ class WitnessModel {
   const std::vector<dualagent::PackedBatch>& trained() const { return trained_; }
 
  private:
+  static dualagent::PackedBatch copy_of(const dualagent::BatchColumns& columns) {
+    dualagent::PackedBatch batch;
+    for (std::size_t r = 0; r < columns.rows; ++r)
+      batch.append_row({columns.token + columns.row_begin[r], columns.row_size(r)},
+                       columns.rollout[r]);
+    const auto copy = [&](auto& to, const auto* from) { to.assign(from, from + batch.size()); };
+    copy(batch.loss_weight, columns.loss_weight);
+    copy(batch.agent, columns.agent);
+    copy(batch.sampler_log_prob, columns.sampler_log_prob);
+    copy(batch.weight_version, columns.weight_version);
+    copy(batch.old_log_prob, columns.loss.old_log_prob);
+    copy(batch.advantage, columns.loss.advantage);
+    batch.temperature = columns.temperature;
+    batch.old_weight_version = columns.old_weight_version;
+    return batch;
+  }
+
   std::size_t first_serial_;
   dualagent::ScriptedModel model_;
   std::map<dualagent::SequenceId, std::vector<dualagent::Token>> contexts_;

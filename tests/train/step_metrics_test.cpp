@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/loops/token_loss.inl"
+#include "dualagent/objective/objective.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;
@@ -87,15 +89,15 @@ TEST_CASE("the divergence from the reference is the mean of K3 over trained toke
   TokenOutputs outputs;
   outputs.resize(4);
   outputs.log_prob = {0, -0.5, -1.5, -1};
-  const std::vector<std::uint8_t> clips(4, 0);
+  const auto loss = loops::composed_loss(Objective{GroupNormalized{}, PolicyGradient{}});
   LocalCollective collective;
   StepMetrics metrics;
   UpdateSums without;
-  without.add(batch, outputs, clips, true);
+  without.add(batch, outputs, loss, true);
   without.describe(collective, metrics);
   CHECK(!metrics.kl_to_reference);
   UpdateSums sums{.has_reference = true};
-  sums.add(batch, outputs, clips, true);
+  sums.add(batch, outputs, loss, true);
   sums.describe(collective, metrics);
   const double first = std::exp(-0.5) - 1 + 0.5;  // x = -0.5 - -1
   const double second = std::exp(1.0) - 1 - 1;    // x = -1.5 - -0.5

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -577,7 +576,7 @@ struct ParsesAnswers {
 
 /// Its loss throws what is not an Error, from the given call on.
 struct BreaksAfter {
-  mutable std::shared_ptr<int> calls_left;
+  int* calls_left;
   template <class S>
   S operator()(const TokenTerms<S>& t) const {
     if (--*calls_left < 0) throw std::runtime_error("out of ideas");
@@ -612,8 +611,7 @@ TEST_CASE("an error says whether weights have changed in its step", "[train]") {
   const auto changed_by_step = [](int calls, std::string& error) {
     BigramModel model = guessing::model();
     const std::vector<double> before = guessing::weights(model);
-    const Objective objective{GroupNormalized{}, BreaksAfter{std::make_shared<int>(calls)},
-                              GlobalTokenMean{}};
+    const Objective objective{GroupNormalized{}, BreaksAfter{&calls}, GlobalTokenMean{}};
     Trainer trainer{SharedWeights{model},
                     protocol(),
                     ExactMatch{},

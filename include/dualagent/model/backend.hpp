@@ -6,14 +6,17 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/kernels/token_loss.inl"
+#include "dualagent/loops/token_loss.inl"
+#include "dualagent/model/architecture.hpp"
 #include "dualagent/text/stop_rule.hpp"
-#include "dualagent/trace/packed_batch.hpp"
+#include "dualagent/trace/batch_columns.hpp"
 #include "dualagent/trace/span.hpp"
 
 namespace dualagent {
@@ -105,38 +108,62 @@ concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId se
   { m.weight_version() } -> std::convertible_to<WeightVersion>;
 };
 
-/// Value of one token's loss and its partial derivatives; double so that gradients can be checked.
-using TokenLossGradient = kernels::TokenGradient<double>;
-
-/// A named tensor inside a model's flat buffers of parameters and gradients.
-struct TensorInfo {
-  std::string name;                // as in Hugging Face checkpoints
-  std::vector<std::size_t> shape;  // row-major
-  std::size_t offset = 0;          // of the first element in the flat buffer
-  std::size_t size = 0;            // number of elements
+/// For `Learner::backward`: nobody asks which gradients are final.
+struct IgnoreReady {
+  constexpr void operator()(std::size_t, std::size_t) const {}
 };
+
+/// What a learner minimises: the loss of any token of a batch, as a plain value that is copied to
+/// wherever the learner computes and inlined there.
+///
+/// `objective(columns, t, prediction)` takes the batch's loops::TokenColumns, the index of a
+/// trained token and a kernels::TokenPrediction<T>, T being the learner's arithmetic, and returns a
+/// kernels::TokenGradient<T>: value and derivatives before the token's loss weight. It is pure and
+/// may be called from several threads; constexpr, if it is to run on a device. A trainer gives the
+/// loops::ComposedLoss of its recipe.
+template <class O, class T>
+concept TokenObjective = std::is_trivially_copyable_v<O> &&
+    requires(const O& objective, const loops::TokenColumns& columns, std::size_t t,
+             const kernels::TokenPrediction<T>& prediction) {
+  { objective(columns, t, prediction) } -> std::same_as<kernels::TokenGradient<T>>;
+};
+
+namespace detail {
+/// Asks whether a learner takes any objective.
+struct AnyObjective {
+  template <class T>
+  kernels::TokenGradient<T> operator()(const loops::TokenColumns&, std::size_t,
+                                       const kernels::TokenPrediction<T>&) const {
+    return {};
+  }
+};
+}  // namespace detail
 
 /// Something whose weights are trained: all that a trainer needs beside rollouts. It may also be a
 /// `Sampler`: then what it samples comes from the weights that it learns, and nothing has to be
 /// handed over.
 ///
 /// Syntactic requirements on a learner m:
-/// 1. `m.backward(batch, loss, outputs)` adds d(sum_t loss_weight[t] * loss_t) / d(parameters) to
-///    the gradients, where `loss(t, prediction)` takes a `TokenPrediction` and returns a
-///    `TokenLossGradient`. It is called once per trained token, from several threads, and must be
-///    pure.
-/// 2. `m.score(batch, outputs)` computes log-probabilities, entropies and values only.
+/// 1. `m.backward(columns, objective, outputs)` takes BatchColumns, a TokenObjective and
+///    OutputColumns. It adds d(sum_t loss_weight[t] * objective_t) / d(parameters) to the
+///    gradients and writes all outputs of the trained tokens. A learner on the host finds value and
+///    derivatives of one token by `token_gradient`.
+/// 2. `m.score(columns, outputs)` computes log-probabilities, entropies and values only.
 /// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
 ///    version begins and cached keys and values are dropped.
 /// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
+/// Optional: `m.backward(columns, objective, outputs, ready)` also calls `ready(begin, end)` when
+/// gradients [begin, end) have the values that they have at the end of the call, from the end of
+/// the model to its beginning, no element twice, from any thread but one call at a time; afterwards
+/// it leaves them alone: they are being summed over ranks. What it does not report is taken at the
+/// end. `gradients()` is then the same array before and after.
 template <class M>
-concept Learner = requires(M& m, const PackedBatch& batch, TokenOutputs& outputs) {
-  m.backward(
-      batch, [](std::size_t, const TokenPrediction&) { return TokenLossGradient{}; }, outputs);
-  m.score(batch, outputs);
+concept Learner = requires(M& m, const BatchColumns& columns, const OutputColumns& outputs) {
+  m.backward(columns, detail::AnyObjective{}, outputs);
+  m.score(columns, outputs);
   m.parameters();
   m.gradients();
   { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;
@@ -203,6 +230,20 @@ consteval bool check_learner() {
         "dualagent: a Learner needs backward, score, parameters, gradients, tensors, "
         "zero_gradients, weights_changed, weight_version and vocab_size; a role that only samples "
         "is written Frozen{model}; see docs/policies.md#samplers-and-learners");
+  return true;
+}
+
+/// One readable sentence if O cannot be minimised by a learner that computes in T.
+template <class O, class T>
+consteval bool check_token_objective() {
+  static_assert(std::is_trivially_copyable_v<O>,
+                "dualagent: an objective is a plain value (trivially copyable), because it is "
+                "copied to wherever the learner computes; keep what differs from token to token in "
+                "the batch's columns; see docs/policies.md#samplers-and-learners");
+  static_assert(!std::is_trivially_copyable_v<O> || TokenObjective<O, T>,
+                "dualagent: an objective needs 'TokenGradient<T> operator()(const "
+                "loops::TokenColumns&, std::size_t, const TokenPrediction<T>&) const'; see "
+                "docs/policies.md#samplers-and-learners");
   return true;
 }
 

@@ -115,6 +115,7 @@ auto record_outputs(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
     outputs.log_prob[t] = now.log_prob;
     outputs.entropy[t] = now.entropy;
     outputs.loss[t] = gradient.value;
+    outputs.d_log_prob[t] = gradient.d_log_prob;
     return gradient;
   };
 }
@@ -143,7 +144,7 @@ inline void check(const PolicyRows& rows, std::size_t count, std::size_t vocab,
 
 inline void check(const TokenOutputs& outputs, std::size_t count, const std::string& where) {
   if (outputs.log_prob.size() != count || outputs.entropy.size() != count ||
-      outputs.loss.size() != count)
+      outputs.loss.size() != count || outputs.d_log_prob.size() != count)
     throw Error("there are " + std::to_string(count) + " rows, but outputs for " +
                     std::to_string(outputs.log_prob.size()),
                 where, "Call outputs.resize(rows) first");
@@ -161,7 +162,7 @@ inline void check(const TokenOutputs& outputs, std::size_t count, const std::str
 /// and must be pure; `now.value` is 0.
 /// Masking: a row of weight 0 is not read, its gradient is exactly 0, its outputs stay.
 /// Logits of -infinity are impossible tokens: probability 0, gradient 0.
-/// Writes `outputs.log_prob`, `entropy` and `loss` of the trained rows; they have T entries.
+/// Writes all of `outputs` but `value` of the trained rows; they have T entries.
 /// Memory: none beyond the arguments. Time: reads and writes the logits once.
 /// Determinism: a row's bits depend on the row alone, never on threads or other rows.
 /// Errors: Error before anything is written if sizes differ, a target is outside of [0, V) or a

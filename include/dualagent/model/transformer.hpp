@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,8 +14,10 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/transformer_chunk.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
@@ -89,17 +92,34 @@ class Transformer {
 
   // Training; see Learner.
 
-  template <class Loss>
-  void backward(const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
+  /// Reports gradients layer by layer, as soon as every shard has gone through its last rows; the
+  /// thread that was last adds up the layer's gradients of all shards.
+  template <class Objective, class Ready = IgnoreReady>
+  void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
+                const Ready& ready = {}) {
+    static_assert(check_token_objective<Objective, double>());
     allocate_gradients();
-    run_shards(batch, [&](Shard& shard) { shard.backward(*core_, batch, loss, outputs); });
-    for_each_share([&](std::size_t begin, std::size_t end) {
-      for (const Shard& shard : shards_)  // in their order, whoever adds
-        for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients[i];
-    });
+    if constexpr (std::is_same_v<Ready, IgnoreReady>) {
+      const auto later = [](std::size_t) {};
+      run_shards(batch,
+                 [&](Shard& shard) { shard.backward(*core_, batch, objective, outputs, later); });
+      for_each_share([&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
+    } else {
+      detail::GradientStages stages(core_->weights.stages(), shards_.size());
+      run_shards(batch, [&](Shard& shard) {
+        shard.backward(*core_, batch, objective, outputs, [&](std::size_t done) {
+          stages.finish(static_cast<std::size_t>(&shard - shards_.data()), done,
+                        [&](std::size_t begin, std::size_t end) {
+                          for (std::size_t i = begin; i < end; i += kPart)
+                            add_shards(i, std::min(i + kPart, end));
+                          ready(begin, end);
+                        });
+        });
+      });
+    }
   }
 
-  void score(const PackedBatch& batch, TokenOutputs& outputs) {
+  void score(const BatchColumns& batch, const OutputColumns& outputs) {
     run_shards(batch, [&](Shard& shard) { shard.score(*core_, batch, outputs); });
   }
 
@@ -145,36 +165,45 @@ class Transformer {
   struct Shard {
     explicit Shard(const Core& core) : chunk(core.weights, core.rotary) {}
 
-    template <class Loss>
-    void backward(const Core& core, const PackedBatch& batch, Loss&& loss, TokenOutputs& outputs) {
+    /// Calls `done(n)` when its first n of the weights' stages are finished for good.
+    template <class Objective, class Done>
+    void backward(const Core& core, const BatchColumns& batch, const Objective& objective,
+                  const OutputColumns& outputs, const Done& done) {
+      const std::size_t layers = core.weights.config().num_hidden_layers;
       gradients.assign(core.weights.parameters().size(), Scalar{0});
       for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
         if (!head_forward(core, batch, begin, end)) return;
-        differentiate(core, batch, loss, outputs);
+        differentiate(core, batch, objective, outputs);
         head_backward(core);
-        chunk.backward(dx.data(), gradients.data());
+        const bool last = end == batch.row_begin[end_row];
+        if (last) done(1);
+        chunk.backward(dx.data(), gradients.data(), [&](std::size_t layer) {
+          if (last) done(1 + layers - layer);
+        });
       });
+      done(layers + 2);
     }
 
-    void score(const Core& core, const PackedBatch& batch, TokenOutputs& outputs) {
+    void score(const Core& core, const BatchColumns& batch, const OutputColumns& outputs) {
       for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
         if (!head_forward(core, batch, begin, end)) return;
         for (std::size_t s = 0; s < trained.size(); ++s) {
           const cpu::LogitsRow<Scalar> row = detail::log_softmax(head.logits(), rows(), s);
-          write(core, s, detail::prediction(head.logits(), rows(), s, row), outputs);
+          outputs.write(trained[s],
+                        with_value(core, s, detail::prediction(head.logits(), rows(), s, row)));
         }
       });
     }
 
     template <class Visitor>
-    void for_each_chunk(const PackedBatch& batch, Visitor&& visit) {
+    void for_each_chunk(const BatchColumns& batch, Visitor&& visit) {
       for (std::size_t row = first_row; row < end_row;) {
         const std::size_t begin = row;
         std::size_t tokens = 0;
         chunk.clear();
         do {
           tokens += batch.row_size(row);
-          chunk.add(std::span(batch.tokens).subspan(batch.row_begin[row], batch.row_size(row)));
+          chunk.add({batch.token + batch.row_begin[row], batch.row_size(row)});
           ++row;
         } while (row < end_row && tokens + batch.row_size(row) <= kChunkTokens);
         visit(batch.row_begin[begin], batch.row_begin[row]);
@@ -182,7 +211,7 @@ class Transformer {
     }
 
     /// Forward through the layers and, for trained tokens only, through the head.
-    bool head_forward(const Core& core, const PackedBatch& batch, std::size_t begin,
+    bool head_forward(const Core& core, const BatchColumns& batch, std::size_t begin,
                       std::size_t end) {
       first_token = begin;
       trained.clear();
@@ -210,24 +239,19 @@ class Transformer {
     }
 
     /// What the trained tokens' rows of logits are about.
-    void gather_rows(const PackedBatch& batch) {
+    void gather_rows(const BatchColumns& batch) {
       target.clear(), loss_weight.clear(), temperature.clear();
       for (const std::size_t t : trained) {
-        target.push_back(batch.tokens[t]);
+        target.push_back(batch.token[t]);
         loss_weight.push_back(batch.loss_weight[t]);
         temperature.push_back(batch.temperature_of(t));
       }
     }
     PolicyRows rows() const { return {target, loss_weight, temperature}; }
 
-    /// Adds the critic's value to a prediction of trained token s and writes it down.
-    TokenPrediction write(const Core& core, std::size_t s, TokenPrediction now,
-                          TokenOutputs& outputs) const {
-      const std::size_t t = trained[s];
+    /// Adds the critic's value to a prediction of trained token s.
+    TokenPrediction with_value(const Core& core, std::size_t s, TokenPrediction now) const {
       now.value = value(core.weights, s);
-      outputs.log_prob[t] = now.log_prob;
-      outputs.entropy[t] = now.entropy;
-      outputs.value[t] = now.value;
       return now;
     }
 
@@ -242,18 +266,18 @@ class Transformer {
     }
 
     /// Turns the logits into their gradients.
-    template <class Loss>
-    void differentiate(const Core& core, const PackedBatch& batch, Loss&& loss,
-                       TokenOutputs& outputs) {
-      const auto token_loss = [&](std::size_t s, const TokenPrediction& now) {
+    template <class Objective>
+    void differentiate(const Core& core, const BatchColumns& batch, const Objective& objective,
+                       const OutputColumns& outputs) {
+      const auto loss = [&](std::size_t s, const TokenPrediction& now) {
         const std::size_t t = trained[s];
-        const TokenLossGradient gradient = loss(t, write(core, s, now, outputs));
-        outputs.loss[t] = gradient.value;
+        const TokenLossGradient gradient =
+            token_gradient(batch, objective, t, with_value(core, s, now), outputs);
         d_value[s] =
             static_cast<Scalar>(batch.loss_weight[t]) * static_cast<Scalar>(gradient.d_value);
         return gradient;
       };
-      detail::differentiate_logits(alone, head.logits(), rows(), {trained, "token"}, token_loss);
+      detail::differentiate_logits(alone, head.logits(), rows(), {trained, "token"}, loss);
     }
 
     /// From gradients of the logits to gradients of head, final norm and hidden states.
@@ -306,11 +330,18 @@ class Transformer {
     if (gradients_.empty()) gradients_.assign(parameters().size(), Scalar{0});
   }
 
-  /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for
-  /// the first-level cache, each worker its own share of them.
+  /// Adds the shards' gradients [begin, end), in the order of the shards, whoever adds.
+  void add_shards(std::size_t begin, std::size_t end) {
+    for (const Shard& shard : shards_)
+      for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients[i];
+  }
+
+  static constexpr std::size_t kPart = 2048;  // numbers; small enough for the first-level cache
+
+  /// Calls body(begin, end) for parts of the parameters that together cover all, each worker its
+  /// own share of them.
   template <class Body>
   void for_each_share(Body&& body) {
-    constexpr std::size_t kPart = 2048;
     pool_->run([&](std::size_t worker) {
       const std::size_t end = gradients_.size() * (worker + 1) / pool_->size();
       for (std::size_t i = gradients_.size() * worker / pool_->size(); i < end; i += kPart)
@@ -320,21 +351,21 @@ class Transformer {
 
   /// Cuts the rows into shards of about equal tokens and runs them on the pool.
   template <class Body>
-  void run_shards(const PackedBatch& batch, Body&& body) {
+  void run_shards(const BatchColumns& batch, Body&& body) {
     check(batch);
     std::size_t row = 0;
     for (std::size_t s = 0; s < shards_.size(); ++s) {
       shards_[s].first_row = row;
       const std::size_t until = batch.size() * (s + 1) / shards_.size();
-      while (row < batch.rows() && (s + 1 == shards_.size() || batch.row_begin[row + 1] <= until))
+      while (row < batch.rows && (s + 1 == shards_.size() || batch.row_begin[row + 1] <= until))
         ++row;
       shards_[s].end_row = row;
     }
     pool_->for_each(shards_.size(), [&](std::size_t s) { body(shards_[s]); });
   }
 
-  void check(const PackedBatch& batch) const {
-    for (std::size_t r = 0; r < batch.rows(); ++r) {
+  void check(const BatchColumns& batch) const {
+    for (std::size_t r = 0; r < batch.rows; ++r) {
       const auto where = [&] {
         return "row " + std::to_string(r) + " of the batch, rollout " +
                std::to_string(batch.rollout[r]);
@@ -348,8 +379,8 @@ class Transformer {
         throw Error("the first token of a row cannot be trained: nothing predicts it", where());
     }
     for (std::size_t t = 0; t < batch.size(); ++t)
-      if (batch.tokens[t] < 0 || static_cast<std::size_t>(batch.tokens[t]) >= vocab_size())
-        throw Error("token " + std::to_string(batch.tokens[t]) + " is not in the vocabulary of " +
+      if (batch.token[t] < 0 || static_cast<std::size_t>(batch.token[t]) >= vocab_size())
+        throw Error("token " + std::to_string(batch.token[t]) + " is not in the vocabulary of " +
                         std::to_string(vocab_size()),
                     "token " + std::to_string(t) + " of the batch");
   }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <type_traits>
+
+#include "dualagent/core/check.hpp"
 #include "dualagent/objective/advantage.hpp"
 #include "dualagent/objective/aggregation.hpp"
 #include "dualagent/objective/correction.hpp"
@@ -62,6 +65,11 @@ consteval bool check_objective() {
       TokenLoss<decltype(O::regularizer)>,
       "dualagent: a Regularizer needs 'template <class S> S operator()(const TokenTerms<S>&) "
       "const'; see docs/objectives.md#regularizers");
+  static_assert(std::is_trivially_copyable_v<decltype(O::loss)> &&
+                    std::is_trivially_copyable_v<decltype(O::regularizer)>,
+                "dualagent: a TokenLoss and a Regularizer are plain values (trivially copyable), "
+                "because they are copied to wherever the learner computes; keep numbers in them, "
+                "not vectors or strings; see docs/objectives.md#token-losses");
   static_assert(
       uses_values<decltype(O::advantage)>() == trains_critic<decltype(O::regularizer)>(),
       "dualagent: a critic needs both, an estimator that uses its values (Gae, SegmentGae, "
@@ -78,6 +86,33 @@ consteval bool check_objective() {
                   "dualagent: a loss of the segment's ratio (GspoLoss) must not be averaged over "
                   "tokens, or long segments count twice; use SegmentMean or RolloutMean");
   return true;
+}
+
+/// Errors: Error for a value of an objective's parts that cannot be meant.
+template <class O>
+void validate_objective(const O& objective) {
+  validate_all(objective.advantage, objective.loss, objective.aggregation, objective.correction,
+               objective.regularizer);
+}
+
+/// Whether an objective has a critic.
+template <class O>
+consteval bool needs_critic() {
+  return uses_values<decltype(O::advantage)>() || trains_critic<decltype(O::regularizer)>();
+}
+
+/// Whether an objective needs the log-probabilities of a frozen copy of the model.
+template <class O>
+consteval bool needs_reference_policy() {
+  return uses_reference<decltype(O::advantage)>() || needs_reference<decltype(O::regularizer)>();
+}
+
+/// Whether an objective needs the present log-probabilities of a whole segment before it can
+/// differentiate the loss of one of its tokens: one more forward pass.
+template <class O>
+consteval bool needs_present_log_probs() {
+  return uses_sequence_ratio<decltype(O::loss)>() ||
+         needs_policy_log_ratio<decltype(O::correction)>();
 }
 
 }  // namespace dualagent

@@ -19,7 +19,8 @@ using LossScalar = kernels::Dual<double, 3>;
 /// `template <class S> S operator()(const TokenTerms<S>& t) const`, `constexpr` where it is to be
 /// inlined into CUDA kernels too; it may use + - * /, exp, log,
 /// sqrt, abs, min, max, clamp, stop_gradient and comparisons.
-/// Semantic requirements: pure; minimised. Derivatives come from dual numbers.
+/// Semantic requirements: pure; minimised. Derivatives come from dual numbers. A plain value
+/// (trivially copyable), since it is copied to wherever the learner computes.
 /// Optional: `static constexpr bool uses_sequence_ratio = true` asks for `t.sequence_log_ratio`,
 /// which costs one more forward pass; the aggregation must then not be a token mean.
 /// `static constexpr bool vanishes_without_advantage = true` says that the loss has no gradient
@@ -53,15 +54,6 @@ template <class L>
 consteval bool vanishes_without_advantage() {
   if constexpr (requires { L::vanishes_without_advantage; })
     return L::vanishes_without_advantage;
-  else
-    return false;
-}
-
-/// Whether a loss clips a token; false of a loss that does not say.
-template <class L>
-bool clips(const L& loss, const TokenTerms<double>& t) {
-  if constexpr (requires { loss.clips(t); })
-    return loss.clips(t);
   else
     return false;
 }

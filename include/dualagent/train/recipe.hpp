@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "dualagent/objective/batch_loss.hpp"
+#include "dualagent/objective/objective.hpp"
 #include "dualagent/objective/recipes.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/summary/view.hpp"

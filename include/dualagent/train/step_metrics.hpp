@@ -14,6 +14,7 @@
 #include "dualagent/kernels/dual.inl"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/kernels/token_loss.inl"
+#include "dualagent/loops/token_loss.inl"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/rollout.hpp"
 
@@ -262,11 +263,13 @@ struct UpdateSums {
   double max_abs_log_ratio = 0;           // fresh minibatch only
   double updates = 0, gradient_norm = 0;  // equal on all ranks
 
-  /// Adds one minibatch; `clips` [T] marks the tokens that the loss clips, `fresh` says that no
-  /// update came before it in this step.
-  void add(const PackedBatch& batch, const TokenOutputs& outputs,
-           std::span<const std::uint8_t> clips, bool fresh) {
+  /// Adds one minibatch that was trained on a loops::ComposedLoss; `fresh` says that no update came
+  /// before it in this step.
+  template <class Objective>
+  void add(const PackedBatch& batch, const TokenOutputs& outputs, const Objective& objective,
+           bool fresh) {
     positions += static_cast<double>(batch.size());
+    const loops::TokenColumns columns = BatchColumns(batch).loss;
     for (std::size_t t = 0; t < batch.size(); ++t) {
       if (!kernels::is_trained(batch.loss_weight[t])) continue;
       const double log_ratio = outputs.log_prob[t] - static_cast<double>(batch.old_log_prob[t]);
@@ -276,7 +279,8 @@ struct UpdateSums {
       loss += outputs.loss[t];
       entropy += outputs.entropy[t];
       ratio += kernels::ratio_of(log_ratio);
-      clipped += clips[t];
+      const TokenPrediction now{outputs.log_prob[t], outputs.entropy[t], outputs.value[t]};
+      clipped += objective.clips(columns, t, now) ? 1 : 0;
       staleness += static_cast<double>(batch.staleness_of(t));
       if (fresh) max_abs_log_ratio = std::max(max_abs_log_ratio, std::abs(from_sampler));
       if (has_reference) kl += from_reference(outputs.log_prob[t], batch.reference_log_prob[t]);

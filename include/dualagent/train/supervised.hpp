@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/loops/token_loss.inl"
+#include "dualagent/objective/regularizer.hpp"
 #include "dualagent/objective/token_loss.hpp"
 #include "dualagent/train/training_rows.hpp"
 #include "dualagent/train/weight_updater.hpp"
@@ -46,13 +48,14 @@ struct SupervisedMetrics {
 /// Example:
 ///   SupervisedTrainer warm_start{model, {.optimizer = {.learning_rate = 3e-3}}};
 ///   warm_start.step(demonstrations, schedule.at(step));
-template <class Model, class Collective = LocalCollective>
+template <class Model, class Collective = LocalCollective, class Optimizer = AdamW>
 class SupervisedTrainer {
   static_assert(check_learner<Model>());
   static_assert(check_collective<Collective>());
 
  public:
-  explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
+  explicit SupervisedTrainer(Model& model, UpdateOptionsFor<Optimizer> options = {},
+                             Collective collective = {})
       : updater_(model, options, collective),
         collective_(std::move(collective)),
         learning_rate_(options.optimizer.learning_rate) {}
@@ -81,7 +84,7 @@ class SupervisedTrainer {
     for (const Segment& segment : segments)
       append_training_row(batch_, segment, trains, {.loss_weight = weight});
     metrics.gradient_norm =
-        updater_.update(batch_, cross_entropy, outputs_, collective_, learning_rate_scale);
+        updater_.update(batch_, ImitationLoss{}, outputs_, collective_, learning_rate_scale);
     counts[0] = local_tokens;
     counts[1] = static_cast<double>(batch_.size());
     for (const double loss : outputs_.loss) counts[2] += loss;
@@ -94,7 +97,7 @@ class SupervisedTrainer {
     return metrics;
   }
 
-  /// Adds weights and moments; see WeightUpdater::save.
+  /// Adds weights and the optimizer's state; see WeightUpdater::save.
   void save(Checkpoint& checkpoint, const std::string& name = "model0") const {
     updater_.save(checkpoint, name, collective_);
   }
@@ -103,11 +106,9 @@ class SupervisedTrainer {
   }
 
  private:
-  static TokenLossGradient cross_entropy(std::size_t, const TokenPrediction& now) {
-    return differentiate(CrossEntropy{}, TokenTerms<double>{.log_prob = now.log_prob});
-  }
+  using ImitationLoss = loops::ComposedLoss<CrossEntropy, NoRegularizer>;
 
-  WeightUpdater<Model> updater_;
+  WeightUpdater<Model, Optimizer> updater_;
   mutable Collective collective_;  // `save` gathers
   double learning_rate_;
   PackedBatch batch_;

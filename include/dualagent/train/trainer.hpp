@@ -13,10 +13,12 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/user_code.hpp"
-#include "dualagent/objective/batch_loss.hpp"
+#include "dualagent/loops/token_loss.inl"
+#include "dualagent/objective/importance.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/minibatch.hpp"
+#include "dualagent/train/model_group.hpp"
 #include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/step_metrics.hpp"
@@ -35,7 +37,8 @@ namespace dualagent {
 /// again.
 ///
 /// Several ranks: give every rank the same options, equal weights, the same tasks and its handle of
-/// one collective; each plays a contiguous share of the groups, gradients and counts are summed.
+/// one collective; each plays a contiguous share of the groups, gradients and counts are summed. Of
+/// a Mesh this is its data axis: the ranks of a model group play the same share and compare it.
 /// Determinism: a step depends on weights, tasks, seed and step number; the number of ranks changes
 /// rounding only; threads and timing change nothing.
 /// Denominators: the aggregation counts every rollout that was not aborted and of which the view
@@ -52,7 +55,7 @@ namespace dualagent {
 ///                   LocalCollective{}, {.group_size = 8, .seed = 7}};
 ///   StepMetrics metrics = trainer.step(tasks);
 template <class Pairing, class Protocol, class Reward, class Recipe,
-          class Collective = LocalCollective>
+          class Collective = LocalCollective, class Optimizer = AdamW>
 class Trainer {
   static_assert(check_pairing<Pairing>());
   static_assert(check_protocol<Protocol>());
@@ -66,11 +69,10 @@ class Trainer {
 
  public:
   Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe,
-          Collective collective = {}, TrainerOptions options = {})
+          Collective collective = {}, TrainerOptionsFor<Optimizer> options = {})
       : pairing_(pairing),
         reward_(std::move(reward)),
         recipe_(std::move(recipe)),
-        loss_(recipe_.objective),
         collective_(std::move(collective)),
         options_(std::move(options)),
         group_size_(options_.group_size.value_or(group_size_of<Recipe>())),
@@ -82,7 +84,8 @@ class Trainer {
     learners_.publish();
   }
   /// The same on one rank.
-  Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe, TrainerOptions options)
+  Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe,
+          TrainerOptionsFor<Optimizer> options)
       : Trainer(pairing, std::move(protocol), std::move(reward), std::move(recipe), Collective{},
                 std::move(options)) {}
 
@@ -139,9 +142,9 @@ class Trainer {
   /// Plays tasks with the trainer's pair, at the weights of the last step, and its protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
-  /// Adds all that a run needs to go on: every model's weights and moments, the number of steps
-  /// done, from which all random streams follow, and the options that the numbers depend on.
-  /// Nothing else outlives a step. On a `Sharded` collective all ranks must call it. Several
+  /// Adds all that a run needs to go on: every model's weights and optimizer's state, the number
+  /// of steps done, from which all random streams follow, and the options that the numbers depend
+  /// on. Nothing else outlives a step. On a `Sharded` collective all ranks must call it. Several
   /// trainers in one checkpoint need a `name` each. Errors: Error for a name that is taken, and for
   /// weights that are not finite.
   void save(Checkpoint& checkpoint, const std::string& name = {}) const {
@@ -187,6 +190,7 @@ class Trainer {
       require_option(options_.summary_forks.histories_per_group,
                      {1.0, static_cast<double>(group_size_)}, "histories_per_group",
                      "SummaryForks");
+    validate_objective(recipe_.objective);
     validate_all(reward_, recipe_.view);
     if (collective_.rank() >= collective_.size())
       throw Error("rank " + std::to_string(collective_.rank()) + " of " +
@@ -235,7 +239,7 @@ class Trainer {
     metrics.rollout_seconds = std::chrono::duration<double>(middle - start).count();
     metrics.score_seconds = score_seconds_;
     metrics.update_seconds = seconds_since(middle) - score_seconds_;
-    review_.look(metrics, rollouts_.all(), compares_group<Estimator>(), collective_.rank() == 0);
+    review_.look(metrics, rollouts_.all(), compares_group<Estimator>(), is_first_rank(collective_));
     ++step_;
     return metrics;
   }
@@ -243,20 +247,17 @@ class Trainer {
   /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
   std::size_t play(std::span<const Task> tasks, std::span<const Task> spare,
                    const RandomStream& random) {
-    const auto from = [&](const RandomStream& stream) {
-      return [this, stream](std::span<const RolloutStart> starts) {
-        return scheduler_.run(starts, options_.sampling, stream);
-      };
+    using Starts = std::span<const RolloutStart>;
+    const auto run = [&](Starts s, const RandomStream& stream) {
+      return scheduler_.run(s, options_.sampling, stream);
     };
-    rollouts_.play(tasks, from(random), reward_, collective_);
+    const auto first = [&](Starts s) { return run(s, random); };
     const RandomStream again = random.child(tasks.size());  // groups use the children below
-    const std::size_t replaced = rollouts_.replace_equal_groups(
-        spare,
-        [&](std::span<const RolloutStart> starts, std::size_t used) {
-          return from(again.child(used))(starts);
-        },
-        reward_, collective_);
-    rollouts_.fork(random.child(tasks.size() + 1), from(random), reward_);
+    const auto next = [&](Starts s, std::size_t used) { return run(s, again.child(used)); };
+    rollouts_.play(tasks, first, reward_, collective_);
+    const std::size_t replaced = rollouts_.replace_equal_groups(spare, next, reward_, collective_);
+    rollouts_.fork(random.child(tasks.size() + 1), first, reward_);
+    require_same_rollouts(collective_, rollouts_.all());
     call_user_code(
         "an advantage estimator", [&] { return "step " + std::to_string(step_); },
         [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
@@ -333,23 +334,19 @@ class Trainer {
         collective_, batch_);
     if (tokens == 0) return;
     if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(learner.updater.model());
-    loss_.prepare(batch_, outputs_.log_prob);
+    weigh_by_importance(recipe_.objective, batch_, outputs_.log_prob);
     if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
-    clips_.assign(batch_.size(), 0);
-    const auto loss = [&](std::size_t t, const TokenPrediction& now) {
-      clips_[t] = loss_.clips(batch_, t, now) ? 1 : 0;
-      return loss_.token(batch_, t, now);
-    };
+    const auto objective = loops::composed_loss(recipe_.objective);
     sums_.gradient_norm +=
-        learner.updater.update(batch_, loss, outputs_, collective_, learning_rate_scale);
+        learner.updater.update(batch_, objective, outputs_, collective_, learning_rate_scale);
     sums_.updates += 1;
-    sums_.add(batch_, outputs_, clips_, fresh);
+    sums_.add(batch_, outputs_, objective, fresh);
   }
 
   void normalize_corrections(double tokens) {
-    double sum[] = {loss_.sum_of_corrections(batch_)};
+    double sum[] = {sum_of_importance(batch_)};
     collective_.all_reduce_sum(std::span<double>(sum));
-    if (sum[0] > 0) loss_.scale_corrections(tokens / sum[0]);
+    if (sum[0] > 0) scale_importance(batch_, tokens / sum[0]);
   }
 
   void clear_batch(WeightVersion old_weight_version) {
@@ -362,12 +359,11 @@ class Trainer {
   Pairing pairing_;
   Reward reward_;
   Recipe recipe_;
-  BatchLoss<ObjectiveOf> loss_;
   mutable Collective collective_;  // `save` gathers
-  TrainerOptions options_;
+  TrainerOptionsFor<Optimizer> options_;
   std::size_t group_size_;
   RolloutScheduler<Pairing, Protocol> scheduler_;
-  PairLearners<Pairing, kReference, Collective> learners_;
+  PairLearners<Pairing, kReference, Collective, Optimizer> learners_;
   std::size_t step_ = 0;
   StepReview review_;
 
@@ -378,7 +374,6 @@ class Trainer {
   MinibatchPacker<Recipe> packer_;
   PackedBatch batch_;  // of one minibatch and one model
   TokenOutputs outputs_;
-  std::vector<std::uint8_t> clips_;  // [T] whether the loss clips the token
   UpdateSums sums_;
   double score_seconds_ = 0;
 };

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "dualagent/collective/collective.hpp"
 #include "dualagent/collective/gradient_buckets.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/kernels/combine.inl"
 #include "dualagent/loops/optimizer.inl"
 #include "dualagent/optim/clip.hpp"
@@ -16,6 +18,9 @@ namespace dualagent {
 /// One readable sentence if C cannot cut arrays into shards.
 template <class C>
 consteval bool check_sharding_collective() {
+  static_assert(!is_mesh<C>,
+                "dualagent: updates are sharded over the data axis: write Mesh{Sharded{data}, "
+                "model} instead of Sharded{Mesh{data, model}}; see docs/collectives.md#two-axes");
   static_assert(ShardingCollective<C>,
                 "dualagent: Sharded{collective} needs a collective with reduce_scatter_sum, "
                 "all_gather and broadcast, for spans of float and double; see docs/collectives.md");
@@ -30,9 +35,11 @@ consteval bool check_sharding_collective() {
 /// double models the norm, and so a clipped step, may differ in the last bit: their squares are
 /// rounded. A checkpoint of one may be loaded by the other, on any number of ranks. `save` is then
 /// a call that all ranks make. Cost: moments of 1/n of the parameters on n ranks; as many bytes are
-/// sent as for a sum of the gradients, and n single numbers. Source: Rajbhandari et al., "ZeRO",
-/// 2020, stage 1. Example: Trainer{SharedWeights{model}, protocol, reward, recipe,
-/// Sharded{collective}, options}
+/// sent as for a sum of the gradients, and n single numbers. Each rank gets the sums of its shard
+/// of the gradients alone, while backward goes on where learner and collective can do that; a
+/// learner's array of gradients is whole on every rank all the same, so this is stage 1 of
+/// Rajbhandari et al., "ZeRO", 2020, with the reduction of stage 2. Example:
+/// Trainer{SharedWeights{model}, protocol, reward, recipe, Sharded{collective}, options}
 template <class C>
 struct Sharded : C {
   static_assert(check_sharding_collective<C>());
@@ -48,9 +55,7 @@ struct ReplicatedUpdate {
     return {0, parameters};
   }
   template <class C, class T>
-  static void sum_gradients(C& collective, std::span<T> gradients) {
-    bucketed_all_reduce(collective, gradients);
-  }
+  using Buckets = GradientBuckets<C, std::span<T>, SumForAll>;
   template <class C, class T>
   static double norm(C&, std::span<const T> gradients) {
     return global_norm(gradients);
@@ -66,9 +71,7 @@ struct ShardedUpdate {
     return shard_of(parameters, collective.rank(), collective.size());
   }
   template <class C, class T>
-  static void sum_gradients(C& collective, std::span<T> gradients) {
-    collective.reduce_scatter_sum(gradients);
-  }
+  using Buckets = GradientBuckets<C, std::span<T>, SumForOwner>;
   /// The ranks add to one sum in their order, as one rank would that has all gradients.
   template <class C, class T>
   static double norm(C& collective, std::span<const T> gradients) {
@@ -96,6 +99,12 @@ struct UpdateStrategy {
 template <class C>
 struct UpdateStrategy<Sharded<C>> {
   using type = ShardedUpdate;
+};
+template <class Data, class Model>
+struct UpdateStrategy<Mesh<Data, Model>> : UpdateStrategy<Data> {
+  static_assert(std::is_same_v<typename UpdateStrategy<Model>::type, ReplicatedUpdate>,
+                "dualagent: updates are sharded over the data axis: write Mesh{Sharded{data}, "
+                "model} instead of Mesh{data, Sharded{model}}; see docs/collectives.md#two-axes");
 };
 template <class C>
 using UpdateStrategyOf = typename UpdateStrategy<C>::type;

@@ -17,6 +17,8 @@ struct RowPrediction {
   float scale;     ///< bits per logit
   float log_prob;  ///< nats
   float entropy;   ///< nats
+
+  __device__ kernels::TokenPrediction<float> prediction() const { return {log_prob, entropy, 0}; }
 };
 
 /// The prediction of row t, by all threads of a block. Notes faults; false if there was one.
@@ -41,15 +43,14 @@ __device__ bool predict(const T* row, std::size_t vocab, const PolicyRows& rows,
 
 template <class T>
 __global__ void __launch_bounds__(kRowThreads)
-    log_prob_kernel(Matrix<const T> logits, PolicyRows rows, PolicyOutputs out,
+    log_prob_kernel(Matrix<const T> logits, PolicyRows rows, OutputColumns out,
                     unsigned long long* faults) {
   const std::size_t t = blockIdx.x;
   if (!kernels::is_trained(rows.loss_weight[t])) return;
   RowPrediction row;
   const bool good = predict<kRowThreads>(logits.row(t), logits.columns, rows, t, row, faults);
   if (threadIdx.x != 0 || !good) return;
-  if (out.log_prob != nullptr) out.log_prob[t] = row.log_prob;
-  if (out.entropy != nullptr) out.entropy[t] = row.entropy;
+  out.write(t, row.prediction());
 }
 
 }  // namespace detail
@@ -62,7 +63,7 @@ __global__ void __launch_bounds__(kRowThreads)
 /// Errors: Error that names the first row whose target is outside of [0, V), whose temperature is
 /// not > 0, or whose logits hold NaN or +infinity or nothing but -infinity.
 template <class T>
-void log_prob(const Matrix<const T>& logits, const PolicyRows& rows, const PolicyOutputs& out,
+void log_prob(const Matrix<const T>& logits, const PolicyRows& rows, const OutputColumns& out,
               RowFaults& faults, cudaStream_t stream = nullptr) {
   if (logits.rows == 0) return;
   unsigned long long* const first = faults.begin(stream);

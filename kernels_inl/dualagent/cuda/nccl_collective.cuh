@@ -22,7 +22,7 @@ namespace dualagent::gpu {
 ///
 /// Arrays on the device (`DeviceSpan`) are summed in a stream of the collective's own, which waits
 /// for what the caller's stream was given before and which the caller's stream waits for; the calls
-/// return at once. `start_all_reduce_sum` lets the caller's stream go on: see GradientBuckets.
+/// return at once. What starts a sum lets the caller's stream go on: see GradientBuckets.
 /// Arrays on the host (std::span), such as the trainer's counts, are staged and waited for.
 /// Shards are those of shard_of. Movable, not copyable; for one thread.
 /// Determinism: every rank gets the same bits; the order of a sum is NCCL's, so that
@@ -76,6 +76,16 @@ class NcclCollective {
       check_nccl(ncclAllReduce(values.data(), values.data(), values.size(), type<T>(), ncclSum,
                                group_.get(), stream_.get()),
                  "ncclAllReduce");
+    });
+  }
+
+  /// A sum that rank `root` alone gets; the other ranks' arrays stay as they are.
+  template <class T>
+  Sum start_reduce_sum(DeviceSpan<T> values, std::size_t root) {
+    return start([&] {
+      check_nccl(ncclReduce(values.data(), values.data(), values.size(), type<T>(), ncclSum,
+                            static_cast<int>(root), group_.get(), stream_.get()),
+                 "ncclReduce");
     });
   }
 

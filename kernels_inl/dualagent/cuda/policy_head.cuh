@@ -93,7 +93,7 @@ class PolicyHeadLoss {
   /// incomplete.
   template <class Loss>
   void operator()(const PolicyHead<T>& head, const PolicyRows& rows, const Loss& loss,
-                  const PolicyOutputs& out) {
+                  const OutputColumns& out) {
     if (head.rows == 0) return;
     const cudaStream_t stream = loops_.stream();
     check(cudaMemsetAsync(head.d_hidden, 0, head.rows * head.width * sizeof(float), stream),

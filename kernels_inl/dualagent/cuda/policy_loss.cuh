@@ -53,15 +53,14 @@ __device__ inline RowGradient row_gradient(const RowPrediction& row, std::size_t
 /// The user's loss of row t, by one thread; false if something is not finite.
 template <class Loss>
 __device__ bool differentiate_token(const PolicyRows& rows, std::size_t t, const Loss& loss,
-                                    const RowPrediction& row, const PolicyOutputs& out,
+                                    const RowPrediction& row, const OutputColumns& out,
                                     RowGradient& made) {
-  const kernels::TokenGradient<float> gradient = loss(t, row.log_prob, row.entropy);
+  const kernels::TokenGradient<float> gradient = loss(t, row.prediction());
   const float weight = rows.loss_weight[t];
   made = row_gradient(row, static_cast<std::size_t>(rows.target[t]), rows.temperature_of(t),
                       weight * gradient.d_log_prob, weight * gradient.d_entropy);
-  if (out.log_prob != nullptr) out.log_prob[t] = row.log_prob;
-  if (out.entropy != nullptr) out.entropy[t] = row.entropy;
-  if (out.loss != nullptr) out.loss[t] = gradient.value;
+  out.write(t, row.prediction());
+  out.write(t, gradient);
   return isfinite(gradient.value + gradient.d_log_prob + gradient.d_entropy);
 }
 
@@ -79,7 +78,7 @@ __device__ void replace_row(T* row, std::size_t n, Map&& map) {
 template <class Gradient, class T, class Loss>
 __global__ void __launch_bounds__(kPolicyLossThreads)
     policy_loss_kernel(Matrix<T> logits, const std::size_t* index, PolicyRows rows, Loss loss,
-                       PolicyOutputs out, unsigned long long* faults) {
+                       OutputColumns out, unsigned long long* faults) {
   const std::size_t r = blockIdx.x, n = logits.columns;
   const std::size_t t = index == nullptr ? r : index[r];
   T* const row = logits.row(r);
@@ -116,18 +115,17 @@ __global__ void __launch_bounds__(kPolicyLossThreads)
 /// A policy loss on logits, forward and backward: the gradient is written over the logits; the
 /// device's policy_loss_on_logits of model/policy_loss.hpp.
 ///
-/// `loss(t, log_prob, entropy)` returns a kernels::TokenGradient<float>; it is a function object
-/// whose call operator is __device__ or constexpr, e.g. a loops::ColumnLoss of any objective, and
-/// is inlined. Row t becomes d(loss_weight_t * loss_t) / d(l_t), as T. T is float or BFloat16; sums
-/// and exponentials are float.
-/// Masking: the gradient of a row of weight 0 is exactly 0, its outputs stay.
-/// Memory: none of the logits' size. Time: reads the logits twice and writes them once. Waits for
-/// the result. Determinism: equal inputs give equal bits.
-/// Errors: as gpu::log_prob, and if the loss or a derivative is not finite; the gradient of such a
-/// row is 0.
+/// `loss(t, kernels::TokenPrediction<float>)` returns a kernels::TokenGradient<float>; it is a
+/// function object whose call operator is __device__ or constexpr, e.g. a loops::ColumnLoss of any
+/// objective, and is inlined; the prediction's value is 0. Row t becomes d(loss_weight_t * loss_t)
+/// / d(l_t), as T. T is float or BFloat16; sums and exponentials are float. Masking: the gradient
+/// of a row of weight 0 is exactly 0, its outputs stay. Memory: none of the logits' size. Time:
+/// reads the logits twice and writes them once. Waits for the result. Determinism: equal inputs
+/// give equal bits. Errors: as gpu::log_prob, and if the loss or a derivative is not finite; the
+/// gradient of such a row is 0.
 template <class T, class Loss>
 void policy_loss_on_logits(const Matrix<T>& logits, const PolicyRows& rows, const Loss& loss,
-                           const PolicyOutputs& out, RowFaults& faults,
+                           const OutputColumns& out, RowFaults& faults,
                            cudaStream_t stream = nullptr) {
   if (logits.rows == 0) return;
   unsigned long long* const first = faults.begin(stream);

@@ -6,6 +6,7 @@
 #include "dualagent/core/types.hpp"
 #include "dualagent/cuda/buffer.cuh"
 #include "dualagent/cuda/launch.cuh"
+#include "dualagent/trace/batch_columns.hpp"
 
 namespace dualagent::gpu {
 
@@ -18,14 +19,6 @@ struct PolicyRows {
   __device__ float temperature_of(std::size_t t) const {
     return temperature == nullptr ? 1.0F : temperature[t];
   }
-};
-
-/// Where the results of T rows go; those of masked rows stay as they are. A null column is not
-/// written.
-struct PolicyOutputs {
-  float* log_prob = nullptr;  ///< [T] nats, at the row's temperature
-  float* entropy = nullptr;   ///< [T] nats
-  float* loss = nullptr;      ///< [T] before the loss weight
 };
 
 /// What can be wrong with a row.

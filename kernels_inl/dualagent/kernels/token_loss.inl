@@ -21,6 +21,14 @@ struct TokenTerms {
   S value_target{};        ///< what the critic should have said; constant
 };
 
+/// What a model says of one trained token.
+template <class T>
+struct TokenPrediction {
+  T log_prob{};  ///< nats, at the batch's temperature
+  T entropy{};   ///< nats, of the distribution that the token was drawn from
+  T value{};     ///< of the critic before the token; 0 without a value head
+};
+
 /// Value of one token's loss and its partial derivatives.
 template <class T>
 struct TokenGradient {

@@ -8,16 +8,37 @@
 
 namespace dualagent::loops {
 
-/// Columns of T tokens, as PackedBatch has them, on the machine of the loops. A null column is all
-/// 0, a null `correction` all 1.
+/// What the loss of each of T tokens may depend on beside the model: columns [T] on the machine of
+/// the loops. A null column is all 0, a null `importance_weight` all 1.
 struct TokenColumns {
   const float* old_log_prob = nullptr;
   const float* reference_log_prob = nullptr;
   const float* advantage = nullptr;
-  const float* sequence_log_ratio = nullptr;
+  const double* sequence_log_ratio = nullptr;
   const float* old_value = nullptr;
   const float* value_target = nullptr;
-  const float* correction = nullptr;  ///< importance weights
+  const double* importance_weight = nullptr;  ///< factor of the loss, not of the regularizer
+
+  template <class T>
+  DUALAGENT_HD constexpr kernels::TokenTerms<T> terms(
+      std::size_t t, const kernels::TokenPrediction<T>& now) const {
+    const auto at = [t](const auto* column) {
+      return column == nullptr ? T{0} : static_cast<T>(column[t]);
+    };
+    return {now.log_prob,
+            now.entropy,
+            now.value,
+            at(old_log_prob),
+            at(reference_log_prob),
+            at(advantage),
+            at(sequence_log_ratio),
+            at(old_value),
+            at(value_target)};
+  }
+  template <class T>
+  DUALAGENT_HD constexpr T importance_weight_of(std::size_t t) const {
+    return importance_weight == nullptr ? T{1} : static_cast<T>(importance_weight[t]);
+  }
 };
 
 /// What a model says of T tokens. A null column is all 0.
@@ -27,49 +48,86 @@ struct PredictionColumns {
   const float* value = nullptr;
 };
 
-/// A token's loss by any user's loss and regularizer, as a function of the token and of what the
-/// model says of it: what the kernels inline.
+namespace detail {
+
+template <class T>
+DUALAGENT_HD constexpr T sum_of(const kernels::TokenTerms<T>& t) {
+  return t.log_prob + t.entropy + t.value + t.old_log_prob + t.reference_log_prob + t.advantage +
+         t.sequence_log_ratio + t.old_value + t.value_target;
+}
+
+}  // namespace detail
+
+/// importance weight * loss + regularizer of any token of a batch: what a learner is given to
+/// minimise. A plain value, copied to wherever the learner computes and inlined there.
 template <class Loss, class Regularizer>
-struct ColumnLoss {
+struct ComposedLoss {
   Loss loss;
   Regularizer regularizer;
-  TokenColumns in;
 
-  /// One differentiable function of both.
-  struct Composed {
+  /// One differentiable function of a token's terms.
+  template <class T>
+  struct AtToken {
     const Loss& loss;
     const Regularizer& regularizer;
-    float weight;
+    T weight;
     template <class S>
     DUALAGENT_FLATTEN DUALAGENT_HD constexpr S operator()(const kernels::TokenTerms<S>& t) const {
       return S(weight) * loss(t) + regularizer(t);
     }
   };
 
-  /// Value and derivatives for token t, before its loss weight.
-  DUALAGENT_HD kernels::TokenGradient<float> operator()(std::size_t t, float log_prob,
-                                                        float entropy, float value = 0) const {
-    const auto at = [t](const float* column) { return column == nullptr ? 0.0F : column[t]; };
-    const kernels::TokenTerms<float> terms{log_prob,
-                                           entropy,
-                                           value,
-                                           at(in.old_log_prob),
-                                           at(in.reference_log_prob),
-                                           at(in.advantage),
-                                           at(in.sequence_log_ratio),
-                                           at(in.old_value),
-                                           at(in.value_target)};
-    const float weight = in.correction == nullptr ? 1.0F : in.correction[t];
-    return kernels::differentiate(Composed{loss, regularizer, weight}, terms);
+  /// Value and derivatives of token t, before its loss weight; in the arithmetic of `now`. All are
+  /// NaN where a term is NaN or infinite, so that no bound of a loss hides it.
+  template <class T>
+  DUALAGENT_HD constexpr kernels::TokenGradient<T> operator()(
+      const TokenColumns& columns, std::size_t t, const kernels::TokenPrediction<T>& now) const {
+    const kernels::TokenTerms<T> terms = columns.terms(t, now);
+    const T weight = columns.importance_weight_of<T>(t);
+    const T all = detail::sum_of(terms) + weight;
+    const T spoilt = all - all;  // 0 where all are finite, else NaN
+    if (!(spoilt == T{0})) return {spoilt, spoilt, spoilt, spoilt};
+    return kernels::differentiate(AtToken<T>{loss, regularizer, weight}, terms);
+  }
+
+  /// Whether the loss clips token t; false of a loss that does not say. See TokenLoss.
+  bool clips(const TokenColumns& columns, std::size_t t,
+             const kernels::TokenPrediction<double>& now) const {
+    if constexpr (requires(const kernels::TokenTerms<double>& terms) { loss.clips(terms); })
+      return loss.clips(columns.terms(t, now));
+    else
+      return false;
   }
 };
 
+/// The loss and the regularizer of an Objective.
+template <class Objective>
+constexpr auto composed_loss(const Objective& objective) {
+  using Loss = std::remove_cvref_t<decltype(objective.loss)>;
+  using Regularizer = std::remove_cvref_t<decltype(objective.regularizer)>;
+  return ComposedLoss<Loss, Regularizer>{objective.loss, objective.regularizer};
+}
+
+/// A token's loss as a function of the token and of what the model says of it: a ComposedLoss, or
+/// any other function of columns, token and prediction, with the columns that it reads.
+template <class Function>
+struct ColumnLoss {
+  Function function;
+  TokenColumns columns;
+
+  template <class T>
+  DUALAGENT_HD constexpr kernels::TokenGradient<T> operator()(
+      std::size_t t, const kernels::TokenPrediction<T>& now) const {
+    return function(columns, t, now);
+  }
+};
+template <class Function>
+ColumnLoss(Function, TokenColumns) -> ColumnLoss<Function>;
+
 /// The ColumnLoss of an Objective.
 template <class Objective>
-auto column_loss(const Objective& objective, const TokenColumns& columns) {
-  using Loss = decltype(objective.loss);
-  using Regularizer = decltype(objective.regularizer);
-  return ColumnLoss<Loss, Regularizer>{objective.loss, objective.regularizer, columns};
+constexpr auto column_loss(const Objective& objective, const TokenColumns& columns) {
+  return ColumnLoss{composed_loss(objective), columns};
 }
 
 namespace detail {
@@ -83,8 +141,9 @@ struct WriteTokenLoss {
 
   DUALAGENT_HD void operator()(std::size_t t) const {
     const auto at = [t](const float* column) { return column == nullptr ? 0.0F : column[t]; };
+    using Prediction = kernels::TokenPrediction<float>;
     out[t] = kernels::is_trained(loss_weight[t])
-                 ? loss(t, at(now.log_prob), at(now.entropy), at(now.value))
+                 ? loss(t, Prediction{at(now.log_prob), at(now.entropy), at(now.value)})
                  : kernels::TokenGradient<float>{};
   }
 };

@@ -1,4 +1,4 @@
-#include "dualagent/objective/batch_loss.hpp"
+#include "dualagent/objective/importance.hpp"
 
 #include <cmath>
 #include <fstream>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dualagent/kernels/log_prob.inl"
+#include "dualagent/model/token_gradient.hpp"
 #include "dualagent/objective/recipes.hpp"
 #include "support/catch.hpp"
 
@@ -144,6 +145,13 @@ void credit(const Golden& golden, const Estimator& estimator, PackedBatch& batch
   if constexpr (whitens<Estimator>()) whiten(batch);
 }
 
+/// Value and derivatives of token t on a batch whose importance weights are known.
+template <class ObjectiveOf>
+TokenLossGradient loss_of(const ObjectiveOf& objective, const PackedBatch& batch, std::size_t t,
+                          const TokenPrediction& now) {
+  return token_gradient(batch, loops::composed_loss(objective), t, now, {});
+}
+
 /// The stored advantage of a token: one per rollout, or one per token of a row.
 double stored_advantage(const nlohmann::json& stored, std::size_t rollout, std::size_t row,
                         std::size_t i) {
@@ -160,8 +168,7 @@ void check_golden(const std::string& name, const ObjectiveOf& objective) {
   const auto& expected = golden.expected(name);
   weigh(batch, objective.aggregation);
 
-  BatchLoss loss{objective};
-  loss.prepare(batch, forward.log_prob);
+  weigh_by_importance(objective, batch, forward.log_prob);
   double total = 0;
   for (std::size_t row = 0; row < batch.rows(); ++row)
     for (std::size_t t = batch.row_begin[row] + 1; t < batch.row_begin[row + 1]; ++t) {
@@ -176,7 +183,8 @@ void check_golden(const std::string& name, const ObjectiveOf& objective) {
                 .epsilon(1e-6)
                 .margin(1e-6));
       const double value = golden.data["rows"][row]["value"][i];
-      const auto token = loss.token(batch, t, {forward.log_prob[t], forward.entropy[t], value});
+      const auto token =
+          loss_of(objective, batch, t, {forward.log_prob[t], forward.entropy[t], value});
       const double weight = batch.loss_weight[t];
       total += weight * token.value;
       if (expected.contains("d_value"))
@@ -285,11 +293,11 @@ TEST_CASE("a correction sees how old the weights were that each token was drawn 
     batch.old_log_prob[t] = batch.sampler_log_prob[t] = -0.5F;
     batch.advantage[t] = 2.0F;
   }
-  BatchLoss loss{Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, FreshOnly{}}};
-  loss.prepare(batch);
-  CHECK(loss.token(batch, 1, {-0.5, 1.0}).value == Approx(-2.0));
-  CHECK(loss.token(batch, 2, {-0.5, 1.0}).value == Approx(-2.0));
-  CHECK(loss.token(batch, 3, {-0.5, 1.0}).value == 0.0);
+  const Objective objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, FreshOnly{}};
+  weigh_by_importance(objective, batch);
+  CHECK(loss_of(objective, batch, 1, {-0.5, 1.0}).value == Approx(-2.0));
+  CHECK(loss_of(objective, batch, 2, {-0.5, 1.0}).value == Approx(-2.0));
+  CHECK(loss_of(objective, batch, 3, {-0.5, 1.0}).value == 0.0);
 }
 
 TEST_CASE("a loss that is not finite names rollout and token", "[objective]") {
@@ -297,14 +305,13 @@ TEST_CASE("a loss that is not finite names rollout and token", "[objective]") {
   batch.append_row(std::vector<Token>{1, 2});
   batch.append_row(std::vector<Token>{1, 2, 3}, 17);
   for (const std::size_t t : {1U, 3U, 4U}) batch.loss_weight[t] = 1.0F;
-  BatchLoss loss{Dapo{}};
-  loss.prepare(batch);
+  weigh_by_importance(Dapo{}, batch);
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(loss.token(batch, 1, {-0.5, 1.0}).value == 0.0);  // advantage 0
-  CHECK_THROWS_WITH(loss.token(batch, 4, {nan, 1.0}),
+  CHECK(loss_of(Dapo{}, batch, 1, {-0.5, 1.0}).value == 0.0);  // advantage 0
+  CHECK_THROWS_WITH(loss_of(Dapo{}, batch, 4, {nan, 1.0}),
                     ContainsSubstring("rollout 17") && ContainsSubstring("token 2 of row 1"));
   batch.advantage[1] = std::numeric_limits<float>::infinity();
-  CHECK_THROWS_WITH(loss.token(batch, 1, {-0.5, 1.0}),
+  CHECK_THROWS_WITH(loss_of(Dapo{}, batch, 1, {-0.5, 1.0}),
                     ContainsSubstring("advantage of a token is inf"));
 }
 
@@ -312,14 +319,13 @@ namespace {
 
 /// A minibatch's loss as a function of all log-probabilities.
 template <class ObjectiveOf>
-double total_loss(const ObjectiveOf& objective, const PackedBatch& batch, const Forward& now) {
-  BatchLoss loss{objective};
-  loss.prepare(batch, now.log_prob);
+double total_loss(const ObjectiveOf& objective, PackedBatch batch, const Forward& now) {
+  weigh_by_importance(objective, batch, now.log_prob);
   double total = 0;
   for (std::size_t t = 0; t < batch.size(); ++t)
     if (batch.loss_weight[t] != 0)
       total += static_cast<double>(batch.loss_weight[t]) *
-               loss.token(batch, t, {now.log_prob[t], now.entropy[t]}).value;
+               loss_of(objective, batch, t, {now.log_prob[t], now.entropy[t]}).value;
   return total;
 }
 
@@ -331,12 +337,11 @@ void check_differences(const char* name, const ObjectiveOf& objective) {
   PackedBatch batch = golden.batch;
   credit(golden, objective.advantage, batch);
   weigh(batch, objective.aggregation);
-  BatchLoss loss{objective};
-  loss.prepare(batch, now.log_prob);
+  weigh_by_importance(objective, batch, now.log_prob);
   for (std::size_t t = 0; t < batch.size(); ++t) {
     if (batch.loss_weight[t] == 0) continue;
     const double found = static_cast<double>(batch.loss_weight[t]) *
-                         loss.token(batch, t, {now.log_prob[t], now.entropy[t]}).d_log_prob;
+                         loss_of(objective, batch, t, {now.log_prob[t], now.entropy[t]}).d_log_prob;
     const double kept = now.log_prob[t], h = 1e-5;
     now.log_prob[t] = kept + h;
     const double above = total_loss(objective, batch, now);
@@ -363,13 +368,12 @@ PackedBatch two_rollouts() {
 
 /// What a loss says where one number of `batch` is spoilt; empty if it says nothing.
 template <class ObjectiveOf>
-std::string complaint(const ObjectiveOf& objective, const PackedBatch& batch,
+std::string complaint(const ObjectiveOf& objective, PackedBatch batch,
                       const std::vector<double>& log_prob) {
-  BatchLoss loss{objective};
   try {
-    loss.prepare(batch, log_prob);
+    weigh_by_importance(objective, batch, log_prob);
     for (std::size_t t = 0; t < batch.size(); ++t)
-      if (batch.loss_weight[t] != 0) loss.token(batch, t, {log_prob[t], 1.0});
+      if (batch.loss_weight[t] != 0) loss_of(objective, batch, t, {log_prob[t], 1.0});
   } catch (const Error& error) {
     return error.what();
   }

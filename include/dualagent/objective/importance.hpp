@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/kernels/mask.inl"
+#include "dualagent/objective/objective.hpp"
+#include "dualagent/trace/packed_batch.hpp"
+
+/// What an objective needs to know of whole rows, as columns of the batch: importance weights and
+/// sequence ratios. A row is a segment.
+namespace dualagent {
+
+namespace detail {
+
+template <class Visit>
+void for_each_trained(const PackedBatch& batch, std::size_t row, Visit&& visit) {
+  for (std::size_t t = batch.row_begin[row]; t < batch.row_begin[row + 1]; ++t)
+    if (kernels::is_trained(batch.loss_weight[t])) visit(t);
+}
+
+inline double sampler_log_ratio(const PackedBatch& batch, std::size_t t) {
+  const double ratio =
+      static_cast<double>(batch.old_log_prob[t]) - static_cast<double>(batch.sampler_log_prob[t]);
+  return std::clamp(ratio, -kernels::kLogRatioBound, kernels::kLogRatioBound);
+}
+
+inline void require_finite(const PackedBatch& batch, std::size_t t, const char* what, double x) {
+  if (!std::isfinite(x))
+    throw Error(std::string("the ") + what + " of a token is " + std::to_string(x),
+                BatchColumns(batch).place_of(t), "Check the objective, the rewards and the model");
+}
+
+/// Sums over the trained tokens of a row, then their means.
+template <class Objective>
+CorrectionTerms correction_terms(const PackedBatch& batch, std::size_t row,
+                                 std::span<const double> log_prob) {
+  CorrectionTerms sums{.smallest_log_ratio = kernels::kLogRatioBound, .segment_tokens = 0};
+  for_each_trained(batch, row, [&](std::size_t t) {
+    if constexpr (needs_sampler_log_probs<decltype(Objective::correction)>()) {
+      require_finite(batch, t, "log-probability at the step's beginning", batch.old_log_prob[t]);
+      require_finite(batch, t, "sampler's log-probability", batch.sampler_log_prob[t]);
+    }
+    const double ratio = sampler_log_ratio(batch, t);
+    sums.segment_log_ratio += ratio;
+    sums.smallest_log_ratio = std::min(sums.smallest_log_ratio, ratio);
+    sums.segment_tokens += 1;
+    if constexpr (needs_present_log_probs<Objective>()) {
+      require_finite(batch, t, "log-probability", log_prob[t]);
+      require_finite(batch, t, "old log-probability", batch.old_log_prob[t]);
+      sums.policy_log_ratio += log_prob[t] - static_cast<double>(batch.old_log_prob[t]);
+    }
+  });
+  if (sums.segment_tokens == 0) return sums;
+  sums.segment_log_ratio /= sums.segment_tokens;
+  sums.policy_log_ratio /= sums.segment_tokens;
+  return sums;
+}
+
+}  // namespace detail
+
+/// Fills the columns `importance_weight` and `sequence_log_ratio` of a batch's trained tokens, as
+/// the objective's correction and loss want them. `log_prob` [T] are the present
+/// log-probabilities; it may be empty unless `needs_present_log_probs`.
+/// Errors: Error that names rollout and token when a log-probability that is used is NaN or
+/// infinite.
+template <class Objective>
+void weigh_by_importance(const Objective& objective, PackedBatch& batch,
+                         std::span<const double> log_prob = {}) {
+  using Correction = std::remove_cv_t<decltype(Objective::correction)>;
+  if constexpr (!needs_present_log_probs<Objective>() && std::is_same_v<Correction, NoCorrection>)
+    return;
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    const CorrectionTerms of_row = detail::correction_terms<Objective>(batch, row, log_prob);
+    detail::for_each_trained(batch, row, [&](std::size_t t) {
+      CorrectionTerms terms = of_row;
+      terms.log_ratio = detail::sampler_log_ratio(batch, t);
+      terms.advantage = static_cast<double>(batch.advantage[t]);
+      terms.staleness = static_cast<double>(batch.staleness_of(t));
+      batch.importance_weight[t] = objective.correction.weight(terms);
+      batch.sequence_log_ratio[t] = of_row.policy_log_ratio;
+    });
+  }
+}
+
+/// Sum of the importance weights of all trained tokens.
+inline double sum_of_importance(const PackedBatch& batch) {
+  double sum = 0;
+  for (std::size_t t = 0; t < batch.size(); ++t)
+    if (kernels::is_trained(batch.loss_weight[t])) sum += batch.importance_weight[t];
+  return sum;
+}
+
+/// Multiplies all importance weights, for corrections that are normalised over the minibatch.
+inline void scale_importance(PackedBatch& batch, double factor) {
+  for (double& weight : batch.importance_weight) weight *= factor;
+}
+
+}  // namespace dualagent
