@@ -150,7 +150,7 @@ class Trainer {
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
 
-  /// Goes on where `save` was called: the following steps have the same bits as without a break.
+  /// Goes on where `save` was called: the next steps have the bits and versions of an unbroken run.
   /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape, or
   /// of a trainer with other options. Another optimizer or learning rate is warned of: the steps
   /// are then others than without the break.

@@ -84,8 +84,8 @@ class WeightUpdater {
     return norm;
   }
 
-  /// Adds weights, all ranks' moments and the optimizer's step count under names that begin with
-  /// `name`. Model and updater must outlive the checkpoint and stay unchanged until it is written.
+  /// Adds weights and their version, all ranks' moments and the optimizer's step count under names
+  /// that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged until it is written.
   /// On a `Sharded` collective all ranks must call it.
   /// Errors: Error for a name that is taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
@@ -105,6 +105,7 @@ class WeightUpdater {
     checkpoint.add(name + ".first_moment", whole(state_.first, gathered_.first));
     checkpoint.add(name + ".second_moment", whole(state_.second, gathered_.second));
     checkpoint.add(name + ".updates", std::to_string(state_.steps));
+    checkpoint.add(name + ".weight_version", std::to_string(model_->weight_version()));
   }
 
   /// Errors: Error unless the checkpoint has all that `load` takes, of the right types and sizes.
@@ -112,6 +113,7 @@ class WeightUpdater {
     for (const char* part : {".weights", ".first_moment", ".second_moment"})
       checkpoint.template require_array<Scalar>(name + part, model_->parameters().size());
     checkpoint.number(name + ".updates");
+    checkpoint.number(name + ".weight_version");
   }
 
   /// Brings back what `save` wrote, bit by bit; all of it or nothing.
@@ -128,7 +130,7 @@ class WeightUpdater {
     load_part(name + ".first_moment", state_.first);
     load_part(name + ".second_moment", state_.second);
     state_.steps = checkpoint.number(name + ".updates");
-    model_->weights_changed();
+    model_->weights_changed(checkpoint.number(name + ".weight_version"));
   }
 
   Model& model() { return *model_; }
