@@ -84,7 +84,7 @@ inline void write_html_report(const std::filesystem::path& path, const ReportDat
 /// itself, and the data once more for a page that is still open.
 /// Errors of all calls: as `html_report` and `AtomicFile`.
 /// Example: LiveReport live("out/report.html");
-///          run.every(1, [&](RunRecord&) {  // a TrainingRun
+///          run.after_record([&](const RunRecord&) {  // a TrainingRun
 ///            live.update([] { return ReportData{.runs = read_runs("out")}; });
 ///          });
 class LiveReport {
