@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/report/markup.hpp"
 #include "dualagent/report/report_json.hpp"
 #include "dualagent/report/report_page.hpp"

@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/stop_signals.hpp"
 #include "dualagent/core/warning.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/memory.hpp"
 #include "dualagent/report/metrics.hpp"
