@@ -215,7 +215,7 @@ class Trainer {
       metrics.tools.push_back({.name = spec.name});
     learners_.begin_step();
     const auto start = std::chrono::steady_clock::now();
-    metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
+    metrics.replaced_groups = static_cast<double>(play_rollouts(tasks, spare, random.child(0)));
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
     sums_ = {.has_reference = kHasReference};
@@ -241,22 +241,16 @@ class Trainer {
   }
 
   /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
-  std::size_t play(std::span<const Task> tasks, std::span<const Task> spare,
-                   const RandomStream& random) {
-    const auto from = [&](const RandomStream& stream) {
-      return [this, stream](std::span<const RolloutStart> starts) {
-        return scheduler_.run(starts, options_.sampling, stream);
-      };
+  std::size_t play_rollouts(std::span<const Task> tasks, std::span<const Task> spare,
+                            const RandomStream& random) {
+    const auto run = [&](std::span<const RolloutStart> starts, const RandomStream& stream) {
+      return scheduler_.run(starts, options_.sampling, stream);
     };
-    rollouts_.play(tasks, from(random), reward_, collective_);
-    const RandomStream again = random.child(tasks.size());  // groups use the children below
-    const std::size_t replaced = rollouts_.replace_equal_groups(
-        spare,
-        [&](std::span<const RolloutStart> starts, std::size_t used) {
-          return from(again.child(used))(starts);
-        },
-        reward_, collective_);
-    rollouts_.fork(random.child(tasks.size() + 1), from(random), reward_);
+    const std::size_t groups = tasks.size();  // they use the children below
+    rollouts_.play_groups(tasks, random, run, reward_, collective_);
+    const std::size_t replaced =
+        rollouts_.replace_equal_groups(spare, random.child(groups), run, reward_, collective_);
+    rollouts_.fork(random.child(groups + 1), random, run, reward_);
     call_user_code(
         "an advantage estimator", [&] { return "step " + std::to_string(step_); },
         [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });

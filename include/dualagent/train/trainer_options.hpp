@@ -20,7 +20,7 @@ namespace dualagent {
 struct TrainerOptions {
   /// Rollouts of one task. If not set: what the recipe says, or 8.
   std::optional<std::size_t> group_size = {};
-  std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are dealt to them
+  std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are assigned to them
   std::size_t epochs = 1;       ///< passes over the same rollouts
   SummaryForks summary_forks = {};
   RolloutSampling sampling = {};
