@@ -138,7 +138,7 @@ void on_logits(const Shape& shape, da::ThreadPool& pool, std::size_t repeats) {
   da::TokenOutputs outputs;
   outputs.resize(shape.rows);
   const auto fill = [&] {
-    pool.share(shape.rows, [&](std::size_t, std::size_t t) {
+    pool.for_each_dynamic(shape.rows, [&](std::size_t, std::size_t t) {
       for (std::size_t i = t * shape.vocab; i < (t + 1) * shape.vocab; ++i)
         logits[i] = 4.0F * uniform(0, i);
     });

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/report/result_json.hpp"
 #include "dualagent/report/result_row.hpp"
 #include "dualagent/report/wilson.hpp"

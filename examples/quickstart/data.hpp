@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/data/task_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "ledger.hpp"
 #include "options.hpp"
 

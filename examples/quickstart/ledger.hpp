@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/data/task.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/tools/read_argument.hpp"
 #include "dualagent/tools/tool.hpp"
 #include "trail.hpp"

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/stop_signals.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "options.hpp"
 
 /// What the programs with a run.sh share: options, Ctrl-C, resuming and errors.

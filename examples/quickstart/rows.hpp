@@ -138,7 +138,7 @@ class Run {
                     ", max |log ratio| " +
                     dualagent::shortest_text(record.number("max_abs_log_ratio").value());
     });
-    run.every(1, [&](dualagent::RunRecord&) { after_step_(); });
+    run.after_record([&](const dualagent::RunRecord&) { after_step_(); });
     row.seconds =
         seconds_ +
         seconds_of(run.train(dualagent::Reinforcement{trainer, tasks, {.tasks = kTasksPerStep}}));

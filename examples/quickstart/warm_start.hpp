@@ -42,7 +42,7 @@ template <class Model>
     for (std::size_t i = 0; i < kCopiedNames.size(); ++i)
       record.add("copied_" + std::string(kCopiedNames[i]), accuracy.of(static_cast<Copied>(i)));
   });
-  run.every(1, [&](dualagent::RunRecord&) { after_step(); });
+  run.after_record([&](const dualagent::RunRecord&) { after_step(); });
   return run.train(
       dualagent::Imitation{trainer, [&](std::size_t step) { return demonstrations.at(step); }});
 }

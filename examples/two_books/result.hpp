@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "problem.hpp"
 
@@ -100,7 +100,7 @@ inline Result read_result(const std::filesystem::path& path) {
   }
 }
 
-inline double share(std::size_t count, const Score& score) {
+inline double fraction(std::size_t count, const Score& score) {
   return score.tasks == 0 ? 0 : static_cast<double>(count) / static_cast<double>(score.tasks);
 }
 
@@ -110,8 +110,8 @@ inline std::string table_lines(const Result& result) {
   for (const Row& row : result.rows) {
     text += "| " + std::to_string(result.seed) + " | " + row.name;
     for (std::size_t Score::*count : {&Score::solved, &Score::right_book, &Score::own_total})
-      text += " | " + dualagent::percent_text(share(row.sampled.*count, row.sampled), 1) + " / " +
-              dualagent::percent_text(share(row.greedy.*count, row.greedy), 1);
+      text += " | " + dualagent::percent_text(fraction(row.sampled.*count, row.sampled), 1) +
+              " / " + dualagent::percent_text(fraction(row.greedy.*count, row.greedy), 1);
     text += " |\n";
   }
   return text;

@@ -61,13 +61,13 @@ TEST_CASE("for_each visits every index once, worker w the indices w, w + size, .
   }
 }
 
-TEST_CASE("share visits every index once and says by whom", "[core][threads]") {
+TEST_CASE("dynamic assignment visits every index once and says by whom", "[core][threads]") {
   for (const std::size_t threads : {1u, 3u}) {
     ThreadPool pool(threads);
     for (const std::size_t count : {0u, 1u, 2u, 3u, 10u, 1000u}) {
       std::vector<int> visits(count, 0);
       std::vector<std::size_t> by(count, threads);
-      pool.share(count, [&](std::size_t worker, std::size_t index) {
+      pool.for_each_dynamic(count, [&](std::size_t worker, std::size_t index) {
         ++visits[index];
         by[index] = worker;
       });
@@ -77,10 +77,10 @@ TEST_CASE("share visits every index once and says by whom", "[core][threads]") {
   }
 }
 
-TEST_CASE("share gives the rest to whoever is free", "[core][threads]") {
+TEST_CASE("dynamic assignment gives the rest to whoever is free", "[core][threads]") {
   ThreadPool pool(2);
   std::atomic<std::size_t> others{0};
-  pool.share(50, [&](std::size_t, std::size_t index) {
+  pool.for_each_dynamic(50, [&](std::size_t, std::size_t index) {
     if (index != 0) ++others;
     while (index == 0 && others < 49) std::this_thread::yield();  // waits for all the others
   });

@@ -18,3 +18,11 @@ TEST_CASE("a warning goes to the sink that is set, printable, and to none before
   warn("two");
   CHECK(outer.text() == "two\n");
 }
+
+TEST_CASE("a text is said once where that is asked for, another one too", "[core]") {
+  Warnings warnings;
+  for (const char* text : {"run.jsonl is damaged", "run.jsonl is damaged", "other.jsonl is damaged",
+                           "run.jsonl is damaged"})
+    warn_once(text);
+  CHECK(warnings.text() == "run.jsonl is damaged\nother.jsonl is damaged\n");
+}

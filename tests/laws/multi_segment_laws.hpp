@@ -25,7 +25,7 @@
 /// (e) a truncated rollout keeps its place in group statistics
 /// (f) an aborted rollout leaves the group's statistics and the batch
 /// (g) tokens, masks, log-probabilities and versions have one length
-/// (h) segments are grouped by rollout before they are dealt to ranks and minibatches
+/// (h) segments are grouped by rollout before they are assigned to ranks and minibatches
 /// (i) triggers and limits are identical within a group
 ///
 /// Every check returns one sentence per violation, beginning with the law's letter; none is good.

@@ -109,7 +109,7 @@ TEST_CASE("sequences that begin alike hold the same blocks until one of them wri
   KeyValueCache<float> cache(shape());
   CachedSequence<float> one(cache, 1000), two(cache, 1000);
   fill(one, 2 * kBlock + 10);
-  two.share(one, kBlock + 7);
+  two.share_prefix(one, kBlock + 7);
   CHECK(two.size() == kBlock + 7);
   CHECK(cache.blocks_in_use() == 3);
   CHECK(wrong(two, 0, kBlock + 7) == 0);
@@ -133,8 +133,8 @@ TEST_CASE("who computed a shared block and writes on takes a copy, too", "[model
   KeyValueCache<float> cache(shape());
   CachedSequence<float> one(cache, 1000), two(cache, 1000), three(cache, 1000);
   fill(one, 10);
-  two.share(one, 10);
-  three.share(one, 8);
+  two.share_prefix(one, 10);
+  three.share_prefix(one, 8);
   CHECK(cache.blocks_in_use() == 1);
   fill(one, 12, 7);
   CHECK(cache.blocks_in_use() == 2);
@@ -146,7 +146,7 @@ TEST_CASE("who computed a shared block and writes on takes a copy, too", "[model
   CHECK(wrong(two, 0, 10) + wrong(two, 10, 12, 11) == 0);
   CHECK(wrong(three, 0, 8) + wrong(three, 8, 12, 9) == 0);
 
-  three.share(two, 12);  // a sequence's own blocks are let go of
+  three.share_prefix(two, 12);  // a sequence's own blocks are let go of
   CHECK(cache.blocks_in_use() == 2);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("a sequence knows how far a context begins like it", "[model][cache]")
   context[kBlock] = -1;
   CHECK(sequence.common_prefix(context) == kBlock);
   CachedSequence<float> other(cache, 1000);
-  other.share(sequence, 5);
+  other.share_prefix(sequence, 5);
   fill(other, 9, 100);
   context = {0, 1, 2, 3, 4, 105, 106, 107, 108, 109};
   CHECK(other.common_prefix(context) == 9);

@@ -390,6 +390,8 @@ TEST_CASE("new weights count after weights_changed", "[model][transformer]") {
   std::copy(other.parameters().begin(), other.parameters().end(), model.parameters().begin());
   model.weights_changed();
   CHECK(model.weight_version() == 1);
+  model.weights_changed(7);  // as they were in a checkpoint
+  CHECK(model.weight_version() == 7);
   CHECK(total_loss(model, batch) == total_loss(other, batch));
 }
 

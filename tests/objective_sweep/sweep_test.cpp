@@ -1,6 +1,6 @@
 #include "objective_sweep/sweep.hpp"
 
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "objective_sweep/entries.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"

@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/warnings.hpp"
 
 using namespace dualagent;
 
@@ -39,6 +40,21 @@ TEST_CASE("the runs of a folder are its metrics files, warm starts apart", "[rep
   CHECK(names_of(runs) == std::vector<std::string>{"/all", "/dual", "Warm start/dual"});
   REQUIRE(runs[1].records.size() == 2);
   CHECK(runs[1].records[1].number("loss") == 1.0);
+}
+
+TEST_CASE("a damaged file is left out and warned of once; a comparison refuses it",
+          "[report][runs]") {
+  const TemporaryFolder folder;
+  write_run(folder.path(), "dual", 2);
+  write_file_atomically(folder / "metrics/foreign.jsonl", "{\"step\":0}\nnot metrics\n");
+  const Warnings warnings;
+  for (int step = 0; step < 3; ++step)
+    CHECK(names_of(read_runs(folder.path())) == std::vector<std::string>{"/dual"});
+  CHECK(warnings.count() == 1);
+  CHECK_THAT(warnings.text(),
+             ContainsSubstring("left out of the report") && ContainsSubstring("foreign.jsonl:2"));
+  const std::vector<std::filesystem::path> folders{folder.path()};
+  CHECK_THROWS_WITH(compare_runs(folders), ContainsSubstring("foreign.jsonl:2"));
 }
 
 TEST_CASE("folders of one run each give rows and curves of their own names", "[report][runs]") {

@@ -110,9 +110,9 @@ TEST_CASE("a discarded rollout has no place in its group, so it cannot beat a wr
   const auto advantages = [](std::vector<Rollout> played) {
     StepRollouts step(played.size(), {});
     LocalCollective alone;
-    step.play(
-        std::span(&kTask, 1),
-        [&](const std::vector<RolloutStart>& starts) {
+    step.play_groups(
+        std::span(&kTask, 1), RandomStream::from_seed(0),
+        [&](const std::vector<RolloutStart>& starts, const RandomStream&) {
           for (const RolloutStart& start : starts) played[start.member].member = start.member;
           return played;
         },

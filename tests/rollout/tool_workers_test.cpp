@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <limits>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/warnings.hpp"
 
 using namespace dualagent;
 
@@ -29,6 +31,8 @@ struct Team {
   explicit Team(std::size_t threads,
                 double deadline_seconds = std::numeric_limits<double>::infinity())
       : workers(queue, threads, deadline_seconds) {}
+  Team(std::size_t threads, double deadline_seconds, ToolWorkers::StartThread start_thread)
+      : workers(queue, threads, deadline_seconds, std::move(start_thread)) {}
 
   void submit(std::size_t id, ToolWorkers::Job job) { workers.submit(id, std::move(job)); }
 
@@ -47,6 +51,30 @@ struct Team {
     return some;
   }
 };
+
+/// A system that starts threads for as long as it has some.
+struct ThreadSupply {
+  int left;
+  int started = 0;
+
+  ToolWorkers::StartThread start() {
+    return [this](std::function<void()> run) {
+      if (left == 0) throw std::runtime_error("no more threads");
+      --left, ++started;
+      return std::thread(std::move(run));
+    };
+  }
+};
+
+/// A job that ends when it is asked to, and then says so.
+ToolWorkers::Job until_asked(const std::shared_ptr<std::promise<void>>& stopped) {
+  return [stopped](const std::stop_token& cancel) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, cancel, [] { return false; });
+    stopped->set_value();
+  };
+}
 
 }  // namespace
 
@@ -158,18 +186,57 @@ TEST_CASE("a job that misses its deadline is handed back, and holds up no other"
 TEST_CASE("a late job that stops when asked is not handed back twice", "[rollout][threads]") {
   const auto stopped = std::make_shared<std::promise<void>>();
   Team workers(1, 0.02);
-  workers.submit(1, [stopped](const std::stop_token& cancel) {
-    std::mutex mutex;
-    std::unique_lock lock(mutex);
-    std::condition_variable_any().wait(lock, cancel, [] { return false; });
-    stopped->set_value();
-  });
+  workers.submit(1, until_asked(stopped));
   CHECK(workers.take(1)[0].outcome == ToolWorkers::Outcome::expired);
   stopped->get_future().wait();
   workers.submit(2, [](const std::stop_token&) {});
   const auto next = workers.take(1);
   REQUIRE(next.size() == 1);
   CHECK(next[0].id == 2);
+}
+
+TEST_CASE("a late job is asked to stop although no other thread can be started",
+          "[rollout][threads]") {
+  const auto stopped = std::make_shared<std::promise<void>>();
+  ThreadSupply supply{.left = 1};
+  Team workers(1, 1.0, supply.start());  // long enough for a job that does nothing
+  workers.submit(1, until_asked(stopped));
+  CHECK_THROWS_WITH(workers.take(2), ContainsSubstring("no thread could be started") &&
+                                         ContainsSubstring("no more threads"));
+  stopped->get_future().wait();
+  std::vector<ToolWorkers::Finished> posted;
+  workers.queue->take(posted, Team::Queue::Wait::no);
+  REQUIRE(posted.size() == 1);
+  CHECK(posted[0].outcome == ToolWorkers::Outcome::expired);
+  workers.submit(2, [](const std::stop_token&) {});
+  supply.left = 1;  // and now one can
+  CHECK(workers.take(1)[0].id == 2);
+}
+
+TEST_CASE("jobs share the threads that are left until others can be started",
+          "[rollout][threads]") {
+  const Warnings warnings;
+  const auto stopped = std::make_shared<std::promise<void>>();
+  ThreadSupply supply{.left = 2};
+  Team workers(2, 1.0, supply.start());
+  workers.submit(1, until_asked(stopped));
+  CHECK(workers.take(1)[0].outcome == ToolWorkers::Outcome::expired);
+  stopped->get_future().wait();
+  for (const std::size_t id : {2U, 3U}) {
+    workers.submit(id, [](const std::stop_token&) {});
+    CHECK(workers.take(1)[0].id == id);
+  }
+  CHECK(warnings.count() == 1);
+  CHECK_THAT(warnings.text(), ContainsSubstring("tools go on with 1 of 2 threads"));
+  supply.left = 5;
+  workers.take_what_is_there();
+  CHECK(supply.started == 3);
+}
+
+TEST_CASE("workers that cannot all be started are refused", "[rollout][threads]") {
+  ThreadSupply supply{.left = 2};
+  CHECK_THROWS_WITH(Team(3, 1.0, supply.start()),
+                    ContainsSubstring("only 2 of 3 threads could be started: no more threads"));
 }
 
 TEST_CASE("workers end although a running job does not stop", "[rollout][threads]") {

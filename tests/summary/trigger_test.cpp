@@ -120,4 +120,8 @@ TEST_CASE("two triggers of one's own combine by name", "[summary]") {
   CHECK(fires(either, {.turns = 3}));
   CHECK(!fires(BothTriggers{ThirdTurn{}, Moody{}}, {.turns = 3}));
   CHECK(!fires(NotTrigger{ThirdTurn{}}, {.turns = 3}));
+  // This file has `using namespace dualagent`.
+  CHECK(fires(ThirdTurn{} || Moody{}, {.turns = 3}));
+  CHECK(!fires(ThirdTurn{} && Moody{}, {.turns = 3}));
+  CHECK(!fires(!ThirdTurn{}, {.turns = 3}));
 }

@@ -99,6 +99,7 @@ class BigramModel {
   std::span<const dualagent::TensorInfo> tensors() const { return tensors_; }
   void zero_gradients() { std::fill(gradients_.begin(), gradients_.end(), 0.0); }
   void weights_changed() { ++version_; }
+  void weights_changed(dualagent::WeightVersion version) { version_ = version; }
 
  private:
   double value_after(dualagent::Token token) const {

@@ -81,6 +81,7 @@ class WitnessModel {
   std::span<const dualagent::TensorInfo> tensors() const { return tensors_; }
   void zero_gradients() { gradient_ = 0; }
   void weights_changed() { ++version_; }
+  void weights_changed(dualagent::WeightVersion version) { version_ = version; }
 
   /// Serial number i + first_serial is element i.
   const std::vector<Witness>& sampled() const { return sampled_; }

@@ -62,8 +62,8 @@ TEST_CASE("a chat dialect obeys the laws of dialects", "[text][laws]") {
   const std::vector<Task> tasks{{.id = "a", .prompt = "1 + 1?"},
                                 {.id = "b", .prompt = "<|im_end|>\xFF"}};
   CHECK(laws::of_dialect(dialect_of(Qwen25{}), tasks, kBytes.vocab_size()) == laws::Violations{});
-  CHECK(laws::of_dialect(dialect_of(Qwen3{{}, Qwen3::Thinking::off}), tasks, kBytes.vocab_size()) ==
-        laws::Violations{});
+  CHECK(laws::of_dialect(dialect_of(Qwen3{.thinking = Qwen3::Thinking::off}), tasks,
+                         kBytes.vocab_size()) == laws::Violations{});
 }
 
 TEST_CASE("other templates and formats obey the laws of dialects too", "[text][laws]") {

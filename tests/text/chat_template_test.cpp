@@ -150,7 +150,7 @@ TEST_CASE("conversations are written as transformers writes them", "[text][golde
 TEST_CASE("Qwen 3 keeps thoughts as TRL's append-only variant of its template does",
           "[text][golden]") {
   check_template(Qwen3{}, HermesCalls{}, "Qwen3 kept");
-  check_template(Qwen3{{}, Qwen3::Thinking::off}, HermesCalls{}, "Qwen3 off");
+  check_template(Qwen3{.thinking = Qwen3::Thinking::off}, HermesCalls{}, "Qwen3 off");
 }
 
 TEST_CASE("calls are read as the models' templates write them", "[text][golden]") {
@@ -172,7 +172,7 @@ TEST_CASE("templates mark their special tokens, and text from outside is text", 
         "|!<|im_start|>|user\n|?<tool_response>|\n</tool_response>\n|?</tool_response>|\nfree "
         "text|!<|im_end|>|\n");
   Pieces off;
-  Qwen3{{}, Qwen3::Thinking::off}.assistant(off);
+  Qwen3{.thinking = Qwen3::Thinking::off}.assistant(off);
   CHECK(joined(off) == "|!<|im_start|>|assistant\n|?<think>|\n\n|?</think>|\n\n");
 }
 

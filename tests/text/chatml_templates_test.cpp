@@ -65,9 +65,7 @@ TEST_CASE("what a result says between its tags stays text", "[text]") {
 TEST_CASE("Qwen 3 that does not think begins with an empty thought", "[text]") {
   Pieces on, off;
   Qwen3{}.assistant(on);
-  Qwen3 silent;
-  silent.thinking = Qwen3::Thinking::off;
-  silent.assistant(off);
+  Qwen3{.thinking = Qwen3::Thinking::off}.assistant(off);
   CHECK(on.str() == "<|im_start|>assistant\n");
   CHECK(off.str() == "<|im_start|>assistant\n<think>\n\n</think>\n\n");
 }

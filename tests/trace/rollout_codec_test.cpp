@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 

@@ -261,10 +261,32 @@ TEST_CASE("a frozen role is in no checkpoint, a learner elsewhere is published a
   write_checkpoint(folder.path(), checkpoint);
   auto resumed = make(again, other, summarizer);
   resumed.load(*latest_checkpoint(folder.path(), {}).checkpoint);
+  CHECK(again.weight_version() == learner.weight_version());
   CHECK(other.published().back() == again.weight_version());
   trainer.step(five_tasks(16));
   resumed.step(five_tasks(16));
   CHECK(guessing::weights(again) == guessing::weights(learner));
+}
+
+TEST_CASE("weights from a checkpoint are published although the sampler had their version before",
+          "[train]") {
+  ScriptedModel summarizer = scripted_summarizer();
+  BigramModel saved = guessing::model(), other(toy::vocab);
+  RemoteEngine first(toy::vocab), second(toy::vocab);
+  const auto make = [&](BigramModel& learner, RemoteEngine& engine) {
+    return answerer_trainer(learner, engine, summarizer, kTruncated, {.group_size = 8});
+  };
+  Checkpoint checkpoint{.step = 1};
+  const auto trainer = make(saved, first);
+  trainer.save(checkpoint);
+  TemporaryFolder folder;
+  write_checkpoint(folder.path(), checkpoint);
+  auto resumed = make(other, second);
+  REQUIRE(second.log_prob(toy::digit(0), toy::answer) !=
+          first.log_prob(toy::digit(0), toy::answer));
+  resumed.load(*latest_checkpoint(folder.path(), {}).checkpoint);
+  CHECK(second.published() == std::vector<WeightVersion>{0, 0});
+  CHECK(second.log_prob(toy::digit(0), toy::answer) == first.log_prob(toy::digit(0), toy::answer));
 }
 
 TEST_CASE("a checkpoint without the reference policy changes nothing where one is needed",

@@ -1,5 +1,6 @@
 #include "dualagent/train/run_work.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,15 +33,23 @@ TaskStream stream(std::size_t tasks = 10, std::uint64_t seed = 7) {
   return {guessing::five_tasks(tasks), RandomStream::from_seed(seed)};
 }
 
-auto make_trainer(BigramModel& model) {
+template <class Reward = ExactMatch>
+auto make_trainer(BigramModel& model, Reward reward = {}) {
   return Trainer{
       SharedWeights{model},
       guessing::protocol(),
-      ExactMatch{},
+      reward,
       Recipe{Dapo{}},
       LocalCollective{},
       TrainerOptions{.group_size = 4, .update = {.optimizer = {.learning_rate = 0.1}}, .seed = 3}};
 }
+
+/// Differs within nearly every group, so that every step updates.
+struct LongestContext {
+  std::optional<double> score(const Task&, const Rollout& rollout) const {
+    return static_cast<double>(rollout.segments.front().context.size());
+  }
+};
 
 /// Two segments that depend on the step.
 std::vector<Segment> demonstrations(std::size_t step) {
@@ -127,6 +136,38 @@ TEST_CASE("imitation in a run takes the steps of a loop by hand, with breaks too
   REQUIRE(records.size() == 6);
   CHECK(records[0].number("learning_rate") == 0.1);
   CHECK(records[5].number("trained_tokens") == 4.0);
+}
+
+TEST_CASE("a resumed run dumps the bytes of one that was not stopped, weight versions included",
+          "[train]") {
+  struct Dumped {
+    std::string bytes;
+    WeightVersion version;
+  };
+  const auto run_in = [](const std::vector<std::size_t>& ends) {  // one process each
+    TemporaryFolder folder;
+    Dumped dumped{};
+    for (const std::size_t steps : ends) {
+      BigramModel model = guessing::model();
+      model.weights_changed();  // as a process that loads a model from a file
+      auto trainer = make_trainer(model, LongestContext{});
+      TaskStream tasks = stream();
+      TrainingRun run(options(folder, steps), silent());
+      run.dump_rollouts_every(1, trainer, [](Token) { return std::string(); });
+      CHECK(run.train(Reinforcement{trainer, tasks, kLot}).steps_done == steps);
+      dumped.version = model.weight_version();
+    }
+    for (std::size_t step = 0; step < ends.back(); ++step)
+      dumped.bytes += read_file(RunFiles{folder.path()}.rollouts(step));
+    return dumped;
+  };
+  const Dumped unbroken = run_in({4});
+  REQUIRE(unbroken.version == 9);  // 1 and two minibatches a step
+  for (const auto& ends : {std::vector<std::size_t>{1, 4}, {1, 2, 3, 4}}) {
+    const Dumped resumed = run_in(ends);
+    CHECK(resumed.version == unbroken.version);
+    CHECK((resumed.bytes == unbroken.bytes));
+  }
 }
 
 TEST_CASE("the rollouts of a step are dumped as they were and can be read again", "[train]") {

@@ -54,7 +54,9 @@ struct ByAnswer {
   }
 };
 
-const auto kPlay = [](std::span<const RolloutStart> starts, std::size_t = 0) {
+const RandomStream kRandom = RandomStream::from_seed(0);
+
+const auto kPlay = [](std::span<const RolloutStart> starts, const RandomStream&) {
   std::vector<Rollout> rollouts;
   for (const RolloutStart& start : starts)
     rollouts.push_back(made_of(start, start.task->id.at(start.member)));
@@ -80,7 +82,7 @@ TEST_CASE("a rank plays its share of the groups under their numbers in the batch
   const std::vector<Task> tasks = named({"01", "12", "23", "34", "45"});
   const auto played = [&](std::size_t rank, std::size_t ranks) {
     StepRollouts step(2, {});
-    step.play(tasks, kPlay, ByAnswer{}, OneOfSeveral{rank, ranks});
+    step.play_groups(tasks, kRandom, kPlay, ByAnswer{}, OneOfSeveral{rank, ranks});
     std::vector<std::pair<std::size_t, double>> found;  // group, reward
     for (const Rollout& rollout : step.all()) {
       CHECK(rollout.reward == static_cast<double>(rollout.group + rollout.member));
@@ -100,7 +102,7 @@ TEST_CASE("rewards are compared within a group, truncated rollouts count and abo
   // (0 + 6) / 4 = 1.5; nothing but one rollout is left of the third group, none of the fourth.
   const std::vector<Task> tasks = named({"1a4-", "t0t6", "a5aa", "aaaa"});
   StepRollouts step(4, {});
-  step.play(tasks, kPlay, ByAnswer{}, LocalCollective{});
+  step.play_groups(tasks, kRandom, kPlay, ByAnswer{}, LocalCollective{});
   step.estimate_advantages(GroupCentered{});
   CHECK(advantages(step) ==
         std::vector<double>{-1.5, 0, 1.5, 0, -1.5, -1.5, -1.5, 4.5, 0, 0, 0, 0, 0, 0, 0, 0});
@@ -112,7 +114,7 @@ TEST_CASE("a step counts live groups, advantages and all that was sampled", "[tr
   // A rollout of group g samples g + 1 tokens; only groups 1 and 2 have rewards that differ.
   const std::vector<Task> tasks = named({"555", "1a4", "t06"});
   StepRollouts step(3, {});
-  step.play(tasks, kPlay, ByAnswer{}, LocalCollective{});
+  step.play_groups(tasks, kRandom, kPlay, ByAnswer{}, LocalCollective{});
   step.estimate_advantages(GroupCentered{});
   StepMetrics metrics;
   LocalCollective alone;
@@ -128,7 +130,7 @@ TEST_CASE("a step counts live groups, advantages and all that was sampled", "[tr
 
   // Replaced rollouts were sampled, too.
   const std::vector<Task> spare = named({"123"});
-  CHECK(step.replace_equal_groups(spare, kPlay, ByAnswer{}, alone) == 1);
+  CHECK(step.replace_equal_groups(spare, kRandom, kPlay, ByAnswer{}, alone) == 1);
   step.estimate_advantages(GroupCentered{});
   step.describe(alone, metrics);
   CHECK(metrics.rollouts == 9);
@@ -145,8 +147,8 @@ TEST_CASE("spare tasks go to the equal groups of all ranks in their order", "[tr
   const std::vector<Task> spare = named({"xx", "67", "78"});
   StepRollouts step(2, {});
   OneOfSeveral collective{1, 2, {{0, 1, 0, 0}, {0, 0, 0, 0}}};
-  step.play(tasks, kPlay, ByAnswer{}, collective);
-  CHECK(step.replace_equal_groups(spare, kPlay, ByAnswer{}, collective) == 2);
+  step.play_groups(tasks, kRandom, kPlay, ByAnswer{}, collective);
+  CHECK(step.replace_equal_groups(spare, kRandom, kPlay, ByAnswer{}, collective) == 2);
   CHECK(collective.sums == 2);
   REQUIRE(step.all().size() == 4);
   CHECK(step.all()[0].task_id == "12");
@@ -157,8 +159,8 @@ TEST_CASE("spare tasks go to the equal groups of all ranks in their order", "[tr
 
 TEST_CASE("forks are numbered behind their group's members and scored by their own task",
           "[train]") {
-  const auto play = [](std::span<const RolloutStart> starts) {
-    std::vector<Rollout> rollouts = kPlay(starts.first(0));
+  const auto play = [](std::span<const RolloutStart> starts, const RandomStream& random) {
+    std::vector<Rollout> rollouts = kPlay(starts.first(0), random);
     for (const RolloutStart& start : starts) {
       const bool fork = start.source != nullptr;
       rollouts.push_back(made_of(start, fork ? '9' : start.task->id.at(start.member)));
@@ -173,8 +175,8 @@ TEST_CASE("forks are numbered behind their group's members and scored by their o
   // Rank 1 of 2 has groups 1 and 2 of three.
   const std::vector<Task> tasks = named({"xx", "12", "3a"});
   StepRollouts step(2, {.continuations = 3, .histories_per_group = 2});
-  step.play(tasks, play, ByAnswer{}, OneOfSeveral{1, 2});
-  step.fork(RandomStream::from_seed(5), play, ByAnswer{});
+  step.play_groups(tasks, kRandom, play, ByAnswer{}, OneOfSeveral{1, 2});
+  step.fork(RandomStream::from_seed(5), kRandom, play, ByAnswer{});
   step.estimate_advantages(GroupCentered{});
   CHECK(step.originals().size() == 4);
   std::vector<std::pair<std::size_t, std::size_t>> numbers;  // group, member
@@ -198,7 +200,7 @@ TEST_CASE("minibatches share out whole rollouts, the same on any number of ranks
   const std::vector<Task> tasks = named({"012", "123", "234", "345"});
   const auto minibatches = [&](std::size_t rank, std::size_t ranks) {
     StepRollouts step(3, {});
-    step.play(tasks, kPlay, ByAnswer{}, OneOfSeveral{rank, ranks});
+    step.play_groups(tasks, kRandom, kPlay, ByAnswer{}, OneOfSeveral{rank, ranks});
     std::vector<std::vector<std::size_t>> members(3, {99});  // what was there before goes
     step.assign_minibatches(members, RandomStream::from_seed(11));
     std::vector<std::set<std::size_t>> found(members.size());  // of group * 3 + member
@@ -233,7 +235,7 @@ TEST_CASE("minibatches share out whole rollouts, the same on any number of ranks
 }
 
 TEST_CASE("forks are trained in the minibatch of their source", "[train]") {
-  const auto play = [](std::span<const RolloutStart> starts) {
+  const auto play = [](std::span<const RolloutStart> starts, const RandomStream&) {
     std::vector<Rollout> rollouts;
     for (const RolloutStart& start : starts) {
       rollouts.push_back(made_of(start, '1'));
@@ -246,8 +248,8 @@ TEST_CASE("forks are trained in the minibatch of their source", "[train]") {
   };
   const std::vector<Task> tasks = named({"11", "11"});
   StepRollouts step(2, {.continuations = 2, .histories_per_group = 2});
-  step.play(tasks, play, ByAnswer{}, LocalCollective{});
-  step.fork(RandomStream::from_seed(2), play, ByAnswer{});
+  step.play_groups(tasks, kRandom, play, ByAnswer{}, LocalCollective{});
+  step.fork(RandomStream::from_seed(2), kRandom, play, ByAnswer{});
   std::vector<std::vector<std::size_t>> members(4);
   step.assign_minibatches(members, RandomStream::from_seed(4));
   for (const std::vector<std::size_t>& minibatch : members) {

@@ -16,6 +16,8 @@ using namespace dualagent;
 
 namespace {
 
+const RandomStream kRandom = RandomStream::from_seed(0);
+
 /// A rollout that has asked for this many summaries, one per segment.
 Rollout with_summaries(std::size_t member, std::size_t summaries,
                        RolloutStatus status = RolloutStatus::finished) {
@@ -69,7 +71,7 @@ TEST_CASE("a summary is judged by its own continuations, not by other conversati
   // Member 0's history is lost: whatever is said of it ends with 0. Member 1's is won, unless the
   // summary is bad: its own summary was, its forks' were not. The mixed group {0, 1} of the two
   // summaries calls the lost history's summary bad and the bad summary good.
-  const auto play = [&](std::span<const RolloutStart> starts) {
+  const auto play = [&](std::span<const RolloutStart> starts, const RandomStream&) {
     std::vector<Rollout> rollouts;
     for (const RolloutStart& start : starts) {
       Rollout rollout = with_summaries(start.member, 1);
@@ -82,13 +84,13 @@ TEST_CASE("a summary is judged by its own continuations, not by other conversati
   };
   const std::vector<Task> tasks{{.id = "t"}};
   StepRollouts step(2, {.continuations = 3, .histories_per_group = 2});
-  step.play(tasks, play, Prepared{}, LocalCollective{});
+  step.play_groups(tasks, kRandom, play, Prepared{}, LocalCollective{});
   step.estimate_advantages(GroupCentered{});
   const Span summary{.agent = AgentRole::summarizer, .begin = 2, .size = 1};
   CHECK(step.advantage(0).of(0, summary) == -0.25);
   CHECK(step.advantage(1).of(0, summary) == 0.25);
 
-  step.fork(RandomStream::from_seed(3), play, Prepared{});
+  step.fork(RandomStream::from_seed(3), kRandom, play, Prepared{});
   step.estimate_advantages(GroupCentered{});
   REQUIRE(step.forks().size() == 4);
   // Rewards of the lost history's continuations: 0, 0, 0; of the other's: 0.5, 1, 1.
@@ -106,7 +108,7 @@ TEST_CASE("a summary is judged by its own continuations, not by other conversati
 
 TEST_CASE("equal groups are replaced by spare tasks until they differ or none is left", "[train]") {
   // A task's id says the rewards of its two rollouts; 3 and 4 differ by rounding alone.
-  const auto play = [](std::span<const RolloutStart> starts, std::size_t = 0) {
+  const auto play = [](std::span<const RolloutStart> starts, const RandomStream&) {
     std::vector<Rollout> rollouts;
     for (const RolloutStart& start : starts) {
       Rollout rollout{.task_id = start.task->id, .group = start.group, .member = start.member};
@@ -132,8 +134,8 @@ TEST_CASE("equal groups are replaced by spare tasks until they differ or none is
   StepRollouts step(2, {});
   const auto replaced = [&](std::vector<std::string> spare_names) {
     const std::vector<Task> spare = named(std::move(spare_names));
-    step.play(tasks, play, Prepared{}, alone);
-    const std::size_t used = step.replace_equal_groups(spare, play, Prepared{}, alone);
+    step.play_groups(tasks, kRandom, play, Prepared{}, alone);
+    const std::size_t used = step.replace_equal_groups(spare, kRandom, play, Prepared{}, alone);
     return std::pair{used, ids(step)};
   };
   using Names = std::vector<std::string>;

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent {
 

@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "dualagent/collective/rendezvous.hpp"
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent {
 

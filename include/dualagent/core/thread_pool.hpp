@@ -77,7 +77,7 @@ class ThreadPool {
   /// that a slowed worker does not hold up the others. What is computed must not depend on the
   /// worker, which names scratch memory only.
   template <class Body>
-  void share(std::size_t count, Body&& body) {
+  void for_each_dynamic(std::size_t count, Body&& body) {
     std::atomic<std::size_t> next{0};
     run([&](std::size_t worker) {
       for (std::size_t index = next++; index < count; index = next++) body(worker, index);

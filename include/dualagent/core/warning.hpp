@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@ namespace detail {
 struct WarningOutput {
   std::mutex mutex;
   WarningSink sink;
+  std::set<std::string, std::less<>> said_once = {};
 
   static WarningOutput& get() {
     static WarningOutput output;
@@ -49,7 +51,7 @@ class WarningScope {
 
 /// Says what may be meant but looks wrong; what cannot be meant is thrown as Error instead.
 ///
-/// Whoever warns says a thing once: at the place where it is made, or after remembering it. The
+/// Whoever warns says a thing once: where it is made, after remembering it, or by `warn_once`. The
 /// text reaches the sink as it can be shown (`printable`).
 inline void warn(std::string_view text) {
   detail::WarningOutput& output = detail::WarningOutput::get();
@@ -59,6 +61,16 @@ inline void warn(std::string_view text) {
     output.sink(shown);
   else
     std::fprintf(stderr, "dualagent: %s\n", shown.c_str());
+}
+
+/// `warn`, but the same text only once in this process.
+inline void warn_once(std::string_view text) {
+  detail::WarningOutput& output = detail::WarningOutput::get();
+  {
+    const std::lock_guard lock(output.mutex);
+    if (!output.said_once.emplace(text).second) return;
+  }
+  warn(text);
 }
 
 }  // namespace dualagent

@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/user_code.hpp"
 #include "dualagent/data/task.hpp"
 #include "dualagent/data/task_format.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/json_lines.hpp"
 
 namespace dualagent {

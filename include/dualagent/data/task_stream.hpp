@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/data/task.hpp"
 #include "dualagent/data/task_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent {
 

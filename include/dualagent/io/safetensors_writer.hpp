@@ -17,11 +17,11 @@
 #include <variant>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/half_float.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/safetensors_format.hpp"
 
 namespace dualagent {

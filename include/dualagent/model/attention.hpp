@@ -23,7 +23,7 @@ struct HeadLayout {
         kv_heads(config.num_key_value_heads),
         dim(config.head_dim) {}
 
-  std::size_t share() const { return heads / kv_heads; }  // query heads of one key-value head
+  std::size_t queries_per_kv() const { return heads / kv_heads; }  // query heads of one kv head
 
   /// The columns of one head; `queries` also takes rows [.., heads, dim].
   template <class U>
@@ -129,10 +129,12 @@ void attend_position(const HeadLayout& layout, std::size_t seen, const T* querie
                      const Parts& parts, AlignedVector<T>& scratch, T* out) {
   const T scale = T{1} / std::sqrt(static_cast<T>(layout.dim));
   const Matrix<T> p = AttentionScratch<T>::rows(scratch, layout.kv_heads, kernels::padded<T>(seen));
-  for (std::size_t member = 0; member < layout.share(); ++member) {  // of those that share keys
+  for (std::size_t member = 0; member < layout.queries_per_kv();
+       ++member) {  // of those that share keys
     const auto of_member = [&](auto* rows) {
-      return Matrix<std::remove_pointer_t<decltype(rows)>>{
-          rows + member * layout.dim, layout.kv_heads, layout.dim, layout.share() * layout.dim};
+      return Matrix<std::remove_pointer_t<decltype(rows)>>{rows + member * layout.dim,
+                                                           layout.kv_heads, layout.dim,
+                                                           layout.queries_per_kv() * layout.dim};
     };
     for_each_part(parts, p.columns, [&](std::size_t part, std::size_t first, std::size_t count) {
       gemv(of_member(queries), parts.keys(part), parts.next_key_head(), p.columns_at(first, count));
@@ -154,8 +156,9 @@ template <class T>
 void attend_sequence(const HeadLayout& layout, Matrix<const T> qkv, AttentionScratch<T>& scratch,
                      Matrix<T> out) {
   for (std::size_t head = 0; head < layout.heads; ++head) {
-    const std::size_t kv_head = head / layout.share();
-    if (head % layout.share() == 0) scratch.transpose(layout.keys(qkv, kv_head), scratch.keys);
+    const std::size_t kv_head = head / layout.queries_per_kv();
+    if (head % layout.queries_per_kv() == 0)
+      scratch.transpose(layout.keys(qkv, kv_head), scratch.keys);
     const Panels<T> keys{scratch.keys.data(), layout.dim, qkv.rows,
                          layout.dim * kernels::kLanes<T>};
     attend_head(0, layout.queries(qkv, head), OnePart<T>{keys, layout.values(qkv, kv_head)},
@@ -241,8 +244,8 @@ void attend_sequence_backward(const HeadLayout& layout, Matrix<const T> qkv, Mat
     const Matrix<const T> all_keys = layout.keys(qkv, kv_head);
     const Panels<T> keys = scratch.transpose(all_keys, scratch.keys);
     const Panels<T> values = scratch.transpose(layout.values(qkv, kv_head), scratch.values);
-    for (std::size_t member = 0; member < layout.share(); ++member) {
-      const std::size_t head = kv_head * layout.share() + member;
+    for (std::size_t member = 0; member < layout.queries_per_kv(); ++member) {
+      const std::size_t head = kv_head * layout.queries_per_kv() + member;
       std::fill_n(d_keys.data, qkv.rows * layout.dim, T{0});
       std::fill_n(d_values.data, qkv.rows * layout.dim, T{0});
       const HeadGradients<T> gradients{layout.queries(qkv, head),

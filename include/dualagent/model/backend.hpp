@@ -151,7 +151,8 @@ struct AnyObjective {
 /// 2. `m.score(columns, outputs)` computes log-probabilities, entropies and values only.
 /// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
-///    version begins and cached keys and values are dropped.
+///    version begins and cached keys and values are dropped. `m.weights_changed(version)`: the same
+///    with the version that these weights had before, when they come from a checkpoint.
 /// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
@@ -169,6 +170,7 @@ concept Learner = requires(M& m, const BatchColumns& columns, const OutputColumn
   { m.tensors() } -> std::convertible_to<std::span<const TensorInfo>>;
   m.zero_gradients();
   m.weights_changed();
+  m.weights_changed(WeightVersion{});
   { m.weight_version() } -> std::convertible_to<WeightVersion>;
   { m.vocab_size() } -> std::convertible_to<std::size_t>;
 };

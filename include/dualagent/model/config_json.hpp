@@ -14,13 +14,13 @@
 #include <string_view>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/spelling.hpp"
 #include "dualagent/core/warning.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
 namespace dualagent {

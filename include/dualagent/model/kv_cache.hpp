@@ -101,8 +101,8 @@ class KeyValueCache {
 
 /// One sequence's tokens and the blocks that hold their keys and values.
 ///
-/// `reserve`, `share` and `cut` change the cache and run on one thread at a time; `write` and
-/// `append` may run beside those of other sequences.
+/// `reserve`, `share_prefix` and `cut` change the cache and run on one thread at a time; `write`
+/// and `append` may run beside those of other sequences.
 template <class T>
 class CachedSequence {
  public:
@@ -138,7 +138,7 @@ class CachedSequence {
   }
 
   /// Takes the first `count` tokens of another sequence, by holding its blocks.
-  void share(const CachedSequence& other, std::size_t count) {
+  void share_prefix(const CachedSequence& other, std::size_t count) {
     cut(0);
     for (std::size_t i = 0; i < blocks_for(count); ++i)
       blocks_.push_back(Cache::hold(other.blocks_[i]));
@@ -148,12 +148,12 @@ class CachedSequence {
   /// Makes the positions from size() to `positions` writable: takes blocks for them, and
   /// copies the block that they begin in if somebody else holds it, too.
   void reserve(std::size_t positions) {
-    const std::size_t begun = size_ / Cache::kPositions;
-    if (begun < blocks_.size() && blocks_[begun]->holders > 1) {
+    const std::size_t first = size_ / Cache::kPositions;
+    if (first < blocks_.size() && blocks_[first]->holders > 1) {
       typename Cache::Block* const copy = cache_->take();
-      copy->data = blocks_[begun]->data;
-      copy->tokens = blocks_[begun]->tokens;
-      cache_->let_go(std::exchange(blocks_[begun], copy));
+      copy->data = blocks_[first]->data;
+      copy->tokens = blocks_[first]->tokens;
+      cache_->let_go(std::exchange(blocks_[first], copy));
     }
     while (blocks_.size() < blocks_for(positions)) blocks_.push_back(cache_->take());
   }

@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/safetensors_reader.hpp"
 #include "dualagent/io/safetensors_writer.hpp"
 #include "dualagent/model/backend.hpp"

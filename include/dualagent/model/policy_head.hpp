@@ -45,7 +45,7 @@ class HeadChunk {
     grow(logits_, hidden.rows * vectors * kLanes);
     view_ = {logits_.data(), hidden.rows, vocab, vectors * kLanes};
     grow_scratch(team, head);
-    team.share(tiles(vocab), [&](std::size_t worker, std::size_t tile) {
+    team.for_each_dynamic(tiles(vocab), [&](std::size_t worker, std::size_t tile) {
       const std::size_t first = tile * kTile;
       const std::size_t count = std::min(kTile, vocab - first);
       const Panels<T> right =
@@ -87,7 +87,7 @@ class HeadChunk {
   void backward_head(Team& team, Matrix<const T> hidden, Matrix<T> d_head) {
     grow(hidden_, panels_size<T>(hidden.rows, hidden.columns));
     const Panels<T> right = copy_to_panels<T>(hidden, hidden_.data());
-    team.share(tiles(d_head.rows), [&](std::size_t, std::size_t tile) {
+    team.for_each_dynamic(tiles(d_head.rows), [&](std::size_t, std::size_t tile) {
       const std::size_t first = tile * kTile;
       const std::size_t count = std::min(kTile, d_head.rows - first);
       gemm<Store::accumulate>(transposed(view_.columns_at(first, count)), right,
@@ -104,7 +104,7 @@ class HeadChunk {
     const std::size_t column_shares = std::min(pairs, wanted);
     const std::size_t row_shares =
         std::min(view_.rows, (wanted + column_shares - 1) / column_shares);
-    team.share(column_shares * row_shares, [&](std::size_t worker, std::size_t share) {
+    team.for_each_dynamic(column_shares * row_shares, [&](std::size_t worker, std::size_t share) {
       const std::size_t c = share % column_shares;
       const std::size_t r = share / column_shares;
       const std::size_t first = pairs * c / column_shares * 2 * kLanes;

@@ -36,7 +36,7 @@ namespace detail {
 struct SerialExecutor {
   static constexpr std::size_t size() { return 1; }
   template <class Body>
-  void share(std::size_t count, Body&& body) const {
+  void for_each_dynamic(std::size_t count, Body&& body) const {
     for (std::size_t index = 0; index < count; ++index) body(std::size_t{0}, index);
   }
 };
@@ -99,7 +99,7 @@ template <class Team, class T, class Loss>
 void differentiate_logits(Team& team, const Matrix<T>& logits, const PolicyRows& rows,
                           const RowNames& names, Loss&& loss) {
   constexpr std::size_t kTurn = 8;  // rows; the next one is then mostly one's own
-  team.share((logits.rows + kTurn - 1) / kTurn, [&](std::size_t, std::size_t turn) {
+  team.for_each_dynamic((logits.rows + kTurn - 1) / kTurn, [&](std::size_t, std::size_t turn) {
     const std::size_t end = std::min(logits.rows, (turn + 1) * kTurn);
     for (std::size_t r = turn * kTurn; r < end; ++r)
       differentiate_row(logits, rows, r, names, logits.row(std::min(r + 1, end - 1)), loss);

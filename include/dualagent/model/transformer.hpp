@@ -136,8 +136,9 @@ class Transformer {
       std::fill(gradients_.data() + begin, gradients_.data() + end, Scalar{0});
     });
   }
-  void weights_changed() {
-    ++version_;
+  void weights_changed() { weights_changed(version_ + 1); }
+  void weights_changed(WeightVersion version) {
+    version_ = version;
     pool_->for_each(core_->weights.refresh_parts(),
                     [&](std::size_t part) { core_->weights.refresh(part); });
     core_->decoder.forget_cached();

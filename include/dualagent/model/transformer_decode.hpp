@@ -188,7 +188,7 @@ class Decoder {
       if (promised >= kSharedPrefix && promised > best)
         mine.waiting = true;
       else if (best >= kSharedPrefix)
-        mine.cache->share(*donor, best);
+        mine.cache->share_prefix(*donor, best);
     }
   }
 
@@ -200,11 +200,11 @@ class Decoder {
     while (workers_.size() < workers) workers_.emplace_back();
     std::size_t rows = 0;
     for (const Running& running : running_) rows += rows_of(running);
-    std::size_t next = 0, dealt = 0;
+    std::size_t next = 0, assigned = 0;
     for (std::size_t w = 0; w < workers; ++w) {
       workers_[w].first = next;
-      while (next < running_.size() && (w + 1 == workers || dealt < rows * (w + 1) / workers))
-        dealt += rows_of(running_[next++]);
+      while (next < running_.size() && (w + 1 == workers || assigned < rows * (w + 1) / workers))
+        assigned += rows_of(running_[next++]);
       workers_[w].last = next;
       reserve(workers_[w]);
     }
@@ -281,8 +281,9 @@ class Decoder {
                         out.data);
       else
         for (std::size_t head = 0; head < heads_.heads; ++head)
-          attend_head(first, heads_.queries(rows, head), cached.head(layer, head / heads_.share()),
-                      worker.scores, heads_.queries(out, head));
+          attend_head(first, heads_.queries(rows, head),
+                      cached.head(layer, head / heads_.queries_per_kv()), worker.scores,
+                      heads_.queries(out, head));
       row += count;
     }
   }

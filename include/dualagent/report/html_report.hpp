@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/report/markup.hpp"
 #include "dualagent/report/report_json.hpp"
 #include "dualagent/report/report_page.hpp"
@@ -84,7 +84,7 @@ inline void write_html_report(const std::filesystem::path& path, const ReportDat
 /// itself, and the data once more for a page that is still open.
 /// Errors of all calls: as `html_report` and `AtomicFile`.
 /// Example: LiveReport live("out/report.html");
-///          run.every(1, [&](RunRecord&) {  // a TrainingRun
+///          run.after_record([&](const RunRecord&) {  // a TrainingRun
 ///            live.update([] { return ReportData{.runs = read_runs("out")}; });
 ///          });
 class LiveReport {

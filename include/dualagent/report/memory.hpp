@@ -11,7 +11,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent {
 

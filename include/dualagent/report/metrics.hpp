@@ -20,10 +20,10 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent {
 

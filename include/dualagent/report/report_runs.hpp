@@ -11,29 +11,48 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/warning.hpp"
 #include "dualagent/report/metrics.hpp"
 #include "dualagent/report/report_json.hpp"
 #include "dualagent/report/result_json.hpp"
 
 namespace dualagent {
 
-/// The runs whose metrics lie in `folder`/metrics, one per NAME.jsonl, in order of their names.
-///
-/// warm_start_NAME is the run NAME of the group "Warm start". A folder without metrics has no runs.
-/// Errors: Error with file and line for a file that `MetricsWriter` did not write.
-inline std::vector<ReportRun> read_runs(const std::filesystem::path& folder) {
-  constexpr std::string_view kWarmStart = "warm_start_";
+namespace detail {
+
+/// `folder`/metrics/NAME.jsonl, in order of their names.
+inline std::vector<std::filesystem::path> metrics_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   if (std::filesystem::is_directory(folder / "metrics"))
     for (const auto& entry : std::filesystem::directory_iterator(folder / "metrics"))
       if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+inline ReportRun read_run(const std::filesystem::path& file) {
+  constexpr std::string_view kWarmStart = "warm_start_";
+  ReportRun run{.name = file.stem().string(), .group = {}, .records = read_metrics(file)};
+  if (run.name.rfind(kWarmStart, 0) == 0)
+    run = {run.name.substr(kWarmStart.size()), "Warm start", std::move(run.records)};
+  return run;
+}
+
+}  // namespace detail
+
+/// The runs whose metrics lie in `folder`/metrics, one per NAME.jsonl, in order of their names.
+///
+/// warm_start_NAME is the run NAME of the group "Warm start". A folder without metrics has no runs.
+/// A file that cannot be read, or that `MetricsWriter` did not write, is left out and warned of
+/// once, with its line: it does not end a training run whose report shows it.
+inline std::vector<ReportRun> read_runs(const std::filesystem::path& folder) {
   std::vector<ReportRun> runs;
-  for (const std::filesystem::path& file : files) {
-    ReportRun run{.name = file.stem().string(), .group = {}, .records = read_metrics(file)};
-    if (run.name.rfind(kWarmStart, 0) == 0)
-      run = {run.name.substr(kWarmStart.size()), "Warm start", std::move(run.records)};
-    runs.push_back(std::move(run));
+  for (const std::filesystem::path& file : detail::metrics_files(folder)) {
+    try {
+      runs.push_back(detail::read_run(file));
+    } catch (const Error& error) {
+      warn_once(std::string("left out of the report: ") + error.what());
+    }
   }
   return runs;
 }
@@ -77,7 +96,9 @@ inline ReportData compare_runs(std::span<const std::filesystem::path> folders) {
   const std::vector<std::string> names = detail::folder_names(folders);
   for (std::size_t i = 0; i < folders.size(); ++i) {
     std::vector<ResultRow> rows = detail::read_rows(folders[i]);
-    std::vector<ReportRun> runs = read_runs(folders[i]);
+    std::vector<ReportRun> runs;
+    for (const std::filesystem::path& file : detail::metrics_files(folders[i]))
+      runs.push_back(detail::read_run(file));
     std::set<std::string> own;
     for (const ResultRow& row : rows) own.insert(row.name);
     for (const ReportRun& run : runs) own.insert(run.name);

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/report/result_row.hpp"
 #include "dualagent/report/wilson.hpp"
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/warning.hpp"
 #include "dualagent/rollout/completion_queue.hpp"
 
 namespace dualagent {
@@ -31,6 +32,7 @@ namespace dualagent {
 /// by its token, and is never posted again; another thread takes the place of its own. No thread
 /// can be ended from outside: a job that does not stop goes on in a thread of its own until it
 /// returns or the process ends, so a job must own all that it uses.
+/// Where no thread can be started for another's place, jobs share those that are left.
 /// Errors: a throwing job is posted with its exception.
 class ToolWorkers {
  public:
@@ -44,15 +46,23 @@ class ToolWorkers {
 
   using Completions = CompletionQueue<Finished>;
   using Clock = Completions::Clock;
+  /// Starts a thread that calls the given function; throws where the system starts none.
+  using StartThread = std::function<std::thread(std::function<void()>)>;
 
   /// Every job may take `deadline_seconds` from its beginning on, infinity: as long as it wants.
-  /// Errors: Error if the system starts no more threads.
-  explicit ToolWorkers(std::shared_ptr<Completions> completions, std::size_t threads,
-                       double deadline_seconds = std::numeric_limits<double>::infinity())
-      : deadline_seconds_(deadline_seconds),
+  /// `start_thread` is for tests. Errors: Error if the system starts no more threads.
+  explicit ToolWorkers(
+      std::shared_ptr<Completions> completions, std::size_t threads,
+      double deadline_seconds = std::numeric_limits<double>::infinity(),
+      StartThread start_thread =
+          [](std::function<void()> run) { return std::thread(std::move(run)); })
+      : threads_(threads),
+        deadline_seconds_(deadline_seconds),
+        start_thread_(std::move(start_thread)),
         shared_(std::make_shared<Shared>(std::move(completions))) {
+    workers_.reserve(threads);
     try {
-      for (std::size_t i = 0; i < threads; ++i) workers_.push_back(begin_worker());
+      start_missing_workers();
     } catch (const std::exception& error) {
       const std::size_t started = workers_.size();
       end();
@@ -78,14 +88,15 @@ class ToolWorkers {
   /// Posts the jobs whose deadline has passed as expired; returns when the next deadline is, if
   /// there is one. A job that begins wakes the queue, because it may bring a nearer deadline: a
   /// loop of `take(..., Wait::for_one, workers.expire_late())` misses none.
+  /// Errors: Error where late jobs have taken all threads and no other can be started.
   std::optional<Clock::time_point> expire_late() {
-    std::vector<std::stop_source> late;
     std::unique_lock lock(shared_->mutex);
-    expire(Clock::now(), late);
-    const std::optional<Clock::time_point> next = next_deadline();
+    std::vector<std::stop_source> late = leave_late_jobs(Clock::now());
     lock.unlock();  // stop callbacks may do anything
     for (std::stop_source& source : late) source.request_stop();
-    return next;
+    replace_left_workers();
+    lock.lock();
+    return next_deadline();
   }
 
  private:
@@ -144,10 +155,31 @@ class ToolWorkers {
     std::thread thread;
   };
 
-  Worker begin_worker() const {
-    Worker worker{std::make_shared<Seat>(), {}};
-    worker.thread = std::thread(&ToolWorkers::serve, shared_, worker.seat, deadline_seconds_);
-    return worker;
+  void start_missing_workers() {
+    while (workers_.size() < threads_) {
+      Worker worker{std::make_shared<Seat>(), {}};
+      worker.thread =
+          start_thread_([shared = shared_, seat = worker.seat, seconds = deadline_seconds_] {
+            serve(shared, seat, seconds);
+          });
+      workers_.push_back(std::move(worker));
+    }
+  }
+
+  void replace_left_workers() {
+    try {
+      start_missing_workers();
+    } catch (const std::exception& error) {
+      const std::string problem =
+          std::string("no thread could be started for that of a tool that missed its deadline: ") +
+          error.what();
+      if (workers_.empty())
+        throw Error(problem, "SchedulerOptions::tool_threads",
+                    "Let tools end when their CallInfo::cancel asks them to");
+      if (!std::exchange(warned_, true))
+        warn(problem + "; tools go on with " + std::to_string(workers_.size()) + " of " +
+             std::to_string(threads_) + " threads");
+    }
   }
 
   static void leave(Worker& worker) {
@@ -155,16 +187,18 @@ class ToolWorkers {
     worker.thread.detach();
   }
 
-  /// Leaves the threads whose jobs are late and puts others in their places.
-  void expire(Clock::time_point now, std::vector<std::stop_source>& late) {
-    for (Worker& worker : workers_) {
-      if (!worker.seat->busy || !worker.seat->deadline || now < *worker.seat->deadline) continue;
-      Worker next = begin_worker();
+  /// Leaves the threads whose jobs are late; returns what asks these to stop.
+  std::vector<std::stop_source> leave_late_jobs(Clock::time_point now) {
+    std::vector<std::stop_source> late;
+    std::erase_if(workers_, [&](Worker& worker) {
+      if (!worker.seat->busy || !worker.seat->deadline || now < *worker.seat->deadline)
+        return false;
       late.push_back(worker.seat->cancel);
       shared_->completions->post({worker.seat->id, Outcome::expired});
       leave(worker);
-      worker = std::move(next);
-    }
+      return true;
+    });
+    return late;
   }
 
   std::optional<Clock::time_point> next_deadline() const {
@@ -212,9 +246,12 @@ class ToolWorkers {
     }
   }
 
+  std::size_t threads_;
   double deadline_seconds_;
+  StartThread start_thread_;
   std::shared_ptr<Shared> shared_;
   std::vector<Worker> workers_;
+  bool warned_ = false;  // of fewer threads
 };
 
 }  // namespace dualagent

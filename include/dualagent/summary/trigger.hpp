@@ -72,7 +72,8 @@ struct TurnCount {
   bool should_summarize(const ContextStatus& status) const { return status.turns >= turns; }
 };
 
-/// Either of two triggers; write `a || b`, or `EitherTrigger{a, b}` where both are your own.
+/// Either of two triggers; write `a || b`, or `EitherTrigger{a, b}` where both are your own (C++
+/// may then say "no match for operator||").
 template <class A, class B>
 struct EitherTrigger {
   static_assert(check_summary_trigger<A>() && check_summary_trigger<B>());
@@ -126,21 +127,29 @@ template <class A>
 NotTrigger(A) -> NotTrigger<A>;
 
 namespace detail {
-/// One is a trigger, so the other is meant to be one: what it lacks is then said in a sentence.
+/// A trigger, or a class that is meant to be one: its function has another type or another
+/// spelling.
+template <class T>
+concept MeantAsTrigger = SummaryTrigger<T> ||
+    (std::is_class_v<T> &&
+     (
+         requires { &T::should_summarize; } || requires { &T::should_summarise; } ||
+         requires { &T::shouldSummarize; } || requires { &T::ShouldSummarize; }));
+/// One is meant as a trigger, hence the other too: what they lack is then said in a sentence.
 template <class A, class B>
 concept CombinesTriggers = std::is_class_v<A> && std::is_class_v<B> &&
-    (SummaryTrigger<A> || SummaryTrigger<B>);
+    (MeantAsTrigger<A> || MeantAsTrigger<B>);
 }  // namespace detail
 
 /// Triggers combine: `TokenBudget{.max_tokens = 80} || TurnCount{.turns = 6}`. C++ finds these
-/// operators where one of the two is dualagent's.
+/// operators where one of the two is dualagent's, or under `using namespace dualagent`.
 template <class A, class B>
 requires detail::CombinesTriggers<A, B>
 constexpr EitherTrigger<A, B> operator||(A a, B b) { return {a, b}; }
 template <class A, class B>
 requires detail::CombinesTriggers<A, B>
 constexpr BothTriggers<A, B> operator&&(A a, B b) { return {a, b}; }
-template <SummaryTrigger A>
+template <detail::MeantAsTrigger A>
 constexpr NotTrigger<A> operator!(A a) {
   return {a};
 }

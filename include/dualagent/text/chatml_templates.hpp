@@ -36,7 +36,6 @@ struct ChatMlMessages {
   void assistant(Pieces& pieces) const { begin(pieces, "assistant"); }
   void after_turn(Pieces& pieces) const { pieces.text("\n"); }
 
- protected:
   static void begin(Pieces& pieces, std::string_view role) {
     pieces.special("<|im_start|>").text(role).text("\n");
   }
@@ -111,19 +110,30 @@ static_assert(ChatTemplate<SmolLm2>);
 /// what was sampled after, as TRL's training variant of that template does; while the only user
 /// message is the first and thinking is on, both give the same bytes.
 /// Source: the chat template of Qwen3-0.6B.
-struct Qwen3 : detail::ChatMlMessages {
+struct Qwen3 {  // without a base, so that Qwen3{.thinking = ...} leaves no member out
   enum class Thinking : std::uint8_t { on, off };
   Thinking thinking = Thinking::on;
 
+  using Messages = detail::ChatMlMessages;
+  static constexpr std::string_view end_of_turn = Messages::end_of_turn;
+  static constexpr auto other_ends = Messages::other_ends;
+  static constexpr auto markers = Messages::markers;
   static constexpr std::string_view thinking_open = "<think>", thinking_close = "</think>";
   static constexpr std::string_view append_only =
       "thoughts of earlier turns stay where they were sampled";
 
   void open(Pieces& pieces, const Opening& opening) const {
-    open_with(pieces, opening.system, opening);
+    Messages::open_with(pieces, opening.system, opening);
   }
+  void user(Pieces& pieces, std::string_view text) const { Messages{}.user(pieces, text); }
+  void begin_user(Pieces& pieces) const { Messages{}.begin_user(pieces); }
+  void end_user(Pieces& pieces) const { Messages{}.end_user(pieces); }
+  void results(Pieces& pieces, std::span<const std::string> bodies) const {
+    Messages{}.results(pieces, bodies);
+  }
+  void after_turn(Pieces& pieces) const { Messages{}.after_turn(pieces); }
   void assistant(Pieces& pieces) const {
-    begin(pieces, "assistant");
+    Messages{}.assistant(pieces);
     if (thinking == Thinking::off)
       pieces.marker(thinking_open).text("\n\n").marker(thinking_close).text("\n\n");
   }

@@ -28,8 +28,8 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/tools/process_table.hpp"
 #include "dualagent/tools/sandbox.hpp"
 

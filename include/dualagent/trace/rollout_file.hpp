@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/base64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/json_lines.hpp"
 #include "dualagent/trace/render.hpp"
 #include "dualagent/trace/rollout_codec.hpp"

@@ -10,9 +10,9 @@
 #include <system_error>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/train/checkpoint_format.hpp"
 
 /// The checkpoints of a run in its folder: which are kept, which is the newest that is whole.

@@ -13,11 +13,11 @@
 #include <variant>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/version.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/safetensors_reader.hpp"
 #include "dualagent/io/safetensors_writer.hpp"
 

@@ -46,6 +46,13 @@ class RoleLearner {
   std::unique_ptr<Model> reference = nullptr;  ///< null without a reference policy
   WeightVersion version_at_step = 0;           ///< of the weights at the step's beginning
 
+  /// Brings weights back from a checkpoint; the next `publish` hands them over whatever their
+  /// version is.
+  void load(const StoredCheckpoint& checkpoint, const std::string& name) {
+    updater.load(checkpoint, name);
+    published_.reset();
+  }
+
   /// Hands weights that are new to the sampler over to it.
   /// Errors: what `publish` throws; Error where the sampler draws from another version afterwards.
   void publish() {
@@ -137,7 +144,7 @@ class PairLearners {
                          std::as_const(*learner.reference).parameters());
     });
     for_each([&](auto& learner, std::size_t index) {
-      learner.updater.load(checkpoint, model_name(name, index));
+      learner.load(checkpoint, model_name(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept) {
         checkpoint.copy_to(model_name(name, index) + ".reference", learner.reference->parameters());
         learner.reference->weights_changed();

@@ -29,16 +29,17 @@ struct RolloutAdvantage {
 /// The rollouts of one step on one rank: a contiguous share of the step's groups, then the forks of
 /// their histories; all scored.
 ///
-/// Tasks must outlive the step.
+/// Where rollouts are played, `run(starts, random)` returns those of the starts, which draw their
+/// numbers from `random`. Tasks must outlive the step.
 class StepRollouts {
  public:
   StepRollouts(std::size_t group_size, SummaryForks forks)
       : group_size_(group_size), fork_options_(forks) {}
 
   /// Plays this rank's share of the tasks' groups.
-  template <class Play, class Reward, class Collective>
-  void play(std::span<const Task> tasks, const Play& play, const Reward& reward,
-            const Collective& collective) {
+  template <class Run, class Reward, class Collective>
+  void play_groups(std::span<const Task> tasks, const RandomStream& random, const Run& run,
+                   const Reward& reward, const Collective& collective) {
     groups_ = tasks.size();
     first_group_ = groups_ * collective.rank() / collective.size();
     const std::size_t end = groups_ * (collective.rank() + 1) / collective.size();
@@ -50,17 +51,17 @@ class StepRollouts {
       for (std::size_t m = 0; m < group_size_; ++m) starts.push_back({&tasks[g], g, m});
     }
     sampled_tokens_ = 0;
-    rollouts_ = count(play(starts));
+    rollouts_ = count(run(starts, random));
     originals_ = rollouts_.size();
     score(reward, rollouts_);
   }
 
   /// Plays spare tasks in place of groups whose rewards are all equal, until there are none or the
-  /// spare ones are used up. `play(starts, used)` must draw other numbers for another `used`.
-  /// Returns how many were used, over all ranks.
-  template <class Play, class Reward, class Collective>
-  std::size_t replace_equal_groups(std::span<const Task> spare, const Play& play,
-                                   const Reward& reward, Collective& collective) {
+  /// spare ones are used up; each round draws from a child of `random`. Returns how many were used,
+  /// over all ranks.
+  template <class Run, class Reward, class Collective>
+  std::size_t replace_equal_groups(std::span<const Task> spare, const RandomStream& random,
+                                   const Run& run, const Reward& reward, Collective& collective) {
     std::size_t used = 0;
     while (used < spare.size()) {
       std::vector<double> equal(groups_, 0.0);
@@ -70,7 +71,7 @@ class StepRollouts {
       const std::size_t before = used;
       const std::vector<RolloutStart> starts = replacements(spare, equal, used);
       if (used == before) break;
-      std::vector<Rollout> played = count(play(starts, used));
+      std::vector<Rollout> played = count(run(starts, random.child(used)));
       score(reward, played);
       for (Rollout& rollout : played) {
         const std::size_t i = (rollout.group - first_group_) * group_size_ + rollout.member;
@@ -82,8 +83,9 @@ class StepRollouts {
 
   /// Forks some histories; see SummaryForks. `choice` decides which, the same on any number of
   /// ranks.
-  template <class Play, class Reward>
-  void fork(const RandomStream& choice, const Play& play, const Reward& reward) {
+  template <class Run, class Reward>
+  void fork(const RandomStream& choice, const RandomStream& random, const Run& run,
+            const Reward& reward) {
     if (fork_options_.continuations == 1) return;
     std::vector<RolloutStart> starts;
     for (std::size_t g = 0; g < tasks_.size(); ++g) {
@@ -97,7 +99,7 @@ class StepRollouts {
               {tasks_[g], first_group_ + g, member++, &rollouts_[fork.source], fork.summary});
       }
     }
-    std::vector<Rollout> played = count(play(starts));
+    std::vector<Rollout> played = count(run(starts, random));
     score(reward, played);
     for (Rollout& rollout : played) rollouts_.push_back(std::move(rollout));
   }
@@ -137,7 +139,7 @@ class StepRollouts {
     describe_tools(all(), collective, metrics);
   }
 
-  /// Deals whole rollouts to minibatches in random order, the same way on any number of ranks;
+  /// Assigns whole rollouts to minibatches in random order, the same way on any number of ranks;
   /// forks go with their source. `members` [minibatches] get indices into `all()`.
   void assign_minibatches(std::vector<std::vector<std::size_t>>& members,
                           const RandomStream& random) const {

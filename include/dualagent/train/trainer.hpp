@@ -153,7 +153,7 @@ class Trainer {
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
 
-  /// Goes on where `save` was called: the following steps have the same bits as without a break.
+  /// Goes on where `save` was called: the next steps have the bits and versions of an unbroken run.
   /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape, or
   /// of a trainer with other options. Another optimizer or learning rate is warned of: the steps
   /// are then others than without the break.
@@ -219,7 +219,7 @@ class Trainer {
       metrics.tools.push_back({.name = spec.name});
     learners_.begin_step();
     const auto start = std::chrono::steady_clock::now();
-    metrics.replaced_groups = static_cast<double>(play(tasks, spare, random.child(0)));
+    metrics.replaced_groups = static_cast<double>(play_rollouts(tasks, spare, random.child(0)));
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
     sums_ = {.has_reference = kHasReference};
@@ -245,18 +245,16 @@ class Trainer {
   }
 
   /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
-  std::size_t play(std::span<const Task> tasks, std::span<const Task> spare,
-                   const RandomStream& random) {
-    using Starts = std::span<const RolloutStart>;
-    const auto run = [&](Starts s, const RandomStream& stream) {
-      return scheduler_.run(s, options_.sampling, stream);
+  std::size_t play_rollouts(std::span<const Task> tasks, std::span<const Task> spare,
+                            const RandomStream& random) {
+    const auto run = [&](std::span<const RolloutStart> starts, const RandomStream& stream) {
+      return scheduler_.run(starts, options_.sampling, stream);
     };
-    const auto first = [&](Starts s) { return run(s, random); };
-    const RandomStream again = random.child(tasks.size());  // groups use the children below
-    const auto next = [&](Starts s, std::size_t used) { return run(s, again.child(used)); };
-    rollouts_.play(tasks, first, reward_, collective_);
-    const std::size_t replaced = rollouts_.replace_equal_groups(spare, next, reward_, collective_);
-    rollouts_.fork(random.child(tasks.size() + 1), first, reward_);
+    const std::size_t groups = tasks.size();  // they use the children below
+    rollouts_.play_groups(tasks, random, run, reward_, collective_);
+    const std::size_t replaced =
+        rollouts_.replace_equal_groups(spare, random.child(groups), run, reward_, collective_);
+    rollouts_.fork(random.child(groups + 1), random, run, reward_);
     require_same_rollouts(collective_, rollouts_.all());
     call_user_code(
         "an advantage estimator", [&] { return "step " + std::to_string(step_); },

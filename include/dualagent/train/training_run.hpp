@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/stop_signals.hpp"
 #include "dualagent/core/warning.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/memory.hpp"
 #include "dualagent/report/metrics.hpp"
@@ -119,9 +119,10 @@ struct RunOutcome {
 ///
 /// The work is a RunWork: `Reinforcement`, `Imitation` or one of your own. After each step come, in
 /// this order: the callbacks of `every` and `evaluate_every` in the order in which they were given,
-/// which may add to the step's record; the record in the metrics file; the checkpoint; the best
-/// checkpoint; the callbacks of `after_checkpoint`. To the record the run adds "elapsed_seconds"
-/// (of the run, earlier parts included) and "peak_memory_bytes".
+/// which may add to the step's record; the record in the metrics file; the callbacks of
+/// `after_record`; the checkpoint; the best checkpoint; the callbacks of `after_checkpoint`. To the
+/// record the run adds "elapsed_seconds" (of the run, earlier parts included) and
+/// "peak_memory_bytes".
 ///
 /// Resuming: a step's record is written before its checkpoint, and what was written after the
 /// newest checkpoint is cut off; so the file has each step once, and a run that was killed at any
@@ -173,6 +174,12 @@ class TrainingRun {
       ensure_directory(path.parent_path());
       write_rollouts(path, trainer.rollouts(), token_text);
     });
+  }
+
+  /// Calls `callback` after every step once the metrics file has its record, e.g. to bring a report
+  /// up to date.
+  void after_record(std::function<void(const RunRecord&)> callback) {
+    after_record_.push_back(std::move(callback));
   }
 
   /// Calls `callback` with the path of each newest checkpoint once it is written.
@@ -321,6 +328,7 @@ class TrainingRun {
     metrics.write(record.step, record.metrics);
     for (const std::string& message : record.messages) progress.message(message);
     progress.update(done_, record.note);
+    for (const auto& callback : after_record_) callback(record);
   }
 
   void save_if_due(const RunRecord& record, const Save& save) {
@@ -373,6 +381,7 @@ class TrainingRun {
   RunFiles files_;
   ProgressScreen screen_;
   std::vector<Callback> callbacks_;
+  std::vector<std::function<void(const RunRecord&)>> after_record_;
   std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;
 
   // Of the run in progress.

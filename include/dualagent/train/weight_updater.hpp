@@ -101,10 +101,10 @@ class WeightUpdater {
     return norm;
   }
 
-  /// Adds weights, the optimizer's state of all ranks and its step count under names that begin
-  /// with `name`. Model and updater must outlive the checkpoint and stay unchanged until it is
-  /// written. On a `Sharded` collective all ranks must call it. Errors: Error for a name that is
-  /// taken, and for weights that are not finite.
+  /// Adds weights and their version, the optimizer's state of all ranks and its step count under
+  /// names that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged
+  /// until it is written. On a `Sharded` collective all ranks must call it.
+  /// Errors: Error for a name that is taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
     const std::span<const Scalar> weights(model_->parameters());
@@ -114,6 +114,7 @@ class WeightUpdater {
       checkpoint.add(part_name(name, array), whole(array, values, collective));
     });
     checkpoint.add(name + ".updates", std::to_string(state_.steps));
+    checkpoint.add(name + ".weight_version", std::to_string(model_->weight_version()));
   }
 
   /// Errors: Error unless the checkpoint has all that `load` takes, of the right types and sizes.
@@ -125,6 +126,7 @@ class WeightUpdater {
           part_name(name, array), is_elementwise<Optimizer>() ? parameters : values.size());
     });
     checkpoint.number(name + ".updates");
+    checkpoint.number(name + ".weight_version");
   }
 
   /// Brings back what `save` wrote, bit by bit; all of it or nothing.
@@ -138,7 +140,7 @@ class WeightUpdater {
       std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(part_.begin), part_.size(), to.begin());
     });
     state_.steps = checkpoint.number(name + ".updates");
-    model_->weights_changed();
+    model_->weights_changed(checkpoint.number(name + ".weight_version"));
   }
 
   Model& model() { return *model_; }

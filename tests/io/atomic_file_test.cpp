@@ -1,4 +1,4 @@
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 
 #include <sys/stat.h>
 
@@ -29,7 +29,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("a file written atomically holds exactly the bytes", "[core][atomic_file]") {
+TEST_CASE("a file written atomically holds exactly the bytes", "[io][atomic_file]") {
   const TemporaryFolder folder;
   const std::string text("a\0b\r\n\xFF", 6);
   write_file_atomically(folder / "data.bin", text);
@@ -38,7 +38,7 @@ TEST_CASE("a file written atomically holds exactly the bytes", "[core][atomic_fi
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("writing again replaces the whole file, also by an empty one", "[core][atomic_file]") {
+TEST_CASE("writing again replaces the whole file, also by an empty one", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "a long first version");
   write_file_atomically(folder / "a", "short");
@@ -49,7 +49,7 @@ TEST_CASE("writing again replaces the whole file, also by an empty one", "[core]
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("pieces are appended in order and appear only at commit", "[core][atomic_file]") {
+TEST_CASE("pieces are appended in order and appear only at commit", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "old");
   {
@@ -62,7 +62,7 @@ TEST_CASE("pieces are appended in order and appear only at commit", "[core][atom
   CHECK(read_file(folder / "a") == "new version");
 }
 
-TEST_CASE("an atomic file that is not committed leaves no trace", "[core][atomic_file]") {
+TEST_CASE("an atomic file that is not committed leaves no trace", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "old");
   {
@@ -74,7 +74,7 @@ TEST_CASE("an atomic file that is not committed leaves no trace", "[core][atomic
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("two writers of one file do not mix their bytes", "[core][atomic_file]") {
+TEST_CASE("two writers of one file do not mix their bytes", "[io][atomic_file]") {
   const TemporaryFolder folder;
   AtomicFile first(folder / "a");
   AtomicFile second(folder / "a");
@@ -87,7 +87,7 @@ TEST_CASE("two writers of one file do not mix their bytes", "[core][atomic_file]
 }
 
 TEST_CASE("a file that cannot grow gives an error and keeps the old version",
-          "[core][atomic_file]") {
+          "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "old");
   std::string error;
@@ -103,7 +103,7 @@ TEST_CASE("a file that cannot grow gives an error and keeps the old version",
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("a full disk gives an error and keeps the old version", "[core][atomic_file]") {
+TEST_CASE("a full disk gives an error and keeps the old version", "[io][atomic_file]") {
   const TemporaryFolder folder;
   const std::string result = on_tiny_disk(folder.path(), [&] {
     write_file_atomically(folder / "a", "old");
@@ -121,7 +121,7 @@ TEST_CASE("a full disk gives an error and keeps the old version", "[core][atomic
   CHECK(contains(result, "free some space"));
 }
 
-TEST_CASE("a folder without write permission gives an error", "[core][atomic_file]") {
+TEST_CASE("a folder without write permission gives an error", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "old");
   const std::string result = without_write_permission(
@@ -136,7 +136,7 @@ TEST_CASE("a folder without write permission gives an error", "[core][atomic_fil
   CHECK(read_file(folder / "a") == "old");
 }
 
-TEST_CASE("paths that cannot be files are refused with a remedy", "[core][atomic_file]") {
+TEST_CASE("paths that cannot be files are refused with a remedy", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "file", "x");
   CHECK(contains(error_of_writing(folder.path(), "x"), "name a file"));
@@ -148,7 +148,7 @@ TEST_CASE("paths that cannot be files are refused with a remedy", "[core][atomic
   CHECK(std::filesystem::is_character_file("/dev/full"));
 }
 
-TEST_CASE("a rename that fails is an error and removes the temporary", "[core][atomic_file]") {
+TEST_CASE("a rename that fails is an error and removes the temporary", "[io][atomic_file]") {
   const TemporaryFolder folder;
   AtomicFile file(folder / "a");
   file.write("x");
@@ -158,7 +158,7 @@ TEST_CASE("a rename that fails is an error and removes the temporary", "[core][a
   CHECK(std::filesystem::is_directory(folder / "a"));
 }
 
-TEST_CASE("a symbolic link stays and its target is replaced", "[core][atomic_file]") {
+TEST_CASE("a symbolic link stays and its target is replaced", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "target", "old");
   std::filesystem::create_symlink("target", folder / "link");
@@ -167,7 +167,7 @@ TEST_CASE("a symbolic link stays and its target is replaced", "[core][atomic_fil
   CHECK(read_file(folder / "target") == "new");
 }
 
-TEST_CASE("temporaries of killed writers are removed, other files are not", "[core][atomic_file]") {
+TEST_CASE("temporaries of killed writers are removed, other files are not", "[io][atomic_file]") {
   const TemporaryFolder folder;
   const std::string result = in_child([&]() -> std::string {
     AtomicFile file(folder / "weights.bin");
@@ -183,7 +183,7 @@ TEST_CASE("temporaries of killed writers are removed, other files are not", "[co
   CHECK(read_file(folder / "weights.bin") == "x");
 }
 
-TEST_CASE("reading says what is wrong with the path", "[core][atomic_file]") {
+TEST_CASE("reading says what is wrong with the path", "[io][atomic_file]") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(read_file(folder / "a"), ContainsSubstring("cannot open: No such"));
   CHECK_THROWS_WITH(read_file(folder.path()), ContainsSubstring("cannot read"));
@@ -192,7 +192,7 @@ TEST_CASE("reading says what is wrong with the path", "[core][atomic_file]") {
   CHECK_THROWS_WITH(MappedFile("/dev/null"), ContainsSubstring("not a regular file"));
 }
 
-TEST_CASE("files whose size is not known in advance are read to their end", "[core][atomic_file]") {
+TEST_CASE("files whose size is not known in advance are read to their end", "[io][atomic_file]") {
   CHECK(contains(read_file("/proc/self/status"), "Pid:"));
   const TemporaryFolder folder;
   std::string large(300'000, 'x');
@@ -202,7 +202,7 @@ TEST_CASE("files whose size is not known in advance are read to their end", "[co
 }
 
 TEST_CASE("folders are created with their parents, and a file in the way is an error",
-          "[core][atomic_file]") {
+          "[io][atomic_file]") {
   const TemporaryFolder folder;
   ensure_directory(folder / "a/b/c");
   ensure_directory(folder / "a/b/c");
@@ -213,7 +213,7 @@ TEST_CASE("folders are created with their parents, and a file in the way is an e
                     ContainsSubstring("is a file, not a folder"));
 }
 
-TEST_CASE("a mapped file can be moved", "[core][atomic_file]") {
+TEST_CASE("a mapped file can be moved", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "abc");
   write_file_atomically(folder / "b", "de");
