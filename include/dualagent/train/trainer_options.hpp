@@ -34,34 +34,54 @@ struct TrainerOptions {
     require_option(minibatches, kAtLeastOne, "minibatches", "TrainerOptions");
     require_option(epochs, kAtLeastOne, "epochs", "TrainerOptions");
     summary_forks.validate();
-    for (const float temperature : {sampling.answerer.temperature, sampling.summarizer.temperature})
-      require_option(temperature, kPositive, "a temperature", "TrainerOptions::sampling",
-                     "0 leaves one token to choose from, and nothing to learn");
+    for (const SamplingOptions& agent : {sampling.answerer, sampling.summarizer}) {
+      const std::string owner = "TrainerOptions::sampling";
+      const std::string why = " leaves one token to choose from, and nothing to learn";
+      require_option(agent.temperature, kPositive, "a temperature", owner, "0" + why);
+      require_option(agent.min_p, kBelowOne, "a min_p", owner, "1" + why);
+      if (agent.top_k == 1)
+        throw Error("a top_k is 1", owner, "Set it to 0 (all tokens) or above 1; 1" + why);
+    }
+    sampling.validate();
   }
 };
 
 namespace detail {
+/// Options that leave tokens out, where they do; `agent` is "answerer" or "summarizer".
+inline void describe_left_out(const SamplingOptions& options, const std::string& agent,
+                              RunFingerprint& fingerprint) {
+  if (options.top_k > 0) fingerprint[agent + ".top_k"] = std::to_string(options.top_k);
+  if (options.top_p < 1.0F)
+    fingerprint[agent + ".top_p"] = shortest_text(static_cast<double>(options.top_p));
+  if (options.min_p > 0.0F)
+    fingerprint[agent + ".min_p"] = shortest_text(static_cast<double>(options.min_p));
+}
+
 /// What the numbers of a trainer depend on beside weights, tasks and policies; the optimizer's
 /// entries begin with "update.".
 inline RunFingerprint describe_options(const TrainerOptions& options, std::size_t group_size) {
   const AdamW& optimizer = options.update.optimizer;
-  return {{"seed", std::to_string(options.seed)},
-          {"group_size", std::to_string(group_size)},
-          {"minibatches", std::to_string(options.minibatches)},
-          {"epochs", std::to_string(options.epochs)},
-          {"summary_forks.continuations", std::to_string(options.summary_forks.continuations)},
-          {"summary_forks.histories_per_group",
-           std::to_string(options.summary_forks.histories_per_group)},
-          {"answerer.temperature",
-           shortest_text(static_cast<double>(options.sampling.answerer.temperature))},
-          {"summarizer.temperature",
-           shortest_text(static_cast<double>(options.sampling.summarizer.temperature))},
-          {"update.learning_rate", shortest_text(optimizer.learning_rate)},
-          {"update.beta1", shortest_text(optimizer.beta1)},
-          {"update.beta2", shortest_text(optimizer.beta2)},
-          {"update.epsilon", shortest_text(optimizer.epsilon)},
-          {"update.weight_decay", shortest_text(optimizer.weight_decay)},
-          {"update.max_gradient_norm", shortest_text(options.update.max_gradient_norm)}};
+  RunFingerprint fingerprint{
+      {"seed", std::to_string(options.seed)},
+      {"group_size", std::to_string(group_size)},
+      {"minibatches", std::to_string(options.minibatches)},
+      {"epochs", std::to_string(options.epochs)},
+      {"summary_forks.continuations", std::to_string(options.summary_forks.continuations)},
+      {"summary_forks.histories_per_group",
+       std::to_string(options.summary_forks.histories_per_group)},
+      {"answerer.temperature",
+       shortest_text(static_cast<double>(options.sampling.answerer.temperature))},
+      {"summarizer.temperature",
+       shortest_text(static_cast<double>(options.sampling.summarizer.temperature))},
+      {"update.learning_rate", shortest_text(optimizer.learning_rate)},
+      {"update.beta1", shortest_text(optimizer.beta1)},
+      {"update.beta2", shortest_text(optimizer.beta2)},
+      {"update.epsilon", shortest_text(optimizer.epsilon)},
+      {"update.weight_decay", shortest_text(optimizer.weight_decay)},
+      {"update.max_gradient_norm", shortest_text(options.update.max_gradient_norm)}};
+  describe_left_out(options.sampling.answerer, "answerer", fingerprint);
+  describe_left_out(options.sampling.summarizer, "summarizer", fingerprint);
+  return fingerprint;
 }
 
 }  // namespace detail
