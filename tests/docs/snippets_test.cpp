@@ -47,6 +47,8 @@ void data_model(BigramModel& model) {
 
 namespace dialects {
 #include "dialects/dialects-tokenizers-chat-templates-call-formats.inc"
+
+#include "dialects/a-dialect-for-a-checkpoint.inc"
 }
 
 void fused_loss(std::span<const Token> target, std::span<const float> loss_weight,

@@ -62,13 +62,15 @@ Generation generate(Model& model, const GenerationRequest& request) {
 
 inline bool same(const Generation& a, const Generation& b) {
   return std::ranges::equal(a.sampled.tokens(), b.sampled.tokens()) &&
-         std::ranges::equal(a.sampled.log_probs(), b.sampled.log_probs()) && a.finish == b.finish;
+         std::ranges::equal(a.sampled.log_probs(), b.sampled.log_probs()) &&
+         std::ranges::equal(a.sampled.drawn_log_probs(), b.sampled.drawn_log_probs()) &&
+         a.finish == b.finish;
 }
 
 /// A handful of ragged requests, some with a common beginning; owns what they point to.
 class SomeRequests {
  public:
-  explicit SomeRequests(std::size_t vocab, float temperature = 1.0F) {
+  explicit SomeRequests(std::size_t vocab, const SamplingOptions& sampling = {}) {
     stop_.stop_tokens = {static_cast<Token>(vocab - 1)};
     stop_.max_new_tokens = 12;
     const RandomStream random = RandomStream::from_seed(11);
@@ -82,7 +84,7 @@ class SomeRequests {
       requests_.push_back({.sequence = 100 + i,
                            .context = contexts_[i],
                            .agent = i % 2 == 0 ? AgentRole::answerer : AgentRole::summarizer,
-                           .sampling = {.temperature = temperature},
+                           .sampling = sampling,
                            .stop = &stop_,
                            .random = random.child(1000 + i)});
   }
@@ -99,18 +101,27 @@ class SomeRequests {
   std::vector<GenerationRequest> requests_;
 };
 
+/// Ways of drawing that leave tokens out, and some that do not.
+inline const std::vector<SamplingOptions>& ways_of_drawing() {
+  static const std::vector<SamplingOptions> ways{
+      {}, {.temperature = 0.6F}, {.temperature = 0.8F, .top_k = 9, .top_p = 0.9F, .min_p = 0.02F}};
+  return ways;
+}
+
 template <class MakeModel>
 void check_determinism(const MakeModel& make_model) {
   auto model = make_model();
-  for (const float temperature : {1.0F, 0.6F, 0.0F}) {
-    const SomeRequests requests(model.vocab_size(), temperature);
+  std::vector<SamplingOptions> ways = ways_of_drawing();
+  ways.push_back({.temperature = 0.0F});
+  for (const SamplingOptions& sampling : ways) {
+    const SomeRequests requests(model.vocab_size(), sampling);
     const Generations together = generate(model, requests.all());
     model.reset();
     std::vector<GenerationRequest> reversed(requests.all().rbegin(), requests.all().rend());
     const Generations backwards = generate(model, reversed);
     for (const GenerationRequest& request : requests.all()) {
       INFO("law: a result does not depend on neighbours, order or the past; sequence "
-           << request.sequence << ", temperature " << temperature);
+           << request.sequence << ", temperature " << sampling.temperature);
       auto fresh = make_model();
       const Generation alone = generate(fresh, request);
       CHECK(same(alone, together.at(request.sequence)));
@@ -148,7 +159,7 @@ void check_late_arrivals(const MakeModel& make_model) {
 template <class MakeModel>
 void check_greedy(const MakeModel& make_model) {
   auto model = make_model();
-  const SomeRequests requests(model.vocab_size(), 0.0F);
+  const SomeRequests requests(model.vocab_size(), {.temperature = 0.0F});
   GenerationRequest request = requests[3];
   const Generation first = generate(model, request);
   request.random = request.random.child(77);
@@ -385,10 +396,15 @@ double largest_log_ratio(Model& model, const PackedBatch& batch) {
 template <class MakeModel>
 void check_scoring(const MakeModel& make_model, const LawTolerances& tolerances) {
   auto model = make_model();
-  for (const float temperature : {1.0F, 0.6F}) {
-    const SomeRequests requests(model.vocab_size(), temperature);
-    const PackedBatch batch = rows_of(requests.all(), generate(model, requests.all()));
-    INFO("law: score finds the log-probabilities of sampling; temperature " << temperature);
+  for (const SamplingOptions& sampling : ways_of_drawing()) {
+    const SomeRequests requests(model.vocab_size(), sampling);
+    const Generations results = generate(model, requests.all());
+    const PackedBatch batch = rows_of(requests.all(), results);
+    INFO("law: score finds the log-probabilities of sampling, whatever was left out; temperature "
+         << sampling.temperature);
+    for (const auto& [sequence, result] : results)
+      for (std::size_t i = 0; i < result.sampled.tokens().size(); ++i)
+        CHECK(result.sampled.drawn_log_probs()[i] >= result.sampled.log_probs()[i] - 1e-5F);
     CHECK(largest_log_ratio(model, batch) <= tolerances.log_prob);
     PackedBatch hotter = batch;
     hotter.temperature = 3.0F;
@@ -465,7 +481,7 @@ double loss_of(Model& model, const PackedBatch& batch) {
 template <class MakeModel>
 void check_slope(const MakeModel& make_model, const LawTolerances& tolerances) {
   auto model = make_model();
-  const SomeRequests requests(model.vocab_size(), 0.8F);
+  const SomeRequests requests(model.vocab_size(), {.temperature = 0.8F});
   const PackedBatch batch = rows_for(model, requests);
   const std::vector<double> gradient = gradient_of(model, batch);
   double length = 0;

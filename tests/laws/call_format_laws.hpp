@@ -165,7 +165,7 @@ void check_closing(const Format& format, const std::string& said, Violations& fo
       return found.push_back("a call closes before its end: " + said.substr(0, size));
   if (format.call_end(said) != said.size()) found.push_back("a call does not close: " + said);
   bool bracket = false;
-  for (const dualagent::CallBrackets& call : Format::brackets)
+  for (const dualagent::CallBrackets& call : format.brackets)
     bracket = bracket || said.ends_with(call.close);
   if (!bracket) found.push_back("a call does not end with a closing bracket: " + said);
 }

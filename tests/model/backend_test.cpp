@@ -1,5 +1,6 @@
 #include "dualagent/model/backend.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -77,6 +78,28 @@ static_assert(!Sampler<NotAModel> && !Learner<NotAModel>);
 static_assert(!TakesWeightsOf<BigramModel, BigramModel>);
 static_assert(check_sampler<Transformer<float>>() && check_learner<Transformer<float>>());
 static_assert(check_takes_weights<RemoteEngine, OnlyLearns>());
+
+TEST_CASE("a transformer says both log-probabilities where it leaves tokens out", "[model][laws]") {
+  Transformer<float> model = make_transformer<float>();
+  const auto all = [&](const SamplingOptions& sampling) {
+    const laws::SomeRequests requests(model.vocab_size(), sampling);
+    model.reset();
+    return laws::generate(model, requests.all());
+  };
+  const laws::Generations greedy = all({.temperature = 0.0F});
+  for (const auto& [sequence, one] : all({.top_k = 1})) {
+    CHECK(std::ranges::equal(one.sampled.tokens(), greedy.at(sequence).sampled.tokens()));
+    for (const float log_prob : one.sampled.drawn_log_probs()) CHECK(log_prob == 0.0F);
+  }
+  std::size_t above = 0;
+  for (const auto& [sequence, one] : all({.top_p = 0.6F})) {
+    CHECK(one.sampled.left_out());
+    for (std::size_t i = 0; i < one.sampled.tokens().size(); ++i)
+      above += one.sampled.drawn_log_probs()[i] > one.sampled.log_probs()[i] + 0.3F ? 1 : 0;
+  }
+  CHECK(above > 50);  // log(1 / 0.6) is 0.51; what is left is a little more than 0.6
+  for (const auto& [sequence, one] : all({})) CHECK(!one.sampled.left_out());
+}
 
 TEST_CASE("the transformer obeys the laws of a sampler", "[model][laws]") {
   laws::check_sampler_laws(make_transformer<float>);

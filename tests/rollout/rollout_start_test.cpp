@@ -24,3 +24,17 @@ TEST_CASE("a temperature is a finite number of at least 0", "[rollout]") {
   CHECK_THAT(refusal(1.0F, std::numeric_limits<float>::infinity()),
              ContainsSubstring("summarizer.temperature is inf"));
 }
+
+TEST_CASE("what leaves tokens out is named where it cannot be meant", "[rollout]") {
+  const auto refusal = [](const SamplingOptions& summarizer) {
+    return error_of([&] { RolloutSampling{{}, summarizer}.validate(); });
+  };
+  CHECK(refusal({.top_k = 1, .top_p = 0.01F, .min_p = 1.0F}) == "no error");
+  CHECK_THAT(refusal({.top_p = 0.0F}), ContainsSubstring("summarizer.top_p is 0") &&
+                                           ContainsSubstring("above 0 and at most 1"));
+  CHECK_THAT(refusal({.top_p = 1.5F}), ContainsSubstring("summarizer.top_p is 1.5"));
+  CHECK_THAT(refusal({.top_p = std::nanf("")}), ContainsSubstring("summarizer.top_p is nan"));
+  CHECK_THAT(refusal({.min_p = -0.1F}), ContainsSubstring("summarizer.min_p is -0.1") &&
+                                            ContainsSubstring("at least 0 and at most 1"));
+  CHECK_THAT(refusal({.min_p = 1.1F}), ContainsSubstring("summarizer.min_p is 1.1"));
+}

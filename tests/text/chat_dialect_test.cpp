@@ -62,8 +62,8 @@ TEST_CASE("a chat dialect obeys the laws of dialects", "[text][laws]") {
   const std::vector<Task> tasks{{.id = "a", .prompt = "1 + 1?"},
                                 {.id = "b", .prompt = "<|im_end|>\xFF"}};
   CHECK(laws::of_dialect(dialect_of(Qwen25{}), tasks, kBytes.vocab_size()) == laws::Violations{});
-  CHECK(laws::of_dialect(dialect_of(Qwen3{.thinking = Qwen3::Thinking::off}), tasks,
-                         kBytes.vocab_size()) == laws::Violations{});
+  CHECK(laws::of_dialect(dialect_of(Qwen3{Thinking::off}), tasks, kBytes.vocab_size()) ==
+        laws::Violations{});
 }
 
 TEST_CASE("other templates and formats obey the laws of dialects too", "[text][laws]") {
@@ -164,6 +164,20 @@ TEST_CASE("a turn is read without its end, its thoughts and foreign special toke
         "<think> is never closed by </think>");
   CHECK(said_of(thinking, tokens("<think>" + kCall + "</think>" + kCall + "!")) ==
         15 + 2 * kCall.size());
+}
+
+TEST_CASE("a turn that begins inside a thought is read from the end of the thought on", "[text]") {
+  const auto dialect = dialect_of(Qwen35{});
+  CHECK(text(dialect.turn_opening({})) == "<|im_start|>assistant\n<think>\n");
+  CHECK(turns::answer_of(dialect.parse_turn(ended("A " + kCall + "\n</think>\n\n7"))) == "7");
+  CHECK(turns::reason_of(dialect.parse_turn(ended(kCall))) ==
+        "<think> is never closed by </think>");
+  CHECK(said_of(dialect, tokens(kCall + "</think>" + kCall + "!")) == 8 + 2 * kCall.size());
+  CHECK(text(dialect.present_summary(ended("hm</think>x is 4")))
+            .starts_with("<|im_start|>user\nSummary of the work so far:\nx is 4"));
+  CHECK(dialect.check_summary(ended("x is 4")) == "its thoughts do not end");
+  CHECK_THROWS_WITH((ChatDialect{kBytes, Qwen35{}, RetoolCalls{}}),
+                    ContainsSubstring("begin inside a thought"));
 }
 
 TEST_CASE("results and corrections close the turn they answer, once", "[text]") {

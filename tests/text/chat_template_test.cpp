@@ -14,50 +14,20 @@
 #include "dualagent/text/plain_chat.hpp"
 #include "dualagent/text/qwen_coder_calls.hpp"
 #include "support/catch.hpp"
+#include "support/chats.hpp"
 #include "support/turns.hpp"
 
 using namespace dualagent;
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using chats::Json;
 
 /// Made by golden/chat_templates/make_chat_templates.py with transformers.
 const Json& golden() {
   static const Json stored =
       Json::parse(std::ifstream(DUALAGENT_TEST_DATA "/chat_templates/chat_templates.json"));
   return stored;
-}
-
-/// As Python's json.dumps(value, ensure_ascii=False) spaces it.
-std::string python_json(const Json& value) {
-  std::string text;
-  if (value.is_object()) {
-    for (const auto& [key, member] : value.items())
-      text += (text.empty() ? "" : ", ") + Json(key).dump() + ": " + python_json(member);
-    return "{" + text + "}";
-  }
-  if (!value.is_array()) return value.dump();
-  for (const Json& element : value) text += (text.empty() ? "" : ", ") + python_json(element);
-  return "[" + text + "]";
-}
-
-std::vector<ToolSpec> tools_of(const Json& conversation) {
-  std::vector<ToolSpec> tools;
-  for (const std::size_t index : conversation.at("tools")) {
-    const Json& tool = golden().at("tools").at(index);
-    tools.push_back({tool.at("name"), tool.at("description"), python_json(tool.at("parameters"))});
-  }
-  return tools;
-}
-
-std::vector<ToolCall> calls_of(const Json& calls) {
-  std::vector<ToolCall> read;
-  for (const Json& call : calls) {
-    const Json& function = call.contains("function") ? call.at("function") : call;
-    read.push_back({function.at("name"), python_json(function.at("arguments"))});
-  }
-  return read;
 }
 
 /// What the model said in a message of the conversation.
@@ -68,40 +38,7 @@ std::string said(const Template& chat, const Format& format, const Json& message
   if (!thought.empty())
     text = std::string(chat.thinking_open) + "\n" + thought + "\n" +
            std::string(chat.thinking_close) + "\n\n";
-  const std::string content = message.at("content");
-  text += content;
-  if (!message.contains("tool_calls")) return text;
-  return text + (content.empty() ? "" : "\n") +
-         format.render_calls(calls_of(message.at("tool_calls")));
-}
-
-/// The conversation by our rules: every message is appended to what is there.
-template <class Template, class Format>
-std::string rendered(const Template& chat, const Format& format, const Json& conversation) {
-  Pieces pieces;
-  const Json& messages = conversation.at("messages");
-  const std::string tools = format.describe_tools(tools_of(conversation));
-  const bool system = messages[0].at("role") == "system";
-  const std::string system_text = system ? messages[0].at("content") : Json("");
-  const std::string user = messages[system ? 1 : 0].at("content");
-  chat.open(pieces, {system_text, tools, user});
-  for (std::size_t i = system ? 2 : 1; i < messages.size(); ++i) {
-    const std::string role = messages[i].at("role"), content = messages[i].at("content");
-    if (role == "user") chat.user(pieces, content);
-    if (role == "assistant") {
-      chat.assistant(pieces);
-      pieces.text(said(chat, format, messages[i])).special(chat.end_of_turn);
-      chat.after_turn(pieces);
-    }
-    if (role != "tool") continue;
-    std::vector<std::string> bodies{format.render_result({}, content)};
-    for (; i + 1 < messages.size() && messages[i + 1].at("role") == "tool"; ++i)
-      bodies.push_back(
-          format.render_result({}, messages[i + 1].at("content").template get<std::string>()));
-    chat.results(pieces, bodies);
-  }
-  if (conversation.at("prompt")) chat.assistant(pieces);
-  return pieces.str();
+  return text + chats::spoken(format, message, "\n");
 }
 
 template <class Template, class Format>
@@ -109,7 +46,10 @@ void check_template(const Template& chat, const Format& format, const std::strin
   const Json& conversations = golden().at("templates").at(name);
   REQUIRE(conversations.size() == 50);
   for (const Json& conversation : conversations)
-    CHECK(rendered(chat, format, conversation) == conversation.at("text").get<std::string>());
+    CHECK(
+        chats::rendered(chat, format, golden().at("tools"), conversation, [&](const Json& message) {
+          return said(chat, format, message);
+        }).str() == conversation.at("text").get<std::string>());
 }
 
 template <class Format>
@@ -117,7 +57,7 @@ void check_turns(const Format& format, const std::string& name) {
   const Json& turns_said = golden().at("turns").at(name);
   REQUIRE(turns_said.size() == 50);
   for (const Json& turn : turns_said) {
-    const auto wanted = calls_of(turn.at("calls"));
+    const auto wanted = chats::calls_of(turn.at("calls"));
     const auto read = turns::calls_of(format.parse(turn.at("said").get<std::string>()));
     REQUIRE(read.size() == wanted.size());
     for (std::size_t i = 0; i < read.size(); ++i) {
@@ -150,7 +90,7 @@ TEST_CASE("conversations are written as transformers writes them", "[text][golde
 TEST_CASE("Qwen 3 keeps thoughts as TRL's append-only variant of its template does",
           "[text][golden]") {
   check_template(Qwen3{}, HermesCalls{}, "Qwen3 kept");
-  check_template(Qwen3{.thinking = Qwen3::Thinking::off}, HermesCalls{}, "Qwen3 off");
+  check_template(Qwen3{Thinking::off}, HermesCalls{}, "Qwen3 off");
 }
 
 TEST_CASE("calls are read as the models' templates write them", "[text][golden]") {
@@ -172,7 +112,7 @@ TEST_CASE("templates mark their special tokens, and text from outside is text", 
         "|!<|im_start|>|user\n|?<tool_response>|\n</tool_response>\n|?</tool_response>|\nfree "
         "text|!<|im_end|>|\n");
   Pieces off;
-  Qwen3{.thinking = Qwen3::Thinking::off}.assistant(off);
+  Qwen3{Thinking::off}.assistant(off);
   CHECK(joined(off) == "|!<|im_start|>|assistant\n|?<think>|\n\n|?</think>|\n\n");
 }
 

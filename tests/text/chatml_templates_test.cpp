@@ -65,7 +65,26 @@ TEST_CASE("what a result says between its tags stays text", "[text]") {
 TEST_CASE("Qwen 3 that does not think begins with an empty thought", "[text]") {
   Pieces on, off;
   Qwen3{}.assistant(on);
-  Qwen3{.thinking = Qwen3::Thinking::off}.assistant(off);
+  Qwen3 silent;
+  silent.thinking = Thinking::off;
+  silent.assistant(off);
   CHECK(on.str() == "<|im_start|>assistant\n");
   CHECK(off.str() == "<|im_start|>assistant\n<think>\n\n</think>\n\n");
+}
+
+TEST_CASE("Qwen 3.5 puts tools before the system's text, trims, and opens the thought", "[text]") {
+  const std::string user = "<|im_start|>user\nHi<|im_end|>\n";
+  CHECK(opened(Qwen35{}, {" S\n", "T", " Hi "}) == "<|im_start|>system\nT\n\nS<|im_end|>\n" + user);
+  CHECK(opened(Qwen35{}, {.system = "S", .user = "Hi"}) ==
+        "<|im_start|>system\nS<|im_end|>\n" + user);
+  CHECK(opened(Qwen35{}, {.tools = "T", .user = "Hi"}) ==
+        "<|im_start|>system\nT<|im_end|>\n" + user);
+  CHECK(opened(Qwen35{}, {.user = "Hi"}) == user);
+  Pieces on, off, results;
+  Qwen35{}.assistant(on);
+  Qwen35{Thinking::off}.assistant(off);
+  Qwen35{}.results(results, std::vector<std::string>{"<tool_response>\n 1 \n\n</tool_response>"});
+  CHECK(on.str() == "<|im_start|>assistant\n<think>\n");
+  CHECK(off.str() == "<|im_start|>assistant\n<think>\n\n</think>\n\n");
+  CHECK(results.str() == "<|im_start|>user\n<tool_response>\n1\n</tool_response><|im_end|>\n");
 }

@@ -23,6 +23,11 @@ TEST_CASE("Llama 3 puts its dates first and the tools into the user's message", 
         system + dates + "Be brief.<|eot_id|>" + user + "Hi<|eot_id|>");
   CHECK(opened({.tools = "T\n\n", .user = "Hi"}) ==
         system + "Environment: ipython\n" + dates + "<|eot_id|>" + user + "T\n\nHi<|eot_id|>");
+  Pieces undated, bare;
+  Llama3{.knowledge_date = ""}.open(undated, {.system = "S", .user = "Hi"});
+  Llama3{.knowledge_date = ""}.open(bare, {.user = "Hi"});
+  CHECK(undated.str() == system + "S<|eot_id|>" + user + "Hi<|eot_id|>");
+  CHECK(bare.str() == "<|begin_of_text|>" + user + "Hi<|eot_id|>");
 }
 
 TEST_CASE("each result of Llama 3 is a message of its own, as it is", "[text]") {

@@ -47,6 +47,22 @@ TEST_CASE("tokens, log-probabilities, weight versions and spans grow together", 
       std::ranges::equal(context.weight_versions(spans[1]), std::vector<WeightVersion>{9, 9, 11}));
 }
 
+TEST_CASE("the log-probabilities of the draw stand beside those of the softmax", "[trace]") {
+  const auto drawn = [](const Context& context) {
+    return std::vector<float>(context.drawn_log_probs().begin(), context.drawn_log_probs().end());
+  };
+  Context context;
+  context.append(Provenance::prompt, Tokens{1});
+  context.append(BackendAccess::sampled(AgentRole::answerer, 9, {2}, {-1.0F}));
+  CHECK(drawn(context) == std::vector<float>{0, -1});
+  context.append(
+      BackendAccess::sampled(AgentRole::answerer, 9, {3, 4}, {-2.0F, -3.0F}, {-0.5F, -3.0F}));
+  context.append(Provenance::observation, Tokens{5});
+  context.append(BackendAccess::sampled(AgentRole::answerer, 9, {6}, {-4.0F}));
+  CHECK(drawn(context) == std::vector<float>{0, -1, -0.5F, -3, 0, -4});
+  CHECK(std::ranges::equal(context.log_probs(), std::vector<float>{0, -1, -2, -3, 0, -4}));
+}
+
 TEST_CASE("given tokens cannot claim to be sampled", "[trace]") {
   Context context;
   CHECK_THROWS_WITH(context.append(Provenance::sampled, Tokens{1}),

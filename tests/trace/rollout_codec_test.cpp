@@ -43,8 +43,8 @@ Rollout golden_rollout() {
   first.context.append(BackendAccess::sampled(AgentRole::answerer, 7, {3}, {-0.5F}));
   first.context.append(Provenance::injected, std::vector<Token>{4});
   constexpr WeightVersion kLate = WeightVersion{1} << 40;
-  first.context.append(
-      BackendAccess::sampled(AgentRole::summarizer, {kLate, kLate + 1}, {5, 6}, {-1.5F, 0.0F}));
+  first.context.append(BackendAccess::sampled(AgentRole::summarizer, {kLate, kLate + 1}, {5, 6},
+                                              {-1.5F, 0.0F}, {-1.25F, 0.0F}));
   Segment second{.owner = AgentRole::summarizer, .parent = 0, .context = {}};
   second.context.append(Provenance::summary, std::vector<Token>{5, 2147483647},
                         AgentRole::summarizer);
@@ -130,6 +130,8 @@ TEST_CASE("a decoded rollout has every field of the one that was encoded", "[tra
         std::vector<Token>{1, 2, 3, 4, 5, 6});
   CHECK(context.log_probs()[2] == -0.5F);
   CHECK(context.log_probs()[4] == -1.5F);
+  CHECK(
+      std::ranges::equal(context.drawn_log_probs(), std::vector<float>{0, 0, -0.5F, 0, -1.25F, 0}));
   CHECK(count_sampled(rollout) == 3);
 }
 
@@ -164,7 +166,7 @@ TEST_CASE("a rollout with any byte changed, or any number of them missing, is re
 TEST_CASE("bytes with a right checksum that no rollout can have are refused by name", "[trace]") {
   const Bytes good = golden_bytes();
   CHECK_THAT(refusal(with_value(8, std::uint32_t{1})),
-             ContainsSubstring("format 1") && ContainsSubstring("reads format 2"));
+             ContainsSubstring("format 1") && ContainsSubstring("reads format 3"));
   const std::size_t log_prob = find_value(good, -1.5F);
   CHECK_THAT(refusal(with_value(log_prob, 0.5F)), ContainsSubstring("log-probability"));
   CHECK_THAT(refusal(with_value(log_prob, std::numeric_limits<float>::quiet_NaN())),
@@ -180,7 +182,12 @@ TEST_CASE("bytes with a right checksum that no rollout can have are refused by n
              ContainsSubstring("has no tokens"));
   CHECK_THAT(refusal(with_value(last_span + 2, std::uint64_t{1})),
              ContainsSubstring("4 bytes follow"));
-  const std::size_t run = log_prob + 2 * sizeof(float) + 8;  // of one token; another one follows
+  const std::size_t drawn = find_value(good, -1.25F);
+  CHECK(drawn == log_prob + 2 * sizeof(float) + 1);
+  CHECK_THAT(refusal(with_value(drawn, 0.5F)), ContainsSubstring("log-probability"));
+  CHECK_THAT(refusal(with_value(drawn, -1.5F)), ContainsSubstring("given twice"));
+  CHECK_THAT(refusal(with_value(drawn - 1, std::uint8_t{2})), ContainsSubstring("neither 0 nor 1"));
+  const std::size_t run = drawn + 2 * sizeof(float) + 8;  // of one token; another one follows
   CHECK_THAT(refusal(with_value(run + 8, std::uint64_t{0})),
              ContainsSubstring("has 0 tokens where 2 are left"));
   CHECK_THAT(refusal(with_value(run + 8, std::uint64_t{2})),

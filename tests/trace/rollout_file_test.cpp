@@ -46,6 +46,13 @@ TEST_CASE("a line of rollouts shows people who made which tokens", "[trace]") {
   CHECK(!spans[0].contains("weight_versions"));
   CHECK(spans[1]["tokens"] == nlohmann::json{2, 3, 2});
   CHECK(spans[1]["log_probs"][0].get<float>() == -0.1F);
+  CHECK(!spans[1].contains("drawn_log_probs"));
+  Rollout cut = short_rollout(0.5);
+  cut.segments[0].context.append(
+      BackendAccess::sampled(AgentRole::answerer, 5, {2}, {-1.0F}, {-0.5F}));
+  const nlohmann::json two = nlohmann::json::parse(rollout_line(cut, letter));
+  CHECK(!two["segments"][0]["spans"][1].contains("drawn_log_probs"));
+  CHECK(two["segments"][0]["spans"][2]["drawn_log_probs"] == nlohmann::json{-0.5F});
 }
 
 TEST_CASE("rollouts of a file come back bit by bit, in order", "[trace]") {

@@ -61,6 +61,23 @@ TEST_CASE("a log-probability that is none is refused with its place", "[trace]")
   CHECK_NOTHROW(sample({1}, {1e-6F}));  // rounding
 }
 
+TEST_CASE("where tokens were left out, a span carries the log-probabilities of the draw as well",
+          "[trace]") {
+  const auto sampled = [](std::vector<float> drawn) {
+    return BackendAccess::sampled(AgentRole::answerer, 7, {1, 2}, {-1.0F, -2.0F}, std::move(drawn));
+  };
+  const Sampled cut = sampled({-0.5F, 0.0F});
+  CHECK(cut.left_out());
+  CHECK(std::ranges::equal(cut.log_probs(), std::vector<float>{-1.0F, -2.0F}));
+  CHECK(std::ranges::equal(cut.drawn_log_probs(), std::vector<float>{-0.5F, 0.0F}));
+  for (const Sampled& whole : {sampled({}), sampled({-1.0F, -2.0F})}) {
+    CHECK(!whole.left_out());
+    CHECK(std::ranges::equal(whole.drawn_log_probs(), std::vector<float>{-1.0F, -2.0F}));
+  }
+  CHECK_THROWS_WITH(sampled({-0.5F}), ContainsSubstring("1 log-probabilities of the draw"));
+  CHECK_THROWS_WITH(sampled({-0.5F, 1.0F}), ContainsSubstring("token 1 of the span"));
+}
+
 TEST_CASE("a span ends behind its last token and knows who begins a turn", "[trace]") {
   const Span span{
       .provenance = Provenance::sampled, .agent = AgentRole::answerer, .begin = 4, .size = 3};

@@ -58,6 +58,9 @@ TEST_CASE("what cannot be meant is refused when a trainer is made", "[train]") {
         "histories_per_group is 9");
   names(refusal({.sampling = {.answerer = {0.0F}}}), "nothing to learn");
   names(refusal({.sampling = {.summarizer = {std::nanf("")}}}), "a temperature is nan");
+  names(refusal({.sampling = {.answerer = {.top_k = 1}}}), "top_k is 1");
+  names(refusal({.sampling = {.answerer = {.min_p = 1.0F}}}), "nothing to learn");
+  names(refusal({.sampling = {.answerer = {.top_p = 2.0F}}}), "answerer.top_p is 2");
   names(refusal({.update = {.max_gradient_norm = 0}}), "max_gradient_norm is 0");
   names(refusal({.update = {.optimizer = {.beta2 = 1.0}}}), "beta2 is 1");
   names(refusal({.scheduler = {.tool_threads = 0}}), "tool_threads is 0");
@@ -102,6 +105,8 @@ TEST_CASE("a trainer goes on only with the options that it was saved with", "[tr
              ContainsSubstring("group_size was 4 and is 8, seed was 3 and is 4"));
   CHECK_THAT(load({.group_size = 4, .minibatches = 1, .seed = 3}),
              ContainsSubstring("minibatches was 2 and is 1"));
+  CHECK_THAT(load({.group_size = 4, .sampling = {.answerer = {.top_k = 7}}, .seed = 3}),
+             ContainsSubstring("answerer.top_k was not set and is 7"));
   CHECK(load({.group_size = 4, .update = {.optimizer = {.learning_rate = 0.5}}, .seed = 3}) ==
         "no error");
   CHECK_THAT(warnings.text(), ContainsSubstring("update.learning_rate was 1e-04 and is 0.5"));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/kernels/token_loss.inl"
@@ -21,11 +22,31 @@
 
 namespace dualagent {
 
-/// How tokens are drawn.
+/// How tokens are drawn: logits are divided by the temperature, then top-k, top-p and min-p leave
+/// improbable tokens out, in this order, each on what the one before it has left. Equally probable
+/// tokens stay or go together.
+///
+/// Every token carries two log-probabilities (trace/span.hpp). Training uses that of
+/// softmax(logits / temperature) over the whole vocabulary: it is what a learner scores, so that
+/// the ratio of unchanged weights is 1. Source: the order of transformers. vLLM applies min-p
+/// before top-k.
 struct SamplingOptions {
-  /// Logits are divided by it; 0 takes the most probable token (the lowest index wins ties) and
-  /// reports its log-probability at temperature 1.
+  /// Logits are divided by it; 0 takes the most probable token (the lowest index wins ties),
+  /// whatever the other options say, and reports its log-probability at temperature 1.
   float temperature = 1.0F;
+  std::size_t top_k = 0;  ///< how many of the most probable tokens may be drawn; 0: all
+  float top_p = 1.0F;     ///< the fewest most probable tokens of that sum of probabilities; 1: all
+  float min_p = 0.0F;     ///< least probability, in units of the most probable token's; 0: any
+
+  /// Whether tokens may be left out.
+  bool leaves_out() const { return top_k > 0 || top_p < 1.0F || min_p > 0.0F; }
+
+  /// Errors: Error that names an option that cannot be meant, as `name` + "temperature" and so on.
+  void validate(const std::string& owner, const std::string& name = {}) const {
+    require_option(temperature, kNotNegative, name + "temperature", owner);
+    require_option(top_p, {0.0, 1.0, false, true}, name + "top_p", owner, "1 keeps all tokens");
+    require_option(min_p, kFraction, name + "min_p", owner, "0 keeps all tokens");
+  }
 };
 
 /// Why a generation ended.
@@ -93,8 +114,10 @@ struct Generation {
 /// 4. `m.vocab_size()`, `m.max_context_tokens()` and `m.weight_version()`.
 ///
 /// Semantic requirements: results obey the determinism of `GenerationRequest`; log-probabilities
-/// are those of the distribution that was sampled from; every token carries the version of the
-/// weights that it was drawn from, also where they change while a generation runs.
+/// are those of the softmax over the whole vocabulary at the request's temperature, and
+/// `drawn_log_probs` those of the distribution that was drawn from, where top-k, top-p or min-p
+/// left tokens out; every token carries the version of the weights that it was drawn from, also
+/// where they change while a generation runs.
 template <class M>
 concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId sequence) {
   m.submit(request);

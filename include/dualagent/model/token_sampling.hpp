@@ -17,11 +17,13 @@ namespace dualagent::detail {
 
 struct DrawnToken {
   Token token = 0;
-  float log_prob = 0.0F;  // nats, of the distribution that was drawn from
+  float log_prob = 0.0F;        // nats, of softmax(logits / temperature)
+  float drawn_log_prob = 0.0F;  // nats, of the distribution that was drawn from
 };
 
-/// Draws a token from softmax(logits / temperature), or takes the most probable one at temperature
-/// 0, where its log-probability is that of temperature 1.
+/// Draws a token from softmax(logits / temperature) without what top-k, top-p and min-p leave out
+/// (cpu::leave_out), or takes the most probable one at temperature 0, where both
+/// log-probabilities are that of temperature 1.
 ///
 /// logits [vocab] are overwritten; exps [vocab padded] is scratch. `bits` are 64 random bits.
 /// Logits that are not finite give a log-probability that is not finite, either.
@@ -31,12 +33,21 @@ DrawnToken draw_token(std::size_t vocab, const SamplingOptions& options, std::ui
   const bool greedy = options.temperature == 0.0F;
   const T inverse_temperature = greedy ? T{1} : T{1} / static_cast<T>(options.temperature);
   const cpu::LogitsRow<T> row = cpu::log_softmax_row(vocab, inverse_temperature, logits, exps);
-  std::size_t drawn = 0;  // also where logits are not finite: refused for its log-probability
-  if (greedy)
+  std::size_t drawn = 0;   // also where logits are not finite: refused for its log-probability
+  std::uint64_t kept = 0;  // weights of what may be drawn; 0: everything
+  if (greedy) {
     drawn = static_cast<std::size_t>(std::max_element(logits, logits + vocab) - logits);
-  else if (std::isfinite(row.sum))
+  } else if (std::isfinite(row.sum)) {
+    if (options.leaves_out())
+      kept = cpu::leave_out(vocab, exps, options.top_k, options.top_p, options.min_p);
     drawn = cpu::sample(vocab, exps, bits);
-  return {static_cast<Token>(drawn), static_cast<float>(logits[drawn] - row.log_sum)};
+  }
+  DrawnToken token{static_cast<Token>(drawn), static_cast<float>(logits[drawn] - row.log_sum)};
+  token.drawn_log_prob = token.log_prob;
+  if (kept != 0)  // weights are in units of 2^-32
+    token.drawn_log_prob = static_cast<float>(static_cast<double>(logits[drawn]) -
+                                              std::log(static_cast<double>(kept) * 0x1p-32));
+  return token;
 }
 
 /// Why a generation ends with the last of its tokens, if it does. `generated` is not empty.

@@ -37,6 +37,7 @@ class Decoder {
                  weights_->config().max_position_embeddings - request.context.size());
     running.tokens.reserve(most);
     running.log_probs.reserve(most);
+    if (request.sampling.leaves_out()) running.drawn_log_probs.reserve(most);
     running.versions.reserve(most);
     running_.push_back(std::move(running));
   }
@@ -61,7 +62,8 @@ class Decoder {
       on_finished(
           Generation{done.request.sequence,
                      BackendAccess::sampled(done.request.agent, std::move(done.versions),
-                                            std::move(done.tokens), std::move(done.log_probs)),
+                                            std::move(done.tokens), std::move(done.log_probs),
+                                            std::move(done.drawn_log_probs)),
                      done.finish});
     finished_.clear();
     return running_.size();
@@ -88,6 +90,7 @@ class Decoder {
     Cached* cache = nullptr;
     std::vector<Token> tokens;            // generated
     std::vector<float> log_probs;         // [tokens]
+    std::vector<float> drawn_log_probs;   // [tokens], or empty where nothing can be left out
     std::vector<WeightVersion> versions;  // [tokens]
     FinishReason finish = FinishReason::stop;
     bool finished = false;
@@ -137,8 +140,7 @@ class Decoder {
                   where, "Summarize earlier, or raise max_position_embeddings");
     if (request.stop == nullptr || request.stop->max_new_tokens == 0)
       throw Error("a generation needs a stop rule with max_new_tokens >= 1", where);
-    if (!(request.sampling.temperature >= 0.0F))
-      throw Error("the temperature is not a number >= 0", where);
+    request.sampling.validate(where);
     for (const Token token : request.context)
       if (token < 0 || static_cast<std::size_t>(token) >= weights_->config().vocab_size)
         throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
@@ -320,6 +322,7 @@ class Decoder {
                                         request.random.bits(running.tokens.size()), logits, exps);
     running.tokens.push_back(drawn.token);
     running.log_probs.push_back(drawn.log_prob);
+    if (request.sampling.leaves_out()) running.drawn_log_probs.push_back(drawn.drawn_log_prob);
     const bool full = running.length() >= weights_->config().max_position_embeddings;
     const auto reason = finish_reason(*request.stop, running.tokens, full);
     running.finished = reason.has_value();

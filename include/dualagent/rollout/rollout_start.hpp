@@ -2,7 +2,6 @@
 
 #include <cstddef>
 
-#include "dualagent/core/check.hpp"
 #include "dualagent/data/task.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/trace/rollout.hpp"
@@ -19,9 +18,8 @@ struct RolloutSampling {
   }
 
   void validate() const {
-    require_option(answerer.temperature, kNotNegative, "answerer.temperature", "RolloutSampling");
-    require_option(summarizer.temperature, kNotNegative, "summarizer.temperature",
-                   "RolloutSampling");
+    answerer.validate("RolloutSampling", "answerer.");
+    summarizer.validate("RolloutSampling", "summarizer.");
   }
 };
 

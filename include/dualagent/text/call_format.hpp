@@ -37,10 +37,10 @@ enum class ResultPlace : std::uint8_t { own_message, same_message };
 /// 3. `f.render_calls(calls)` writes calls as a model says them.
 /// 4. `f.render_result(call, text)` writes the result of one call.
 /// 5. `f.describe_tools(tools)` tells a model about tools and format, for templates that do not.
-/// 6. `F::brackets` lists the texts in which calls stand, as a range of CallBrackets; a call closes
+/// 6. `f.brackets` lists the texts in which calls stand, as a range of CallBrackets; a call closes
 ///    nowhere but at a `close`.
-/// 7. `F::markers` lists the special tokens, by name, that belong to what a model says.
-/// 8. `F::result_place` is a ResultPlace.
+/// 7. `f.markers` lists the special tokens, by name, that belong to what a model says.
+/// 8. `f.result_place` is a ResultPlace.
 /// Semantic requirements: all are pure; 1, 2 and 4 accept any bytes, never throw and take time
 /// linear in them; 3 throws Error for calls that the format cannot write, and otherwise
 /// `f.parse(f.render_calls(calls))` gives those calls in their order, arguments equal as JSON.
@@ -53,9 +53,9 @@ concept CallFormat = requires(const F& format, std::string_view text, const Tool
   { format.render_calls(calls) } -> std::same_as<std::string>;
   { format.render_result(call, text) } -> std::same_as<std::string>;
   { format.describe_tools(tools) } -> std::same_as<std::string>;
-  std::span<const CallBrackets>(F::brackets);
-  std::span<const std::string_view>(F::markers);
-  { F::result_place } -> std::convertible_to<ResultPlace>;
+  std::span<const CallBrackets>(format.brackets);
+  std::span<const std::string_view>(format.markers);
+  { format.result_place } -> std::convertible_to<ResultPlace>;
 };
 
 /// One readable sentence if F is not a CallFormat.

@@ -51,14 +51,15 @@ struct ChatOptions {
 /// It appends only: sampled tokens stay as they are, and what the template writes around them is
 /// given. Special tokens come from the template alone; text from a task, a tool or a summary cannot
 /// make one. A turn that holds a special token of another kind than the format's markers is
-/// malformed. Thoughts (the template's thinking tags at the start of a turn) hold no calls.
+/// malformed. Thoughts (the template's thinking tags at the start of a turn, or what comes before
+/// the closing tag where the turn's header has the opening one) hold no calls.
 /// The StopRule of a turn refers to the dialect, which must outlive the generation and stay where
 /// it is, as a Protocol's does.
 ///
 /// Limits: with a format whose results stand in the model's own message (ReTool), a rewriter that
 /// keeps turns verbatim (KeepLastTurns, SlidingWindow) keeps them without the message's header.
-/// Errors: the constructor throws Error if the tokenizer lacks a special token of the template, or
-/// an option is out of range.
+/// Errors: the constructor throws Error if the tokenizer lacks a special token of the template, an
+/// option is out of range, or turns begin inside a thought and results stand inside turns.
 /// Example: ChatDialect dialect{ByteTokenizer({"<|im_start|>", "<|im_end|>"}), Qwen25{},
 ///                              HermesCalls{}, {.tools = box.specs()}};
 template <class Text, class Template, class Format>
@@ -76,6 +77,12 @@ class ChatDialect {
     if (options_.max_turn_tokens == 0 || options_.max_summary_tokens == 0)
       throw Error("a turn or a summary may have no token", "ChatOptions",
                   "Set max_turn_tokens and max_summary_tokens to 1 or more");
+    if (template_.begins_thinking() && format_.result_place == ResultPlace::same_message)
+      throw Error(
+          "the turns of this template begin inside a thought, but a turn that goes on after "
+          "a result does not",
+          "ChatDialect",
+          "Take a call format whose results are messages of their own, or no thoughts");
     Pieces all;
     template_.open(all, {});
     template_.assistant(all);
@@ -101,7 +108,7 @@ class ChatDialect {
 
   /// The header of the model's message; nothing where the model goes on in its own message.
   std::vector<Token> turn_opening(const Context& context) const {
-    const bool goes_on = Format::result_place == ResultPlace::same_message &&
+    const bool goes_on = format_.result_place == ResultPlace::same_message &&
                          !context.spans().empty() &&
                          context.spans().back().provenance == Provenance::observation;
     Pieces pieces;
@@ -111,7 +118,7 @@ class ChatDialect {
 
   StopRule turn_stop() const {
     std::vector<std::string> closes;
-    for (const CallBrackets& call : Format::brackets) closes.emplace_back(call.close);
+    for (const CallBrackets& call : format_.brackets) closes.emplace_back(call.close);
     return {ends_, options_.max_turn_tokens,
             EarlyStop::of<&ChatDialect::turn_has_ended>(*this, std::move(closes))};
   }
@@ -166,7 +173,7 @@ class ChatDialect {
     if (options_.malformed == MalformedTurns::end_the_episode) return std::nullopt;
     const std::string text =
         options_.before_correction + malformed.reason + options_.after_correction;
-    if (Format::result_place == ResultPlace::same_message)
+    if (format_.result_place == ResultPlace::same_message)
       return answer_turn(std::array{format_.render_result(ToolCall{}, text)}, said);
     Pieces pieces;
     close_turn(pieces, said);
@@ -176,7 +183,7 @@ class ChatDialect {
 
   std::vector<Token> summary_request() const {
     Pieces pieces;
-    if (Format::result_place == ResultPlace::same_message) close_turn(pieces, {});
+    if (format_.result_place == ResultPlace::same_message) close_turn(pieces, {});
     template_.user(pieces, options_.summary_request);
     template_.assistant(pieces);
     return encode(tokenizer_, pieces);
@@ -215,8 +222,8 @@ class ChatDialect {
   }
 
   bool is_marker(std::string_view name) const {
-    return std::find(Format::markers.begin(), Format::markers.end(), name) !=
-               Format::markers.end() ||
+    return std::find(format_.markers.begin(), format_.markers.end(), name) !=
+               format_.markers.end() ||
            name == template_.thinking_open || name == template_.thinking_close;
   }
 
@@ -227,7 +234,8 @@ class ChatDialect {
   /// What follows the thoughts; nothing if they are not closed.
   std::optional<std::string_view> without_thoughts(std::string_view text) const {
     const std::string_view open = template_.thinking_open, close = template_.thinking_close;
-    if (open.empty() || !trimmed(text).starts_with(open)) return text;
+    if (open.empty() || (!template_.begins_thinking() && !trimmed(text).starts_with(open)))
+      return text;
     const std::size_t at = text.find(close);
     if (at == std::string_view::npos) return std::nullopt;
     return text.substr(at + close.size());
@@ -260,7 +268,7 @@ class ChatDialect {
       token.copy(bytes.data() + begin, token.size());
     }
     const std::string_view tail(bytes.data() + begin, bytes.size() - begin);
-    for (const CallBrackets& call : Format::brackets) {
+    for (const CallBrackets& call : format_.brackets) {
       const std::size_t at = tail.rfind(call.close);
       if (at == std::string_view::npos) continue;
       const std::string_view rest = tail.substr(at + call.close.size());
@@ -271,9 +279,9 @@ class ChatDialect {
   }
 
   /// Whether what follows a call can still become another one.
-  static bool may_continue(std::string_view rest) {
+  bool may_continue(std::string_view rest) const {
     rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n"), rest.size()));
-    return std::any_of(Format::brackets.begin(), Format::brackets.end(), [&](const auto& call) {
+    return std::any_of(format_.brackets.begin(), format_.brackets.end(), [&](const auto& call) {
       return call.open.starts_with(rest) || rest.starts_with(call.open);
     });
   }
@@ -295,7 +303,7 @@ class ChatDialect {
   std::vector<Token> answer_turn(std::span<const std::string> bodies,
                                  std::span<const Token> said) const {
     Pieces pieces;
-    if (Format::result_place == ResultPlace::own_message) {
+    if (format_.result_place == ResultPlace::own_message) {
       close_turn(pieces, said);
       template_.results(pieces, bodies);
     } else {

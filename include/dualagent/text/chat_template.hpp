@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ struct Opening {
   std::string_view tools = {};   ///< the call format's description of the tools; empty: no tools
   std::string_view user = {};    ///< the first message of the user
 };
+
+/// Whether a model thinks before it speaks, where its template has the choice.
+enum class Thinking : std::uint8_t { on, off };
 
 /// How the messages of a conversation are put together; append-only: nothing that was written is
 /// ever written in another way, so a context only grows.
@@ -32,7 +36,9 @@ struct Opening {
 /// 6. `t.after_turn(pieces)` writes what stands after the end-of-turn token and is never sampled.
 /// 7. `t.thinking_open` and `t.thinking_close` name the tags of thoughts, in which no call is read;
 ///    empty: there are none.
-/// 8. `t.append_only` says in words where the model's own template would write something else than
+/// 8. `t.begins_thinking()` tells whether `t.assistant` leaves a thought open, so that a turn
+///    begins inside it.
+/// 9. `t.append_only` says in words where the model's own template would write something else than
 ///    these rules; empty: nowhere.
 template <class T>
 concept ChatTemplate = requires(const T& t, Pieces& pieces, std::string_view text,
@@ -48,6 +54,7 @@ concept ChatTemplate = requires(const T& t, Pieces& pieces, std::string_view tex
   std::span<const std::string_view>(t.other_ends);
   { t.thinking_open } -> std::convertible_to<std::string_view>;
   { t.thinking_close } -> std::convertible_to<std::string_view>;
+  { t.begins_thinking() } -> std::same_as<bool>;
   { t.append_only } -> std::convertible_to<std::string_view>;
 };
 
@@ -56,8 +63,8 @@ template <class T>
 consteval bool check_chat_template() {
   static_assert(ChatTemplate<T>,
                 "dualagent: a ChatTemplate needs open, user, begin_user, end_user, results, "
-                "assistant, after_turn, "
-                "end_of_turn, other_ends, thinking_open, thinking_close and append_only; see "
+                "assistant, after_turn, end_of_turn, other_ends, thinking_open, thinking_close, "
+                "begins_thinking and append_only; see "
                 "docs/dialects.md#chat-templates");
   return true;
 }

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "dualagent/core/trim.hpp"
 #include "dualagent/text/chat_template.hpp"
 
 namespace dualagent {
@@ -25,17 +26,13 @@ struct ChatMlMessages {
 
   /// All results of a turn are one user message.
   void results(Pieces& pieces, std::span<const std::string> bodies) const {
-    begin(pieces, "user");
-    for (std::size_t i = 0; i < bodies.size(); ++i) {
-      if (i != 0) pieces.text("\n");
-      result(pieces, bodies[i]);
-    }
-    end(pieces);
+    write_results(pieces, bodies, [](std::string_view text) { return text; });
   }
 
   void assistant(Pieces& pieces) const { begin(pieces, "assistant"); }
   void after_turn(Pieces& pieces) const { pieces.text("\n"); }
 
+ protected:
   static void begin(Pieces& pieces, std::string_view role) {
     pieces.special("<|im_start|>").text(role).text("\n");
   }
@@ -46,13 +43,26 @@ struct ChatMlMessages {
     end(pieces);
   }
 
+  /// `between(text)` is what is written between the tags of a result whose text is `text`.
+  template <class Between>
+  static void write_results(Pieces& pieces, std::span<const std::string> bodies,
+                            const Between& between) {
+    begin(pieces, "user");
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      if (i != 0) pieces.text("\n");
+      result(pieces, bodies[i], between);
+    }
+    end(pieces);
+  }
+
   /// The tags around a result are tokens of their own in Qwen 3; what is between them is text.
-  static void result(Pieces& pieces, std::string_view body) {
+  template <class Between>
+  static void result(Pieces& pieces, std::string_view body, const Between& between) {
     constexpr std::string_view kOpen = "<tool_response>", kClose = "</tool_response>";
     if (!body.starts_with(kOpen) || !body.ends_with(kClose)) return void(pieces.text(body));
     body.remove_prefix(kOpen.size());
     body.remove_suffix(kClose.size());
-    pieces.marker(kOpen).text(body).marker(kClose);
+    pieces.marker(kOpen).text(between(body)).marker(kClose);
   }
 
   /// System message with the tools at its end, then the first user message.
@@ -67,25 +77,46 @@ struct ChatMlMessages {
   }
 };
 
+/// Those of them that write no thoughts.
+struct ChatMlWithoutThoughts : ChatMlMessages {
+  static constexpr std::string_view thinking_open = {}, thinking_close = {}, append_only = {};
+  static constexpr bool begins_thinking() { return false; }
+};
+
+/// What Qwen 3 and later share: thoughts, and how a turn begins without them.
+struct QwenThoughts : ChatMlMessages {
+  static constexpr std::string_view thinking_open = "<think>", thinking_close = "</think>";
+  static constexpr std::string_view append_only =
+      "thoughts of earlier turns stay where they were sampled";
+
+ protected:
+  static void empty_thought(Pieces& pieces) {
+    pieces.marker(thinking_open).text("\n\n").marker(thinking_close).text("\n\n");
+  }
+};
+
 }  // namespace detail
 
 /// ChatML without a system message of its own and without thoughts.
 ///
 /// Tools stand at the end of the system message, results in a user message. Needs the special
-/// tokens <|im_start|> and <|im_end|>.
-struct ChatMl : detail::ChatMlMessages {
-  static constexpr std::string_view thinking_open = {}, thinking_close = {}, append_only = {};
+/// tokens <|im_start|> and <|im_end|>. Equal to Qwen3-2507-Instruct's template with HermesCalls.
+struct ChatMl : detail::ChatMlWithoutThoughts {
   void open(Pieces& pieces, const Opening& opening) const {
     open_with(pieces, opening.system, opening);
   }
 };
 static_assert(ChatTemplate<ChatMl>);
 
-/// Qwen 2.5 Instruct. Source: its tokenizer_config.json; equal to it byte for byte with
-/// HermesCalls, see tests/golden/chat_templates.
-struct Qwen25 : ChatMl {
-  static constexpr std::string_view default_system =
-      "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+/// Qwen 2 and 2.5, Instruct, Coder and Math. Source: their tokenizer_config.json; equal to them
+/// byte for byte with HermesCalls, see tests/golden/chat_templates.
+/// Example: Qwen25{"You are a helpful assistant."}, the system message of Qwen 2.
+struct Qwen25 : detail::ChatMlWithoutThoughts {
+  std::string default_system;
+
+  explicit Qwen25(
+      std::string system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
+      : default_system(std::move(system)) {}
   void open(Pieces& pieces, const Opening& opening) const {
     open_with(pieces, opening.system.empty() ? default_system : opening.system, opening);
   }
@@ -94,50 +125,73 @@ static_assert(ChatTemplate<Qwen25>);
 
 /// SmolLM2 Instruct. Its own template knows no tools; ours describes them in the system message.
 /// Source: the metadata of SmolLM2-135M-Instruct.
-struct SmolLm2 : ChatMl {
-  static constexpr std::string_view default_system =
-      "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+struct SmolLm2 : detail::ChatMlWithoutThoughts {
+  std::string default_system;
+
+  explicit SmolLm2(
+      std::string system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face")
+      : default_system(std::move(system)) {}
   void open(Pieces& pieces, const Opening& opening) const {
     open_with(pieces, opening.system.empty() ? default_system : opening.system, opening);
   }
 };
 static_assert(ChatTemplate<SmolLm2>);
 
-/// Qwen 3, thinking or not.
+/// Qwen 3, thinking or not. Example: Qwen3{Thinking::off}
 ///
 /// The model's own template drops the thoughts of turns before the last user message, and the empty
 /// thought of `Thinking::off` from every turn but the last: it writes old turns anew. Ours keeps
 /// what was sampled after, as TRL's training variant of that template does; while the only user
 /// message is the first and thinking is on, both give the same bytes.
 /// Source: the chat template of Qwen3-0.6B.
-struct Qwen3 {  // without a base, so that Qwen3{.thinking = ...} leaves no member out
-  enum class Thinking : std::uint8_t { on, off };
-  Thinking thinking = Thinking::on;
+struct Qwen3 : detail::QwenThoughts {
+  Thinking thinking;
 
-  using Messages = detail::ChatMlMessages;
-  static constexpr std::string_view end_of_turn = Messages::end_of_turn;
-  static constexpr auto other_ends = Messages::other_ends;
-  static constexpr auto markers = Messages::markers;
-  static constexpr std::string_view thinking_open = "<think>", thinking_close = "</think>";
-  static constexpr std::string_view append_only =
-      "thoughts of earlier turns stay where they were sampled";
-
+  explicit constexpr Qwen3(Thinking thoughts = Thinking::on) : thinking(thoughts) {}
+  static constexpr bool begins_thinking() { return false; }
   void open(Pieces& pieces, const Opening& opening) const {
-    Messages::open_with(pieces, opening.system, opening);
+    open_with(pieces, opening.system, opening);
   }
-  void user(Pieces& pieces, std::string_view text) const { Messages{}.user(pieces, text); }
-  void begin_user(Pieces& pieces) const { Messages{}.begin_user(pieces); }
-  void end_user(Pieces& pieces) const { Messages{}.end_user(pieces); }
-  void results(Pieces& pieces, std::span<const std::string> bodies) const {
-    Messages{}.results(pieces, bodies);
-  }
-  void after_turn(Pieces& pieces) const { Messages{}.after_turn(pieces); }
   void assistant(Pieces& pieces) const {
-    Messages{}.assistant(pieces);
-    if (thinking == Thinking::off)
-      pieces.marker(thinking_open).text("\n\n").marker(thinking_close).text("\n\n");
+    begin(pieces, "assistant");
+    if (thinking == Thinking::off) empty_thought(pieces);
   }
 };
 static_assert(ChatTemplate<Qwen3>);
+
+/// Qwen 3.5 and 3.6, thinking or not: tools stand before the system's text, texts are trimmed, and
+/// a turn that thinks begins inside its thought. Pair it with QwenCoderCalls.
+///
+/// Thoughts of earlier turns stay, as with Qwen3.
+/// Source: the chat templates of Qwen3.5 and Qwen3.6.
+struct Qwen35 : detail::QwenThoughts {
+  Thinking thinking;
+
+  explicit constexpr Qwen35(Thinking thoughts = Thinking::on) : thinking(thoughts) {}
+  bool begins_thinking() const { return thinking == Thinking::on; }
+  void open(Pieces& pieces, const Opening& opening) const {
+    const std::string_view system = trimmed(opening.system);
+    if (!opening.system.empty() || !opening.tools.empty()) {
+      begin(pieces, "system");
+      pieces.marked_text(opening.tools, markers);
+      pieces.text(system.empty() || opening.tools.empty() ? "" : "\n\n").text(system);
+      end(pieces);
+    }
+    user(pieces, opening.user);
+  }
+  void user(Pieces& pieces, std::string_view text) const { message(pieces, "user", trimmed(text)); }
+  void results(Pieces& pieces, std::span<const std::string> bodies) const {
+    write_results(pieces, bodies,
+                  [](std::string_view text) { return "\n" + std::string(trimmed(text)) + "\n"; });
+  }
+  void assistant(Pieces& pieces) const {
+    begin(pieces, "assistant");
+    if (thinking == Thinking::off)
+      empty_thought(pieces);
+    else
+      pieces.marker(thinking_open).text("\n");
+  }
+};
+static_assert(ChatTemplate<Qwen35>);
 
 }  // namespace dualagent

@@ -21,6 +21,7 @@ struct PlainChat {
 
   static constexpr std::array<std::string_view, 0> other_ends{};
   static constexpr std::string_view thinking_open = {}, thinking_close = {}, append_only = {};
+  static constexpr bool begins_thinking() { return false; }
 
   void open(Pieces& pieces, const Opening& opening) const {
     if (!opening.system.empty() || !opening.tools.empty()) {

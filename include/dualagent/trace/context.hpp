@@ -27,6 +27,7 @@ class Context {
     spans_.push_back({provenance, agent, tokens_.size(), tokens.size()});
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     log_probs_.resize(tokens_.size(), 0.0F);
+    if (!drawn_log_probs_.empty()) drawn_log_probs_.resize(tokens_.size(), 0.0F);
     weight_versions_.resize(tokens_.size(), 0);
   }
 
@@ -39,6 +40,9 @@ class Context {
     spans_.push_back(
         {Provenance::sampled, sampled.agent(), tokens_.size(), sampled.tokens().size()});
     add(tokens_, sampled.tokens());
+    if (sampled.left_out() && drawn_log_probs_.empty()) drawn_log_probs_ = log_probs_;
+    if (sampled.left_out() || !drawn_log_probs_.empty())
+      add(drawn_log_probs_, sampled.drawn_log_probs());
     add(log_probs_, sampled.log_probs());
     add(weight_versions_, sampled.weight_versions());
   }
@@ -47,6 +51,10 @@ class Context {
   bool empty() const { return tokens_.empty(); }
   std::span<const Token> tokens() const { return tokens_; }        // [size]
   std::span<const float> log_probs() const { return log_probs_; }  // [size]
+  /// [size] of the distributions that were drawn from, see Sampled.
+  std::span<const float> drawn_log_probs() const {
+    return drawn_log_probs_.empty() ? log_probs_ : drawn_log_probs_;
+  }
   /// [size] of the weights that each sampled token was drawn from.
   std::span<const WeightVersion> weight_versions() const { return weight_versions_; }
   std::span<const Span> spans() const { return spans_; }
@@ -60,6 +68,7 @@ class Context {
  private:
   std::vector<Token> tokens_;
   std::vector<float> log_probs_;
+  std::vector<float> drawn_log_probs_;  // [size], or empty: they are log_probs_
   std::vector<WeightVersion> weight_versions_;
   std::vector<Span> spans_;
 };

@@ -22,7 +22,7 @@ namespace dualagent {
 namespace detail {
 
 inline constexpr std::string_view kRolloutMagic = "DualRoll";
-inline constexpr std::uint32_t kRolloutFormat = 2;
+inline constexpr std::uint32_t kRolloutFormat = 3;
 inline constexpr std::size_t kSpanBytes = 2 + 8;  ///< of a span without its tokens
 inline constexpr std::size_t kVersionRunBytes = 8 + 8;
 inline constexpr std::size_t kMinSegmentBytes = 1 + 8 + 8;
@@ -38,7 +38,12 @@ inline void encode_context(ArchiveWriter& out, const Context& context) {
     out.count(span.size);
     out.numbers(context.tokens(span));
     if (!span.is_sampled()) continue;
-    out.numbers(context.log_probs().subspan(span.begin, span.size));
+    const auto log_probs = context.log_probs().subspan(span.begin, span.size);
+    const auto drawn = context.drawn_log_probs().subspan(span.begin, span.size);
+    const bool left_out = !same_bits(log_probs, drawn);
+    out.numbers(log_probs);
+    out.number(static_cast<std::uint8_t>(left_out ? 1 : 0));
+    if (left_out) out.numbers(drawn);
     const std::vector<VersionRun> runs = version_runs(context.weight_versions(span));
     out.count(runs.size());
     for (const VersionRun& run : runs) {
@@ -181,12 +186,22 @@ class RolloutDecoder {
         context.append(provenance, tokens, agent);
         continue;
       }
-      std::vector<float> log_probs = in_.numbers<float>(size, "a span's log-probabilities");
-      if (!std::all_of(log_probs.begin(), log_probs.end(), is_log_prob))
-        in_.fail("a sampled token's log-probability is positive or not finite");
+      std::vector<float> log_probs = decode_log_probs(size);
+      std::vector<float> drawn;
+      if (flag("a span's log-probabilities of the draw")) {
+        drawn = decode_log_probs(size);
+        if (same_bits(drawn, log_probs)) in_.fail("a span's log-probabilities are given twice");
+      }
       context.append(BackendAccess::sampled(agent, decode_versions(size), std::move(tokens),
-                                            std::move(log_probs)));
+                                            std::move(log_probs), std::move(drawn)));
     }
+  }
+
+  std::vector<float> decode_log_probs(std::size_t size) {
+    std::vector<float> log_probs = in_.numbers<float>(size, "a span's log-probabilities");
+    if (!std::all_of(log_probs.begin(), log_probs.end(), is_log_prob))
+      in_.fail("a sampled token's log-probability is positive or not finite");
+    return log_probs;
   }
 
   /// One version per token, from runs; each list of versions has one encoding.
@@ -213,10 +228,10 @@ class RolloutDecoder {
 
 /// Everything of a rollout as bytes: tokens, spans, log-probabilities, versions, reward, forks.
 ///
-/// Format 2: the 8 letters "DualRoll", the format (u32), the body, the CRC-64/XZ of all before it
-/// (u64); little-endian. About 4 bytes per given token and 8 per sampled one,
-/// and 16 per run of tokens that were drawn from weights of one version. Deterministic: equal
-/// rollouts give equal bytes.
+/// Format 3: the 8 letters "DualRoll", the format (u32), the body, the CRC-64/XZ of all before it
+/// (u64); little-endian. About 4 bytes per given token, 8 per sampled one (12 where top-k, top-p or
+/// min-p left tokens out), and 16 per run of tokens that were drawn from weights of one version.
+/// Deterministic: equal rollouts give equal bytes.
 inline std::vector<std::byte> encode_rollout(const Rollout& rollout) {
   ArchiveWriter out;
   out.numbers(std::span<const char>(detail::kRolloutMagic));

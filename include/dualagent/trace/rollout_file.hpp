@@ -29,7 +29,10 @@ nlohmann::ordered_json span_json(const Context& context, const Span& span,
   json["text"] = printable(span_text(context, span, token_text, separator));
   json["tokens"] = context.tokens(span);
   if (!span.is_sampled()) return json;
-  json["log_probs"] = context.log_probs().subspan(span.begin, span.size);
+  const auto log_probs = context.log_probs().subspan(span.begin, span.size);
+  const auto drawn = context.drawn_log_probs().subspan(span.begin, span.size);
+  json["log_probs"] = log_probs;
+  if (!same_bits(log_probs, drawn)) json["drawn_log_probs"] = drawn;
   json["weight_versions"] = nlohmann::ordered_json::array();
   for (const VersionRun& run : version_runs(context.weight_versions(span)))
     json["weight_versions"].push_back({{"version", run.version}, {"tokens", run.tokens}});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -57,30 +59,42 @@ struct Given {
   AgentRole agent = AgentRole::answerer;
 };
 
-/// Tokens that a model sampled, with one log-probability (nats, at the sampling temperature) and
-/// one weight version each: weights may change while a generation runs.
+/// Tokens that a model sampled, each with its log-probabilities in nats and one weight version:
+/// weights may change while a generation runs.
+///
+/// `log_probs` are those of the softmax over the whole vocabulary at the sampling temperature. They
+/// are what a learner scores and what training uses: ratios of unchanged weights are 1.
+/// `drawn_log_probs` are those of the distribution that was drawn from, which top-k, top-p or min-p
+/// may have cut: at least as large up to rounding, and the same where nothing was left out.
 ///
 /// Its constructor is private: only samplers make one, through `BackendAccess`. A trainer or a
 /// protocol therefore cannot turn text into trained tokens.
 class Sampled {
  public:
   std::span<const Token> tokens() const { return tokens_; }
-  std::span<const float> log_probs() const { return log_probs_; }                      // [tokens]
+  std::span<const float> log_probs() const { return log_probs_; }  // [tokens]
+  std::span<const float> drawn_log_probs() const {                 // [tokens]
+    return drawn_log_probs_.empty() ? log_probs_ : drawn_log_probs_;
+  }
+  /// Whether the two kinds of log-probabilities differ.
+  bool left_out() const { return !drawn_log_probs_.empty(); }
   std::span<const WeightVersion> weight_versions() const { return weight_versions_; }  // [tokens]
   AgentRole agent() const { return agent_; }
 
  private:
   friend struct BackendAccess;
   Sampled(AgentRole agent, std::vector<WeightVersion> versions, std::vector<Token> tokens,
-          std::vector<float> log_probs)
+          std::vector<float> log_probs, std::vector<float> drawn_log_probs)
       : agent_(agent),
         tokens_(std::move(tokens)),
         log_probs_(std::move(log_probs)),
+        drawn_log_probs_(std::move(drawn_log_probs)),
         weight_versions_(std::move(versions)) {}
 
   AgentRole agent_;
   std::vector<Token> tokens_;
   std::vector<float> log_probs_;
+  std::vector<float> drawn_log_probs_;  // empty: they are log_probs_
   std::vector<WeightVersion> weight_versions_;
 };
 
@@ -88,35 +102,61 @@ class Sampled {
 /// 0 is rounding and accepted.
 inline bool is_log_prob(float value) { return std::isfinite(value) && value <= 1e-3F; }
 
+/// Whether two columns of one length hold the same bits.
+inline bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  });
+}
+
 /// The only maker of `Sampled` spans; for the authors of samplers. A rollout that was stored
 /// gets its own back through `decode_rollout`, and nowhere else.
 struct BackendAccess {
   /// All tokens drawn from weights of one version. Errors: those below.
   static Sampled sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
-                         std::vector<float> log_probs) {
+                         std::vector<float> log_probs, std::vector<float> drawn_log_probs = {}) {
     std::vector<WeightVersion> versions(tokens.size(), version);
-    return sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs));
+    return sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs),
+                   std::move(drawn_log_probs));
   }
 
-  /// `versions` [tokens]: of the weights that each token was drawn from.
+  /// `versions` [tokens]: of the weights that each token was drawn from. `drawn_log_probs`
+  /// [tokens], or empty where nothing was left out.
   /// Errors: throws when lengths differ or a number is not a log-probability (`is_log_prob`),
   /// naming the token's index.
   static Sampled sampled(AgentRole agent, std::vector<WeightVersion> versions,
-                         std::vector<Token> tokens, std::vector<float> log_probs) {
-    if (tokens.size() != log_probs.size())
-      throw Error("a sampled span has " + std::to_string(tokens.size()) + " tokens but " +
-                      std::to_string(log_probs.size()) + " log-probabilities",
-                  "BackendAccess::sampled", "A backend must report one log-probability per token");
-    if (tokens.size() != versions.size())
-      throw Error("a sampled span has " + std::to_string(tokens.size()) + " tokens but " +
-                      std::to_string(versions.size()) + " weight versions",
-                  "BackendAccess::sampled", "A backend must report one weight version per token");
+                         std::vector<Token> tokens, std::vector<float> log_probs,
+                         std::vector<float> drawn_log_probs = {}) {
+    require_one_each(tokens.size(), log_probs.size(), "log-probabilities",
+                     "A backend must report one log-probability per token");
+    require_one_each(tokens.size(), versions.size(), "weight versions",
+                     "A backend must report one weight version per token");
+    check_log_probs(log_probs);
+    if (!drawn_log_probs.empty()) {
+      require_one_each(tokens.size(), drawn_log_probs.size(), "log-probabilities of the draw",
+                       "A backend reports one per token, or none where nothing was left out");
+      check_log_probs(drawn_log_probs);
+      if (same_bits(log_probs, drawn_log_probs)) drawn_log_probs.clear();
+    }
+    return Sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs),
+                   std::move(drawn_log_probs));
+  }
+
+ private:
+  static void require_one_each(std::size_t tokens, std::size_t count, const std::string& what,
+                               const std::string& remedy) {
+    if (count != tokens)
+      throw Error("a sampled span has " + std::to_string(tokens) + " tokens but " +
+                      std::to_string(count) + " " + what,
+                  "BackendAccess::sampled", remedy);
+  }
+
+  static void check_log_probs(std::span<const float> log_probs) {
     for (std::size_t i = 0; i < log_probs.size(); ++i)
       if (!is_log_prob(log_probs[i]))
         throw Error("the log-probability of a sampled token is " + std::to_string(log_probs[i]),
                     "token " + std::to_string(i) + " of the span",
                     "Check the backend's logits for NaN or infinity");
-    return Sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs));
   }
 };
 

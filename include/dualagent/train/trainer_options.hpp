@@ -38,15 +38,31 @@ struct TrainerOptionsFor {
     require_option(minibatches, kAtLeastOne, "minibatches", "TrainerOptions");
     require_option(epochs, kAtLeastOne, "epochs", "TrainerOptions");
     summary_forks.validate();
-    for (const float temperature : {sampling.answerer.temperature, sampling.summarizer.temperature})
-      require_option(temperature, kPositive, "a temperature", "TrainerOptions::sampling",
-                     "0 leaves one token to choose from, and nothing to learn");
+    for (const SamplingOptions& agent : {sampling.answerer, sampling.summarizer}) {
+      const std::string owner = "TrainerOptions::sampling";
+      const std::string why = " leaves one token to choose from, and nothing to learn";
+      require_option(agent.temperature, kPositive, "a temperature", owner, "0" + why);
+      require_option(agent.min_p, kBelowOne, "a min_p", owner, "1" + why);
+      if (agent.top_k == 1)
+        throw Error("a top_k is 1", owner, "Set it to 0 (all tokens) or above 1; 1" + why);
+    }
+    sampling.validate();
   }
 };
 /// The same with AdamW.
 using TrainerOptions = TrainerOptionsFor<AdamW>;
 
 namespace detail {
+/// Options that leave tokens out, where they do; `agent` is "answerer" or "summarizer".
+inline void describe_left_out(const SamplingOptions& options, const std::string& agent,
+                              RunFingerprint& fingerprint) {
+  if (options.top_k > 0) fingerprint[agent + ".top_k"] = std::to_string(options.top_k);
+  if (options.top_p < 1.0F)
+    fingerprint[agent + ".top_p"] = shortest_text(static_cast<double>(options.top_p));
+  if (options.min_p > 0.0F)
+    fingerprint[agent + ".min_p"] = shortest_text(static_cast<double>(options.min_p));
+}
+
 /// What the numbers of a trainer depend on beside weights, tasks and policies; the optimizer's
 /// entries begin with "update.".
 template <class Optimizer>
@@ -68,6 +84,8 @@ RunFingerprint describe_options(const TrainerOptionsFor<Optimizer>& options,
   options.update.optimizer.describe([&](std::string_view name, double value) {
     described.emplace("update." + std::string(name), shortest_text(value));
   });
+  describe_left_out(options.sampling.answerer, "answerer", described);
+  describe_left_out(options.sampling.summarizer, "summarizer", described);
   return described;
 }
 

@@ -46,6 +46,14 @@ DUALAGENT_HD constexpr std::uint64_t multiply_high(std::uint64_t a, std::uint64_
   return (a >> 32U) * (b >> 32U) + (middle >> 32U) + (other >> 32U);
 }
 
+/// fraction * total, rounded up, for 0 <= fraction < 1; exact.
+DUALAGENT_HD constexpr std::uint64_t fraction_of(float fraction, std::uint64_t total) {
+  // A float has 24 significant bits: the product with 2^64 is exact in double.
+  const auto fixed = static_cast<std::uint64_t>(double{fraction} * 18446744073709551616.0);
+  const std::uint64_t low = fixed * total;  // of the product, in units of 2^-64
+  return multiply_high(fixed, total) + (low != 0 ? 1U : 0U);
+}
+
 /// A number and where it stands.
 template <class T>
 struct ArgmaxState {

@@ -53,10 +53,10 @@ def gguf_template(data):
     return data[at + 12:at + 12 + size].decode()
 
 
-def renderer(template):
+def renderer(template, bos="<|begin_of_text|>"):
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(WordLevel({"<unk>": 0}, unk_token="<unk>")),
-        bos_token="<|begin_of_text|>")
+        bos_token=bos)
     tokenizer.chat_template = template
     return lambda messages, tools=None, **options: tokenizer.apply_chat_template(
         messages, tools=tools or None, tokenize=False, **options)
@@ -167,4 +167,5 @@ def main():
     print(f'"templates": {named(templates)},\n"turns": {named(turns)}}}')
 
 
-main()
+if __name__ == "__main__":
+    main()

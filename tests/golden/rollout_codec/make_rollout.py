@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes rollout.bin, one encoded rollout of format 2, from the format's description alone.
+"""Writes rollout.bin, one encoded rollout of format 3, from the format's description alone.
 
     python3 make_rollout.py        needs nothing but Python 3
 
@@ -37,9 +37,13 @@ def given(provenance, agent, tokens):
     return u8(provenance, agent) + u64(len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens)
 
 
-def sampled(agent, runs, tokens, log_probs):  # runs: (weight version, tokens)
+def floats(values):
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def sampled(agent, runs, tokens, log_probs, drawn=()):  # runs: (weight version, tokens)
     return (u8(6, agent) + u64(len(tokens)) + struct.pack(f"<{len(tokens)}i", *tokens) +
-            struct.pack(f"<{len(log_probs)}f", *log_probs) + u64(len(runs)) +
+            floats(log_probs) + u8(1 if drawn else 0) + floats(drawn) + u64(len(runs)) +
             b"".join(u64(*run) for run in runs))
 
 
@@ -59,9 +63,9 @@ body += u8(answerer) + u64(NO_PARENT) + u64(4)
 body += given(prompt, answerer, [1, 2])
 body += sampled(answerer, [(7, 1)], [3], [-0.5])
 body += given(injected, answerer, [4])
-body += sampled(summarizer, [(2**40, 1), (2**40 + 1, 1)], [5, 6], [-1.5, 0.0])
+body += sampled(summarizer, [(2**40, 1), (2**40 + 1, 1)], [5, 6], [-1.5, 0.0], [-1.25, 0.0])
 body += u8(summarizer) + u64(0) + u64(1) + given(summary, summarizer, [5, 2**31 - 1])
 
-encoded = b"DualRoll" + struct.pack("<I", 2) + body
+encoded = b"DualRoll" + struct.pack("<I", 3) + body
 encoded += u64(crc64_xz(encoded))
 pathlib.Path(__file__).with_name("rollout.bin").write_bytes(encoded)

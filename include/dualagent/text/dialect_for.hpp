@@ -1,0 +1,162 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/core/spelling.hpp"
+#include "dualagent/io/atomic_file.hpp"
+#include "dualagent/text/known_templates.hpp"
+
+namespace dualagent {
+
+/// The dialect of a checkpoint, chosen by its files or by name: a ChatDialect like any other, that
+/// also says which one it is.
+template <class Text>
+struct KnownDialect : ChatDialect<Text, AnyChatTemplate, AnyCallFormat> {
+  std::string name;    ///< of the template, e.g. "qwen3"
+  std::string reason;  ///< why this one, for people
+};
+
+namespace detail {
+
+inline constexpr std::string_view kComposeByHand =
+    "Name a template that writes the same (dialect_named), or compose a ChatDialect: see "
+    "docs/dialects.md#a-dialect-for-a-checkpoint";
+
+/// A Jinja text of a checkpoint, and where it stands.
+struct JinjaFound {
+  std::string text;
+  std::string file;
+};
+
+/// The file's JSON; null where there is no such file.
+inline nlohmann::json tokenizer_config_of(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "tokenizer_config.json";
+  if (!std::filesystem::exists(path)) return nullptr;
+  return parse_json(read_file(path), path.string(), "Fetch the file again");
+}
+
+/// The template of the name "default", or "tool_use" where tools are given and it exists, as
+/// transformers chooses; null: there is neither.
+inline nlohmann::json choose_listed_template(const nlohmann::json& list, bool tools) {
+  nlohmann::json chosen;
+  for (const nlohmann::json& entry : list)
+    if (entry.is_object() && (entry.value("name", "") == "default" ||
+                              (tools && entry.value("name", "") == "tool_use"))) {
+      if (chosen.is_null() || entry.value("name", "") == "tool_use")
+        chosen = entry.value("template", nlohmann::json());
+    }
+  return chosen;
+}
+
+/// chat_template.jinja comes before "chat_template" in tokenizer_config.json, as in transformers.
+inline JinjaFound find_jinja(const std::filesystem::path& folder, const nlohmann::json& config,
+                             bool tools) {
+  const std::filesystem::path own = folder / "chat_template.jinja";
+  if (std::filesystem::exists(own)) return {read_file(own), own.string()};
+  const std::string file = (folder / "tokenizer_config.json").string();
+  if (!config.is_object() || !config.contains("chat_template"))
+    throw Error(
+        "the checkpoint has no chat template: neither chat_template.jinja nor "
+        "\"chat_template\" in tokenizer_config.json",
+        folder.string(), std::string(kComposeByHand));
+  nlohmann::json found = config.at("chat_template");
+  if (found.is_array()) found = choose_listed_template(found, tools);
+  if (!found.is_string())
+    throw Error("\"chat_template\" is neither a text nor a list with a text named \"default\"",
+                file, std::string(kComposeByHand));
+  return {found.get<std::string>(), file};
+}
+
+/// For the error about an unknown template: the known ones whose mark it holds.
+inline std::string near_templates(std::string_view jinja) {
+  std::string names;
+  for (const KnownTemplate& known : known_templates())
+    if (jinja.find(known.mark) != std::string_view::npos)
+      (names += names.empty() ? "" : ", ") += known.name;
+  return names.empty() ? "; no known template is like it"
+                       : "; known templates with the same tokens: " + names;
+}
+
+inline const KnownTemplate& recognize(const JinjaFound& jinja) {
+  if (const KnownTemplate* known = recognized_template(jinja.text)) return *known;
+  throw Error("the chat template with SHA-256 " + chat_template_digest(jinja.text) +
+                  " is not known" + near_templates(jinja.text),
+              jinja.file, std::string(kComposeByHand));
+}
+
+/// Errors: Error if the template writes another first token than the checkpoint's own would.
+inline void check_first_token(const KnownTemplate& known, const nlohmann::json& config,
+                              const std::filesystem::path& folder) {
+  if (known.bos.empty()) return;
+  nlohmann::json token = config.is_object() ? config.value("bos_token", nlohmann::json()) : nullptr;
+  if (token.is_object()) token = token.value("content", nlohmann::json());
+  if (token == known.bos) return;
+  throw Error("the chat template '" + std::string(known.name) + "' begins with " +
+                  std::string(known.bos) + ", but \"bos_token\" is " + printable(token.dump()),
+              (folder / "tokenizer_config.json").string(), std::string(kComposeByHand));
+}
+
+template <class Text>
+KnownDialect<Text> make_known_dialect(const KnownTemplate& known, Text tokenizer,
+                                      const DialectOptions& options, std::string reason) {
+  if (known.thoughts == KnownTemplate::Thoughts::always && options.thinking == Thinking::off)
+    throw Error("models of the chat template '" + std::string(known.name) + "' always think",
+                "DialectOptions::thinking", "Leave it on");
+  return {{std::move(tokenizer), known.chat(options), known.calls(options), options.chat},
+          std::string(known.name),
+          std::move(reason)};
+}
+
+}  // namespace detail
+
+/// The dialect of a template that is known by name: "chatml", "qwen2.5", "llama3.2" and so on, see
+/// docs/dialects.md#a-dialect-for-a-checkpoint.
+///
+/// Errors: Error for an unknown name, which lists the known ones; for a model that always thinks
+/// where it is not to; and those of ChatDialect.
+/// Example: auto dialect = dialect_named("qwen3", tokenizer, {.chat = {.tools = box.specs()}});
+template <class Text>
+KnownDialect<Text> dialect_named(std::string_view name, Text tokenizer,
+                                 const DialectOptions& options = {}) {
+  if (const KnownTemplate* known = known_template(name))
+    return detail::make_known_dialect(*known, std::move(tokenizer), options,
+                                      "named by the program");
+  std::string names;
+  for (const KnownTemplate& known : known_templates())
+    (names += names.empty() ? "" : ", ") += known.name;
+  throw Error("no chat template is named '" + printable(name) + "'; known are " + names,
+              "dialect_named", std::string(detail::kComposeByHand));
+}
+
+/// The dialect of a checkpoint in the format of Hugging Face: its chat template is recognised by
+/// the SHA-256 of its Jinja text, which is not run, and must be one that is implemented here.
+///
+/// Reads chat_template.jinja, or "chat_template" in tokenizer_config.json, and "bos_token" there.
+/// `tokenizer` is the checkpoint's.
+/// Errors: Error that names the file for a folder without a template, a template that is not known
+/// (with its digest and the known ones like it), a first token that is not the template's; and
+/// those of dialect_named.
+/// Example: auto dialect = dialect_for("Qwen3-0.6B", tokenizer, {.chat = {.tools = box.specs()}});
+///          std::cout << dialect.name << ": " << dialect.reason << '\n';
+template <class Text>
+KnownDialect<Text> dialect_for(const std::filesystem::path& folder, Text tokenizer,
+                               const DialectOptions& options = {}) {
+  const nlohmann::json config = detail::tokenizer_config_of(folder);
+  const detail::JinjaFound jinja = detail::find_jinja(folder, config, !options.chat.tools.empty());
+  const KnownTemplate& known = detail::recognize(jinja);
+  detail::check_first_token(known, config, folder);
+  return detail::make_known_dialect(known, std::move(tokenizer), options,
+                                    "the chat template in " + jinja.file + " is that of " +
+                                        std::string(known.models) + " (SHA-256 " +
+                                        chat_template_digest(jinja.text) + ")");
+}
+
+}  // namespace dualagent

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "dualagent/core/sha256.hpp"
+#include "dualagent/text/any_call_format.hpp"
+#include "dualagent/text/any_chat_template.hpp"
+#include "dualagent/text/chat_dialect.hpp"
+#include "dualagent/text/chatml_templates.hpp"
+#include "dualagent/text/deepseek_templates.hpp"
+#include "dualagent/text/hermes_calls.hpp"
+#include "dualagent/text/llama3_calls.hpp"
+#include "dualagent/text/llama3_template.hpp"
+#include "dualagent/text/qwen_coder_calls.hpp"
+
+/// Which Jinja texts of checkpoints write what our templates write.
+namespace dualagent {
+
+/// What a dialect is to do beyond what its model's template says.
+struct DialectOptions {
+  ChatOptions chat = {};
+  Thinking thinking = Thinking::on;  ///< of models that have the choice
+  std::string today =
+      "26 Jul 2024";  ///< where a template writes a date; the templates' own default
+};
+
+/// A chat template that is implemented here, and the calls that go with it.
+struct KnownTemplate {
+  enum class Thoughts : std::uint8_t { none, as_asked, always };
+
+  std::string_view name;    ///< e.g. "qwen3"
+  std::string_view models;  ///< whose it is, for people
+  std::string_view mark;    ///< a text that stands in every Jinja text of its family
+  std::string_view bos;     ///< the token that it writes first; empty: none
+  Thoughts thoughts = Thoughts::none;
+  AnyChatTemplate (*chat)(const DialectOptions&) = nullptr;
+  AnyCallFormat (*calls)(const DialectOptions&) = nullptr;
+};
+
+namespace detail {
+
+inline constexpr std::string_view kImStart = "<|im_start|>", kHeader = "<|start_header_id|>",
+                                  kLlamaBos = "<|begin_of_text|>", kUser = "<｜User｜>",
+                                  kDeepSeekBos = "<｜begin▁of▁sentence｜>";
+
+inline AnyCallFormat hermes_calls(const DialectOptions&) { return HermesCalls{}; }
+inline AnyCallFormat llama3_calls(const DialectOptions&) { return Llama3Calls{}; }
+inline AnyCallFormat qwen_coder_calls(const DialectOptions& options) {
+  return QwenCoderCalls::of(options.chat.tools);
+}
+
+template <class Template>
+AnyChatTemplate plain_template(const DialectOptions&) {
+  return Template{};
+}
+template <class Template>
+AnyChatTemplate thinking_template(const DialectOptions& options) {
+  Template chat;
+  chat.thinking = options.thinking;
+  return chat;
+}
+inline AnyChatTemplate dated_llama(const DialectOptions& options) {
+  Llama3 chat;
+  chat.today = options.today;
+  return chat;
+}
+
+using Thoughts = KnownTemplate::Thoughts;
+
+inline constexpr std::array kKnownTemplates{
+    KnownTemplate{"chatml", "many", kImStart, "", Thoughts::none, &plain_template<ChatMl>,
+                  &hermes_calls},
+    KnownTemplate{"smollm2", "SmolLM2 Instruct", kImStart, "", Thoughts::none,
+                  &plain_template<SmolLm2>, &hermes_calls},
+    KnownTemplate{"qwen2", "Qwen 2 Instruct, Qwen 2.5 base", kImStart, "", Thoughts::none,
+                  [](const DialectOptions&) -> AnyChatTemplate {
+                    return Qwen25{"You are a helpful assistant."};
+                  },
+                  &hermes_calls},
+    KnownTemplate{"qwen2.5", "Qwen 2.5 Instruct and Coder", kImStart, "", Thoughts::none,
+                  &plain_template<Qwen25>, &hermes_calls},
+    KnownTemplate{"qwen2.5-math", "Qwen 2.5 Math", kImStart, "", Thoughts::none,
+                  [](const DialectOptions&) -> AnyChatTemplate {
+                    return Qwen25{{},
+                                  "Please reason step by step, and put your final answer within "
+                                  "\\boxed{}."};
+                  },
+                  &hermes_calls},
+    KnownTemplate{"qwen3", "Qwen 3", kImStart, "", Thoughts::as_asked, &thinking_template<Qwen3>,
+                  &hermes_calls},
+    KnownTemplate{"qwen3-instruct-2507", "Qwen 3 Instruct 2507", kImStart, "", Thoughts::none,
+                  &plain_template<ChatMl>, &hermes_calls},
+    KnownTemplate{"qwen3.5", "Qwen 3.5 and 3.6", kImStart, "", Thoughts::as_asked,
+                  &thinking_template<Qwen35>, &qwen_coder_calls},
+    KnownTemplate{
+        "llama3", "Llama 3 Instruct", kHeader, kLlamaBos, Thoughts::none,
+        [](const DialectOptions&) -> AnyChatTemplate { return Llama3{.knowledge_date = ""}; },
+        &llama3_calls},
+    KnownTemplate{"llama3.1", "Llama 3.1 and 3.3 Instruct", kHeader, kLlamaBos, Thoughts::none,
+                  &dated_llama, &llama3_calls},
+    KnownTemplate{"llama3.2", "Llama 3.2 Instruct", kHeader, kLlamaBos, Thoughts::none,
+                  &dated_llama, &llama3_calls},
+    KnownTemplate{"deepseek-v3", "DeepSeek V2.5 and V3", kUser, kDeepSeekBos, Thoughts::none,
+                  &plain_template<DeepSeekV3>, &hermes_calls},
+    KnownTemplate{"deepseek-v3.1", "DeepSeek V3.1", kUser, kDeepSeekBos, Thoughts::as_asked,
+                  &thinking_template<DeepSeekV31>, &hermes_calls},
+    KnownTemplate{"deepseek-r1", "DeepSeek R1 and its distillations", kUser, kDeepSeekBos,
+                  Thoughts::always, &plain_template<DeepSeekR1>, &hermes_calls},
+    KnownTemplate{
+        "deepseek-r1-0528", "DeepSeek R1-0528-Qwen3", kUser, kDeepSeekBos, Thoughts::always,
+        [](const DialectOptions&) -> AnyChatTemplate { return DeepSeekR1{false}; }, &hermes_calls},
+};
+
+struct KnownDigest {
+  std::string_view sha256;  ///< of the Jinja text as Jinja reads it
+  std::string_view name;
+};
+
+/// Each was rendered by transformers and compared: tests/golden/chat_templates.
+inline constexpr std::array kKnownDigests{
+    KnownDigest{"153280e3ff55d19da1398bdb3914ee2a51b80429bfaedde11d7d216c39db80f3", "chatml"},
+    KnownDigest{"fcf7a096fe99a48fd9ad2b250bf9237e96e8f48bffec1c7ea4d3f225176cd40e", "chatml"},
+    KnownDigest{"872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788", "smollm2"},
+    KnownDigest{"793202280c0910ab26bc6eb57c8212c2417324c6d8c4efd0d10d59092ab3e3eb", "qwen2"},
+    KnownDigest{"a0bc6f6fc7a29a80017a433e8f03a1cc1236e838a944a2d034295a60c4f2fddb", "qwen2"},
+    KnownDigest{"d027e14db2e64eb2c23597240d42ea747b4fd5efd6e6a7604a990949c610f79c", "qwen2"},
+    KnownDigest{"4039eed0f28b7aaa337e70c76cfedba3271ee32505835a095a8c92e536b3c355", "qwen2"},
+    KnownDigest{"55b2f4a26ac9ee719330a61a0c39d9e538b0e9322212f048326318cff4f8674a", "qwen2.5"},
+    KnownDigest{"2976f7de3b9489e3237dc5ad2734060f756d026da00f24464c59c2e3bb40ee37", "qwen2.5-math"},
+    KnownDigest{"a55ee1b1660128b7098723e0abcd92caa0788061051c62d51cbe87d9cf1974d8", "qwen3"},
+    KnownDigest{"57f1fd00f0013a2be96aa79b857391f27e23df5b5f847072b524c897e24d0361", "qwen3"},
+    KnownDigest{"64f85b198065d0fba2a81f37e10ed68161ce2c19a754c7100e67e0ca2ee9c326",
+                "qwen3-instruct-2507"},
+    KnownDigest{"a4aee8afcf2e0711942cf848899be66016f8d14a889ff9ede07bca099c28f715", "qwen3.5"},
+    KnownDigest{"273d8e0e683b885071fb17e08d71e5f2a5ddfb5309756181681de4f5a1822d80", "qwen3.5"},
+    KnownDigest{"e84f32a23fdda27689f868aa4a1a5621f41133e51a48d7f3efcbea2839574259", "qwen3.5"},
+    KnownDigest{"ba03a121d097859c7b5b9cd03af99aafe95275210d2876f642ad9929a150f122", "llama3"},
+    KnownDigest{"93c0e9aa3629bbd77e68dbc0f5621f6e6b23aa8d74b932595cdb8d64684526d7", "llama3.1"},
+    KnownDigest{"d82792f95932f1c9cef5c4bd992f171225e3bf8c7b609b4557c9e1ec96be819f", "llama3.2"},
+    KnownDigest{"3b8267e54b67df6500f231ffa969955cc9d26b3444a291ced4eb96ca7d3ca1ea", "deepseek-v3"},
+    KnownDigest{"54d400beedcd17f464e10063e0577f6f798fa896266a912d8a366f8a2fcc0bca", "deepseek-v3"},
+    KnownDigest{"45690185067ea25c073bff2d3e425a45ee2564d2bbf6cdf7d885e139d460b8e0",
+                "deepseek-v3.1"},
+    KnownDigest{"563b1ce7d61d50a9b4c7439a912a1116f095b712df5b5e4d3e1116049874eb64", "deepseek-r1"},
+    KnownDigest{"56a1447ad31926fdc21fb07e56e5642bd9c850c4f52d8c8af7bbe5f079a84f5f", "deepseek-r1"},
+    KnownDigest{"53671bac29bcb3e1f95f51b8c77d85a6011b66dc38bd23dce64eef04384a976b",
+                "deepseek-r1-0528"},
+};
+
+}  // namespace detail
+
+/// All templates that `dialect_for` can choose.
+inline std::span<const KnownTemplate> known_templates() { return detail::kKnownTemplates; }
+
+/// The template of that name, or null.
+inline const KnownTemplate* known_template(std::string_view name) {
+  for (const KnownTemplate& known : known_templates())
+    if (known.name == name) return &known;
+  return nullptr;
+}
+
+/// SHA-256 of a Jinja text as Jinja reads it: line ends are \n, and one at the end is dropped.
+inline std::string chat_template_digest(std::string_view jinja) {
+  std::string text;
+  text.reserve(jinja.size());
+  for (std::size_t i = 0; i < jinja.size(); ++i) {
+    if (jinja[i] != '\r')
+      text += jinja[i];
+    else if (i + 1 == jinja.size() || jinja[i + 1] != '\n')
+      text += '\n';
+  }
+  if (text.ends_with('\n')) text.pop_back();
+  return sha256_hex(text);
+}
+
+/// The template that renders every conversation as this Jinja text does, where turns may be
+/// appended at all; null: unknown. The text is not run.
+inline const KnownTemplate* recognized_template(std::string_view jinja) {
+  const std::string digest = chat_template_digest(jinja);
+  for (const detail::KnownDigest& known : detail::kKnownDigests)
+    if (known.sha256 == digest) return known_template(known.name);
+  return nullptr;
+}
+
+}  // namespace dualagent

