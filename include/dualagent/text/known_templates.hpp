@@ -86,9 +86,9 @@ inline constexpr std::array kKnownTemplates{
                   &plain_template<Qwen25>, &hermes_calls},
     KnownTemplate{"qwen2.5-math", "Qwen 2.5 Math", kImStart, "", Thoughts::none,
                   [](const DialectOptions&) -> AnyChatTemplate {
-                    return Qwen25{{},
-                                  "Please reason step by step, and put your final answer within "
-                                  "\\boxed{}."};
+                    return Qwen25{
+                        "Please reason step by step, and put your final answer within "
+                        "\\boxed{}."};
                   },
                   &hermes_calls},
     KnownTemplate{"qwen3", "Qwen 3", kImStart, "", Thoughts::as_asked, &thinking_template<Qwen3>,
