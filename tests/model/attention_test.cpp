@@ -9,6 +9,7 @@
 #include "dualagent/core/random.hpp"
 #include "support/catch.hpp"
 #include "support/normals.hpp"
+#include "support/reference_transformer.hpp"
 
 using namespace dualagent;
 
@@ -20,24 +21,11 @@ detail::HeadLayout six_heads() {
       TransformerConfig{.num_attention_heads = 6, .num_key_value_heads = 2, .head_dim = 5});
 }
 
-/// Attention as its formula says, in double: out[t, h] = sum_u softmax_u(q_t k_u / sqrt(5)) v_u.
 std::vector<double> obvious(const std::vector<double>& qkv, std::size_t positions) {
-  const auto at = [&](std::size_t t, std::size_t head, std::size_t c) {
-    return qkv[t * 50 + head * 5 + c];
-  };
-  std::vector<double> out(positions * 30, 0.0);
-  for (std::size_t t = 0; t < positions; ++t)
-    for (std::size_t h = 0; h < 6; ++h) {
-      std::vector<double> p(t + 1, 0.0);
-      double sum = 0;
-      for (std::size_t u = 0; u <= t; ++u) {
-        for (std::size_t c = 0; c < 5; ++c) p[u] += at(t, h, c) * at(u, 6 + h / 3, c);
-        sum += p[u] = std::exp(p[u] / std::sqrt(5.0));
-      }
-      for (std::size_t u = 0; u <= t; ++u)
-        for (std::size_t c = 0; c < 5; ++c)
-          out[t * 30 + h * 5 + c] += p[u] / sum * at(u, 8 + h / 3, c);
-    }
+  const EigenMap<const double> all(qkv.data(), static_cast<Eigen::Index>(positions), 50);
+  std::vector<double> out(positions * 30);
+  EigenMap<double>(out.data(), all.rows(), 30) =
+      reference_attention(all.leftCols(30), all.middleCols(30, 10), all.rightCols(10), 5);
   return out;
 }
 

@@ -173,14 +173,11 @@ TEST_CASE("double decoding agrees with the reference", "[model][decode]") {
   std::vector<Token> row = context;
   row.insert(row.end(), result.sampled.tokens().begin(), result.sampled.tokens().end());
   const ReferenceTransformer<Transformer<double>> reference(odd_shape(), model);
-  const auto logits = reference.logits(row);
+  const auto log_probs = reference.log_probs(row);
   for (std::size_t i = 0; i < 30; ++i) {
-    const std::vector<double>& z = logits[context.size() + i - 1];
-    double sum = 0;
-    for (const double value : z) sum += std::exp(value);
+    const auto before = static_cast<Eigen::Index>(context.size() + i - 1);
     CHECK(static_cast<double>(result.sampled.log_probs()[i]) ==
-          Approx(z[static_cast<std::size_t>(row[context.size() + i])] - std::log(sum))
-              .margin(1e-6));  // stored as float
+          Approx(log_probs(before, row[context.size() + i])).margin(1e-6));  // stored as float
   }
 }
 
@@ -299,14 +296,14 @@ TEST_CASE("greedy decoding takes the most probable token, the lowest among equal
   const Generation result = laws::generate(model, request_for(context, stop, 0.0F));
   std::vector<Token> row = context;
   row.insert(row.end(), result.sampled.tokens().begin(), result.sampled.tokens().end());
-  const auto logits = ReferenceTransformer<Transformer<double>>(odd_shape(), model).logits(row);
+  const auto log_probs =
+      ReferenceTransformer<Transformer<double>>(odd_shape(), model).log_probs(row);
   for (std::size_t i = 0; i < 20; ++i) {
-    const std::vector<double>& z = logits[context.size() + i - 1];
-    CHECK(row[context.size() + i] == std::max_element(z.begin(), z.end()) - z.begin());
-    double sum = 0;
-    for (const double value : z) sum += std::exp(value);
-    CHECK(static_cast<double>(result.sampled.log_probs()[i]) ==
-          Approx(*std::max_element(z.begin(), z.end()) - std::log(sum)).margin(1e-6));
+    Eigen::Index best = 0;
+    const double log_prob =
+        log_probs.row(static_cast<Eigen::Index>(context.size() + i - 1)).maxCoeff(&best);
+    CHECK(row[context.size() + i] == best);
+    CHECK(static_cast<double>(result.sampled.log_probs()[i]) == Approx(log_prob).margin(1e-6));
   }
 
   Transformer<float> flat(odd_shape(false));  // no head: all logits are 0
@@ -329,12 +326,12 @@ TEST_CASE("tokens are drawn as often as the softmax says", "[model][decode]") {
   const StopRule stop = tokens(1);
   for (const float temperature : {1.0F, 0.5F}) {
     auto model = make_model<double>();
-    const std::vector<double> z =
-        ReferenceTransformer<Transformer<double>>(odd_shape(), model).logits(context).back();
-    std::vector<double> expected(kVocab);
-    double sum = 0;
-    for (std::size_t v = 0; v < kVocab; ++v)
-      sum += expected[v] = std::exp(z[v] / static_cast<double>(temperature));
+    const ReferenceTransformer<Transformer<double>> reference(odd_shape(), model);
+    const Eigen::VectorXd expected = reference.log_probs(context, static_cast<double>(temperature))
+                                         .bottomRows(1)
+                                         .transpose()
+                                         .array()
+                                         .exp();
     std::vector<double> seen(kVocab, 0.0);
     GenerationRequest request = request_for(context, stop, temperature);
     for (std::size_t draw = 0; draw < kDraws; ++draw) {
@@ -343,7 +340,7 @@ TEST_CASE("tokens are drawn as often as the softmax says", "[model][decode]") {
     }
     double chi_square = 0;
     for (std::size_t v = 0; v < kVocab; ++v) {
-      const double mean = kDraws * expected[v] / sum;
+      const double mean = kDraws * expected[static_cast<Eigen::Index>(v)];
       chi_square += (seen[v] - mean) * (seen[v] - mean) / mean;
     }
     INFO("temperature " << temperature);

@@ -169,23 +169,16 @@ double error_against_reference(const TransformerConfig& config, float temperatur
   double worst = 0;
   for (std::size_t r = 0; r < batch.rows(); ++r) {
     const auto tokens = std::span(batch.tokens).subspan(batch.row_begin[r], batch.row_size(r));
-    const auto logits = reference.logits(tokens);
-    const auto values =
-        config.value_head ? reference.values(tokens) : std::vector<double>(tokens.size());
+    const Eigen::MatrixXd log_probs = reference.log_probs(tokens, static_cast<double>(temperature));
+    Eigen::VectorXd values = Eigen::VectorXd::Zero(log_probs.rows());
+    if (config.value_head) values = reference.values(tokens);
     for (std::size_t i = 1; i < batch.row_size(r); ++i) {
       const std::size_t t = batch.row_begin[r] + i;
-      double sum = 0, entropy = 0;
-      for (const double z : logits[i - 1]) sum += std::exp(z / static_cast<double>(temperature));
-      for (const double z : logits[i - 1]) {
-        const double log_p = z / static_cast<double>(temperature) - std::log(sum);
-        entropy -= std::exp(log_p) * log_p;
-      }
-      const double log_prob = logits[i - 1][static_cast<std::size_t>(batch.tokens[t])] /
-                                  static_cast<double>(temperature) -
-                              std::log(sum);
-      worst = std::max({worst, std::abs(outputs.log_prob[t] - log_prob),
-                        std::abs(outputs.entropy[t] - entropy),
-                        std::abs(outputs.value[t] - values[i - 1])});
+      const auto before = static_cast<Eigen::Index>(i - 1);
+      const Eigen::ArrayXd log_p = log_probs.row(before).transpose();
+      worst = std::max({worst, std::abs(outputs.log_prob[t] - log_p[batch.tokens[t]]),
+                        std::abs(outputs.entropy[t] + (log_p.exp() * log_p).sum()),
+                        std::abs(outputs.value[t] - values[before])});
     }
   }
   return worst;
