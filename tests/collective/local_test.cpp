@@ -13,6 +13,6 @@ TEST_CASE("a local collective is a group of one", "[collective][laws]") {
   CHECK(laws::sums_of_rank(collective) == laws::expected_sums(1));
   CHECK(laws::faults_of_shards(collective) == "");
   std::vector<double> values{1.5, 2.5};
-  bucketed_all_reduce(collective, std::span<double>(values), 1);
+  GradientBuckets(collective, std::span<double>(values), 1).finish();
   CHECK(values == std::vector<double>{1.5, 2.5});
 }

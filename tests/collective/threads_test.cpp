@@ -96,3 +96,97 @@ TEST_CASE("arrays of different sizes are refused on every rank", "[collective]")
   CHECK(refused == 2);
   CHECK_THROWS_WITH(ThreadCollective::group(0), ContainsSubstring("at least one rank"));
 }
+
+TEST_CASE("sums that are started are those of all ranks, in the order of the ranks",
+          "[collective]") {
+  const float brought[] = {1e8F, 1.0F, -1e8F};  // in any other order the sum is 1
+  std::vector<std::vector<float>> results(3);
+  run_ranks(3, [&](ThreadCollective collective) {
+    const std::size_t rank = collective.rank();
+    std::vector<float> all{brought[rank], static_cast<float>(rank)}, one = all, blocking = all;
+    auto sum_of_all = collective.start_all_reduce_sum(std::span<float>(all));
+    auto sum_of_one = collective.start_reduce_sum(std::span<float>(one), 1);
+    collective.all_reduce_sum(std::span<float>(blocking));  // another order of its own
+    sum_of_one.wait();
+    sum_of_all.wait();
+    results[rank] = {all[0], all[1], one[0], one[1], blocking[1]};
+  });
+  CHECK(results[0] == std::vector<float>{0.0F, 3.0F, 1e8F, 0.0F, 3.0F});
+  CHECK(results[1] == std::vector<float>{0.0F, 3.0F, 0.0F, 3.0F, 3.0F});
+  CHECK(results[2] == std::vector<float>{0.0F, 3.0F, -1e8F, 2.0F, 3.0F});
+}
+
+TEST_CASE("a sum that was started is there before its ranks wait", "[collective]") {
+  std::atomic<int> started = 0;
+  run_ranks(2, [&](ThreadCollective collective) {
+    std::vector<double> values{1.0};
+    auto sum = collective.start_all_reduce_sum(std::span<double>(values));
+    ++started;
+    started.notify_all();
+    while (started < 2) started.wait(1);
+    if (values[0] != 2.0) throw std::runtime_error("nothing was added up yet");
+    sum.wait();
+  });
+  SUCCEED("both ranks saw the sum");
+}
+
+TEST_CASE("an array whose sum is not waited for is not written any more", "[collective]") {
+  std::vector<std::string> seen(2);
+  std::vector<float> values{1.0F};
+  std::atomic<bool> withdrawn = false;
+  CHECK_THROWS_WITH(run_ranks(2,
+                              [&](ThreadCollective collective) {
+                                if (collective.rank() == 0) {
+                                  { auto sum = collective.start_all_reduce_sum(std::span(values)); }
+                                  withdrawn = true;
+                                  withdrawn.notify_all();
+                                  throw std::runtime_error("the loss is NaN");
+                                }
+                                withdrawn.wait(false);
+                                std::vector<float> own{2.0F};
+                                auto sum = collective.start_all_reduce_sum(std::span(own));
+                                sum.wait();
+                              }),
+                    ContainsSubstring("the loss is NaN"));
+  CHECK(values[0] == 1.0F);
+}
+
+TEST_CASE("sums that do not agree are refused on every rank", "[collective]") {
+  std::vector<std::string> seen(2);
+  run_ranks(2, [&](ThreadCollective collective) {
+    std::vector<float> values(3);
+    auto sum = collective.start_reduce_sum(std::span<float>(values), collective.rank());
+    try {
+      sum.wait();
+    } catch (const Error& error) {
+      seen[collective.rank()] = error.what();
+    }
+  });
+  for (const std::string& error : seen)
+    CHECK_THAT(error, ContainsSubstring("3 elements to reduce_sum on rank 0") &&
+                          ContainsSubstring("3 elements to reduce_sum on rank 1"));
+}
+
+TEST_CASE("the ranks of a mesh add up along each axis, and fail together", "[collective]") {
+  // Rank (d, m) brings 10 d + m.
+  std::vector<std::vector<double>> sums(6);
+  run_ranks(MeshShape{.data = 3, .model = 2}, [&](ThreadCollective data, ThreadCollective model) {
+    std::vector<double> along_data{10.0 * static_cast<double>(data.rank()) +
+                                   static_cast<double>(model.rank())};
+    std::vector<double> along_model = along_data;
+    data.all_reduce_sum(std::span<double>(along_data));
+    model.all_reduce_sum(std::span<double>(along_model));
+    sums[2 * data.rank() + model.rank()] = {along_data[0], along_model[0]};
+  });
+  CHECK(sums ==
+        std::vector<std::vector<double>>{{30, 1}, {33, 1}, {30, 21}, {33, 21}, {30, 41}, {33, 41}});
+  CHECK_THROWS_WITH(run_ranks(MeshShape{.data = 2, .model = 2},
+                              [&](ThreadCollective data, ThreadCollective model) {
+                                if (data.rank() == 0 && model.rank() == 0)
+                                  throw std::runtime_error("the disk is full");
+                                std::vector<double> one{1.0};
+                                data.all_reduce_sum(std::span<double>(one));
+                                model.all_reduce_sum(std::span<double>(one));
+                              }),
+                    ContainsSubstring("the disk is full"));
+}

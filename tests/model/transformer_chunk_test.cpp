@@ -72,7 +72,7 @@ TEST_CASE("a chunk's gradients equal central differences and are added", "[model
   for (const auto& sequence : kSequences) chunk.add(sequence);
   chunk.forward();
   std::vector<double> gradients(model.weights.parameters().size(), 10.0), destroyed = dx;
-  chunk.backward(destroyed.data(), gradients.data());
+  chunk.backward(destroyed.data(), gradients.data(), [](std::size_t) {});
   constexpr double kStep = 1e-5;
   double worst = 0, largest = 0;
   for (std::size_t i = 0; i < gradients.size(); i += 3) {

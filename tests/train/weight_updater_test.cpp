@@ -1,5 +1,6 @@
 #include "dualagent/train/weight_updater.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -8,6 +9,8 @@
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/momentum.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace dualagent;
 
@@ -109,6 +112,35 @@ TEST_CASE("a learning rate scale that cannot be meant leaves weights and moments
   CHECK(updater.state().steps == 0);
   updater.update(one_token(), loss, outputs, collective, 0.0);  // a warm-up may begin at 0
   CHECK(updater.state().steps == 1);
+}
+
+TEST_CASE("an optimizer of one's own updates, is saved under its names and goes on", "[train]") {
+  const UpdateOptionsFor<Momentum> options{.max_gradient_norm = 1e9};
+  const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
+    return TokenLossGradient{-now.log_prob, -1.0, 0.0};
+  };
+  TokenOutputs outputs;
+  LocalCollective collective;
+  BigramModel model(3), again(3);
+  WeightUpdater updater(model, options);
+  updater.update(one_token(), loss, outputs, collective);
+  // The gradient is (1/3, -2/3, 1/3), its squares add up to 2/3, the rate is 0.5.
+  CHECK(model.parameters()[0] == Approx(-0.5 * 2 / 3 / 3));
+  CHECK(model.parameters()[1] == Approx(0.5 * 2 / 3 * 2 / 3));
+
+  Checkpoint checkpoint{.step = 1};
+  updater.save(checkpoint, "model");
+  TemporaryFolder folder;
+  write_checkpoint(folder.path(), checkpoint);
+  const StoredCheckpoint stored = *latest_checkpoint(folder.path(), {}).checkpoint;
+  CHECK(stored.values<double>("model.length") == std::vector<double>{updater.state().length[0]});
+  WeightUpdater resumed(again, options);
+  resumed.load(stored, "model");
+  updater.update(one_token(), loss, outputs, collective, 0.5);
+  resumed.update(one_token(), loss, outputs, collective, 0.5);
+  CHECK(std::ranges::equal(again.parameters(), model.parameters()));
+  WeightUpdater other(again, UpdateOptions{});
+  CHECK_THAT(error_of([&] { other.load(stored, "model"); }), ContainsSubstring("first_moment"));
 }
 
 TEST_CASE("weights that are not finite are not saved, names are not taken twice", "[train]") {

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <thread>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
@@ -22,12 +24,17 @@ namespace dualagent {
 ///
 /// `ThreadCollective::group(n)` makes one handle per rank; `run_ranks` also starts the threads.
 /// Sums are added in rank order, each element by one rank, straight from the ranks' arrays.
+/// A sum may be started and waited for later; the rank that brings the last array adds it up, in
+/// the call that starts it. A rank's calls may come from any thread, one at a time.
 /// Errors: ranks that ask for different operations or bring arrays of different sizes or types all
-/// get an Error; `abort` makes
-/// every present and later call of the group throw, so that a failed rank never leaves others
-/// waiting. Example: run_ranks(4, [&](ThreadCollective collective) {
+/// get an Error; `abort` makes every present and later call of the group throw, so that a failed
+/// rank never leaves others waiting.
+/// Example: run_ranks(4, [&](ThreadCollective collective) {
 /// train(models[collective.rank()], collective); });
 class ThreadCollective {
+  struct Shared;
+  struct Started;
+
  public:
   /// One handle per rank. Errors: throws for 0 ranks.
   static std::vector<ThreadCollective> group(std::size_t ranks) {
@@ -75,12 +82,54 @@ class ThreadCollective {
   /// Errors: also if `root` is not a rank.
   template <class T>
   void broadcast(std::span<T> values, std::size_t root) {
-    if (root >= size())
-      throw Error(
-          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
-          "ThreadCollective::broadcast");
+    require_rank(root, "ThreadCollective::broadcast");
     together("broadcast", root, values, [&] {
       if (rank_ != root) std::copy_n(array<T>(root), values.size(), values.begin());
+    });
+  }
+
+  /// A sum that was started. The array stays as it is until `wait` has returned. Without `wait`,
+  /// the array is withdrawn, and the other ranks wait until the group is aborted.
+  class Sum {
+   public:
+    Sum(std::shared_ptr<Shared> group, std::shared_ptr<Started> sum)
+        : group_(std::move(group)), sum_(std::move(sum)) {}
+    Sum(Sum&&) noexcept = default;
+    Sum& operator=(Sum&&) = delete;
+    ~Sum() {
+      if (group_ == nullptr) return;
+      const std::lock_guard lock(group_->mutex);  // nobody is adding up now, nor will from here on
+      sum_->withdrawn = true;
+    }
+
+    /// Until the sum is there. Errors: as for the class.
+    void wait() {
+      std::unique_lock lock(group_->mutex);
+      group_->arrived_all.wait(lock, [&] { return sum_->done || !group_->failure.empty(); });
+      if (!sum_->done) group_->require_alive();
+      Shared::require_agreement(sum_->fault);
+    }
+
+   private:
+    std::shared_ptr<Shared> group_;
+    std::shared_ptr<Started> sum_;
+  };
+
+  /// Starts `all_reduce_sum(values)`. The n-th sum that a rank starts is the n-th of all ranks.
+  template <class T>
+  Sum start_all_reduce_sum(std::span<T> values) {
+    return start("all_reduce_sum", 0, values, [this](const Arrays& arrays, std::size_t i) {
+      const T sum = sum_at<T>(arrays, i);
+      for (std::size_t rank = 0; rank < size(); ++rank) array<T>(arrays, rank)[i] = sum;
+    });
+  }
+
+  /// Starts a sum that rank `root` alone gets; the other ranks' arrays stay as they are.
+  template <class T>
+  Sum start_reduce_sum(std::span<T> values, std::size_t root) {
+    require_rank(root, "ThreadCollective::start_reduce_sum");
+    return start("reduce_sum", root, values, [root](const Arrays& arrays, std::size_t i) {
+      array<T>(arrays, root)[i] = sum_at<T>(arrays, i);
     });
   }
 
@@ -101,26 +150,61 @@ class ThreadCollective {
     const std::type_info* type = nullptr;
 
     std::string text() const {
-      const std::string from = operation == "broadcast" ? " from rank " + std::to_string(root) : "";
-      return std::to_string(size) + " elements to " + std::string(operation) + from;
+      std::string rank;
+      if (operation == "broadcast") rank = " from rank " + std::to_string(root);
+      if (operation == "reduce_sum") rank = " on rank " + std::to_string(root);
+      return std::to_string(size) + " elements to " + std::string(operation) + rank;
     }
   };
+  using Arrays = std::vector<Array>;  // [ranks]
+  /// A sum that a rank has started.
+  struct Started {
+    explicit Started(std::size_t count) : ranks(count) {}
+    Arrays ranks;
+    std::size_t arrived = 0;
+    bool withdrawn = false;  // a rank's array is not there any more
+    bool done = false;
+    std::string fault;  // once done
+  };
   struct Shared {
-    explicit Shared(std::size_t count) : ranks(count) {}
+    explicit Shared(std::size_t count) : ranks(count), started(count, 0) {}
     std::mutex mutex;
     std::condition_variable arrived_all;
-    std::vector<Array> ranks;
+    Arrays ranks;
     std::size_t arrived = 0;
     std::size_t round = 0;
+    std::vector<std::size_t> started;                            // [ranks] sums of each
+    std::map<std::size_t, std::shared_ptr<Started>> incomplete;  // sums by their number
     std::string failure;
+
+    void require_alive() const {
+      if (!failure.empty())
+        throw Error("the collective was aborted", failure, "See that rank's own error");
+    }
+    static void require_agreement(const std::string& fault) {
+      if (!fault.empty())
+        throw Error("ranks do not agree: " + fault, "ThreadCollective",
+                    "All ranks must call the same operations in the same order");
+    }
   };
 
   ThreadCollective(std::shared_ptr<Shared> shared, std::size_t rank)
       : shared_(std::move(shared)), rank_(rank) {}
 
   template <class T>
+  static T* array(const Arrays& arrays, std::size_t rank) {
+    return static_cast<T*>(arrays[rank].data);
+  }
+  template <class T>
   T* array(std::size_t rank) const {
-    return static_cast<T*>(shared_->ranks[rank].data);
+    return array<T>(shared_->ranks, rank);
+  }
+
+  void require_rank(std::size_t root, const char* where) const {
+    if (root >= size())
+      throw Error(
+          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
+          where);
   }
 
   /// Shows this rank's array to the others, then runs `work` while all hold still.
@@ -128,20 +212,43 @@ class ThreadCollective {
   void together(std::string_view operation, std::size_t root, std::span<T> values, Work&& work) {
     shared_->ranks[rank_] = {operation, root, values.data(), values.size(), &typeid(T)};
     meet();
-    const std::string fault = disagreement();
+    const std::string fault = disagreement(shared_->ranks);
     if (fault.empty()) work();
     meet();
-    if (!fault.empty())
-      throw Error("ranks do not agree: " + fault, "ThreadCollective",
-                  "All ranks must call the same operations in the same order");
+    Shared::require_agreement(fault);
+  }
+
+  /// Brings this rank's array; with the last one, calls `add(arrays, i)` for every element.
+  template <class T, class Add>
+  Sum start(std::string_view operation, std::size_t root, std::span<T> values, const Add& add) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->require_alive();
+    const std::size_t number = shared_->started[rank_]++;
+    const std::shared_ptr<Started> sum =
+        shared_->incomplete.try_emplace(number, std::make_shared<Started>(size())).first->second;
+    sum->ranks[rank_] = {operation, root, values.data(), values.size(), &typeid(T)};
+    if (++sum->arrived == size()) {
+      shared_->incomplete.erase(number);
+      if (!sum->withdrawn) {
+        sum->fault = disagreement(sum->ranks);
+        for (std::size_t i = 0; sum->fault.empty() && i < values.size(); ++i) add(sum->ranks, i);
+        sum->done = true;
+        shared_->arrived_all.notify_all();
+      }
+    }
+    return {shared_, sum};
   }
 
   /// In rank order.
   template <class T>
-  T sum_at(std::size_t i) const {
-    T sum = array<T>(0)[i];
-    for (std::size_t rank = 1; rank < size(); ++rank) sum += array<T>(rank)[i];
+  static T sum_at(const Arrays& arrays, std::size_t i) {
+    T sum = array<T>(arrays, 0)[i];
+    for (std::size_t rank = 1; rank < arrays.size(); ++rank) sum += array<T>(arrays, rank)[i];
     return sum;
+  }
+  template <class T>
+  T sum_at(std::size_t i) const {
+    return sum_at<T>(shared_->ranks, i);
   }
 
   void meet() {
@@ -154,15 +261,14 @@ class ThreadCollective {
     }
     shared_->arrived_all.wait(lock,
                               [&] { return shared_->round != round || !shared_->failure.empty(); });
-    if (!shared_->failure.empty())
-      throw Error("the collective was aborted", shared_->failure, "See that rank's own error");
+    shared_->require_alive();
   }
 
   /// What the ranks do not agree in; empty if they do.
-  std::string disagreement() const {
-    const Array& first = shared_->ranks[0];
-    for (std::size_t rank = 1; rank < size(); ++rank) {
-      const Array& other = shared_->ranks[rank];
+  static std::string disagreement(const Arrays& arrays) {
+    const Array& first = arrays[0];
+    for (std::size_t rank = 1; rank < arrays.size(); ++rank) {
+      const Array& other = arrays[rank];
       if (other.operation == first.operation && other.root == first.root &&
           other.size == first.size && *other.type == *first.type)
         continue;
@@ -175,28 +281,29 @@ class ThreadCollective {
   std::shared_ptr<Shared> shared_;
   std::size_t rank_;
 };
+
 static_assert(ShardingCollective<ThreadCollective>);
 
-/// Runs `body(collective)` once per rank, each on a thread of its own, and waits for all.
-///
-/// Errors: the first rank that fails aborts the group; its error is rethrown here.
-template <class Body>
-void run_ranks(std::size_t ranks, Body&& body) {
-  std::vector<ThreadCollective> handles = ThreadCollective::group(ranks);
+namespace detail {
+
+/// Runs `body(i)` for i = 0 .. count - 1, each on a thread of its own, and waits for all. One that
+/// fails calls `abort(i, reason)`; the first one's error is rethrown.
+template <class Body, class Abort>
+void run_threads(std::size_t count, const Body& body, const Abort& abort) {
   std::mutex mutex;
   std::exception_ptr first_error;
   std::vector<std::thread> threads;
-  for (ThreadCollective& handle : handles)
-    threads.emplace_back([&, handle]() mutable {
+  for (std::size_t i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
       const auto fail = [&](const std::string& reason) {
         {
           const std::lock_guard lock(mutex);
           if (!first_error) first_error = std::current_exception();
         }
-        handle.abort(reason);
+        abort(i, reason);
       };
       try {
-        body(handle);
+        body(i);
       } catch (const std::exception& error) {
         fail(error.what());
       } catch (...) {
@@ -205,6 +312,48 @@ void run_ranks(std::size_t ranks, Body&& body) {
     });
   for (std::thread& thread : threads) thread.join();
   if (first_error) std::rethrow_exception(first_error);
+}
+
+}  // namespace detail
+
+/// Runs `body(collective)` once per rank, each on a thread of its own, and waits for all.
+///
+/// Errors: the first rank that fails aborts the group; its error is rethrown here.
+template <class Body>
+void run_ranks(std::size_t ranks, Body&& body) {
+  std::vector<ThreadCollective> handles = ThreadCollective::group(ranks);
+  detail::run_threads(
+      ranks, [&](std::size_t rank) { body(ThreadCollective(handles[rank])); },
+      [&](std::size_t rank, const std::string& reason) { handles[rank].abort(reason); });
+}
+
+/// Ranks along the two axes of a Mesh.
+struct MeshShape {
+  std::size_t data = 1;
+  std::size_t model = 1;
+};
+
+/// Runs `body(data, model)` once per rank of a mesh, each on a thread of its own with its handles
+/// of both axes, and waits for all. Errors: the first rank that fails aborts both of its groups,
+/// and so in turn all; its error is rethrown here. Example: run_ranks(MeshShape{.data = 2, .model =
+/// 2}, [&](ThreadCollective data, ThreadCollective model) { Mesh mesh{data, model}; ... });
+template <class Body>
+void run_ranks(const MeshShape& shape, Body&& body) {
+  std::vector<std::vector<ThreadCollective>> data, model;
+  for (std::size_t m = 0; m < shape.model; ++m) data.push_back(ThreadCollective::group(shape.data));
+  for (std::size_t d = 0; d < shape.data; ++d)
+    model.push_back(ThreadCollective::group(shape.model));
+  detail::run_threads(
+      shape.data * shape.model,
+      [&](std::size_t i) {
+        const std::size_t d = i / shape.model, m = i % shape.model;
+        body(ThreadCollective(data[m][d]), ThreadCollective(model[d][m]));
+      },
+      [&](std::size_t i, const std::string& reason) {
+        const std::size_t d = i / shape.model, m = i % shape.model;
+        data[m][d].abort(reason);
+        model[d][m].abort(reason);
+      });
 }
 
 }  // namespace dualagent

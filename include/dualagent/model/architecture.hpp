@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,16 @@ inline const char* to_string(TensorRole role) {
   return names.at(static_cast<std::size_t>(role));
 }
 
+/// A named tensor inside a model's flat buffers of parameters and gradients.
+struct TensorInfo {
+  std::string name;                // as in Hugging Face checkpoints
+  std::vector<std::size_t> shape;  // row-major
+  std::size_t offset = 0;          // of the first element in the flat buffer
+  std::size_t size = 0;            // number of elements
+  /// None: the model does not say. Optimizers go by it.
+  std::optional<TensorRole> role = {};
+};
+
 /// One tensor of a description.
 struct DescribedTensor {
   TensorRole role;
@@ -68,7 +79,7 @@ struct DescribedTensor {
 /// Tensors that are multiplied together follow one another: query, key, value; their biases; gate,
 /// up.
 struct Architecture {
-  std::vector<DescribedTensor> before;  // the layers
+  std::vector<DescribedTensor> before;  // the layers; the embedding among them
   std::string layer_prefix;             // and a number and '.', before a layer's names
   std::vector<DescribedTensor> layer;   // the same for all layers
   std::vector<DescribedTensor> after;

@@ -14,6 +14,7 @@
 #include "dualagent/core/types.hpp"
 #include "dualagent/kernels/token_loss.inl"
 #include "dualagent/loops/token_loss.inl"
+#include "dualagent/model/architecture.hpp"
 #include "dualagent/text/stop_rule.hpp"
 #include "dualagent/trace/batch_columns.hpp"
 #include "dualagent/trace/span.hpp"
@@ -107,12 +108,9 @@ concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId se
   { m.weight_version() } -> std::convertible_to<WeightVersion>;
 };
 
-/// A named tensor inside a model's flat buffers of parameters and gradients.
-struct TensorInfo {
-  std::string name;                // as in Hugging Face checkpoints
-  std::vector<std::size_t> shape;  // row-major
-  std::size_t offset = 0;          // of the first element in the flat buffer
-  std::size_t size = 0;            // number of elements
+/// For `Learner::backward`: nobody asks which gradients are final.
+struct IgnoreReady {
+  constexpr void operator()(std::size_t, std::size_t) const {}
 };
 
 /// What a learner minimises: the loss of any token of a batch, as a plain value that is copied to
@@ -157,6 +155,11 @@ struct AnyObjective {
 /// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
+/// Optional: `m.backward(columns, objective, outputs, ready)` also calls `ready(begin, end)` when
+/// gradients [begin, end) have the values that they have at the end of the call, from the end of
+/// the model to its beginning, no element twice, from any thread but one call at a time; afterwards
+/// it leaves them alone: they are being summed over ranks. What it does not report is taken at the
+/// end. `gradients()` is then the same array before and after.
 template <class M>
 concept Learner = requires(M& m, const BatchColumns& columns, const OutputColumns& outputs) {
   m.backward(columns, detail::AnyObjective{}, outputs);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/token_gradient.hpp"
@@ -90,16 +92,31 @@ class Transformer {
 
   // Training; see Learner.
 
-  template <class Objective>
-  void backward(const BatchColumns& batch, const Objective& objective,
-                const OutputColumns& outputs) {
+  /// Reports gradients layer by layer, as soon as every shard has gone through its last rows; the
+  /// thread that was last adds up the layer's gradients of all shards.
+  template <class Objective, class Ready = IgnoreReady>
+  void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
+                const Ready& ready = {}) {
     static_assert(check_token_objective<Objective, double>());
     allocate_gradients();
-    run_shards(batch, [&](Shard& shard) { shard.backward(*core_, batch, objective, outputs); });
-    for_each_share([&](std::size_t begin, std::size_t end) {
-      for (const Shard& shard : shards_)  // in their order, whoever adds
-        for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients[i];
-    });
+    if constexpr (std::is_same_v<Ready, IgnoreReady>) {
+      const auto later = [](std::size_t) {};
+      run_shards(batch,
+                 [&](Shard& shard) { shard.backward(*core_, batch, objective, outputs, later); });
+      for_each_share([&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
+    } else {
+      detail::GradientStages stages(core_->weights.stages(), shards_.size());
+      run_shards(batch, [&](Shard& shard) {
+        shard.backward(*core_, batch, objective, outputs, [&](std::size_t done) {
+          stages.finish(static_cast<std::size_t>(&shard - shards_.data()), done,
+                        [&](std::size_t begin, std::size_t end) {
+                          for (std::size_t i = begin; i < end; i += kPart)
+                            add_shards(i, std::min(i + kPart, end));
+                          ready(begin, end);
+                        });
+        });
+      });
+    }
   }
 
   void score(const BatchColumns& batch, const OutputColumns& outputs) {
@@ -148,16 +165,23 @@ class Transformer {
   struct Shard {
     explicit Shard(const Core& core) : chunk(core.weights, core.rotary) {}
 
-    template <class Objective>
+    /// Calls `done(n)` when its first n of the weights' stages are finished for good.
+    template <class Objective, class Done>
     void backward(const Core& core, const BatchColumns& batch, const Objective& objective,
-                  const OutputColumns& outputs) {
+                  const OutputColumns& outputs, const Done& done) {
+      const std::size_t layers = core.weights.config().num_hidden_layers;
       gradients.assign(core.weights.parameters().size(), Scalar{0});
       for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
         if (!head_forward(core, batch, begin, end)) return;
         differentiate(core, batch, objective, outputs);
         head_backward(core);
-        chunk.backward(dx.data(), gradients.data());
+        const bool last = end == batch.row_begin[end_row];
+        if (last) done(1);
+        chunk.backward(dx.data(), gradients.data(), [&](std::size_t layer) {
+          if (last) done(1 + layers - layer);
+        });
       });
+      done(layers + 2);
     }
 
     void score(const Core& core, const BatchColumns& batch, const OutputColumns& outputs) {
@@ -306,11 +330,18 @@ class Transformer {
     if (gradients_.empty()) gradients_.assign(parameters().size(), Scalar{0});
   }
 
-  /// Calls body(begin, end) for parts of the parameters that together cover all, small enough for
-  /// the first-level cache, each worker its own share of them.
+  /// Adds the shards' gradients [begin, end), in the order of the shards, whoever adds.
+  void add_shards(std::size_t begin, std::size_t end) {
+    for (const Shard& shard : shards_)
+      for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients[i];
+  }
+
+  static constexpr std::size_t kPart = 2048;  // numbers; small enough for the first-level cache
+
+  /// Calls body(begin, end) for parts of the parameters that together cover all, each worker its
+  /// own share of them.
   template <class Body>
   void for_each_share(Body&& body) {
-    constexpr std::size_t kPart = 2048;
     pool_->run([&](std::size_t worker) {
       const std::size_t end = gradients_.size() * (worker + 1) / pool_->size();
       for (std::size_t i = gradients_.size() * worker / pool_->size(); i < end; i += kPart)

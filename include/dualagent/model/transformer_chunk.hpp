@@ -49,12 +49,15 @@ class Chunk {
   }
 
   /// Adds to `gradients` (laid out as the parameters); dx [rows, hidden] is the gradient of
-  /// `output()` and is destroyed.
-  void backward(T* dx, T* gradients) {
+  /// `output()` and is destroyed. Calls `layer_done(l)` after each layer, from the last to the
+  /// first; afterwards the embedding is added to.
+  template <class LayerDone>
+  void backward(T* dx, T* gradients, const LayerDone& layer_done) {
     const std::size_t d = weights_->config().hidden_size;
     for (std::size_t l = layers_.size(); l-- > 0;) {
       backward_feed_forward(l, dx, gradients);
       backward_attention(l, dx, gradients);
+      layer_done(l);
     }
     for (std::size_t i = 0; i < rows(); ++i) {
       T* to = gradients + weights_->embedding() + static_cast<std::size_t>(tokens_[i]) * d;

@@ -58,6 +58,14 @@ class TransformerWeights {
   std::size_t vocab_padded() const { return kernels::padded<T>(config_.vocab_size); }
 
   const LayerWeights<T>& layer(std::size_t index) const { return layers_[index]; }
+  /// The stages of a backward pass, as bounds of the parameters that fall: what comes after the
+  /// layers, the layers from the last to the first, and what comes before them.
+  std::vector<std::size_t> stages() const {
+    std::vector<std::size_t> bounds{total_};
+    bounds.insert(bounds.end(), layer_offsets_.rbegin(), layer_offsets_.rend());
+    bounds.push_back(0);
+    return bounds;
+  }
   std::size_t embedding() const { return embedding_; }
   std::size_t final_norm() const { return final_norm_; }
   const Linear<T>& head() const { return head_; }
@@ -87,7 +95,7 @@ class TransformerWeights {
       const RandomStream stream = random.child(i);
       for (std::size_t j = 0; j < tensor.size; ++j)
         parameters_[tensor.offset + j] =
-            static_cast<T>(is_norm(roles_[i]) ? 1.0 : initial_scale(i) * stream.normal(j));
+            static_cast<T>(is_norm(*tensor.role) ? 1.0 : initial_scale(i) * stream.normal(j));
     }
   }
 
@@ -98,14 +106,16 @@ class TransformerWeights {
   void lay_out(const Architecture& architecture) {
     Places around;
     add(architecture.before, "", around);
+    embedding_ = offset_of(around, TensorRole::embedding);
+    layer_offsets_.push_back(total_);
     for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
       Places places;
       add(architecture.layer, architecture.layer_prefix + std::to_string(l) + ".", places);
       layers_.push_back(layer_of(places));
+      layer_offsets_.push_back(total_);
     }
     add(architecture.after, "", around);
     using enum TensorRole;
-    embedding_ = offset_of(around, embedding);
     final_norm_ = offset_of(around, final_norm);
     head_ = product(around, {around.contains(TensorRole::head) ? TensorRole::head : embedding}, {});
     value_head_ = optional_offset(around, TensorRole::value_head).value_or(0);
@@ -131,8 +141,7 @@ class TransformerWeights {
       std::size_t size = 1;
       for (const std::size_t extent : tensor.shape) size *= extent;
       places.emplace(tensor.role, tensors_.size());
-      tensors_.push_back({prefix + tensor.name, tensor.shape, total_, size});
-      roles_.push_back(tensor.role);
+      tensors_.push_back({prefix + tensor.name, tensor.shape, total_, size, tensor.role});
       total_ += size;
     }
   }
@@ -187,7 +196,7 @@ class TransformerWeights {
 
   double initial_scale(std::size_t index) const {
     const double scale = 1.0 / std::sqrt(static_cast<double>(tensors_[index].shape.back()));
-    switch (roles_[index]) {
+    switch (*tensors_[index].role) {
       case TensorRole::embedding:
         return 0.1;
       case TensorRole::query_bias:
@@ -208,11 +217,11 @@ class TransformerWeights {
   TransformerConfig config_;
   AlignedVector<T> parameters_;
   std::vector<TensorInfo> tensors_;
-  std::vector<TensorRole> roles_;  // of the tensors
   std::size_t total_ = 0;
   std::size_t embedding_ = 0, final_norm_ = 0, value_head_ = 0;
   Linear<T> head_;
   std::vector<LayerWeights<T>> layers_;
+  std::vector<std::size_t> layer_offsets_;  // [layers + 1]
 };
 
 }  // namespace dualagent

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/adamw.inl"
+#include "dualagent/model/architecture.hpp"
 
 namespace dualagent {
 
@@ -21,6 +21,17 @@ struct AdamWState {
   AlignedVector<Scalar> first;   // [parameters] mean of gradients
   AlignedVector<Scalar> second;  // [parameters] mean of squared gradients
   std::uint64_t steps = 0;
+
+  template <class Visitor>
+  void for_each(Visitor&& visit) {
+    visit("first_moment", first);
+    visit("second_moment", second);
+  }
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    visit("first_moment", first);
+    visit("second_moment", second);
+  }
 };
 
 /// Adam with decoupled weight decay, bias-corrected.
@@ -39,6 +50,8 @@ struct AdamW {
   double epsilon = 1e-8;
   double weight_decay = 0.0;
 
+  static constexpr bool elementwise = true;
+
   /// Errors: Error for a value that cannot be meant, as it is in `Scalar`: in float, for example,
   /// an epsilon of 1e-50 is 0 and a beta of 1 - 1e-12 is 1.
   template <class Scalar>
@@ -50,6 +63,20 @@ struct AdamW {
     require_option(static_cast<Scalar>(weight_decay), kNotNegative, "weight_decay", "AdamW");
     require_option(learning_rate * weight_decay, kFraction, "learning_rate * weight_decay", "AdamW",
                    "a step takes this share of every weight away");
+  }
+
+  template <class Visitor>
+  void describe(Visitor&& visit) const {
+    visit("learning_rate", learning_rate);
+    visit("beta1", beta1);
+    visit("beta2", beta2);
+    visit("epsilon", epsilon);
+    visit("weight_decay", weight_decay);
+  }
+
+  template <class Scalar>
+  AdamWState<Scalar> make_state(std::size_t parameters, std::span<const TensorInfo> = {}) const {
+    return AdamWState<Scalar>(parameters);
   }
 
   /// The constants of step 1, 2, ..., as loops::adamw takes them.

@@ -23,14 +23,14 @@ enum class ReferencePolicy : bool { none, kept };
 
 /// One learner of a pair with all that belongs to it: its updater, its reference policy, and the
 /// sampler that its weights are published to, where that is another object.
-template <class Role, ReferencePolicy reference_policy>
+template <class Role, ReferencePolicy reference_policy, class Optimizer = AdamW>
 class RoleLearner {
  public:
   using Model = typename Role::LearnerType;
   using Engine = typename Role::SamplerType;
 
   template <class Collective>
-  RoleLearner(Model& learner, Engine& sampler, const UpdateOptions& options,
+  RoleLearner(Model& learner, Engine& sampler, const UpdateOptionsFor<Optimizer>& options,
               const Collective& collective)
       : updater(learner, options, collective), sampler_(&sampler) {
     if constexpr (kPublishes)
@@ -42,7 +42,7 @@ class RoleLearner {
       reference = std::make_unique<Model>(learner.copy());
   }
 
-  WeightUpdater<Model> updater;
+  WeightUpdater<Model, Optimizer> updater;
   std::unique_ptr<Model> reference = nullptr;  ///< null without a reference policy
   WeightVersion version_at_step = 0;           ///< of the weights at the step's beginning
 
@@ -75,11 +75,13 @@ class RoleLearner {
 ///
 /// Whenever the pair is about to sample, every sampler has its learner's newest weights; between
 /// the updates of one step nothing is published, because nothing samples.
-template <class Pairing, ReferencePolicy reference_policy, class Collective = LocalCollective>
+template <class Pairing, ReferencePolicy reference_policy, class Collective = LocalCollective,
+          class Optimizer = AdamW>
 class PairLearners {
  public:
-  PairLearners(const Pairing& pairing, const UpdateOptions& options,
-               const Collective& collective = {})
+  using Options = UpdateOptionsFor<Optimizer>;
+
+  PairLearners(const Pairing& pairing, const Options& options, const Collective& collective = {})
       : learners_(make(pairing, options, collective, Indices{})) {}
 
   /// Calls `visit(learner, index)` for every `RoleLearner`; `index` is its number in the pair, an
@@ -113,7 +115,8 @@ class PairLearners {
     });
   }
 
-  /// Adds every learner's weights, moments and reference policy; see `WeightUpdater::save`.
+  /// Adds every learner's weights, optimizer's state and reference policy; see
+  /// `WeightUpdater::save`.
   void save(Checkpoint& checkpoint, const std::string& name, Collective& collective) const {
     for_each([&](const auto& learner, std::size_t index) {
       learner.updater.save(checkpoint, model_name(name, index), collective);
@@ -154,21 +157,21 @@ class PairLearners {
   struct NotTrained {};
 
   template <std::size_t I>
-  static auto make_one(const Pairing& pairing, const UpdateOptions& options,
+  static auto make_one(const Pairing& pairing, const Options& options,
                        const Collective& collective) {
     using Role = detail::RoleAt<Pairing, I>;
     if constexpr (Role::kTrained) {
       const auto models = pairing.models();
-      return RoleLearner<Role, reference_policy>(Role::learner(std::get<I>(models)),
-                                                 Role::sampler(std::get<I>(models)), options,
-                                                 collective);
+      return RoleLearner<Role, reference_policy, Optimizer>(Role::learner(std::get<I>(models)),
+                                                            Role::sampler(std::get<I>(models)),
+                                                            options, collective);
     } else {
       return NotTrained{};
     }
   }
   template <std::size_t... I>
-  static auto make(const Pairing& pairing, const UpdateOptions& options,
-                   const Collective& collective, std::index_sequence<I...>) {
+  static auto make(const Pairing& pairing, const Options& options, const Collective& collective,
+                   std::index_sequence<I...>) {
     return std::tuple{make_one<I>(pairing, options, collective)...};
   }
 

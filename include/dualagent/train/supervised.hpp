@@ -48,13 +48,14 @@ struct SupervisedMetrics {
 /// Example:
 ///   SupervisedTrainer warm_start{model, {.optimizer = {.learning_rate = 3e-3}}};
 ///   warm_start.step(demonstrations, schedule.at(step));
-template <class Model, class Collective = LocalCollective>
+template <class Model, class Collective = LocalCollective, class Optimizer = AdamW>
 class SupervisedTrainer {
   static_assert(check_learner<Model>());
   static_assert(check_collective<Collective>());
 
  public:
-  explicit SupervisedTrainer(Model& model, UpdateOptions options = {}, Collective collective = {})
+  explicit SupervisedTrainer(Model& model, UpdateOptionsFor<Optimizer> options = {},
+                             Collective collective = {})
       : updater_(model, options, collective),
         collective_(std::move(collective)),
         learning_rate_(options.optimizer.learning_rate) {}
@@ -96,7 +97,7 @@ class SupervisedTrainer {
     return metrics;
   }
 
-  /// Adds weights and moments; see WeightUpdater::save.
+  /// Adds weights and the optimizer's state; see WeightUpdater::save.
   void save(Checkpoint& checkpoint, const std::string& name = "model0") const {
     updater_.save(checkpoint, name, collective_);
   }
@@ -107,7 +108,7 @@ class SupervisedTrainer {
  private:
   using ImitationLoss = loops::ComposedLoss<CrossEntropy, NoRegularizer>;
 
-  WeightUpdater<Model> updater_;
+  WeightUpdater<Model, Optimizer> updater_;
   mutable Collective collective_;  // `save` gathers
   double learning_rate_;
   PackedBatch batch_;

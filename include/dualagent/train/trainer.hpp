@@ -53,7 +53,7 @@ namespace dualagent {
 ///                   LocalCollective{}, {.group_size = 8, .seed = 7}};
 ///   StepMetrics metrics = trainer.step(tasks);
 template <class Pairing, class Protocol, class Reward, class Recipe,
-          class Collective = LocalCollective>
+          class Collective = LocalCollective, class Optimizer = AdamW>
 class Trainer {
   static_assert(check_pairing<Pairing>());
   static_assert(check_protocol<Protocol>());
@@ -67,7 +67,7 @@ class Trainer {
 
  public:
   Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe,
-          Collective collective = {}, TrainerOptions options = {})
+          Collective collective = {}, TrainerOptionsFor<Optimizer> options = {})
       : pairing_(pairing),
         reward_(std::move(reward)),
         recipe_(std::move(recipe)),
@@ -82,7 +82,8 @@ class Trainer {
     learners_.publish();
   }
   /// The same on one rank.
-  Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe, TrainerOptions options)
+  Trainer(Pairing pairing, Protocol protocol, Reward reward, Recipe recipe,
+          TrainerOptionsFor<Optimizer> options)
       : Trainer(pairing, std::move(protocol), std::move(reward), std::move(recipe), Collective{},
                 std::move(options)) {}
 
@@ -139,9 +140,9 @@ class Trainer {
   /// Plays tasks with the trainer's pair, at the weights of the last step, and its protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
-  /// Adds all that a run needs to go on: every model's weights and moments, the number of steps
-  /// done, from which all random streams follow, and the options that the numbers depend on.
-  /// Nothing else outlives a step. On a `Sharded` collective all ranks must call it. Several
+  /// Adds all that a run needs to go on: every model's weights and optimizer's state, the number
+  /// of steps done, from which all random streams follow, and the options that the numbers depend
+  /// on. Nothing else outlives a step. On a `Sharded` collective all ranks must call it. Several
   /// trainers in one checkpoint need a `name` each. Errors: Error for a name that is taken, and for
   /// weights that are not finite.
   void save(Checkpoint& checkpoint, const std::string& name = {}) const {
@@ -360,10 +361,10 @@ class Trainer {
   Reward reward_;
   Recipe recipe_;
   mutable Collective collective_;  // `save` gathers
-  TrainerOptions options_;
+  TrainerOptionsFor<Optimizer> options_;
   std::size_t group_size_;
   RolloutScheduler<Pairing, Protocol> scheduler_;
-  PairLearners<Pairing, kReference, Collective> learners_;
+  PairLearners<Pairing, kReference, Collective, Optimizer> learners_;
   std::size_t step_ = 0;
   StepReview review_;
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/json.hpp"
@@ -17,14 +18,17 @@
 
 namespace dualagent {
 
-struct TrainerOptions {
+/// What a trainer does, with an optimizer of one's choice.
+/// Example: TrainerOptionsFor<Muon>{.update = {.optimizer = {.learning_rate = 1e-4}}, .seed = 7}
+template <class Optimizer>
+struct TrainerOptionsFor {
   /// Rollouts of one task. If not set: what the recipe says, or 8.
   std::optional<std::size_t> group_size = {};
   std::size_t minibatches = 2;  ///< updates per epoch; whole rollouts are dealt to them
   std::size_t epochs = 1;       ///< passes over the same rollouts
   SummaryForks summary_forks = {};
   RolloutSampling sampling = {};
-  UpdateOptions update = {};
+  UpdateOptionsFor<Optimizer> update = {};
   SchedulerOptions scheduler = {};
   std::uint64_t seed = 0;
 
@@ -39,43 +43,48 @@ struct TrainerOptions {
                      "0 leaves one token to choose from, and nothing to learn");
   }
 };
+/// The same with AdamW.
+using TrainerOptions = TrainerOptionsFor<AdamW>;
 
 namespace detail {
 /// What the numbers of a trainer depend on beside weights, tasks and policies; the optimizer's
 /// entries begin with "update.".
-inline RunFingerprint describe_options(const TrainerOptions& options, std::size_t group_size) {
-  const AdamW& optimizer = options.update.optimizer;
-  return {{"seed", std::to_string(options.seed)},
-          {"group_size", std::to_string(group_size)},
-          {"minibatches", std::to_string(options.minibatches)},
-          {"epochs", std::to_string(options.epochs)},
-          {"summary_forks.continuations", std::to_string(options.summary_forks.continuations)},
-          {"summary_forks.histories_per_group",
-           std::to_string(options.summary_forks.histories_per_group)},
-          {"answerer.temperature",
-           shortest_text(static_cast<double>(options.sampling.answerer.temperature))},
-          {"summarizer.temperature",
-           shortest_text(static_cast<double>(options.sampling.summarizer.temperature))},
-          {"update.learning_rate", shortest_text(optimizer.learning_rate)},
-          {"update.beta1", shortest_text(optimizer.beta1)},
-          {"update.beta2", shortest_text(optimizer.beta2)},
-          {"update.epsilon", shortest_text(optimizer.epsilon)},
-          {"update.weight_decay", shortest_text(optimizer.weight_decay)},
-          {"update.max_gradient_norm", shortest_text(options.update.max_gradient_norm)}};
+template <class Optimizer>
+RunFingerprint describe_options(const TrainerOptionsFor<Optimizer>& options,
+                                std::size_t group_size) {
+  RunFingerprint described{
+      {"seed", std::to_string(options.seed)},
+      {"group_size", std::to_string(group_size)},
+      {"minibatches", std::to_string(options.minibatches)},
+      {"epochs", std::to_string(options.epochs)},
+      {"summary_forks.continuations", std::to_string(options.summary_forks.continuations)},
+      {"summary_forks.histories_per_group",
+       std::to_string(options.summary_forks.histories_per_group)},
+      {"answerer.temperature",
+       shortest_text(static_cast<double>(options.sampling.answerer.temperature))},
+      {"summarizer.temperature",
+       shortest_text(static_cast<double>(options.sampling.summarizer.temperature))},
+      {"update.max_gradient_norm", shortest_text(options.update.max_gradient_norm)}};
+  options.update.optimizer.describe([&](std::string_view name, double value) {
+    described.emplace("update." + std::string(name), shortest_text(value));
+  });
+  return described;
 }
 
 }  // namespace detail
 
 /// The options that a trainer's numbers depend on, as text for a checkpoint.
-inline std::string options_text(const TrainerOptions& options, std::size_t group_size) {
+template <class Optimizer>
+std::string options_text(const TrainerOptionsFor<Optimizer>& options, std::size_t group_size) {
   return nlohmann::json(detail::describe_options(options, group_size)).dump();
 }
 
 /// Compares the options in a checkpoint's text `name`, which `options_text` made, with those of the
 /// trainer that loads it. Errors: Error that names those which differ; the optimizer's are warned
 /// of, since a run may go on with another learning rate on purpose.
-inline void require_same_options(const StoredCheckpoint& checkpoint, const std::string& name,
-                                 const TrainerOptions& options, std::size_t group_size) {
+template <class Optimizer>
+void require_same_options(const StoredCheckpoint& checkpoint, const std::string& name,
+                          const TrainerOptionsFor<Optimizer>& options, std::size_t group_size) {
   RunFingerprint before[2], now[2];  // all but the optimizer's, the optimizer's
   const auto part = [](const std::string& option) { return option.starts_with("update.") ? 1 : 0; };
   const nlohmann::json stored =

@@ -30,9 +30,11 @@ consteval bool check_sharding_collective() {
 /// double models the norm, and so a clipped step, may differ in the last bit: their squares are
 /// rounded. A checkpoint of one may be loaded by the other, on any number of ranks. `save` is then
 /// a call that all ranks make. Cost: moments of 1/n of the parameters on n ranks; as many bytes are
-/// sent as for a sum of the gradients, and n single numbers. Source: Rajbhandari et al., "ZeRO",
-/// 2020, stage 1. Example: Trainer{SharedWeights{model}, protocol, reward, recipe,
-/// Sharded{collective}, options}
+/// sent as for a sum of the gradients, and n single numbers. Each rank gets the sums of its shard
+/// of the gradients alone, while backward goes on where learner and collective can do that; a
+/// learner's array of gradients is whole on every rank all the same, so this is stage 1 of
+/// Rajbhandari et al., "ZeRO", 2020, with the reduction of stage 2. Example:
+/// Trainer{SharedWeights{model}, protocol, reward, recipe, Sharded{collective}, options}
 template <class C>
 struct Sharded : C {
   static_assert(check_sharding_collective<C>());
@@ -48,9 +50,7 @@ struct ReplicatedUpdate {
     return {0, parameters};
   }
   template <class C, class T>
-  static void sum_gradients(C& collective, std::span<T> gradients) {
-    bucketed_all_reduce(collective, gradients);
-  }
+  using Buckets = GradientBuckets<C, std::span<T>, SumForAll>;
   template <class C, class T>
   static double norm(C&, std::span<const T> gradients) {
     return global_norm(gradients);
@@ -66,9 +66,7 @@ struct ShardedUpdate {
     return shard_of(parameters, collective.rank(), collective.size());
   }
   template <class C, class T>
-  static void sum_gradients(C& collective, std::span<T> gradients) {
-    collective.reduce_scatter_sum(gradients);
-  }
+  using Buckets = GradientBuckets<C, std::span<T>, SumForOwner>;
   /// The ranks add to one sum in their order, as one rank would that has all gradients.
   template <class C, class T>
   static double norm(C& collective, std::span<const T> gradients) {

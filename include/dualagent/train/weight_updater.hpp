@@ -3,29 +3,38 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
+#include "dualagent/optim/optimizer.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/update_strategy.hpp"
 
 namespace dualagent {
 
-/// How gradients become weights.
-struct UpdateOptions {
-  AdamW optimizer{};
+/// How gradients become weights, with an optimizer of one's choice.
+/// Example: UpdateOptionsFor<Muon>{.optimizer = {.learning_rate = 1e-3}}
+template <class Optimizer>
+struct UpdateOptionsFor {
+  Optimizer optimizer{};
   /// Global norm, above 0; larger gradients are scaled down to it. Infinity: they stay as they are.
   double max_gradient_norm = 1.0;
+  /// Gradients are summed over ranks in parts of so many elements, each as soon as the learner
+  /// reports it, where the collective can start a sum; the result does not depend on it.
+  std::size_t bucket_elements = std::size_t{1} << 20;
 };
+/// The same with AdamW.
+using UpdateOptions = UpdateOptionsFor<AdamW>;
 
 /// Errors: Error for a factor of the learning rate that is negative, NaN or infinite.
 inline void check_learning_rate_scale(double scale) {
@@ -33,35 +42,40 @@ inline void check_learning_rate_scale(double scale) {
                  "check the schedule that it comes from");
 }
 
-/// The optimizer of one model: options, moments and the sequence
-/// zero -> backward -> sum over ranks -> clip -> AdamW -> new weight version.
+/// The optimizer of one model: options, its state and the sequence
+/// zero -> backward -> sum over ranks -> clip -> Optimizer::step -> new weight version.
 ///
 /// On several ranks each does all of it, or, on a `Sharded` collective, the part that is its shard;
 /// the collective is the same in every call.
 /// Holds a reference to the model. Determinism: the same batches give the same weights; ranks that
 /// start equal stay bit-identical if the collective's sums are.
-template <class Model>
+template <class Model, class Optimizer = AdamW>
 class WeightUpdater {
   static_assert(check_learner<Model>());
 
  public:
   using Scalar = typename decltype(std::declval<Model&>().parameters())::value_type;
+  static_assert(check_optimizer<Optimizer, Scalar>());
 
   /// Errors: Error for an option that cannot be meant.
   template <class Collective = LocalCollective>
-  WeightUpdater(Model& model, const UpdateOptions& options, const Collective& collective = {})
+  WeightUpdater(Model& model, const UpdateOptionsFor<Optimizer>& options,
+                const Collective& collective = {})
       : model_(&model),
         options_(options),
         part_(detail::UpdateStrategyOf<Collective>::part(collective, model.parameters().size())),
-        state_(part_.size()) {
+        state_(options.optimizer.template make_state<Scalar>(part_.size(), model.tensors())) {
+    if constexpr (kSharded<Collective>) static_assert(check_elementwise<Optimizer>());
     options.optimizer.template validate<Scalar>();
+    require_option(options.bucket_elements, kAtLeastOne, "bucket_elements", "UpdateOptions");
     require_option(options.max_gradient_norm, kPositiveOrInfinite, "max_gradient_norm",
                    "UpdateOptions", "infinity leaves all gradients as they are");
   }
 
   /// One update from the sum over ranks of this batch's gradients; returns the gradient's norm
   /// before clipping. `objective` is a TokenObjective, what the batch's loss weights are factors
-  /// of. A rank may bring an empty batch but must take part.
+  /// of. A rank may bring an empty batch but must take part. The collective is used from the
+  /// learner's threads, too, if it can start sums and the learner reports gradients.
   ///
   /// Errors: a learning rate scale that cannot be meant, and a gradient that is not finite, throw
   /// before any weight is touched.
@@ -69,50 +83,47 @@ class WeightUpdater {
   double update(const PackedBatch& batch, const Objective& objective, TokenOutputs& outputs,
                 Collective& collective, double learning_rate_scale = 1.0) {
     check_learning_rate_scale(learning_rate_scale);
-    gathered_ = {};
+    gathered_.clear();
     model_->zero_gradients();
     outputs.resize(batch.size());
-    if (batch.rows() > 0) model_->backward(batch, objective, outputs);
     using Strategy = detail::UpdateStrategyOf<Collective>;
-    Strategy::sum_gradients(collective, model_->gradients());
+    sum_gradients<typename Strategy::template Buckets<Collective, Scalar>>(batch, objective,
+                                                                           outputs, collective);
     const double norm = Strategy::norm(collective, std::span<const Scalar>(model_->gradients()));
     if (!std::isfinite(norm)) throw_not_finite();
     const std::span<Scalar> gradients = model_->gradients().subspan(part_.begin, part_.size());
     const std::span<Scalar> weights = model_->parameters().subspan(part_.begin, part_.size());
     clip_to_norm(gradients, norm, options_.max_gradient_norm);
-    options_.optimizer.step(weights, gradients, state_, learning_rate_scale);
+    options_.optimizer.step(weights, std::span<const Scalar>(gradients), state_,
+                            learning_rate_scale);
     Strategy::gather(collective, model_->parameters());
     model_->weights_changed();
     return norm;
   }
 
-  /// Adds weights, all ranks' moments and the optimizer's step count under names that begin with
-  /// `name`. Model and updater must outlive the checkpoint and stay unchanged until it is written.
-  /// On a `Sharded` collective all ranks must call it.
-  /// Errors: Error for a name that is taken, and for weights that are not finite.
+  /// Adds weights, the optimizer's state of all ranks and its step count under names that begin
+  /// with `name`. Model and updater must outlive the checkpoint and stay unchanged until it is
+  /// written. On a `Sharded` collective all ranks must call it. Errors: Error for a name that is
+  /// taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
     const std::span<const Scalar> weights(model_->parameters());
     require_finite(weights, "a weight", {0, weights.size()});
     checkpoint.add(name + ".weights", weights);
-    using Strategy = detail::UpdateStrategyOf<std::remove_cvref_t<Collective>>;
-    const auto whole = [&](const AlignedVector<Scalar>& moment, AlignedVector<Scalar>& gathered) {
-      if (part_.size() == weights.size()) return std::span<const Scalar>(moment);
-      gathered.assign(weights.size(), Scalar{0});
-      std::copy(moment.begin(), moment.end(),
-                gathered.begin() + static_cast<std::ptrdiff_t>(part_.begin));
-      Strategy::gather(collective, std::span<Scalar>(gathered));
-      return std::span<const Scalar>(gathered);
-    };
-    checkpoint.add(name + ".first_moment", whole(state_.first, gathered_.first));
-    checkpoint.add(name + ".second_moment", whole(state_.second, gathered_.second));
+    state_.for_each([&](std::string_view array, const AlignedVector<Scalar>& values) {
+      checkpoint.add(part_name(name, array), whole(array, values, collective));
+    });
     checkpoint.add(name + ".updates", std::to_string(state_.steps));
   }
 
   /// Errors: Error unless the checkpoint has all that `load` takes, of the right types and sizes.
   void check(const StoredCheckpoint& checkpoint, const std::string& name) const {
-    for (const char* part : {".weights", ".first_moment", ".second_moment"})
-      checkpoint.template require_array<Scalar>(name + part, model_->parameters().size());
+    const std::size_t parameters = model_->parameters().size();
+    checkpoint.template require_array<Scalar>(name + ".weights", parameters);
+    state_.for_each([&](std::string_view array, const AlignedVector<Scalar>& values) {
+      checkpoint.template require_array<Scalar>(
+          part_name(name, array), is_elementwise<Optimizer>() ? parameters : values.size());
+    });
     checkpoint.number(name + ".updates");
   }
 
@@ -121,25 +132,64 @@ class WeightUpdater {
   void load(const StoredCheckpoint& checkpoint, const std::string& name) {
     check(checkpoint, name);
     checkpoint.copy_to(name + ".weights", model_->parameters());
-    const auto load_part = [&](const std::string& moment, AlignedVector<Scalar>& to) {
-      if (part_.size() == model_->parameters().size())
-        return checkpoint.copy_to(moment, std::span<Scalar>(to));
-      const std::vector<Scalar> all = checkpoint.template values<Scalar>(moment);
+    state_.for_each([&](std::string_view array, AlignedVector<Scalar>& to) {
+      if (updates_all()) return checkpoint.copy_to(part_name(name, array), std::span<Scalar>(to));
+      const auto all = checkpoint.template values<Scalar>(part_name(name, array));
       std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(part_.begin), part_.size(), to.begin());
-    };
-    load_part(name + ".first_moment", state_.first);
-    load_part(name + ".second_moment", state_.second);
+    });
     state_.steps = checkpoint.number(name + ".updates");
     model_->weights_changed();
   }
 
   Model& model() { return *model_; }
   const Model& model() const { return *model_; }
-  /// Moments of the part of the parameters that this rank updates.
-  AdamWState<Scalar>& state() { return state_; }
-  const AdamWState<Scalar>& state() const { return state_; }
+  /// Of the part of the parameters that this rank updates.
+  StateOf<Optimizer, Scalar>& state() { return state_; }
+  const StateOf<Optimizer, Scalar>& state() const { return state_; }
 
  private:
+  template <class Collective>
+  static constexpr bool kSharded =
+      std::is_same_v<detail::UpdateStrategyOf<Collective>, detail::ShardedUpdate>;
+
+  static std::string part_name(const std::string& name, std::string_view array) {
+    return name + "." + std::string(array);
+  }
+  bool updates_all() const { return part_.size() == model_->parameters().size(); }
+
+  /// An array of the state with what the other ranks have of it.
+  template <class Collective>
+  std::span<const Scalar> whole(std::string_view array, const AlignedVector<Scalar>& values,
+                                Collective& collective) const {
+    if (updates_all()) return values;
+    AlignedVector<Scalar>& gathered = gathered_[std::string(array)];
+    gathered.assign(model_->parameters().size(), Scalar{0});
+    std::copy(values.begin(), values.end(),
+              gathered.begin() + static_cast<std::ptrdiff_t>(part_.begin));
+    detail::UpdateStrategyOf<std::remove_const_t<Collective>>::gather(collective,
+                                                                      std::span<Scalar>(gathered));
+    return gathered;
+  }
+
+  /// This batch's gradients, of all ranks.
+  template <class Buckets, class Objective, class Collective>
+  void sum_gradients(const PackedBatch& batch, const Objective& objective, TokenOutputs& outputs,
+                     Collective& collective) {
+    constexpr bool kReports = requires {
+      model_->backward(batch, objective, outputs, IgnoreReady{});
+    };
+    if constexpr (Buckets::kStarts && kReports) {
+      Buckets buckets(collective, model_->gradients(), options_.bucket_elements);
+      if (batch.rows() > 0)
+        model_->backward(batch, objective, outputs,
+                         [&](std::size_t begin, std::size_t end) { buckets.ready(begin, end); });
+      buckets.finish();
+    } else {
+      if (batch.rows() > 0) model_->backward(batch, objective, outputs);
+      Buckets(collective, model_->gradients(), options_.bucket_elements).finish();
+    }
+  }
+
   [[noreturn]] void throw_not_finite() const {
     require_finite(std::span<const Scalar>(model_->gradients()), "a gradient", part_);
     if (part_.size() < model_->parameters().size())
@@ -160,14 +210,11 @@ class WeightUpdater {
   }
 
   Model* model_;
-  UpdateOptions options_;
-  Shard part_;                // of the parameters, that this rank updates
-  AdamWState<Scalar> state_;  // of that part
-
-  struct Gathered {
-    AlignedVector<Scalar> first, second;  // [parameters]
-  };
-  mutable Gathered gathered_;  // where `save` has gathered moments; empty from the next update on
+  UpdateOptionsFor<Optimizer> options_;
+  Shard part_;                        // of the parameters, that this rank updates
+  StateOf<Optimizer, Scalar> state_;  // of that part
+  /// Where `save` has gathered the state's arrays [parameters]; empty from the next update on.
+  mutable std::map<std::string, AlignedVector<Scalar>> gathered_;
 };
 
 }  // namespace dualagent
