@@ -32,9 +32,9 @@ std::vector<Token> wrapped(Token begin, std::string_view inside, Token end) {
 struct Reader {
   Token after = -1;
   double rightly = 0.6;
-  void score(const PackedBatch& batch, TokenOutputs& outputs) const {
+  void score(const BatchColumns& batch, const OutputColumns& outputs) const {
     for (std::size_t i = 0; i < batch.size(); ++i)
-      outputs.log_prob[i] = std::log(i > 0 && batch.tokens[i - 1] == after ? 0.4 : rightly);
+      outputs.log_prob[i] = std::log(i > 0 && batch.token[i - 1] == after ? 0.4 : rightly);
   }
 };
 

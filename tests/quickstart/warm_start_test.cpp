@@ -1,5 +1,6 @@
 #include "quickstart/warm_start.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ class CopiesLate : public Transformer<float> {
                             .intermediate_size = 4,
                             .max_position_embeddings = 136}) {}
 
-  void score(const PackedBatch&, TokenOutputs& outputs) const {
-    for (double& log_prob : outputs.log_prob) log_prob = weight_version() > 50 ? 0 : -1;
+  void score(const BatchColumns& batch, const OutputColumns& outputs) const {
+    std::fill_n(outputs.log_prob, batch.size(), weight_version() > 50 ? 0.0 : -1.0);
   }
 };
 

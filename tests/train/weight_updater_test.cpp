@@ -116,7 +116,7 @@ TEST_CASE("a learning rate scale that cannot be meant leaves weights and moments
 
 TEST_CASE("an optimizer of one's own updates, is saved under its names and goes on", "[train]") {
   const UpdateOptionsFor<Momentum> options{.max_gradient_norm = 1e9};
-  const auto loss = [](std::size_t, const TokenPrediction& now) {
+  const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
     return TokenLossGradient{-now.log_prob, -1.0, 0.0};
   };
   TokenOutputs outputs;

@@ -13,6 +13,11 @@ namespace dualagent {
 /// 2. `c.all_reduce_sum(span<float>)` and `(span<double>)` replace the array by the sum over ranks.
 /// Semantic requirements: all ranks call the same operations in the same order with arrays of one
 /// size; every rank gets the same bits, and the same bits in every run with as many ranks.
+/// Optional, for spans of float and double: `c.start_all_reduce_sum(values)` and
+/// `c.start_reduce_sum(values, root)`, which gives the sum to rank `root` alone, return at once a
+/// handle whose `wait()` returns when the sum is there. All ranks start the same sums in the same
+/// order, and nothing else before they have waited. Sums may be started from any thread, one call
+/// at a time. A trainer then sums gradients while a backward pass goes on.
 template <class C>
 concept Collective = requires(C& collective, const C& constant, std::span<float> floats,
                               std::span<double> doubles) {

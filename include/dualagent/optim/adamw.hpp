@@ -9,7 +9,9 @@
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/adamw.inl"
+#include "dualagent/loops/optimizer.inl"
 #include "dualagent/model/architecture.hpp"
 
 namespace dualagent {
@@ -102,17 +104,9 @@ struct AdamW {
                       std::to_string(gradients.size()) + " gradients and moments for " +
                       std::to_string(state.first.size()),
                   "AdamW::step");
-    const auto constants = at_step<Scalar>(++state.steps, scale);
-    Scalar* const weight = parameters.data();
-    const Scalar* const gradient = gradients.data();
-    Scalar* const first = state.first.data();
-    Scalar* const second = state.second.data();
-    const std::size_t size = parameters.size();
-#ifndef __clang__  // clang does not know this pragma; it checks at run time for overlap
-#pragma GCC ivdep
-#endif
-    for (std::size_t i = 0; i < size; ++i)
-      kernels::adamw(constants, gradient[i], weight[i], first[i], second[i]);
+    cpu::Loops machine;
+    loops::adamw(machine, at_step<Scalar>(++state.steps, scale), parameters.size(),
+                 gradients.data(), parameters.data(), state.first.data(), state.second.data());
   }
   template <class Scalar>
   void step(std::span<Scalar> parameters, std::span<Scalar> gradients, AdamWState<Scalar>& state,

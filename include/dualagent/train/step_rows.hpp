@@ -11,6 +11,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/mask.inl"
+#include "dualagent/loops/loss_weight.inl"
 #include "dualagent/objective/advantage.hpp"
 #include "dualagent/train/training_rows.hpp"
 
@@ -36,6 +37,13 @@ class StepRows {
   void clear() {
     batch.clear();
     rows.clear();
+    rollout_begin_.assign(1, 0);
+  }
+
+  /// Which tokens belong together: rows are segments, and rollouts are numbered as by `append`.
+  loops::SegmentTable table() const {
+    return {batch.size(), rows.size(), rollout_begin_.size() - 1, batch.row_begin.data(),
+            rollout_begin_.data()};
   }
 
   /// Appends the rows of rollout number `index`; rollouts come in order, some may be left out.
@@ -44,6 +52,7 @@ class StepRows {
   template <class Trains, class AdvantageOf, class ModelOf>
   void append(const Rollout& rollout, std::size_t index, Trains&& trains, AdvantageOf&& advantage,
               ModelOf&& model_of) {
+    rollout_begin_.resize(index + 2, rows.size());
     for (std::size_t s = 0; s < rollout.segments.size(); ++s) {
       const Segment& segment = rollout.segments[s];
       const auto selects = [&](const Span& span) { return trains(s, span); };
@@ -60,14 +69,12 @@ class StepRows {
                       span.size, static_cast<float>(advantage(s, span)));
       rows.push_back(row);
     }
+    rollout_begin_.back() = rows.size();
   }
 
   /// Index of the first row whose rollout is not before this one.
   std::size_t first_row(std::size_t rollout) const {
-    const auto found =
-        std::lower_bound(rows.begin(), rows.end(), rollout,
-                         [](const StepRow& row, std::size_t r) { return row.rollout < r; });
-    return static_cast<std::size_t>(found - rows.begin());
+    return rollout_begin_[std::min(rollout, rollout_begin_.size() - 1)];
   }
 
   /// Appends to `to` a copy of the rows of one model of the pair whose rollout `is_read(rollout)`.
@@ -178,6 +185,8 @@ class StepRows {
       batch.value_target[tokens_[i]] = static_cast<float>(target_[i]);
     }
   }
+
+  std::vector<std::size_t> rollout_begin_{0};  // [rollouts + 1] first row of each
 
   // Of one rollout; kept to reuse their memory.
   std::vector<std::size_t> tokens_;         // [T] trained, as indices into the batch

@@ -97,26 +97,32 @@ std::string options_text(const TrainerOptionsFor<Optimizer>& options, std::size_
   return nlohmann::json(detail::describe_options(options, group_size)).dump();
 }
 
+namespace detail {
+/// `require_same_options` for options that are described already.
+inline void require_same_description(const StoredCheckpoint& checkpoint, const std::string& name,
+                                     const RunFingerprint& described) {
+  RunFingerprint before[2], now[2];  // all but the optimizer's, the optimizer's
+  const auto part = [](const std::string& option) { return option.starts_with("update.") ? 1 : 0; };
+  const nlohmann::json stored =
+      parse_json(checkpoint.text(name), checkpoint.where(), "Resume from an earlier checkpoint");
+  for (const auto& [option, value] : stored.items())
+    before[part(option)][option] = value.is_string() ? value.get<std::string>() : value.dump();
+  for (const auto& [option, value] : described) now[part(option)][option] = value;
+  if (const std::string others = fingerprint_differences(before[0], now[0]); !others.empty())
+    throw Error("the checkpoint's trainer had other options: " + others, checkpoint.where(),
+                "Make the trainer with the same options, or start a new run from its weights");
+  if (const std::string others = fingerprint_differences(before[1], now[1]); !others.empty())
+    warn("the run goes on with another optimizer: " + others + " (" + checkpoint.where() + ")");
+}
+}  // namespace detail
+
 /// Compares the options in a checkpoint's text `name`, which `options_text` made, with those of the
 /// trainer that loads it. Errors: Error that names those which differ; the optimizer's are warned
 /// of, since a run may go on with another learning rate on purpose.
 template <class Optimizer>
 void require_same_options(const StoredCheckpoint& checkpoint, const std::string& name,
                           const TrainerOptionsFor<Optimizer>& options, std::size_t group_size) {
-  RunFingerprint before[2], now[2];  // all but the optimizer's, the optimizer's
-  const auto part = [](const std::string& option) { return option.starts_with("update.") ? 1 : 0; };
-  const nlohmann::json stored =
-      parse_json(checkpoint.text(name), checkpoint.where(), "Resume from an earlier checkpoint");
-  for (const auto& [option, value] : stored.items())
-    before[part(option)][option] =
-        value.is_string() ? value.template get<std::string>() : value.dump();
-  for (const auto& [option, value] : detail::describe_options(options, group_size))
-    now[part(option)][option] = value;
-  if (const std::string others = fingerprint_differences(before[0], now[0]); !others.empty())
-    throw Error("the checkpoint's trainer had other options: " + others, checkpoint.where(),
-                "Make the trainer with the same options, or start a new run from its weights");
-  if (const std::string others = fingerprint_differences(before[1], now[1]); !others.empty())
-    warn("the run goes on with another optimizer: " + others + " (" + checkpoint.where() + ")");
+  detail::require_same_description(checkpoint, name, detail::describe_options(options, group_size));
 }
 
 }  // namespace dualagent

@@ -4,7 +4,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "dualagent/core/error.hpp"
+#include "dualagent/cpu/loops.inl"
+#include "dualagent/loops/loss_weight.inl"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/trace/rollout.hpp"
 
@@ -42,14 +46,17 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
     if (trains(span)) end = span.end();
   if (end == 0) return;
   const std::size_t row = batch.append_row(context.tokens().first(end), options.rollout);
+  std::vector<std::size_t> span_begin;  // [spans + 1]
+  std::vector<float> span_weight;       // [spans]
   for (const Span& span : context.spans()) {
+    span_begin.push_back(span.begin);
+    span_weight.push_back(trains(span) ? options.loss_weight.of(span.agent) : 0.0F);
     if (!trains(span)) continue;
     if (span.begin == 0)
       throw Error("the first token of a context cannot be trained: nothing predicts it",
                   "rollout " + std::to_string(options.rollout),
                   "Let every context begin with given tokens, e.g. a start token");
     for (std::size_t i = span.begin; i < span.end(); ++i) {
-      batch.loss_weight[row + i] = options.loss_weight.of(span.agent);
       batch.sampler_log_prob[row + i] = context.log_probs()[i];
       batch.old_log_prob[row + i] = context.log_probs()[i];
       batch.advantage[row + i] = options.advantage;
@@ -57,6 +64,10 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
       batch.weight_version[row + i] = context.weight_versions()[i];
     }
   }
+  span_begin.push_back(context.tokens().size());
+  cpu::Loops machine;
+  loops::span_weights(machine, end, {span_weight.size(), span_begin.data(), span_weight.data()},
+                      batch.loss_weight.data() + row);
 }
 
 }  // namespace dualagent
