@@ -90,7 +90,8 @@ void require_same_options(const StoredCheckpoint& checkpoint, const std::string&
   const nlohmann::json stored =
       parse_json(checkpoint.text(name), checkpoint.where(), "Resume from an earlier checkpoint");
   for (const auto& [option, value] : stored.items())
-    before[part(option)][option] = value.is_string() ? value.get<std::string>() : value.dump();
+    before[part(option)][option] =
+        value.is_string() ? value.template get<std::string>() : value.dump();
   for (const auto& [option, value] : detail::describe_options(options, group_size))
     now[part(option)][option] = value;
   if (const std::string others = fingerprint_differences(before[0], now[0]); !others.empty())
