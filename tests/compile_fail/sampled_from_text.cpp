@@ -2,5 +2,5 @@
 #include "dualagent/trace/span.hpp"
 
 int main() {
-  dualagent::Sampled forged(dualagent::AgentRole::answerer, {0, 0}, {1, 2}, {-0.5F, -0.5F});
+  dualagent::Sampled forged(dualagent::AgentRole::answerer, {0, 0}, {1, 2}, {-0.5F, -0.5F}, {});
 }

@@ -11,7 +11,7 @@
 /// The input is a rollout's body: header and checksum are put around it, so that the fuzzer reaches
 /// what lies behind them. What is accepted is encoded to the same bytes again.
 FUZZ_TARGET(text) {
-  const std::string header = std::string("DualRoll") + std::string("\2\0\0\0", 4);
+  const std::string header = std::string("DualRoll") + std::string("\3\0\0\0", 4);
   const std::string checked = header + std::string(text);
   const std::span<const std::byte> body = std::as_bytes(std::span(checked));
   std::vector<std::byte> bytes(body.begin(), body.end());

@@ -69,7 +69,8 @@ TEST_CASE("a checkpoint's dialect is the one of its Jinja text, and says why", "
 TEST_CASE("of several templates the default one is taken, or the one for tools", "[text]") {
   const TemporaryFolder folder;
   write_config(folder.path(), {{"chat_template",
-                                {{{"name", "default"}, {"template", kSmolLm2}},
+                                {{{"name", 7}, {"template", 8}},
+                                 {{"name", "default"}, {"template", kSmolLm2}},
                                  {{"name", "rag"}, {"template", "x"}},
                                  {{"name", "tool_use"}, {"template", kChatMl}}}}});
   CHECK(dialect_for(folder.path(), kBytes).name == "smollm2");
@@ -83,6 +84,8 @@ TEST_CASE("an unknown template is refused with its digest and what is like it", 
                     ContainsSubstring("no chat template") &&
                         ContainsSubstring("docs/dialects.md#a-dialect-for-a-checkpoint"));
   write_config(folder.path(), {{"chat_template", 7}});
+  CHECK_THROWS_WITH(dialect(), ContainsSubstring("neither a text nor a list"));
+  write_config(folder.path(), {{"chat_template", {{{"name", "rag"}, {"template", "x"}}, 7}}});
   CHECK_THROWS_WITH(dialect(), ContainsSubstring("neither a text nor a list"));
   write(folder.path() / "chat_template.jinja", kR1);
   CHECK_THROWS_WITH(dialect(), ContainsSubstring(chat_template_digest(kR1)) &&

@@ -21,7 +21,7 @@ Sampled sample(std::vector<Token> tokens, std::vector<float> log_probs) {
 static_assert(!std::is_default_constructible_v<Sampled>);
 static_assert(!std::is_aggregate_v<Sampled>);
 static_assert(!std::is_constructible_v<Sampled, AgentRole, std::vector<WeightVersion>,
-                                       std::vector<Token>, std::vector<float>>);
+                                       std::vector<Token>, std::vector<float>, std::vector<float>>);
 
 }  // namespace
 

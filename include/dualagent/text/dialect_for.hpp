@@ -46,14 +46,14 @@ inline nlohmann::json tokenizer_config_of(const std::filesystem::path& folder) {
 /// The template of the name "default", or "tool_use" where tools are given and it exists, as
 /// transformers chooses; null: there is neither.
 inline nlohmann::json choose_listed_template(const nlohmann::json& list, bool tools) {
-  nlohmann::json chosen;
-  for (const nlohmann::json& entry : list)
-    if (entry.is_object() && (entry.value("name", "") == "default" ||
-                              (tools && entry.value("name", "") == "tool_use"))) {
-      if (chosen.is_null() || entry.value("name", "") == "tool_use")
-        chosen = entry.value("template", nlohmann::json());
-    }
-  return chosen;
+  const auto named = [&](const char* name) -> nlohmann::json {
+    for (const nlohmann::json& entry : list)
+      if (entry.is_object() && entry.value("name", nlohmann::json()) == name)
+        return entry.value("template", nlohmann::json());
+    return nullptr;
+  };
+  const nlohmann::json for_tools = tools ? named("tool_use") : nlohmann::json();
+  return for_tools.is_null() ? named("default") : for_tools;
 }
 
 /// chat_template.jinja comes before "chat_template" in tokenizer_config.json, as in transformers.

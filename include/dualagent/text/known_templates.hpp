@@ -44,8 +44,8 @@ struct KnownTemplate {
 
 namespace detail {
 
-inline constexpr std::string_view kImStart = "<|im_start|>", kHeader = "<|start_header_id|>",
-                                  kLlamaBos = "<|begin_of_text|>", kUser = "<｜User｜>",
+inline constexpr std::string_view kChatMlMark = "<|im_start|>", kLlamaMark = "<|start_header_id|>",
+                                  kLlamaBos = "<|begin_of_text|>", kDeepSeekMark = "<｜User｜>",
                                   kDeepSeekBos = "<｜begin▁of▁sentence｜>";
 
 inline AnyCallFormat hermes_calls(const DialectOptions&) { return HermesCalls{}; }
@@ -70,50 +70,52 @@ inline AnyChatTemplate dated_llama(const DialectOptions& options) {
   return chat;
 }
 
-using Thoughts = KnownTemplate::Thoughts;
+using TemplateThoughts = KnownTemplate::Thoughts;
 
 inline constexpr std::array kKnownTemplates{
-    KnownTemplate{"chatml", "many", kImStart, "", Thoughts::none, &plain_template<ChatMl>,
-                  &hermes_calls},
-    KnownTemplate{"smollm2", "SmolLM2 Instruct", kImStart, "", Thoughts::none,
+    KnownTemplate{"chatml", "many", kChatMlMark, "", TemplateThoughts::none,
+                  &plain_template<ChatMl>, &hermes_calls},
+    KnownTemplate{"smollm2", "SmolLM2 Instruct", kChatMlMark, "", TemplateThoughts::none,
                   &plain_template<SmolLm2>, &hermes_calls},
-    KnownTemplate{"qwen2", "Qwen 2 Instruct, Qwen 2.5 base", kImStart, "", Thoughts::none,
+    KnownTemplate{"qwen2", "Qwen 2 Instruct, Qwen 2.5 base", kChatMlMark, "",
+                  TemplateThoughts::none,
                   [](const DialectOptions&) -> AnyChatTemplate {
                     return Qwen25{"You are a helpful assistant."};
                   },
                   &hermes_calls},
-    KnownTemplate{"qwen2.5", "Qwen 2.5 Instruct and Coder", kImStart, "", Thoughts::none,
+    KnownTemplate{"qwen2.5", "Qwen 2.5 Instruct and Coder", kChatMlMark, "", TemplateThoughts::none,
                   &plain_template<Qwen25>, &hermes_calls},
-    KnownTemplate{"qwen2.5-math", "Qwen 2.5 Math", kImStart, "", Thoughts::none,
+    KnownTemplate{"qwen2.5-math", "Qwen 2.5 Math", kChatMlMark, "", TemplateThoughts::none,
                   [](const DialectOptions&) -> AnyChatTemplate {
                     return Qwen25{
                         "Please reason step by step, and put your final answer within "
                         "\\boxed{}."};
                   },
                   &hermes_calls},
-    KnownTemplate{"qwen3", "Qwen 3", kImStart, "", Thoughts::as_asked, &thinking_template<Qwen3>,
-                  &hermes_calls},
-    KnownTemplate{"qwen3-instruct-2507", "Qwen 3 Instruct 2507", kImStart, "", Thoughts::none,
-                  &plain_template<ChatMl>, &hermes_calls},
-    KnownTemplate{"qwen3.5", "Qwen 3.5 and 3.6", kImStart, "", Thoughts::as_asked,
+    KnownTemplate{"qwen3", "Qwen 3", kChatMlMark, "", TemplateThoughts::as_asked,
+                  &thinking_template<Qwen3>, &hermes_calls},
+    KnownTemplate{"qwen3-instruct-2507", "Qwen 3 Instruct 2507", kChatMlMark, "",
+                  TemplateThoughts::none, &plain_template<ChatMl>, &hermes_calls},
+    KnownTemplate{"qwen3.5", "Qwen 3.5 and 3.6", kChatMlMark, "", TemplateThoughts::as_asked,
                   &thinking_template<Qwen35>, &qwen_coder_calls},
     KnownTemplate{
-        "llama3", "Llama 3 Instruct", kHeader, kLlamaBos, Thoughts::none,
+        "llama3", "Llama 3 Instruct", kLlamaMark, kLlamaBos, TemplateThoughts::none,
         [](const DialectOptions&) -> AnyChatTemplate { return Llama3{.knowledge_date = ""}; },
         &llama3_calls},
-    KnownTemplate{"llama3.1", "Llama 3.1 and 3.3 Instruct", kHeader, kLlamaBos, Thoughts::none,
+    KnownTemplate{"llama3.1", "Llama 3.1 and 3.3 Instruct", kLlamaMark, kLlamaBos,
+                  TemplateThoughts::none, &dated_llama, &llama3_calls},
+    KnownTemplate{"llama3.2", "Llama 3.2 Instruct", kLlamaMark, kLlamaBos, TemplateThoughts::none,
                   &dated_llama, &llama3_calls},
-    KnownTemplate{"llama3.2", "Llama 3.2 Instruct", kHeader, kLlamaBos, Thoughts::none,
-                  &dated_llama, &llama3_calls},
-    KnownTemplate{"deepseek-v3", "DeepSeek V2.5 and V3", kUser, kDeepSeekBos, Thoughts::none,
-                  &plain_template<DeepSeekV3>, &hermes_calls},
-    KnownTemplate{"deepseek-v3.1", "DeepSeek V3.1", kUser, kDeepSeekBos, Thoughts::as_asked,
-                  &thinking_template<DeepSeekV31>, &hermes_calls},
-    KnownTemplate{"deepseek-r1", "DeepSeek R1 and its distillations", kUser, kDeepSeekBos,
-                  Thoughts::always, &plain_template<DeepSeekR1>, &hermes_calls},
-    KnownTemplate{
-        "deepseek-r1-0528", "DeepSeek R1-0528-Qwen3", kUser, kDeepSeekBos, Thoughts::always,
-        [](const DialectOptions&) -> AnyChatTemplate { return DeepSeekR1{false}; }, &hermes_calls},
+    KnownTemplate{"deepseek-v3", "DeepSeek V2.5 and V3", kDeepSeekMark, kDeepSeekBos,
+                  TemplateThoughts::none, &plain_template<DeepSeekV3>, &hermes_calls},
+    KnownTemplate{"deepseek-v3.1", "DeepSeek V3.1", kDeepSeekMark, kDeepSeekBos,
+                  TemplateThoughts::as_asked, &thinking_template<DeepSeekV31>, &hermes_calls},
+    KnownTemplate{"deepseek-r1", "DeepSeek R1 and its distillations", kDeepSeekMark, kDeepSeekBos,
+                  TemplateThoughts::always, &plain_template<DeepSeekR1>, &hermes_calls},
+    KnownTemplate{"deepseek-r1-0528", "DeepSeek R1-0528-Qwen3", kDeepSeekMark, kDeepSeekBos,
+                  TemplateThoughts::always,
+                  [](const DialectOptions&) -> AnyChatTemplate { return DeepSeekR1{false}; },
+                  &hermes_calls},
 };
 
 struct KnownDigest {

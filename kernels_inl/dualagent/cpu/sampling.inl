@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "dualagent/kernels/sampling.inl"
+#include "dualagent/kernels/simd.inl"
 
 namespace dualagent::cpu {
 
@@ -30,10 +31,36 @@ std::size_t sample(std::size_t n, const T* e, std::uint64_t bits) {
 
 namespace detail {
 
-/// The e from which on a weight is at least w; exact for up to 24 significant bits, and in double.
+/// The least T from which on a weight is at least w <= 2^33.
 template <class T>
-constexpr T e_of_weight(std::uint64_t w) {
-  return static_cast<T>(w) * T{0x1p-32};
+T e_of_weight(std::uint64_t w) {
+  const T nearest = static_cast<T>(w) * T{0x1p-32};
+  const bool below = static_cast<double>(nearest) < static_cast<double>(w) * 0x1p-32;
+  return below ? std::nextafter(nearest, T{4}) : nearest;
+}
+
+/// Whether one of a block of numbers is at least `from`.
+template <class T>
+bool any_from(const T* e, T from) {
+  kernels::Simd<T> top = kernels::load(e);
+  for (std::size_t c = 1; c < 4; ++c)
+    top = kernels::max(kernels::load(e + c * kernels::kLanes<T>), top);
+  T most = top[0];
+  for (std::size_t lane = 1; lane < kernels::kLanes<T>; ++lane)
+    most = top[lane] > most ? top[lane] : most;
+  return most >= from;
+}
+
+/// Calls `body` with every number that is at least `from`; passes over blocks without one.
+template <class T, class Body>
+void for_each_from(std::size_t n, const T* e, T from, Body&& body) {
+  constexpr std::size_t kBlock = 4 * kernels::kLanes<T>;
+  for (std::size_t begin = 0; begin < n; begin += kBlock) {
+    const std::size_t end = std::min(n, begin + kBlock);
+    if (end - begin == kBlock && !any_from(e + begin, from)) continue;
+    for (std::size_t i = begin; i < end; ++i)
+      if (e[i] >= from) body(e[i]);
+  }
 }
 
 /// The largest weight w such that `amount(v)`, summed over all weights v >= w, reaches `goal` >= 1;
@@ -46,17 +73,17 @@ std::uint64_t select_weight(std::size_t n, const T* e, std::uint64_t goal, Amoun
   std::uint64_t found = 0;                  // the digits of w so far
   for (unsigned shift = 2 * kDigitBits;; shift -= kDigitBits) {
     sums.fill(0);
-    const T from = e_of_weight<T>(found << (shift + kDigitBits));
+    // Most tokens are improbable, with digits 0: it is 0 where no other one is found.
+    const T from = e_of_weight<T>((found << kDigitBits | 1U) << shift);
     const T to = e_of_weight<T>((found + 1) << (shift + kDigitBits));
-    for (std::size_t i = 0; i < n; ++i) {
-      if (!(e[i] >= from && e[i] < to)) continue;
-      const std::uint64_t weight = kernels::sampling_weight(e[i]);
+    for_each_from(n, e, from, [&](T x) {
+      if (!(x < to)) return;
+      const std::uint64_t weight = kernels::sampling_weight(x);
       sums[(weight >> shift) % kDigits] += amount(weight);
-    }
-    std::size_t digit = kDigits;
-    while (digit > 0 && sums[digit - 1] < goal) goal -= sums[--digit];
-    if (digit == 0) return 0;
-    found = found << kDigitBits | (digit - 1);
+    });
+    std::size_t digit = kDigits - 1;
+    while (digit > 0 && sums[digit] < goal) goal -= sums[digit--];
+    found = found << kDigitBits | digit;
     if (shift == 0) return found;
   }
 }
@@ -64,10 +91,8 @@ std::uint64_t select_weight(std::size_t n, const T* e, std::uint64_t goal, Amoun
 /// Sum of the weights of at least `least`.
 template <class T>
 std::uint64_t weight_from(std::size_t n, const T* e, std::uint64_t least) {
-  const double from = e_of_weight<double>(least);
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < n; ++i)
-    if (double{e[i]} >= from) sum += kernels::sampling_weight(e[i]);
+  for_each_from(n, e, e_of_weight<T>(least), [&](T x) { sum += kernels::sampling_weight(x); });
   return sum;
 }
 
@@ -94,12 +119,11 @@ std::uint64_t leave_out(std::size_t n, T* e, std::size_t top_k, float top_p, flo
   const double by_min_p = std::ceil(double{min_p} * 4294967296.0);
   least = std::max(least, static_cast<std::uint64_t>(by_min_p));
   const std::uint64_t kept = detail::weight_from(n, e, least);
-  const double from = detail::e_of_weight<double>(least);
+  const T from = detail::e_of_weight<T>(least), drawable = detail::e_of_weight<T>(1);
   bool all = true;
   for (std::size_t i = 0; i < n; ++i) {
-    if (double{e[i]} >= from) continue;
-    all = all && kernels::sampling_weight(e[i]) == 0;
-    e[i] = T{0};
+    all = all && !(e[i] < from && e[i] >= drawable);
+    e[i] = e[i] < from ? T{0} : e[i];
   }
   return all ? 0 : kept;
 }
