@@ -4,6 +4,7 @@
 # loses a derivative.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/support/side_by_side.sh
 nvcc=$(command -v nvcc || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc") || {
   echo "CUDA: nothing compiled, nvcc is not installed"
   exit 0
@@ -12,14 +13,21 @@ out=build/cuda
 mkdir -p "$out"
 flags=(-std=c++20 --expt-relaxed-constexpr -I include -I kernels_inl -I tests)
 
-compile() { # NAME ARCHITECTURE SOURCE
-  "$nvcc" "${flags[@]}" -O3 -arch="$2" -Xptxas -v -c "$3" -o "$out/object.o" >"$out/$1.$2.log" 2>&1 ||
-    { cat "$out/$1.$2.log" >&2; echo "CUDA: $3 does not compile for $2" >&2; return 1; }
-  if grep 'spill stores' "$out/$1.$2.log" | grep -qv ' 0 bytes spill stores, 0 bytes spill loads'; then
-    grep -B1 'spill stores' "$out/$1.$2.log" >&2
-    echo "CUDA: a kernel of $3 spills registers on $2" >&2
+compile() { # SOURCE: for $arch
+  local name log
+  name=$(basename "${1%.cu}") && log=$out/$name.$arch.log || return 1
+  "$nvcc" "${flags[@]}" -O3 -arch="$arch" -Xptxas -v -c "$1" -o "$out/$name.$arch.o" >"$log" 2>&1 ||
+    { cat "$log" >&2; echo "CUDA: $1 does not compile for $arch" >&2; return 1; }
+  if grep 'spill stores' "$log" | grep -qv ' 0 bytes spill stores, 0 bytes spill loads'; then
+    grep -B1 'spill stores' "$log" >&2
+    echo "CUDA: a kernel of $1 spills registers on $arch" >&2
     return 1
   fi
+}
+compile_header() { # HEADER: alone
+  local name=${1//\//_}
+  echo "#include \"$1\"" >"$out/$name.cu" &&
+    "$nvcc" "${flags[@]}" -arch=sm_80 -c "$out/$name.cu" -o "$out/$name.o"
 }
 registers() { # KERNEL LOG
   grep -A4 "Compiling entry function '$1'" "$2" | sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' | head -1
@@ -30,13 +38,10 @@ echo '#include <nccl.h>' | "$nvcc" -x cu -E - >/dev/null 2>&1 || {
   echo "CUDA: what needs NCCL is not compiled, nccl.h is not installed"
   without=nccl
 }
-headers=$(git ls-files 'kernels_inl/dualagent/*.inl' 'kernels_inl/dualagent/*.cuh' |
+mapfile -t headers < <(git ls-files 'kernels_inl/dualagent/*.inl' 'kernels_inl/dualagent/*.cuh' |
   grep -v -e simd.inl -e '/cpu/' -e "$without" | sed 's|kernels_inl/||')
-for header in $headers; do # each alone
-  echo "#include \"$header\"" >"$out/header.cu"
-  "$nvcc" "${flags[@]}" -arch=sm_80 -c "$out/header.cu" -o "$out/object.o"
-done
-echo "CUDA: $(echo "$headers" | wc -l) headers compile alone with nvcc"
+side_by_side "$(nproc)" compile_header "${headers[@]}"
+echo "CUDA: ${#headers[@]} headers compile alone with nvcc"
 
 "$nvcc" "${flags[@]}" -arch=sm_80 -ptx tests/cuda/derivative_of_product.cu -o "$out/derivative.ptx"
 grep -q 'ld.global.f32.*+4\]' "$out/derivative.ptx" || {
@@ -44,13 +49,11 @@ grep -q 'ld.global.f32.*+4\]' "$out/derivative.ptx" || {
   exit 1
 }
 
+mapfile -t sources < <(git ls-files '*.cu' | grep -v -e "$without")
 for arch in sm_80 sm_90; do
-  kernels=0
-  for source in $(git ls-files '*.cu' | grep -v -e "$without"); do
-    name=$(basename "${source%.cu}")
-    compile "$name" "$arch" "$source"
-    kernels=$((kernels + $(sed -n '/Compiling entry function/p' "$out/$name.$arch.log" | wc -l)))
-  done
+  rm -f "$out"/*."$arch".log
+  side_by_side "$(nproc)" compile "${sources[@]}"
+  kernels=$(cat "$out"/*."$arch".log | grep -c 'Compiling entry function')
   composed=$(registers composed_kernel "$out/objective_registers.$arch.log")
   by_hand=$(registers hand_kernel "$out/objective_registers.$arch.log")
   echo "CUDA: $kernels kernels for $arch, none spills; the clip loss takes $composed registers composed, $by_hand by hand"

@@ -6,6 +6,7 @@
 # A finding is printed with the command that repeats it, and makes the exit status 1.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/support/side_by_side.sh
 seconds=${1:-60}
 shift || true
 if ! command -v clang++ >/dev/null 2>&1; then
@@ -19,18 +20,8 @@ if [ ${#targets[@]} -eq 0 ]; then
   for source in tests/fuzz/*_fuzz.cpp; do targets+=("$(basename "$source" _fuzz.cpp)"); done
 fi
 
-two_at_a_time() { # FUNCTION: for each target; fails if any call failed
-  local failed=0 target
-  for target in "${targets[@]}"; do
-    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || failed=1; done
-    "$1" "$target" &
-  done
-  while [ "$(jobs -p | wc -l)" -gt 0 ]; do wait -n || failed=1; done
-  return "$failed"
-}
-
 build() { # TARGET
-  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+  clang++ -std=c++20 -O1 -gline-tables-only -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
     -I include -I kernels_inl -I examples -I examples/quickstart \
     "tests/fuzz/$1_fuzz.cpp" -o "$out/$1"
 }
@@ -50,5 +41,5 @@ fuzz() { # TARGET
   return 1
 }
 
-two_at_a_time build
-two_at_a_time fuzz
+side_by_side 2 build "${targets[@]}"
+side_by_side 2 fuzz "${targets[@]}"

@@ -99,7 +99,7 @@ TEST_CASE("pass@k of an evaluation is the mean over tasks with enough rollouts",
   CHECK(evaluation.pass_at(2).value() == Approx((2.0 / 3 + 0 + 1.0) / 3));
   CHECK(evaluation.pass_at(3).value() == Approx((1.0 + 0) / 2));  // the third task has two
   CHECK(evaluation.pass_at(1, 0.4).value() == Approx((2.0 / 3 + 0 + 1.0 / 2) / 3));
-  for (const std::size_t k : {0, 4})
+  for (const std::size_t k : {0U, 4U})
     CHECK_THAT(error_of([&] { (void)evaluation.pass_at(k); }),
                ContainsSubstring("k is " + std::to_string(k)) && ContainsSubstring("samples"));
   CHECK_THAT(error_of([&] { (void)evaluation.pass_at(1, std::nan("")); }),

@@ -123,7 +123,7 @@ TEST_CASE("imitation in a run takes the steps of a loop by hand, with breaks too
 
   TemporaryFolder folder;
   BigramModel model(toy::vocab);
-  for (const std::size_t steps : {4, 6}) {
+  for (const std::size_t steps : {4U, 6U}) {
     model = BigramModel(toy::vocab);
     SupervisedTrainer trainer{model, {.optimizer = {.learning_rate = 0.2}}};
     RunOptions scheduled = options(folder, steps);

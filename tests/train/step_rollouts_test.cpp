@@ -224,7 +224,7 @@ TEST_CASE("minibatches share out whole rollouts, the same on any number of ranks
   shuffle(std::span<std::size_t>(order), RandomStream::from_seed(11));
   CHECK(whole[0] == std::set<std::size_t>(order.begin(), order.begin() + 4));
   CHECK(whole[2] == std::set<std::size_t>(order.begin() + 8, order.end()));
-  for (const std::size_t ranks : {2, 3, 5}) {
+  for (const std::size_t ranks : {2U, 3U, 5U}) {
     std::vector<std::set<std::size_t>> together(3);
     for (std::size_t rank = 0; rank < ranks; ++rank) {
       const auto part = minibatches(rank, ranks);

@@ -64,7 +64,7 @@ TEST_CASE("a run that is killed anywhere and resumed ends like one that was not"
   const RunFiles whole_files{whole_folder.path()};
 
   enum Moment { in_step, in_checkpoint, in_best };
-  for (const std::size_t every : {1, 3})
+  for (const std::size_t every : {1U, 3U})
     for (const Moment moment : {in_step, in_checkpoint, in_best})
       for (std::size_t victim = 0; victim < kSteps; ++victim) {
         INFO("checkpoint every " << every << ", moment " << moment << ", step " << victim);
