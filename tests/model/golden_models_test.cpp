@@ -40,11 +40,7 @@ std::vector<std::vector<Token>> rows_of(const SafeTensors& expected) {
   return rows;
 }
 
-Transformer<float> model_of(const std::string& name) {
-  Transformer<float> model{load_config(folder_of(name))};
-  load_weights(folder_of(name), model);
-  return model;
-}
+Transformer<float> model_of(const std::string& name) { return load_model(folder_of(name)); }
 
 /// Largest |got - expected|, and the largest |expected|.
 struct Difference {
