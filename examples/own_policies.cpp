@@ -45,8 +45,7 @@ struct PolicyGradient {
 };
 
 int main() try {
-  da::Transformer<float> model{da::load_config("quickstart-out/models/warm_start/answerer")};
-  da::load_weights("quickstart-out/models/warm_start/answerer", model);
+  auto model = da::load_model("quickstart-out/models/warm_start/answerer");
   const auto ledger = quickstart::Ledger::read("quickstart-out/ledger.csv");
   da::Protocol protocol(quickstart::LedgerDialect{}, da::ToolBox{QuietLookup{ledger}},
                         EveryThirdTurn{} || da::TokenBudget{.max_tokens = 100},

@@ -10,8 +10,7 @@
 namespace da = dualagent;
 
 int main() try {
-  da::Transformer<float> model{da::load_config("quickstart-out/models/warm_start/answerer")};
-  da::load_weights("quickstart-out/models/warm_start/answerer", model);
+  auto model = da::load_model("quickstart-out/models/warm_start/answerer");
   const auto ledger = quickstart::Ledger::read("quickstart-out/ledger.csv");
   da::Protocol protocol(quickstart::LedgerDialect{}, da::ToolBox{quickstart::LedgerLookup{ledger}},
                         da::TokenBudget{.max_tokens = 80}, da::ReplaceBySummary{},

@@ -58,8 +58,8 @@ void fused_loss(std::span<const Token> target, std::span<const float> loss_weigh
 #include "fused-loss/fused-policy-loss.inc"
 }
 
-void models_files() {
-#include "models/files.inc"
+void models_real_models() {
+#include "models/real-models.inc"
 }
 
 namespace objective_sweep {

@@ -86,8 +86,7 @@ TEST_CASE("two writers of one file do not mix their bytes", "[io][atomic_file]")
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("a file that cannot grow gives an error and keeps the old version",
-          "[io][atomic_file]") {
+TEST_CASE("a file that cannot grow gives an error and keeps the old version", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "old");
   std::string error;
@@ -222,4 +221,27 @@ TEST_CASE("a mapped file can be moved", "[io][atomic_file]") {
   CHECK(moved.text() == "abc");
   moved = MappedFile(folder / "b");
   CHECK(moved.text() == "de");
+}
+
+TEST_CASE("what is forgotten of a mapped file is read again when it is touched",
+          "[core][atomic_file]") {
+  const TemporaryFolder folder;
+  std::string text(100'000, 'a');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
+  write_file_atomically(folder / "a", text);
+  const MappedFile file(folder / "a");
+  CHECK(file.text() == text);
+  file.forget({});
+  file.forget(file.bytes().subspan(5000, 70'001));
+  file.forget(file.bytes().last(1));
+  CHECK(file.text() == text);
+  CHECK(MappedFile(folder / "a").text() == text);
+}
+
+TEST_CASE("abandoned folders are removed with all they hold", "[core][atomic_file]") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / ".model.partial-1-0");
+  write_file_atomically(folder / ".model.partial-1-0/a", "half");
+  CHECK(remove_abandoned_temporaries(folder.path(), "model") == 1);
+  CHECK(folder.entries() == 0);
 }

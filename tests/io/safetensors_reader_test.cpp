@@ -3,13 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "dualagent/io/safetensors_writer.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/file_faults.hpp"
 #include "support/safetensors_files.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace dualagent;
 using namespace safetensors_files;
@@ -146,4 +149,25 @@ TEST_CASE("a file cut anywhere is refused", "[io][safetensors]") {
 TEST_CASE("names from a file cannot steer the terminal that shows an error", "[io][safetensors]") {
   const std::string error = error_of_parsing(file_of("{\"\\u001b[31m\":1}", 0));
   CHECK(error.find('\x1B') == std::string::npos);
+}
+
+TEST_CASE("tensors of many pieces are read and compared whole", "[io][safetensors]") {
+  const TemporaryFolder folder;
+  std::vector<float> values(700'000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 251) - 7.0F;
+  std::vector<float> other = values;
+  other.back() += 1.0F;
+  const std::vector<std::size_t> shape{700, 1000};
+  write_safetensors(folder / "a", {{"f32", shape, std::span<const float>(values), {}},
+                                   {"bf16", shape, std::span<const float>(values), DType::bf16},
+                                   {"f16", shape, std::span<const float>(values), DType::f16},
+                                   {"other", shape, std::span<const float>(other), {}}});
+  const SafeTensors file = SafeTensors::open(folder / "a");
+  for (const char* name : {"f32", "bf16", "f16"}) {  // whole numbers below 256 are exact in all
+    CHECK(file.values<float>(name) == values);
+    CHECK(file.values<double>(name) == std::vector<double>(values.begin(), values.end()));
+  }
+  CHECK(SafeTensors::same(file, file.at("f32"), file, file.at("f32")));
+  CHECK_FALSE(SafeTensors::same(file, file.at("f32"), file, file.at("other")));
+  CHECK_FALSE(SafeTensors::same(file, file.at("f32"), file, file.at("bf16")));
 }

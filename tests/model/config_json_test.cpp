@@ -1,11 +1,12 @@
 #include "dualagent/model/config_json.hpp"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
-#include "support/warnings.hpp"
 
 using namespace dualagent;
 
@@ -77,7 +78,6 @@ TEST_CASE("documented defaults are taken for missing and for null entries",
   CHECK(parse(config_with("head_dim", "32")).head_dim == 32);
   CHECK_NOTHROW(parse(without("hidden_act")));
   CHECK_NOTHROW(parse(without("attention_bias")));
-  CHECK_NOTHROW(parse(config_with("something_new", "{\"a\": [1, 2]}")));
 }
 
 TEST_CASE("missing sizes are errors that name the entry", "[model][config_json]") {
@@ -109,36 +109,91 @@ TEST_CASE("wrong types and impossible numbers are errors that name the entry",
   CHECK_THAT(error_of_config(whole + '\0' + whole), ContainsSubstring("is NUL"));
 }
 
-TEST_CASE("features that change the mathematics are refused with a remedy",
+TEST_CASE("features that change the mathematics are refused with entry and value",
           "[model][config_json]") {
-  const auto refused = [](const std::string& key, const std::string& value) {
-    return error_of_config(config_with(key, value));
+  struct Refused {
+    std::string key, value, shown;
   };
-  CHECK_THAT(refused("model_type", "\"qwen2\""),
-             ContainsSubstring("model_type = qwen2 is not supported"));
-  CHECK_THAT(refused("hidden_act", "\"gelu\""), ContainsSubstring("hidden_act = gelu"));
-  CHECK_THAT(refused("attention_bias", "true"), ContainsSubstring("attention_bias = true"));
-  CHECK_THAT(refused("mlp_bias", "true"), ContainsSubstring("mlp_bias = true"));
-  CHECK_THAT(refused("attention_dropout", "0.1"), ContainsSubstring("attention_dropout"));
-  CHECK_THAT(refused("partial_rotary_factor", "0.5"), ContainsSubstring("partial_rotary_factor"));
-  CHECK_THAT(refused("quantization_config", "{\"bits\": 4}"),
-             ContainsSubstring("quantization_config"));
-  CHECK_THAT(refused("rope_scaling", R"({"rope_type": "llama3", "factor": 32.0})"),
-             ContainsSubstring("rope_scaling.rope_type = llama3"));
-  CHECK_THAT(refused("rope_scaling", R"({"type": "linear", "factor": 2.0})"),
-             ContainsSubstring("rope_scaling.type = linear"));
-  CHECK_THAT(refused("rope_scaling", R"({"factor": 2.0})"),
-             ContainsSubstring("rope_scaling.factor"));
-  CHECK_THAT(refused("rope_scaling", "2"), ContainsSubstring("not a JSON object"));
-  CHECK_THAT(refused("mlp_bias", "true"), ContainsSubstring("Use a plain Llama model"));
+  const std::vector<Refused> refused{
+      {"model_type", "\"gemma2\"", "model_type = gemma2"},
+      {"model_type", "\"qwen3_moe\"", "model_type = qwen3_moe"},
+      {"architectures", "[\"LlamaForSequenceClassification\"]", "LlamaForSequenceClassification"},
+      {"architectures", "[\"Qwen2ForCausalLM\"]", "architectures = [\"Qwen2ForCausalLM\"]"},
+      {"hidden_act", "\"gelu\"", "hidden_act = gelu"},
+      {"attention_bias", "true", "attention_bias = true"},
+      {"mlp_bias", "true", "mlp_bias = true"},
+      {"attention_dropout", "0.1", "attention_dropout = 0.1"},
+      {"partial_rotary_factor", "0.5", "partial_rotary_factor = 0.5"},
+      {"quantization_config", "{\"bits\": 4}", "quantization_config = {\"bits\":4}"},
+      {"auto_map", "{\"AutoModel\": \"own.Model\"}", "auto_map = "},
+      {"sliding_window", "511", "sliding_window = 511"},
+      {"use_sliding_window", "true", "use_sliding_window = true"},
+      {"num_experts", "8", "num_experts = 8 is not known"},
+      {"num_local_experts", "8", "num_local_experts = 8 is not known"},
+      {"logit_scale", "0.1", "logit_scale = 0.1 is not known"},
+      {"final_logit_softcapping", "30.0", "final_logit_softcapping = 30.0 is not known"},
+      {"use_qk_norm", "true", "use_qk_norm = true is not known"},
+      {"use_mrope", "true", "use_mrope = true"},
+      {"no_rope_layers", "[1, 0, 1]", "no_rope_layers = [1,0,1] is not known"},
+      {"rope_scaling", R"({"type": "dynamic", "factor": 2.0})", "rope_scaling.type = dynamic"},
+      {"rope_scaling", R"({"rope_type": "yarn", "factor": 2.0})", "rope_scaling.rope_type = yarn"},
+      {"rope_scaling", R"({"rope_type": "longrope"})", "rope_scaling.rope_type = longrope"},
+      {"rope_scaling", R"({"factor": 2.0})", "factor = 2.0"},
+      {"rope_scaling", R"({"type": "linear"})", "factor is missing"},
+      {"rope_scaling", R"({"type": "linear", "factor": 2, "mscale": 1})",
+       "mscale = 1 is not known"},
+      {"rope_scaling", R"({"rope_type": "llama3", "factor": 8.0})", "low_freq_factor is missing"},
+      {"rope_scaling", R"({"type": "linear", "rope_type": "llama3"})", "a type and another"},
+      {"rope_scaling", "2", "not a JSON object"}};
+  for (const auto& [key, value, shown] : refused) {
+    INFO(key << ": " << value);
+    CHECK_THAT(error_of_config(config_with(key, value)),
+               ContainsSubstring(shown) && ContainsSubstring("config.json"));
+  }
+  CHECK_THAT(error_of_config(config_with("mlp_bias", "true")), ContainsSubstring("Use a Llama"));
 }
 
-TEST_CASE("rope_parameters of newer files are understood", "[model][config_json]") {
-  std::string text = without("rope_theta");
-  text.insert(1, R"("rope_parameters": {"rope_type": "default", "rope_theta": 1000000},)");
-  CHECK(parse_config_json(text, "t").rope_theta == Approx(1e6));
+TEST_CASE("the same entries at their neutral values are accepted", "[model][config_json]") {
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
+           {"attention_dropout", "0"},
+           {"partial_rotary_factor", "1"},
+           {"quantization_config", "null"},
+           {"sliding_window", "512"},
+           {"use_sliding_window", "false"},
+           {"num_experts", "null"},
+           {"use_mrope", "false"},
+           {"auto_map", "{}"},
+           {"transformers_version", "\"4.50.0\""},
+           {"temperature", "0.6"},
+           {"rope_scaling", R"({"type": "default", "factor": 1})"}}) {
+    INFO(key << ": " << value);
+    CHECK(error_of_config(config_with(key, value)) == "no error");
+  }
+}
+
+TEST_CASE("rope_parameters of newer files and rope_scaling of older ones are understood",
+          "[model][config_json]") {
+  const std::string llama3 =
+      R"("factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
+         "original_max_position_embeddings": 8192, "rope_type": "llama3")";
+  std::string newer = without("rope_theta");
+  newer.insert(1, R"("rope_parameters": {"rope_theta": 500000, )" + llama3 + "},");
+  const TransformerConfig config = parse_config_json(newer, "t");
+  CHECK(config.rope_theta == 500'000.0);
+  CHECK(config.rope_scaling == RopeScaling{.type = RopeScaling::Type::llama3,
+                                           .factor = 32.0,
+                                           .low_freq_factor = 1.0,
+                                           .high_freq_factor = 4.0,
+                                           .original_max_position_embeddings = 8192});
+  const std::string older = config_with("rope_scaling", "{" + llama3 + "}");
+  CHECK(parse_config_json(older, "t") == config);
+  CHECK(parse_config_json(config_with("rope_scaling", R"({"type": "linear", "factor": 2})"), "t")
+            .rope_scaling == RopeScaling{.type = RopeScaling::Type::linear, .factor = 2.0});
   CHECK_THAT(error_of_config(config_with("rope_parameters", R"({"rope_theta": 7.0})")),
              ContainsSubstring("contradict"));
+  std::string both = older;
+  both.insert(1, R"("rope_parameters": {"rope_theta": 500000, "rope_type": "default"},)");
+  CHECK_THAT(error_of_config(both), ContainsSubstring("and rope_scaling contradict"));
   CHECK_THAT(error_of_config(config_with("rope_parameters", R"({"rope_type": "yarn"})")),
              ContainsSubstring("rope_parameters.rope_type = yarn"));
 }
@@ -194,30 +249,64 @@ TEST_CASE("a written configuration carries what Hugging Face needs", "[model][co
   CHECK_FALSE(json.contains("value_head"));  // ours: only where there is one
 }
 
-TEST_CASE("a misspelt entry is refused, an unknown one is ignored with a warning",
-          "[model][config_json]") {
-  Warnings warnings;
+TEST_CASE("a misspelt entry and an unknown one are refused", "[model][config_json]") {
   CHECK(error_of_config(config_with("atention_dropout", "0.1")) ==
         "atention_dropout is not an entry of a model's shape; did you mean attention_dropout? "
         "(config.json). Correct the name, or remove the entry");
   CHECK_THAT(error_of_config(config_with("rope_teta", "10000.0")), ContainsSubstring("rope_theta"));
   CHECK_THAT(error_of_config(without("hidden_size").replace(1, 0, "\"hiden_size\": 64, ")),
              ContainsSubstring("hidden_size is missing; it has \"hiden_size\""));
-  CHECK(warnings.count() == 0);
-  CHECK(parse_config_json(config_with("sliding_window", "64"), "c.json").hidden_size == 64);
-  CHECK(warnings.text() == "entries that nobody reads were ignored: sliding_window (c.json)\n");
-  parse_config_json(config_with("sliding_window", "null"), "c.json");
-  parse_config_json(config_with("transformers_version", "\"4.50.0\""), "c.json");
-  CHECK(warnings.count() == 1);
+  CHECK(error_of_config(config_with("something_new", "{\"a\": [1, 2]}")) ==
+        "something_new = {\"a\":[1,2]} is not known, and might change the results (config.json). "
+        "Remove the entry if the model computes the same without it");
+  CHECK_THAT(error_of_config(config_with("long", "\"" + std::string(500, 'x') + "\"")),
+             ContainsSubstring(std::string(80, 'x') + "... is not known"));
 }
 
-TEST_CASE("a model that Llama's config.json cannot describe is not written as one",
+TEST_CASE("each family is written under its own name and reads back the same",
           "[model][config_json]") {
   TransformerConfig config = parse_config_json(config_with(), "t");
+  const auto written = [&] { return parse_json(to_config_json(config), "t", "Write it again"); };
+  CHECK(written()["model_type"] == "llama");
+  config.rope_scaling = {.type = RopeScaling::Type::llama3, .factor = 32.0};
+  CHECK(written()["rope_scaling"]["rope_type"] == "llama3");
+  CHECK(parse_config_json(to_config_json(config), "t") == config);
+  config.rope_scaling = {.type = RopeScaling::Type::linear, .factor = 4.0};
+  CHECK(parse_config_json(to_config_json(config), "t") == config);
   config.qkv_bias = true;
-  CHECK_THROWS_WITH(to_config_json(config), ContainsSubstring("qkv_bias"));
-  config.qkv_bias = false;
-  CHECK_NOTHROW(to_config_json(config));
+  CHECK(written()["model_type"] == "qwen2");
+  CHECK(written()["architectures"][0] == "Qwen2ForCausalLM");
+  CHECK(parse_config_json(to_config_json(config), "t") == config);
   config.qk_norm = true;
-  CHECK_THROWS_WITH(to_config_json(config), ContainsSubstring("qk_norm"));
+  CHECK_THROWS_WITH(to_config_json(config), ContainsSubstring("both qkv_bias and qk_norm"));
+  config.qkv_bias = false;
+  CHECK(written()["model_type"] == "qwen3");
+  CHECK(parse_config_json(to_config_json(config), "t") == config);
+}
+
+TEST_CASE("the source's entries are carried over and only what changed is replaced",
+          "[model][config_json]") {
+  const std::string source =
+      "{\"dtype\": \"float32\", \"eos_token_id\": [2, 5]," + config_with().substr(1);
+  TransformerConfig config = parse_config_json(source, "t");
+  CHECK(to_config_json(config, "float32", source, "t") == source);
+  config.max_position_embeddings = 256;
+  config.value_head = true;
+  auto expected = parse_json(source, "t", "");
+  expected["dtype"] = "bfloat16";
+  expected["max_position_embeddings"] = 256;
+  expected["value_head"] = true;
+  CHECK(parse_json(to_config_json(config, "bfloat16", source, "t"), "t", "") == expected);
+  const auto older = parse_json(to_config_json(config, "float16", config_with(), "t"), "t", "");
+  CHECK(older["torch_dtype"] == "float16");
+  CHECK_FALSE(older.contains("dtype"));
+
+  config.hidden_size = 128;
+  CHECK_THAT(error_of([&] { to_config_json(config, "float32", source, "from/config.json"); }),
+             ContainsSubstring("differs in hidden_size: 128 here, 64 there") &&
+                 ContainsSubstring("from/config.json"));
+  config = parse_config_json(source, "t");
+  config.qkv_bias = true;
+  CHECK_THAT(error_of([&] { to_config_json(config, "float32", source, "t"); }),
+             ContainsSubstring("biases"));
 }

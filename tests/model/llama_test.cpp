@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -27,7 +28,8 @@ std::vector<std::string> names(const std::vector<DescribedTensor>& tensors) {
   std::vector<std::string> result;
   for (const DescribedTensor& tensor : tensors) {
     result.push_back(tensor.name);
-    for (const std::size_t extent : tensor.shape) result.back() += " " + std::to_string(extent);
+    for (const std::size_t extent : shape_of(tensor.role, shape()))
+      result.back() += " " + std::to_string(extent);
   }
   return result;
 }
@@ -69,4 +71,17 @@ TEST_CASE("what differs in Qwen2 and Qwen3 is a few tensors more", "[model][arch
   critic.tie_word_embeddings = critic.value_head = true;
   CHECK(names(llama(critic).after) ==
         std::vector<std::string>{"model.norm.weight 6", "value_head.weight 1 6"});
+}
+
+TEST_CASE("a Llama has no sliding window", "[model][family]") {
+  const auto problem = [](const char* text) {
+    const nlohmann::json object = nlohmann::json::parse(text);
+    const detail::ConfigReader reader(object, "config.json");
+    TransformerConfig config = shape();
+    return error_of([&] { kLlama.read(reader, config); });
+  };
+  CHECK(kLlama.class_name == "LlamaForCausalLM");
+  CHECK(problem("{}") == "no error");
+  CHECK(problem(R"({"sliding_window": 16})") == "no error");
+  CHECK_THAT(problem(R"({"sliding_window": 15})"), ContainsSubstring("sliding_window = 15"));
 }

@@ -64,3 +64,11 @@ TEST_CASE("an impossible shape is refused with the name of the field", "[model][
                                              ContainsSubstring("TransformerConfig"));
   }
 }
+
+TEST_CASE("an impossible scaling of rotary positions is refused", "[model][config]") {
+  TransformerConfig config = possible();
+  config.rope_scaling = {.type = RopeScaling::Type::linear, .factor = 0.5};
+  CHECK_THROWS_WITH(config.validate(), ContainsSubstring("factor is 0.5"));
+  config.rope_scaling.factor = 2.0;
+  CHECK_NOTHROW(config.validate());
+}

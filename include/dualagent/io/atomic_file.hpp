@@ -226,7 +226,8 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 
-/// Removes temporaries that killed processes left in a folder; returns how many.
+/// Removes temporaries, files and folders, that killed processes left in a folder; returns how
+/// many.
 ///
 /// Covers targets whose file name begins with `name_prefix`. The caller promises that nobody is
 /// writing one of them at this moment.
@@ -244,7 +245,7 @@ inline std::size_t remove_abandoned_temporaries(const std::filesystem::path& fol
   }
   if (error) detail::throw_file_error("list the folder", folder, error.value());
   for (const std::filesystem::path& file : abandoned)
-    if (!std::filesystem::remove(file, error) && error)
+    if (std::filesystem::remove_all(file, error); error)
       detail::throw_file_error("remove an abandoned temporary", file, error.value());
   return abandoned.size();
 }
@@ -285,6 +286,16 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {address_, size_bytes_}; }
   std::string_view text() const { return {reinterpret_cast<const char*>(address_), size_bytes_}; }
+
+  /// Gives the memory of a part of `bytes()` back to the operating system, which reads it again
+  /// when it is touched: what was used once need not stay.
+  void forget(std::span<const std::byte> part) const {
+    if (part.empty()) return;
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = static_cast<std::size_t>(part.data() - address_) / page * page;
+    const std::size_t end = static_cast<std::size_t>(part.data() - address_) + part.size();
+    ::madvise(const_cast<std::byte*>(address_) + begin, end - begin, MADV_DONTNEED);  // a hint
+  }
 
  private:
   const std::byte* address_ = nullptr;

@@ -222,7 +222,8 @@ class SafeTensors {
   /// Copies a tensor's elements, converted where that loses no meaning.
   ///
   /// float and double take F64, F32, F16 and BF16 (F64 to float is rounded to nearest); other types
-  /// and equal types are copied bit by bit. `out` has the tensor's size.
+  /// and equal types are copied bit by bit. `out` has the tensor's size. Of a mapped file, no more
+  /// than a piece of the tensor stays in memory.
   /// Errors: Error naming the tensor for another element type, another size, or a finite value that
   /// is too large for T.
   template <TensorScalar T>
@@ -231,24 +232,27 @@ class SafeTensors {
     if (out.size() != tensor.size)
       fail(tensor, "has " + std::to_string(tensor.size) + " elements, expected " +
                        std::to_string(out.size()));
-    if (tensor.dtype == dtype_of<T>()) {
-      if (!out.empty()) std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
-      return;
+    std::size_t begin = 0;
+    do {
+      const std::size_t count = std::min(kPiece, out.size() - begin);
+      copy_piece<T>(tensor, begin, out.subspan(begin, count));
+      const std::size_t bytes = size_bytes(tensor.dtype);
+      forget(tensor.bytes.subspan(begin * bytes, count * bytes));
+      begin += count;
+    } while (begin < out.size());
+  }
+
+  /// Whether two tensors, of one file or of two, have the same type, shape and bytes.
+  static bool same(const SafeTensors& file_a, const TensorView& a, const SafeTensors& file_b,
+                   const TensorView& b) {
+    if (a.dtype != b.dtype || a.shape != b.shape) return false;
+    for (std::size_t begin = 0; begin < a.bytes.size(); begin += kPiece) {
+      const std::size_t count = std::min(kPiece, a.bytes.size() - begin);
+      if (std::memcmp(a.bytes.data() + begin, b.bytes.data() + begin, count) != 0) return false;
+      file_a.forget(a.bytes.subspan(begin, count));
+      file_b.forget(b.bytes.subspan(begin, count));
     }
-    if constexpr (std::floating_point<T>) switch (tensor.dtype) {
-        case DType::f64:
-          return convert<double>(tensor, out, [](double value) { return value; });
-        case DType::f32:
-          return convert<float>(tensor, out, [](float value) { return value; });
-        case DType::f16:
-          return convert<std::uint16_t>(tensor, out, float16_to_float);
-        case DType::bf16:
-          return convert<std::uint16_t>(tensor, out, bfloat16_to_float);
-        default:
-          break;
-      }
-    fail(tensor, "has elements of type " + std::string(to_string(tensor.dtype)) +
-                     ", which cannot be read as " + std::string(to_string(dtype_of<T>())));
+    return true;
   }
 
   template <TensorScalar T>
@@ -271,16 +275,47 @@ class SafeTensors {
                 "Use a file that was written for this purpose, or convert it");
   }
 
+  static constexpr std::size_t kPiece = std::size_t{1} << 18;  // elements; what stays in memory
+
+  void forget(std::span<const std::byte> bytes) const {
+    if (file_) file_->forget(bytes);
+  }
+
+  /// Elements from `begin` on.
+  template <TensorScalar T>
+  void copy_piece(const TensorView& tensor, std::size_t begin, std::span<T> out) const {
+    const std::byte* const from = tensor.bytes.data() + begin * size_bytes(tensor.dtype);
+    if (tensor.dtype == dtype_of<T>()) {
+      if (!out.empty()) std::memcpy(out.data(), from, out.size_bytes());
+      return;
+    }
+    if constexpr (std::floating_point<T>) switch (tensor.dtype) {
+        case DType::f64:
+          return convert<double>(tensor, begin, out, [](double value) { return value; });
+        case DType::f32:
+          return convert<float>(tensor, begin, out, [](float value) { return value; });
+        case DType::f16:
+          return convert<std::uint16_t>(tensor, begin, out, float16_to_float);
+        case DType::bf16:
+          return convert<std::uint16_t>(tensor, begin, out, bfloat16_to_float);
+        default:
+          break;
+      }
+    fail(tensor, "has elements of type " + std::string(to_string(tensor.dtype)) +
+                     ", which cannot be read as " + std::string(to_string(dtype_of<T>())));
+  }
+
   template <class Stored, class T, class Decode>
-  void convert(const TensorView& tensor, std::span<T> out, Decode decode) const {
+  void convert(const TensorView& tensor, std::size_t begin, std::span<T> out, Decode decode) const {
+    const std::byte* const from = tensor.bytes.data() + begin * sizeof(Stored);
     for (std::size_t i = 0; i < out.size(); ++i) {
       Stored stored{};
-      std::memcpy(&stored, tensor.bytes.data() + i * sizeof stored, sizeof stored);
+      std::memcpy(&stored, from + i * sizeof stored, sizeof stored);
       const auto value = decode(stored);
       out[i] = static_cast<T>(value);
       if (std::isinf(out[i]) && !std::isinf(value))
         fail(tensor, "has a value too large for " + std::string(to_string(dtype_of<T>())) +
-                         " at element " + std::to_string(i));
+                         " at element " + std::to_string(begin + i));
     }
   }
 

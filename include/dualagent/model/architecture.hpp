@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/core/error.hpp"
+#include "dualagent/model/transformer_config.hpp"
+
 namespace dualagent {
 
 /// What a tensor of a model is for.
@@ -73,25 +76,101 @@ inline bool is_hidden_matrix(const TensorInfo& tensor) {
          std::find(roles.begin(), roles.end(), *tensor.role) != roles.end();
 }
 
-/// One tensor of a description.
+/// Shape of a tensor of a model, row-major; matrices are [out, in].
+inline std::vector<std::size_t> shape_of(TensorRole role, const TransformerConfig& config) {
+  const std::size_t d = config.hidden_size;
+  const std::size_t f = config.intermediate_size;
+  const std::size_t q = config.num_attention_heads * config.head_dim;
+  const std::size_t kv = config.num_key_value_heads * config.head_dim;
+  using enum TensorRole;
+  switch (role) {
+    case embedding:
+    case head:
+      return {config.vocab_size, d};
+    case query:
+      return {q, d};
+    case key:
+    case value:
+      return {kv, d};
+    case query_bias:
+      return {q};
+    case key_bias:
+    case value_bias:
+      return {kv};
+    case query_norm:
+    case key_norm:
+      return {config.head_dim};
+    case attention_output:
+      return {d, q};
+    case gate:
+    case up:
+      return {f, d};
+    case down:
+      return {d, f};
+    case value_head:
+      return {1, d};
+    default:  // norms of the residual stream
+      return {d};
+  }
+}
+
+/// One tensor of a description. Its shape follows from its role: `shape_of`.
 struct DescribedTensor {
   TensorRole role;
-  std::string name;                // as in Hugging Face checkpoints
-  std::vector<std::size_t> shape;  // row-major; matrices are [out, in]
+  std::string name;  // as in Hugging Face checkpoints
 };
 
 /// A decoder-only transformer as data: its tensors in the order of the model's flat parameters.
 ///
-/// The tensors that are listed decide what is computed. Every block is RMSNorm, attention with
-/// rotary positions, RMSNorm, SwiGLU; biases of queries, keys and values are added, and queries and
-/// keys are normed, where their tensors are described; without a head, the embedding is the head.
-/// Tensors that are multiplied together follow one another: query, key, value; their biases; gate,
-/// up.
+/// The tensors that are listed decide what is computed, and are those that the config asks for.
+/// Every block is RMSNorm, attention with rotary positions, RMSNorm, SwiGLU; biases of queries,
+/// keys and values are added, and queries and keys are normed, where their tensors are described;
+/// without a head, the embedding is the head. Tensors that are multiplied together follow one
+/// another: query, key, value; their biases; gate, up.
 struct Architecture {
   std::vector<DescribedTensor> before;  // the layers; the embedding among them
   std::string layer_prefix;             // and a number and '.', before a layer's names
   std::vector<DescribedTensor> layer;   // the same for all layers
   std::vector<DescribedTensor> after;
 };
+
+/// The roles that a model of such a config has: those of every layer, or those around the layers.
+inline std::vector<TensorRole> roles_of(const TransformerConfig& config, bool of_layer) {
+  using enum TensorRole;
+  std::vector<TensorRole> roles{embedding, final_norm};
+  if (of_layer)
+    roles = {input_norm, query, key, value, attention_output, post_attention_norm, gate, up, down};
+  const auto add = [&](bool has, std::vector<TensorRole> more) {
+    if (has) roles.insert(roles.end(), more.begin(), more.end());
+  };
+  add(of_layer && config.qkv_bias, {query_bias, key_bias, value_bias});
+  add(of_layer && config.qk_norm, {query_norm, key_norm});
+  add(!of_layer && !config.tie_word_embeddings, {head});
+  add(!of_layer && config.value_head, {TensorRole::value_head});
+  return roles;
+}
+
+/// Errors: Error naming a tensor that the config asks for and the description lacks, that it has
+/// twice or has though the config knows of none.
+inline void require_described(const TransformerConfig& config, const Architecture& architecture) {
+  const auto check = [&](std::vector<DescribedTensor> tensors, bool of_layer) {
+    for (const TensorRole role : roles_of(config, of_layer)) {
+      const auto has_role = [&](const DescribedTensor& tensor) { return tensor.role == role; };
+      const auto found = std::find_if(tensors.begin(), tensors.end(), has_role);
+      if (found == tensors.end())
+        throw Error(std::string("the description lacks a tensor: ") + to_string(role),
+                    "Architecture");
+      tensors.erase(found);
+    }
+    if (!tensors.empty())
+      throw Error("the description has a tensor too many: " + tensors.front().name + " (" +
+                      to_string(tensors.front().role) + ")",
+                  "Architecture", "Each role is described once, where the config asks for it");
+  };
+  std::vector<DescribedTensor> around = architecture.before;
+  around.insert(around.end(), architecture.after.begin(), architecture.after.end());
+  check(around, false);
+  check(architecture.layer, true);
+}
 
 }  // namespace dualagent

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <cstring>
 #include <filesystem>
-#include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,9 +18,11 @@
 #include "dualagent/core/printable.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/safetensors_reader.hpp"
+#include "dualagent/io/safetensors_shards.hpp"
 #include "dualagent/io/safetensors_writer.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/config_json.hpp"
+#include "dualagent/model/transformer.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
 namespace dualagent {
@@ -34,50 +36,72 @@ concept HasTensors = requires(M& m) {
 
 namespace detail {
 
+inline constexpr std::string_view kWeightsStem = "model";
 inline constexpr std::string_view kWeightsFileName = "model.safetensors";
+inline constexpr std::string_view kIndexFileName = "model.safetensors.index.json";
 inline constexpr std::string_view kConfigFileName = "config.json";
 inline constexpr std::string_view kTiedHead = "lm_head.weight";
 inline constexpr std::string_view kEmbeddings = "model.embed_tokens.weight";
 
-/// Tensors of a file that carry no weights of their own, as Hugging Face also drops them: rotary
-/// frequencies (they follow from rope_theta), and the output head of a model that shares it with
-/// its embeddings, if both are equal.
-inline bool is_redundant(const TensorView& tensor, const SafeTensors& file,
-                         const std::map<std::string_view, const TensorInfo*>& expected) {
-  if (std::string_view(tensor.name).ends_with(".rotary_emb.inv_freq")) return true;
-  const TensorView* embeddings = file.find(kEmbeddings);
-  return tensor.name == kTiedHead && expected.count(kEmbeddings) != 0 && embeddings != nullptr &&
-         tensor.dtype == embeddings->dtype && tensor.shape == embeddings->shape &&
-         std::equal(tensor.bytes.begin(), tensor.bytes.end(), embeddings->bytes.begin());
-}
-
-/// Throws Error that lists every missing, unexpected or misshapen tensor (the first 20).
-inline void require_same_tensors(const SafeTensors& file, std::span<const TensorInfo> tensors) {
-  std::vector<std::string> problems;
-  std::map<std::string_view, const TensorInfo*> expected;
-  for (const TensorInfo& tensor : tensors) {
-    expected.emplace(tensor.name, &tensor);
-    const TensorView* found = file.find(tensor.name);
-    if (found == nullptr)
-      problems.push_back("missing " + tensor.name + " " + shape_to_string(tensor.shape));
-    else if (found->shape != tensor.shape)
-      problems.push_back(tensor.name + " has shape " + shape_to_string(found->shape) +
-                         ", expected " + shape_to_string(tensor.shape));
+/// Compares what files hold with what a model needs, and describes every difference.
+class TensorDifferences {
+ public:
+  TensorDifferences(const SafeTensorsShards& shards, std::span<const TensorInfo> tensors)
+      : shards_(shards) {
+    for (const TensorInfo& tensor : tensors) {
+      expected_.insert(tensor.name);
+      const SafeTensors* file = shards.file_of(tensor.name);
+      if (file == nullptr)
+        problems_.push_back("missing " + tensor.name + " " + shape_to_string(tensor.shape));
+      else if (file->at(tensor.name).shape != tensor.shape)
+        problems_.push_back(tensor.name + " has shape " +
+                            shape_to_string(file->at(tensor.name).shape) + place(*file) +
+                            ", expected " + shape_to_string(tensor.shape));
+    }
+    for (const SafeTensors& file : shards.files())
+      for (const TensorView& tensor : file.tensors())
+        if (!expected_.contains(tensor.name)) look_at_unexpected(file, tensor);
   }
-  for (const TensorView& tensor : file.tensors())
-    if (expected.count(tensor.name) == 0 && !is_redundant(tensor, file, expected))
-      problems.push_back("unexpected " + printable(tensor.name) + " " +
-                         shape_to_string(tensor.shape));
-  if (problems.empty()) return;
-  constexpr std::size_t kMaxListed = 20;
-  std::string list;
-  for (std::size_t i = 0; i < std::min(problems.size(), kMaxListed); ++i)
-    list += (i == 0 ? "" : "; ") + problems[i];
-  if (problems.size() > kMaxListed)
-    list += "; and " + std::to_string(problems.size() - kMaxListed) + " more";
-  throw Error("weights do not fit the model: " + list, file.where(),
-              "Use the config.json and the weights of one model");
-}
+
+  /// Throws Error that lists the first 20.
+  void require_none() const {
+    if (problems_.empty()) return;
+    constexpr std::size_t kMaxListed = 20;
+    std::string list;
+    for (std::size_t i = 0; i < std::min(problems_.size(), kMaxListed); ++i)
+      list += (i == 0 ? "" : "; ") + problems_[i];
+    if (problems_.size() > kMaxListed)
+      list += "; and " + std::to_string(problems_.size() - kMaxListed) + " more";
+    throw Error("weights do not fit the model: " + list, shards_.where(),
+                "Use the config.json and the weights of one model");
+  }
+
+ private:
+  /// " in FILE" where there are several.
+  std::string place(const SafeTensors& file) const {
+    if (shards_.files().size() == 1) return "";
+    return " in " + std::filesystem::path(file.where()).filename().string();
+  }
+
+  /// Passes over what carries no weights of its own, as Hugging Face does: rotary frequencies (they
+  /// follow from the config), and the head of a model that shares it with its embeddings, if both
+  /// are equal.
+  void look_at_unexpected(const SafeTensors& file, const TensorView& tensor) {
+    if (std::string_view(tensor.name).ends_with(".rotary_emb.inv_freq")) return;
+    const SafeTensors* other = shards_.file_of(kEmbeddings);
+    std::string why;
+    if (tensor.name == kTiedHead && expected_.contains(kEmbeddings) && other != nullptr) {
+      if (SafeTensors::same(file, tensor, *other, other->at(kEmbeddings))) return;
+      why = ", which is not equal to the embeddings that it is tied to";
+    }
+    problems_.push_back("unexpected " + printable(tensor.name) + " " +
+                        shape_to_string(tensor.shape) + place(file) + why);
+  }
+
+  const SafeTensorsShards& shards_;
+  std::set<std::string_view> expected_;
+  std::vector<std::string> problems_;
+};
 
 inline std::string_view torch_dtype_name(DType dtype) {
   switch (dtype) {
@@ -94,13 +118,9 @@ inline std::string_view torch_dtype_name(DType dtype) {
 
 }  // namespace detail
 
-/// Writes a model's weights as one safetensors file, atomically, under Hugging Face names.
-///
-/// `stored_as`: F32, F64, F16 or BF16; rounded to nearest when narrower than the parameters. With
-/// the parameters' own type, `read_weights` gives every bit back. Deterministic.
-/// Errors: as `write_safetensors`.
+/// The tensors of a model as they are written to files; valid as long as the model's parameters.
 template <HasTensors Model>
-void write_weights(const std::filesystem::path& path, Model& model, DType stored_as) {
+std::vector<TensorSource> tensor_sources(Model& model, DType stored_as) {
   const std::span parameters(model.parameters());
   using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
   std::vector<TensorSource> sources;
@@ -108,56 +128,59 @@ void write_weights(const std::filesystem::path& path, Model& model, DType stored
     sources.push_back({tensor.name, tensor.shape,
                        std::span<const Scalar>(parameters.subspan(tensor.offset, tensor.size)),
                        stored_as});
-  write_safetensors(path, std::move(sources), {{"format", "pt"}});
+  return sources;
 }
 
-/// Reads a model's weights from one safetensors file of any floating-point type.
+/// Writes a model's weights as one safetensors file, atomically, under Hugging Face names.
+///
+/// `stored_as`: F32, F64, F16 or BF16; rounded to nearest when narrower than the parameters. With
+/// the parameters' own type, `read_weights` gives every bit back. Deterministic.
+/// Errors: as `write_safetensors`.
+template <HasTensors Model>
+void write_weights(const std::filesystem::path& path, Model& model, DType stored_as) {
+  write_safetensors(path, tensor_sources(model, stored_as), {{"format", "pt"}});
+}
+
+/// Reads a model's weights from one safetensors file of any floating-point type or, where `path`
+/// ends in .json, from the files of an index.
 ///
 /// Names and shapes must be the model's; rotary frequencies, and an output head equal to the
 /// embeddings of a model that ties both, are passed over. Calls `model.weights_changed()` if there
-/// is such a member. Nothing is written to the model unless names and shapes fit.
-/// Errors: Error listing missing, unexpected and misshapen tensors; or as `SafeTensors`, after
-/// which the weights are partly read.
+/// is such a member. Nothing is written to the model unless names and shapes fit. Files are mapped
+/// and converted piece by piece: no more than a few megabytes of them are in memory at once.
+/// Errors: Error listing missing, unexpected and misshapen tensors; or as `SafeTensorsShards`,
+/// after which the weights are partly read.
 template <HasTensors Model>
 void read_weights(const std::filesystem::path& path, Model& model) {
-  const SafeTensors file = SafeTensors::open(path);
+  const SafeTensorsShards shards = SafeTensorsShards::open(path);
   const std::span<const TensorInfo> tensors(model.tensors());
-  detail::require_same_tensors(file, tensors);
+  detail::TensorDifferences(shards, tensors).require_none();
   const std::span parameters(model.parameters());
   using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
   for (const TensorInfo& tensor : tensors)
-    file.copy_to<Scalar>(tensor.name, parameters.subspan(tensor.offset, tensor.size));
+    shards.file_of(tensor.name)
+        ->copy_to<Scalar>(tensor.name, parameters.subspan(tensor.offset, tensor.size));
   if constexpr (requires { model.weights_changed(); }) model.weights_changed();
 }
 
-/// Writes `directory`/model.safetensors and config.json, as Hugging Face reads them.
-///
-/// The folder is created if needed; temporaries that a killed process left are removed. Each file
-/// is replaced atomically, the weights first.
-/// Errors: as `write_weights` and `write_config_json`.
-/// Example: save_model("out/answerer", model); auto config = load_config("out/answerer");
-template <HasTensors Model>
-void save_model(const std::filesystem::path& directory, Model& model,
-                DType stored_as = DType::f32) {
-  ensure_directory(directory);
-  for (const std::string_view name : {detail::kWeightsFileName, detail::kConfigFileName})
-    remove_abandoned_temporaries(directory, name);
-  write_weights(directory / detail::kWeightsFileName, model, stored_as);
-  write_config_json(directory / detail::kConfigFileName, model.config(),
-                    detail::torch_dtype_name(stored_as));
+namespace detail {
+
+inline bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
 }
 
-namespace detail {
-/// Refuses a folder without one of a model's two files.
+/// Refuses a folder without one of a model's files.
 inline void require_model_file(const std::filesystem::path& directory, std::string_view name) {
+  if (is_there(directory / name)) return;
   std::error_code ignored;
-  if (std::filesystem::exists(directory / name, ignored)) return;
   const bool folder = std::filesystem::is_directory(directory, ignored);
   throw Error(folder ? "the folder has no " + std::string(name) : "there is no such folder",
               directory.string(),
               "Give the folder of a model: save_model and Hugging Face's save_pretrained write "
               "config.json and model.safetensors into one");
 }
+
 }  // namespace detail
 
 /// The shape of the model in a folder. Errors: Error for a folder without a config.json; as
@@ -167,21 +190,35 @@ inline TransformerConfig load_config(const std::filesystem::path& directory) {
   return read_config_json(directory / detail::kConfigFileName);
 }
 
-/// Fills a model that was constructed from `load_config(directory)` with the weights of the folder.
+/// Fills a model that was constructed from `load_config(directory)` with the weights of the folder:
+/// model.safetensors, or the files of model.safetensors.index.json.
 ///
-/// Errors: Error for a folder without weights, and for weights split over several files; as
+/// For a model that is not made as its config.json says, with a shorter context for example; else
+/// `load_model` does both. Errors: Error for a folder without weights or with both; as
 /// `read_weights`.
 template <HasTensors Model>
 void load_weights(const std::filesystem::path& directory, Model& model) {
-  const std::filesystem::path path = directory / detail::kWeightsFileName;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored) &&
-      std::filesystem::exists(directory / "model.safetensors.index.json", ignored))
-    throw Error("weights split over several files are not supported", directory.string(),
-                "Merge them into one model.safetensors (transformers: save_pretrained with a large "
-                "max_shard_size)");
-  detail::require_model_file(directory, detail::kWeightsFileName);
-  read_weights(path, model);
+  const bool indexed = detail::is_there(directory / detail::kIndexFileName);
+  if (!indexed) detail::require_model_file(directory, detail::kWeightsFileName);
+  if (indexed && detail::is_there(directory / detail::kWeightsFileName))
+    throw Error("the folder has a model.safetensors and an index of other files",
+                directory.string(), "Remove the weights that do not belong to its config.json");
+  read_weights(directory / (indexed ? detail::kIndexFileName : detail::kWeightsFileName), model);
+}
+
+/// The model in a Hugging Face directory: config.json says which family it is of, and
+/// `parse_config_json` which are known.
+///
+/// `options` are those of the transformer; its seed has no effect. Memory beyond the model's own: a
+/// few megabytes. Errors: as `load_config` and `load_weights`.
+/// Example: auto model = load_model("SmolLM2-135M-Instruct", {.pool = pool});
+template <class Scalar = float>
+Transformer<Scalar> load_model(const std::filesystem::path& directory,
+                               TransformerOptions options = {}) {
+  options.seed = std::nullopt;
+  Transformer<Scalar> model(load_config(directory), std::move(options));
+  load_weights(directory, model);
+  return model;
 }
 
 }  // namespace dualagent

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -33,7 +34,8 @@ struct TransformerOptions {
   /// in order. More shards keep more threads busy and cost a copy of the gradients each. Results
   /// depend on this number, never on the threads.
   std::size_t gradient_shards = 2;
-  std::uint64_t seed = 0;  ///< of the initial weights
+  /// Of the initial weights. Nothing: they are 0, and are going to be written.
+  std::optional<std::uint64_t> seed = 0;
 };
 
 /// A Llama-family transformer on the CPU: samples and trains.
@@ -58,7 +60,7 @@ class Transformer {
         pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)) {
     if (options.gradient_shards == 0)
       throw Error("gradient_shards must be at least 1", "TransformerOptions");
-    core_->weights.initialise(options.seed);
+    if (options.seed) core_->weights.initialise(*options.seed);
     core_->weights.refresh();
     for (std::size_t s = 0; s < options.gradient_shards; ++s) shards_.emplace_back(*core_);
   }
@@ -146,7 +148,8 @@ class Transformer {
 
  private:
   Transformer copy_as(const TransformerConfig& shape) const {
-    Transformer twin(shape, {.pool = pool_, .gradient_shards = shards_.size()});
+    Transformer twin(shape,
+                     {.pool = pool_, .gradient_shards = shards_.size(), .seed = std::nullopt});
     std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
     twin.weights_changed();
     return twin;

@@ -5,10 +5,11 @@
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/model/rope_scaling.hpp"
 
 namespace dualagent {
 
-/// Shape of a Llama-family transformer; names and meanings as in Hugging Face's config.json.
+/// Shape of a transformer of Llama's kind; names and meanings as in Hugging Face's config.json.
 struct TransformerConfig {
   std::size_t vocab_size = 0;
   std::size_t hidden_size = 0;
@@ -19,6 +20,7 @@ struct TransformerConfig {
   std::size_t intermediate_size = 0;
   std::size_t max_position_embeddings = 0;
   double rope_theta = 10000.0;
+  RopeScaling rope_scaling = {};
   double rms_norm_eps = 1e-5;
   bool tie_word_embeddings = false;
   bool qkv_bias = false;  ///< queries, keys and values have biases, as in Qwen2
@@ -46,6 +48,7 @@ struct TransformerConfig {
     require(max_position_embeddings > 0, "max_position_embeddings is 0", "Set the context length");
     require(kPositive.contains(rope_theta), "rope_theta is not a finite number above 0",
             "10000 is the common value");
+    rope_scaling.validate();
     require(kPositive.contains(rms_norm_eps), "rms_norm_eps is not a finite number above 0",
             "1e-5 is the common value");
     const auto number = [](std::size_t size) { return static_cast<double>(size); };
@@ -56,6 +59,8 @@ struct TransformerConfig {
         2.0 * number(hidden_size) * number(vocab_size) + layer * number(num_hidden_layers) < 1e13,
         "more than 10^13 parameters", "Correct the sizes");
   }
+
+  friend bool operator==(const TransformerConfig&, const TransformerConfig&) = default;
 };
 
 }  // namespace dualagent

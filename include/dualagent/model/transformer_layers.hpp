@@ -18,11 +18,15 @@ namespace dualagent::detail {
 template <class T>
 struct RotaryTable {
   explicit RotaryTable(const TransformerConfig& config) : half(config.head_dim / 2) {
+    std::vector<double> frequencies;  // [half] radians per position
+    for (std::size_t i = 0; i < half; ++i)
+      frequencies.push_back(config.rope_scaling.scaled(
+          std::pow(config.rope_theta, -static_cast<double>(i) / static_cast<double>(half))));
+    cosine.reserve(config.max_position_embeddings * half);
+    sine.reserve(config.max_position_embeddings * half);
     for (std::size_t position = 0; position < config.max_position_embeddings; ++position)
-      for (std::size_t i = 0; i < half; ++i) {
-        const double angle =
-            static_cast<double>(position) *
-            std::pow(config.rope_theta, -static_cast<double>(i) / static_cast<double>(half));
+      for (const double frequency : frequencies) {
+        const double angle = static_cast<double>(position) * frequency;
         cosine.push_back(static_cast<T>(std::cos(angle)));
         sine.push_back(static_cast<T>(std::sin(angle)));
       }

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/core/types.hpp"
+#include "dualagent/io/atomic_file.hpp"
+
+namespace dualagent {
+
+/// How the makers of a checkpoint would sample from it: names as in generation_config.json.
+///
+/// Nothing of it is in force by itself: who samples takes what he wants, the stop tokens at least.
+struct GenerationConfig {
+  std::vector<Token> eos_token_ids;  ///< any of them ends a generation
+  std::optional<Token> bos_token_id = {};
+  std::optional<Token> pad_token_id = {};
+  std::optional<bool> do_sample = {};  ///< false or nothing: the most probable token
+  std::optional<double> temperature = {}, top_p = {}, min_p = {}, repetition_penalty = {};
+  std::optional<std::size_t> top_k = {};  ///< 0 or nothing: all tokens
+  std::optional<std::size_t> max_new_tokens = {}, max_length = {};
+  std::vector<std::string> unread;  ///< other entries, which may change how others sample
+};
+
+namespace detail {
+
+/// Reads the entries of one generation_config.json.
+class GenerationConfigReader {
+ public:
+  GenerationConfigReader(const nlohmann::json& object, std::string where)
+      : object_(object), where_(std::move(where)) {
+    if (!object_.is_object()) fail("generation configuration", "is not a JSON object");
+  }
+
+  const nlohmann::json* find(const std::string& key) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+  std::optional<std::size_t> count(const std::string& key) {
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    return whole(key, *value);
+  }
+  std::optional<Token> token(const std::string& key) {
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    return static_cast<Token>(whole(key, *value));
+  }
+  /// One token or a list of them.
+  std::vector<Token> tokens(const std::string& key) {
+    std::vector<Token> result;
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return result;
+    if (!value->is_array()) return {static_cast<Token>(whole(key, *value))};
+    for (const nlohmann::json& entry : *value)
+      result.push_back(static_cast<Token>(whole(key, entry)));
+    return result;
+  }
+  std::optional<double> number(const std::string& key) {
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    const double result = value->is_number() ? value->get<double>() : -1.0;
+    if (!(result >= 0.0) || !std::isfinite(result)) fail(key, "must be a number of at least 0");
+    return result;
+  }
+  std::optional<bool> boolean(const std::string& key) {
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_boolean()) fail(key, "must be true or false");
+    return value->get<bool>();
+  }
+  /// Entries that nobody asked for.
+  std::vector<std::string> unread() const {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : object_.items())
+      if (!known_.contains(key) && !value.is_null() && key != "transformers_version" &&
+          key != "_from_model_config")
+        names.push_back(key);
+    return names;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& key, const std::string& what) const {
+    throw Error(key + " " + what, where_, "Fetch the model's file again, or correct the entry");
+  }
+  std::size_t whole(const std::string& key, const nlohmann::json& value) const {
+    const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= 0x7FFFFFFF;
+    if (!fits) fail(key, "must be a whole number from 0 to 2^31 - 1");
+    return value.get<std::size_t>();
+  }
+
+  const nlohmann::json& object_;
+  std::string where_;
+  std::set<std::string> known_;
+};
+
+}  // namespace detail
+
+/// Reads the text of a generation_config.json, or of the config.json of an old checkpoint without
+/// one. Errors: Error naming an entry of a wrong type or value.
+inline GenerationConfig parse_generation_config(const std::string& text, const std::string& where) {
+  const nlohmann::json object = parse_json(text, where, "Fetch the model's file again");
+  detail::GenerationConfigReader reader(object, where);
+  GenerationConfig config;
+  config.eos_token_ids = reader.tokens("eos_token_id");
+  config.bos_token_id = reader.token("bos_token_id");
+  config.pad_token_id = reader.token("pad_token_id");
+  config.do_sample = reader.boolean("do_sample");
+  config.temperature = reader.number("temperature");
+  config.top_p = reader.number("top_p");
+  config.min_p = reader.number("min_p");
+  config.repetition_penalty = reader.number("repetition_penalty");
+  config.top_k = reader.count("top_k");
+  config.max_new_tokens = reader.count("max_new_tokens");
+  config.max_length = reader.count("max_length");
+  config.unread = reader.unread();
+  return config;
+}
+
+/// What a model's folder says of generation: generation_config.json or, without one, the entries of
+/// that kind in config.json, as transformers does. Errors: as `parse_generation_config`, or when
+/// neither can be read.
+/// Example: StopRule{.stop_tokens = load_generation_config("qwen").eos_token_ids}.
+inline GenerationConfig load_generation_config(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "generation_config.json";
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored))
+    return parse_generation_config(read_file(file), file.string());
+  const std::filesystem::path config = directory / "config.json";
+  GenerationConfig read = parse_generation_config(read_file(config), config.string());
+  read.unread.clear();  // the model's shape
+  return read;
+}
+
+}  // namespace dualagent

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/io/atomic_file.hpp"
+#include "dualagent/io/atomic_folder.hpp"
+#include "dualagent/io/safetensors_format.hpp"
+#include "dualagent/io/safetensors_shards.hpp"
+#include "dualagent/model/config_json.hpp"
+#include "dualagent/model/model_files.hpp"
+
+namespace dualagent {
+
+/// How a model is saved.
+struct SaveOptions {
+  /// F32, F64, F16 or BF16; rounded to nearest when narrower than the parameters.
+  DType stored_as = DType::f32;
+  /// The folder that the model was loaded from: the entries of its config.json are carried over,
+  /// and generation_config.json, tokenizer, chat template and licence are copied byte for byte.
+  /// Without it the new folder has config.json and weights only: neither transformers nor an engine
+  /// can read text with it, nor knows where to stop.
+  std::filesystem::path from = {};
+  /// Weights that take more are split over several files with an index.
+  std::uint64_t max_shard_bytes = 5'000'000'000;
+};
+
+namespace detail {
+
+/// Files beside config.json and the weights that belong to a model.
+inline constexpr std::array<std::string_view, 17> kCarriedFiles = {"LICENSE",
+                                                                   "LICENSE.md",
+                                                                   "LICENSE.txt",
+                                                                   "NOTICE",
+                                                                   "NOTICE.txt",
+                                                                   "USE_POLICY.md",
+                                                                   "added_tokens.json",
+                                                                   "chat_template.jinja",
+                                                                   "chat_template.json",
+                                                                   "generation_config.json",
+                                                                   "merges.txt",
+                                                                   "special_tokens_map.json",
+                                                                   "tokenizer.json",
+                                                                   "tokenizer.model",
+                                                                   "tokenizer_config.json",
+                                                                   "vocab.json",
+                                                                   "vocab.txt"};
+/// A folder of more templates, which transformers 5 writes.
+inline constexpr std::string_view kMoreTemplates = "additional_chat_templates";
+
+inline bool is_model_file(const std::string& name) {
+  const bool weights =
+      name.starts_with(kWeightsStem) && (name.ends_with(".safetensors") || name == kIndexFileName);
+  return weights || name == kConfigFileName || name == kMoreTemplates ||
+         std::find(kCarriedFiles.begin(), kCarriedFiles.end(), name) != kCarriedFiles.end();
+}
+
+/// Refuses to replace a folder that holds something else than a model.
+inline void require_replaceable(const std::filesystem::path& directory) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error))
+    if (const std::string name = entry->path().filename().string(); !is_model_file(name))
+      throw Error("the folder holds " + printable(name) + ", which is no part of a saved model",
+                  directory.string(), "Save into a folder of the model's own, or a new one");
+  if (error && error.value() != ENOENT)
+    throw_file_error("list the folder", directory, error.value());
+}
+
+inline void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  write_file_atomically(to, read_file(from));
+}
+
+/// Copies what is carried over from one folder to another.
+inline void carry_over(const std::filesystem::path& from, const std::filesystem::path& to) {
+  for (const std::string_view name : kCarriedFiles)
+    if (is_there(from / name)) copy_file_durably(from / name, to / name);
+  if (!is_there(from / kMoreTemplates)) return;
+  ensure_directory(to / kMoreTemplates);
+  for (const auto& entry : std::filesystem::directory_iterator(from / kMoreTemplates))
+    if (entry.is_regular_file())
+      copy_file_durably(entry.path(), to / kMoreTemplates / entry.path().filename());
+}
+
+}  // namespace detail
+
+/// Writes a model as a directory that `load_model`, transformers and engines read: config.json and
+/// model.safetensors (or several files and an index), and what is carried over from the folder
+/// `options.from`, which may be `directory` itself.
+///
+/// The directory appears, or replaces an older one, as a whole or not at all (`AtomicFolder`); its
+/// parents are created. With the parameters' own type, `load_model` gives every bit back.
+/// Deterministic. Errors: Error when `directory` holds files that are no part of a model, when the
+/// model does not have the shape of `from`; as `AtomicFolder`, `write_safetensors_shards` and
+/// `to_config_json`.
+/// Example: save_model("out/answerer", model, {.stored_as = DType::bf16, .from = "SmolLM2"});
+template <HasTensors Model>
+void save_model(const std::filesystem::path& directory, Model& model,
+                const SaveOptions& options = {}) {
+  AtomicFolder folder(directory);
+  detail::require_replaceable(folder.target());
+  const std::string_view type = detail::torch_dtype_name(options.stored_as);
+  if (options.from.empty()) {
+    write_config_json(folder.path() / detail::kConfigFileName, model.config(), type);
+  } else {
+    detail::require_model_file(options.from, detail::kConfigFileName);
+    const std::filesystem::path source = options.from / detail::kConfigFileName;
+    write_file_atomically(folder.path() / detail::kConfigFileName,
+                          to_config_json(model.config(), type, read_file(source), source.string()));
+    detail::carry_over(options.from, folder.path());
+  }
+  write_safetensors_shards(folder.path(), std::string(detail::kWeightsStem),
+                           tensor_sources(model, options.stored_as), options.max_shard_bytes,
+                           {{"format", "pt"}});
+  folder.commit();
+}
+
+}  // namespace dualagent

@@ -1,0 +1,133 @@
+/// Real models against transformers, where DUALAGENT_REAL_MODELS names a folder of directories for
+/// which tests/golden/real_models/make_real_models.py was run; left out where it does not.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dualagent/io/safetensors_reader.hpp"
+#include "dualagent/model/model_files.hpp"
+#include "dualagent/model/save_model.hpp"
+#include "support/catch.hpp"
+#include "support/checkpoint_numbers.hpp"
+#include "support/memory_of_loading.hpp"
+
+using namespace dualagent;
+using namespace checkpoint_numbers;
+
+namespace {
+
+struct RealModel {
+  std::filesystem::path folder, expected, saved;
+};
+
+/// Of the folder that the environment names; says where there is none.
+std::vector<RealModel> real_models() {
+  const char* const root = std::getenv("DUALAGENT_REAL_MODELS");
+  std::vector<RealModel> models;
+  if (root != nullptr)
+    for (const auto& entry : std::filesystem::directory_iterator(root)) {
+      const std::filesystem::path folder = entry.path();
+      const std::filesystem::path made = std::filesystem::path(root) / "dualagent";
+      const std::string name = folder.filename().string();
+      const std::filesystem::path expected = made / (name + ".safetensors");
+      if (std::filesystem::exists(expected))
+        models.push_back({folder, expected, made / (name + ".saved")});
+    }
+  if (models.empty())
+    WARN("left out: DUALAGENT_REAL_MODELS names no folder of real models with expected numbers");
+  return models;
+}
+
+std::vector<Token> tokens(const SafeTensors& expected, const std::string& name) {
+  const auto values = expected.values<std::int64_t>(name);
+  return {values.begin(), values.end()};
+}
+
+std::vector<std::vector<Token>> prompts_of(const SafeTensors& expected) {
+  std::vector<std::vector<Token>> prompts;
+  while (expected.find("prompt." + std::to_string(prompts.size())) != nullptr)
+    prompts.push_back(tokens(expected, "prompt." + std::to_string(prompts.size())));
+  return prompts;
+}
+
+TransformerOptions two_threads() { return {.pool = std::make_shared<ThreadPool>(2)}; }
+
+/// The most probable continuation of every prompt.
+std::vector<std::vector<Token>> greedy(Transformer<float>& model,
+                                       const std::vector<std::vector<Token>>& prompts,
+                                       std::size_t new_tokens) {
+  const StopRule stop{.stop_tokens = {}, .max_new_tokens = new_tokens, .stop_early = {}};
+  std::vector<GenerationRequest> requests;
+  for (std::size_t p = 0; p < prompts.size(); ++p)
+    requests.push_back({.sequence = p,
+                        .context = prompts[p],
+                        .agent = AgentRole::answerer,
+                        .sampling = {.temperature = 0.0F},
+                        .stop = &stop,
+                        .random = RandomStream::from_seed(1)});
+  std::vector<std::vector<Token>> said(prompts.size());
+  for (const auto& [sequence, generation] : laws::generate(model, requests))
+    said[sequence].assign(generation.sampled.tokens().begin(), generation.sampled.tokens().end());
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("real models: logits are those of transformers", "[model][real]") {
+  for (const RealModel& real : real_models()) {
+    INFO(real.folder.string());
+    TransformerWeights<float> weights(load_config(real.folder));
+    load_weights(real.folder, weights);
+    weights.refresh();
+    const detail::RotaryTable<float> rotary(weights.config());
+    const SafeTensors expected = SafeTensors::open(real.expected);
+    const auto prompts = prompts_of(expected);
+    CHECK(prompts.size() >= 20);
+    double largest = 0;
+    for (std::size_t p = 0; p < prompts.size(); ++p) {
+      const auto logits = expected.values<float>("logits." + std::to_string(p));
+      std::size_t at = 0;
+      for (const auto& row : logits_of(weights, rotary, prompts[p], prompts[p].size() - 2))
+        for (const float got : row)
+          largest = std::max(largest, std::abs(double{got} - logits[at++]));
+      CHECK(at == logits.size());
+    }
+    WARN(real.folder.filename().string() << ": largest difference of a logit " << largest);
+    CHECK(largest <= 2e-4);
+  }
+}
+
+TEST_CASE(
+    "real models: greedy continuations are those of transformers, sampling and training agree",
+    "[model][real]") {
+  for (const RealModel& real : real_models()) {
+    INFO(real.folder.string());
+    Transformer<float> model = load_model(real.folder, two_threads());
+    const SafeTensors expected = SafeTensors::open(real.expected);
+    const auto prompts = prompts_of(expected);
+    const auto said = greedy(model, prompts, tokens(expected, "greedy.0").size());
+    for (std::size_t p = 0; p < prompts.size(); ++p)
+      CHECK(said[p] == tokens(expected, "greedy." + std::to_string(p)));
+    CHECK(largest_log_ratio(model, prompts, 8) == 0.0);
+    save_model(real.saved, model, {.stored_as = DType::bf16, .from = real.folder});
+  }
+}
+
+TEST_CASE("real models: loading takes little more memory than the model has", "[model][real]") {
+  for (const RealModel& real : real_models()) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto [peak, held] = memory_of_loading(real.folder);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    WARN(real.folder.filename().string() << ": " << seconds.count() << " s, peak " << peak / 1e6
+                                         << " MB, afterwards " << held / 1e6 << " MB");
+    CHECK(held > 0);
+    CHECK(peak <= 1.1 * held);
+  }
+}
