@@ -47,7 +47,8 @@ void data_model(BigramModel& model) {
 
 namespace dialects {
 #include "dialects/dialects-tokenizers-chat-templates-call-formats.inc"
-
+}
+namespace dialects {
 #include "dialects/a-dialect-for-a-checkpoint.inc"
 }
 
