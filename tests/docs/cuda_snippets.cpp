@@ -30,7 +30,7 @@ void token_by_token(std::size_t tokens, const float* loss_weight, const float* l
 void fused(std::size_t t, std::size_t v, std::size_t d, const dualagent::gpu::BFloat16* hidden,
            const dualagent::gpu::BFloat16* head, float* d_hidden, float* d_head,
            const dualagent::Token* target, const float* loss_weight, const float* old_log_prob,
-           const float* advantage, float* log_prob_now, float* loss_now) {
+           const float* advantage, double* log_prob_now, double* loss_now) {
   namespace da = dualagent;
 #include "cuda/from-an-objective-to-its-kernel-3.inc"
 }

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/any_callback.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
+#include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/token_loss.inl"
 #include "dualagent/loops/token_loss.inl"
 #include "dualagent/model/architecture.hpp"
@@ -98,9 +100,7 @@ struct Generation {
 template <class M>
 concept Sampler = requires(M& m, const GenerationRequest& request, SequenceId sequence) {
   m.submit(request);
-  {
-    m.advance([](Generation&&) {})
-    } -> std::convertible_to<std::size_t>;
+  { m.advance(detail::AnyCallback{}) } -> std::convertible_to<std::size_t>;
   m.release(sequence);
   m.reset();
   { m.vocab_size() } -> std::convertible_to<std::size_t>;
@@ -139,6 +139,22 @@ struct AnyObjective {
 };
 }  // namespace detail
 
+namespace detail {
+template <class M>
+struct Machine {
+  using type = cpu::Loops;
+};
+template <class M>
+requires requires(M& m) { m.loops(); }
+struct Machine<M> {
+  using type = std::remove_cvref_t<decltype(std::declval<M&>().loops())>;
+};
+}  // namespace detail
+
+/// The machine that a learner M computes on: `m.loops()`, or the host.
+template <class M>
+using MachineOf = typename detail::Machine<M>::type;
+
 /// Something whose weights are trained: all that a trainer needs beside rollouts. It may also be a
 /// `Sampler`: then what it samples comes from the weights that it learns, and nothing has to be
 /// handed over.
@@ -149,10 +165,14 @@ struct AnyObjective {
 ///    gradients and writes all outputs of the trained tokens. A learner on the host finds value and
 ///    derivatives of one token by `token_gradient`.
 /// 2. `m.score(columns, outputs)` computes log-probabilities, entropies and values only.
-/// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
+/// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout, on the host; `m.tensors()` names
+///    their parts.
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
 ///    version begins and cached keys and values are dropped.
 /// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
+/// Optional: `m.loops()`, of a learner that computes elsewhere: its machine, with the face of
+/// gpu::Loops. Columns and outputs then lie in that machine's memory; gradients are on the host
+/// when `backward` returns, and `weights_changed` takes over the parameters from there.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
 /// Optional: `m.backward(columns, objective, outputs, ready)` also calls `ready(begin, end)` when

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/core/any_callback.hpp"
 #include "dualagent/model/architecture.hpp"
 
 namespace dualagent {
@@ -22,8 +23,8 @@ namespace dualagent {
 template <class S, class Scalar>
 concept OptimizerState = requires(S& state, const S& saved) {
   { state.steps } -> std::same_as<std::uint64_t&>;
-  state.for_each([](std::string_view, AlignedVector<Scalar>&) {});
-  saved.for_each([](std::string_view, const AlignedVector<Scalar>&) {});
+  state.for_each(detail::AnyCallback{});
+  saved.for_each(detail::AnyCallback{});
 };
 
 /// Turns gradients into weights: how far, and in which direction, a step goes.
@@ -49,7 +50,7 @@ concept Optimizer = requires(const O& optimizer, std::span<const TensorInfo> ten
                              std::span<Scalar> weights, std::span<const Scalar> gradients) {
   { optimizer.learning_rate } -> std::convertible_to<double>;
   optimizer.template validate<Scalar>();
-  optimizer.describe([](std::string_view, double) {});
+  optimizer.describe(detail::AnyCallback{});
   { optimizer.template make_state<Scalar>(weights.size(), tensors) } -> OptimizerState<Scalar>;
   requires requires(
       decltype(optimizer.template make_state<Scalar>(weights.size(), tensors)) state) {

@@ -14,6 +14,7 @@
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/learner_memory.hpp"
 #include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
@@ -43,6 +44,7 @@ class RoleLearner {
   }
 
   WeightUpdater<Model, Optimizer> updater;
+  LearnerMemory<Model> memory;                 ///< for batches that are only scored
   std::unique_ptr<Model> reference = nullptr;  ///< null without a reference policy
   WeightVersion version_at_step = 0;           ///< of the weights at the step's beginning
 

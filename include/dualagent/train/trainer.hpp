@@ -306,21 +306,21 @@ class Trainer {
     if (chosen.empty()) return;
     PackedBatch& all = rows_.batch;
     if constexpr (kScoresOld || kHasCritic) {
-      score_batch(learner.updater.model());
+      score_batch(learner, learner.updater.model());
       if constexpr (kScoresOld) rows_.fill(all.old_log_prob, chosen, outputs_.log_prob);
       if constexpr (kHasCritic) rows_.fill(all.old_value, chosen, outputs_.value);
     }
     if constexpr (kHasReference) {
-      score_batch(*learner.reference);
+      score_batch(learner, *learner.reference);
       rows_.fill(all.reference_log_prob, chosen, outputs_.log_prob);
     }
   }
 
-  template <class Model>
-  void score_batch(Model& model) {
+  template <class Learner, class Model>
+  void score_batch(Learner& learner, Model& model) {
     const auto start = std::chrono::steady_clock::now();
     outputs_.resize(batch_.size());
-    if (batch_.rows() > 0) model.score(batch_, outputs_);
+    if (batch_.rows() > 0) learner.memory.score(model, batch_, outputs_);
     sums_.scored_positions += static_cast<double>(batch_.size());
     score_seconds_ += seconds_since(start);
   }
@@ -333,7 +333,8 @@ class Trainer {
         recipe_, rows_, model, members_[minibatch], [&](std::size_t i) { return is_read(i); },
         collective_, batch_);
     if (tokens == 0) return;
-    if constexpr (needs_present_log_probs<ObjectiveOf>()) score_batch(learner.updater.model());
+    if constexpr (needs_present_log_probs<ObjectiveOf>())
+      score_batch(learner, learner.updater.model());
     weigh_by_importance(recipe_.objective, batch_, outputs_.log_prob);
     if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
     const auto objective = loops::composed_loss(recipe_.objective);

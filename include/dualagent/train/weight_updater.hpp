@@ -18,6 +18,7 @@
 #include "dualagent/optim/optimizer.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/learner_memory.hpp"
 #include "dualagent/train/update_strategy.hpp"
 
 namespace dualagent {
@@ -181,11 +182,11 @@ class WeightUpdater {
     if constexpr (Buckets::kStarts && kReports) {
       Buckets buckets(collective, model_->gradients(), options_.bucket_elements);
       if (batch.rows() > 0)
-        model_->backward(batch, objective, outputs,
+        memory_.backward(*model_, batch, objective, outputs,
                          [&](std::size_t begin, std::size_t end) { buckets.ready(begin, end); });
       buckets.finish();
     } else {
-      if (batch.rows() > 0) model_->backward(batch, objective, outputs);
+      if (batch.rows() > 0) memory_.backward(*model_, batch, objective, outputs);
       Buckets(collective, model_->gradients(), options_.bucket_elements).finish();
     }
   }
@@ -210,6 +211,7 @@ class WeightUpdater {
   }
 
   Model* model_;
+  LearnerMemory<Model> memory_;
   UpdateOptionsFor<Optimizer> options_;
   Shard part_;                        // of the parameters, that this rank updates
   StateOf<Optimizer, Scalar> state_;  // of that part

@@ -90,10 +90,18 @@ class Buffer {
   /// Copies out, after all work on `stream` that was given before.
   std::vector<T> download(cudaStream_t stream = nullptr) const {
     std::vector<T> values(size_);
-    check(cudaMemcpyAsync(values.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost, stream),
+    download(std::span(values), stream);
+    return values;
+  }
+  /// The same to `size()` numbers of the host. Errors: Error if there are more or fewer.
+  void download(std::span<T> to, cudaStream_t stream = nullptr) const {
+    if (to.size() != size_)
+      throw Error(
+          std::to_string(size_) + " numbers were to be copied to " + std::to_string(to.size()),
+          "gpu::Buffer::download");
+    check(cudaMemcpyAsync(to.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost, stream),
           "cudaMemcpyAsync to the host");
     check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
-    return values;
   }
 
  private:

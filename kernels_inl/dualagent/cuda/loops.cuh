@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cub/block/block_reduce.cuh>
+#include <span>
 
 #include "dualagent/cuda/buffer.cuh"
 #include "dualagent/cuda/launch.cuh"
@@ -116,6 +117,19 @@ class Loops {
   explicit Loops(cudaStream_t stream = nullptr) : stream_(stream) {}
 
   cudaStream_t stream() const { return stream_; }
+
+  /// Copies numbers of the host into `room`, which gets their size; waits for the stream. Returns
+  /// where they are.
+  template <class T>
+  T* upload(std::span<const T> values, Array<T>& room) {
+    room.upload(values, stream_);
+    return room.data();
+  }
+  /// Copies an array to as many numbers of the host, after all work that was given before.
+  template <class T>
+  void download(const Array<T>& values, std::span<T> to) {
+    values.download(to, stream_);
+  }
 
   /// Calls `body(i)` for i = 0 .. count - 1, in no order; returns before it is done.
   template <class Body>
