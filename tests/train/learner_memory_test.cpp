@@ -72,10 +72,10 @@ PackedBatch some_batch(std::size_t rows) {
       batch.old_log_prob[t] = x;
       batch.reference_log_prob[t] = x + 1;
       batch.advantage[t] = x + 2;
-      batch.sequence_log_ratio[t] = t + 3.0;
+      batch.sequence_log_ratio[t] = static_cast<double>(t) + 3;
       batch.old_value[t] = x + 4;
       batch.value_target[t] = x + 5;
-      batch.importance_weight[t] = t + 6.0;
+      batch.importance_weight[t] = static_cast<double>(t) + 6;
     }
   }
   return batch;

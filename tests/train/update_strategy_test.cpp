@@ -108,23 +108,11 @@ auto make_trainer(Model& model, C collective) {
                   .seed = 8}};
 }
 
-/// Weights of all ranks after three steps; `wrap` makes the trainer's collective.
-template <class Wrap>
-std::vector<std::vector<double>> train(std::size_t ranks, Wrap wrap) {
-  std::vector<BigramModel> models(ranks, guessing::model());
-  run_ranks(ranks, [&](ThreadCollective collective) {
-    auto trainer = make_trainer(models[collective.rank()], wrap(collective));
-    for (int step = 0; step < 3; ++step) trainer.step(five_tasks(20));
-  });
-  std::vector<std::vector<double>> weights;
-  for (BigramModel& model : models) weights.push_back(guessing::weights(model));
-  return weights;
-}
-
-/// The same of models that report as `report` says.
-template <class Wrap, class Report>
-std::vector<std::vector<double>> train_reporting(std::size_t ranks, Wrap wrap, Report report) {
-  std::vector<ReportingModel> models(ranks, ReportingModel{guessing::model(), report});
+/// Weights of all ranks after three steps of models like `untrained`; `wrap` makes the trainer's
+/// collective.
+template <class Model, class Wrap>
+std::vector<std::vector<double>> train(std::size_t ranks, const Model& untrained, Wrap wrap) {
+  std::vector<Model> models(ranks, untrained);
   run_ranks(ranks, [&](ThreadCollective collective) {
     auto trainer = make_trainer(models[collective.rank()], wrap(collective));
     for (int step = 0; step < 3; ++step) trainer.step(five_tasks(20));
@@ -146,6 +134,29 @@ constexpr auto cross_entropy = [](const loops::TokenColumns&, std::size_t,
   return TokenLossGradient{-now.log_prob, -1.0, 0.0};
 };
 
+/// Weights of all ranks after three updates of models that `make_model` makes, for 37 tokens.
+template <class MakeModel, class Wrap>
+std::vector<std::vector<double>> train_rows(std::size_t ranks, const MakeModel& make_model,
+                                            const UpdateOptions& options, Wrap wrap) {
+  std::vector<std::vector<double>> weights(ranks);
+  run_ranks(ranks, [&](ThreadCollective threads) {
+    auto model = make_model();
+    auto across = wrap(threads);
+    WeightUpdater updater(model, options, across);
+    TokenOutputs outputs;
+    for (std::size_t step = 0; step < 3; ++step) {
+      PackedBatch batch;  // rank 3 has none
+      for (std::size_t r = threads.rank(); r < 3; ++r) {
+        batch.append_row(std::vector<Token>{1, static_cast<Token>(2 + step + r), 7, 5});
+        batch.loss_weight.back() = 0.5F;
+      }
+      updater.update(batch, cross_entropy, outputs, across);
+    }
+    weights[threads.rank()].assign(model.parameters().begin(), model.parameters().end());
+  });
+  return weights;
+}
+
 /// One row [0, 1] in which token 1 is trained.
 PackedBatch one_token() {
   PackedBatch batch;
@@ -160,24 +171,42 @@ TEST_CASE("sharded updates have the bits of replicated ones, on 1 to 4 ranks",
           "[train][collective]") {
   BigramModel untrained = guessing::model();
   for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
-    const auto expected = train(ranks, replicated);
+    const auto expected = train(ranks, untrained, replicated);
     CHECK(expected[0] != guessing::weights(untrained));
-    CHECK(train(ranks, sharded) == expected);
+    CHECK(train(ranks, untrained, sharded) == expected);
+    CHECK(train(ranks, ReportingModel{untrained, parts_of(37)}, sharded) == expected);
   }
 }
 
 TEST_CASE("sums that travel while backward runs have the bits of sums after it, on 1 to 4 ranks",
           "[train][collective]") {
   const auto never = [](ReportingModel&, const auto&) {};
+  const UpdateOptions options{.max_gradient_norm = 1e9, .bucket_elements = 50};  // in double
+  const auto silent = [] { return BigramModel(37); };
+  const auto reporting = [](auto report) {
+    return [report] { return ReportingModel{BigramModel(37), report}; };
+  };
   for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
-    const auto expected = train(ranks, blocking);
-    CHECK(train(ranks, replicated) == expected);
-    CHECK(train(ranks, blocking_sharded) == expected);
-    for (const std::size_t step : {1U, 37U, 1000U}) {
-      CHECK(train_reporting(ranks, replicated, parts_of(step)) == expected);
-      CHECK(train_reporting(ranks, sharded, parts_of(step)) == expected);
+    const auto expected = train_rows(ranks, silent, options, blocking);
+    CHECK(train_rows(ranks, silent, options, replicated) == expected);
+    CHECK(train_rows(ranks, silent, options, blocking_sharded) == expected);
+    for (const std::size_t step : {1U, 37U, 2000U}) {
+      CHECK(train_rows(ranks, reporting(parts_of(step)), options, replicated) == expected);
+      CHECK(train_rows(ranks, reporting(parts_of(step)), options, sharded) == expected);
     }
-    CHECK(train_reporting(ranks, sharded, never) == expected);
+    CHECK(train_rows(ranks, reporting(never), options, sharded) == expected);
+  }
+}
+
+TEST_CASE("a transformer that reports layer by layer trains to the same bits, on 1 to 4 ranks",
+          "[train][collective]") {
+  const auto model = [] { return Transformer<float>(odd_shape(), {.seed = 3}); };
+  const UpdateOptions options{.max_gradient_norm = 0.1, .bucket_elements = 500};
+  for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
+    const auto expected = train_rows(ranks, model, options, blocking);
+    CHECK(train_rows(ranks, model, options, replicated) == expected);
+    CHECK(train_rows(ranks, model, options, sharded) == expected);
+    for (const auto& weights : expected) CHECK(weights == expected[0]);
   }
 }
 
@@ -240,35 +269,6 @@ TEST_CASE("a sum is there before backward ends", "[train][collective]") {
   CHECK(before[1] == Approx(-4.0 / 3));
   CHECK(during[0] == before[0]);
   CHECK(during[1] == Approx(-2.0));
-}
-
-TEST_CASE("a transformer that reports layer by layer trains to the same bits, on 1 to 4 ranks",
-          "[train][collective]") {
-  const auto train_rows = [](std::size_t ranks, auto wrap) {
-    std::vector<std::vector<float>> weights(ranks);
-    run_ranks(ranks, [&](ThreadCollective threads) {
-      Transformer<float> model(odd_shape(), {.seed = 3});
-      auto across = wrap(threads);
-      WeightUpdater updater(model, {.bucket_elements = 500}, across);
-      TokenOutputs outputs;
-      for (std::size_t step = 0; step < 3; ++step) {
-        PackedBatch batch;  // rank 3 has none
-        for (std::size_t r = threads.rank(); r < 3; ++r) {
-          batch.append_row(std::vector<Token>{1, static_cast<Token>(2 + step + r), 7, 5});
-          batch.loss_weight.back() = 0.5F;
-        }
-        updater.update(batch, cross_entropy, outputs, across);
-      }
-      weights[threads.rank()].assign(model.parameters().begin(), model.parameters().end());
-    });
-    return weights;
-  };
-  for (std::size_t ranks = 1; ranks <= 4; ++ranks) {
-    const auto expected = train_rows(ranks, blocking);
-    CHECK(train_rows(ranks, replicated) == expected);
-    CHECK(train_rows(ranks, sharded) == expected);
-    for (const auto& weights : expected) CHECK(weights == expected[0]);
-  }
 }
 
 TEST_CASE("ranks that add up their squares find the norm that one rank finds",
