@@ -112,6 +112,15 @@ TEST_CASE("a trainer goes on only with the options that it was saved with", "[tr
   CHECK_THAT(warnings.text(), ContainsSubstring("update.learning_rate was 1e-04 and is 0.5"));
 }
 
+TEST_CASE("the options in a checkpoint have the names that its readers know", "[train]") {
+  CHECK(options_text(TrainerOptions{.seed = 3}, 8) ==
+        R"({"answerer.temperature":"1","epochs":"1","group_size":"8","minibatches":"2","seed":"3",)"
+        R"("summarizer.temperature":"1","summary_forks.continuations":"1",)"
+        R"("summary_forks.histories_per_group":"1","update.beta1":"0.9","update.beta2":"0.999",)"
+        R"("update.epsilon":"1e-08","update.learning_rate":"1e-04",)"
+        R"("update.max_gradient_norm":"1","update.weight_decay":"0"})");
+}
+
 TEST_CASE("two trainers share a checkpoint under names of their own", "[train]") {
   BigramModel one = guessing::model(), two = guessing::model(), again(toy::vocab);
   const TrainerOptions options{.group_size = 8, .seed = 3};
