@@ -326,7 +326,7 @@ TEST_CASE("log-probability, policy loss and its gradient on a device are the for
 
 TEST_CASE("the fused head on a device is the unfused formula", "[cuda]") {
   for (const auto& [rows, vocab, width] :
-       {std::tuple{1, 5, 3}, {20, 17, 8}, {23, 700, 16}, {9, 5000, 4}})
+       {std::tuple{1U, 5U, 3U}, {20, 17, 8}, {23, 700, 16}, {9, 5000, 4}})
     for (const std::size_t chunk_rows : {1U, 6U, 64U}) {
       check_head(Head<float>(rows, vocab, width, rows), chunk_rows, 1e-5);
       check_head(Head<gpu::BFloat16>(rows, vocab, width, rows), chunk_rows, 8e-3);

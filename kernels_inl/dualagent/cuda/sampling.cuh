@@ -77,11 +77,11 @@ __device__ void find_token(const RowWeights<T>& weight, std::uint64_t wanted, To
        begin += std::size_t{kNeighbours} * kRowThreads) {
     const std::size_t first = begin + std::size_t{kNeighbours} * threadIdx.x;
     std::uint64_t own = 0, below = 0, tile = 0;
-    for (int k = 0; k < kNeighbours; ++k) own += weight(first + k);
+    for (unsigned k = 0; k < kNeighbours; ++k) own += weight(first + k);
     Scan(storage).ExclusiveSum(own, below, tile);
     below += before;
     if (below <= wanted && wanted < below + own)
-      for (int k = 0; k < kNeighbours; ++k) {
+      for (unsigned k = 0; k < kNeighbours; ++k) {
         below += weight(first + k);
         if (below > wanted) {
           *token = static_cast<Token>(first + k);

@@ -123,7 +123,7 @@ inline ncclResult_t ncclAllGather(const void* from, void* to, std::size_t count,
   return cuda_emulator::in_type(type, from, count, [&](auto& numbers) {
     auto all = numbers;
     all.assign(count * group->ranks.size(), 0);
-    std::copy(numbers.begin(), numbers.end(), all.begin() + count * group->ranks.rank());
+    std::copy(numbers.begin(), numbers.end(), all.data() + count * group->ranks.rank());
     group->ranks.all_gather(std::span(all));
     cuda_emulator::put(all, 0, all.size(), to);
   });
