@@ -54,6 +54,10 @@ void fused_loss(std::span<const Token> target, std::span<const float> loss_weigh
 #include "fused-loss/fused-policy-loss.inc"
 }
 
+namespace tokenizers {
+#include "tokenizers/tokenizers-of-real-models.inc"
+}
+
 void models_files() {
 #include "models/files.inc"
 }
