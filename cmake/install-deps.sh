@@ -37,6 +37,7 @@ find_missing() {
   have bwrap || missing+=(bubblewrap)
   have_header httplib.h || missing+=(libcpp-httplib-dev)
   have pkg-config || missing+=(pkgconf)
+  have_header pcre2.h || missing+=(libpcre2-dev)
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)
   have clang++ || missing+=(clang)

@@ -59,6 +59,10 @@ void fused_loss(std::span<const Token> target, std::span<const float> loss_weigh
 #include "fused-loss/fused-policy-loss.inc"
 }
 
+namespace tokenizers {
+#include "tokenizers/tokenizers-of-real-models.inc"
+}
+
 void models_real_models() {
 #include "models/real-models.inc"
 }
@@ -139,8 +143,8 @@ template int warm_start(BigramModel&, std::span<const Segment> (*)(std::size_t))
 
 void several_ranks(std::vector<BigramModel>& models, const std::vector<Task>& tasks) {
   const auto protocol = toy_protocol();
-#include "training/several-ranks.inc"
 #include "collectives/two-axes.inc"
+#include "training/several-ranks.inc"
 }
 
 std::size_t checkpoints(BigramModel& model, std::size_t done) {

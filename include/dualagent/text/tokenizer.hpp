@@ -21,10 +21,13 @@ namespace dualagent {
 /// 2. `t.encode(text, tokens)` appends the tokens of the text to a vector.
 /// 3. `t.bytes_of(token)` returns the bytes of one token as a std::string_view that lives as long
 ///    as t; the name of a special token; nothing for a token outside the vocabulary.
-/// 4. `t.special(name)` returns the token of that name, e.g. "<|im_end|>", or nothing.
-/// 5. `t.is_special(token)` tells whether `special` can return the token.
-/// Semantic requirements: pure; the bytes of `encode(text)`, joined, are the text; `encode` takes
-/// any bytes and never makes a special token, whatever the text spells: only a template can.
+/// 4. `t.special(name)` returns the token of that name for a template, e.g. "<|im_end|>", or
+/// nothing.
+/// 5. `t.is_special(token)` tells whether only a template can write the token.
+/// Semantic requirements: pure; the bytes of `encode(text)`, joined, are the text in the
+/// tokenizer's normalisation, which it documents (none, or NFC); `encode` takes any bytes and never
+/// makes a token for which `is_special`, whatever the text spells. `special` may also return tokens
+/// that text makes: the added tokens of some models (laws: tests/laws/tokenizer_laws.hpp).
 template <class T>
 concept Tokenizer = requires(const T& tokenizer, std::string_view text, Token token,
                              std::vector<Token>& tokens) {
@@ -43,6 +46,16 @@ consteval bool check_tokenizer() {
       "dualagent: a Tokenizer needs vocab_size, encode, bytes_of, special and is_special; "
       "see docs/dialects.md#tokenizers");
   return true;
+}
+
+/// Refuses a tokenizer whose tokens a model with `rows` rows of embeddings does not have. A model
+/// may have more rows than the tokenizer has tokens: its makers pad them.
+template <Tokenizer T>
+void check_fits_model(const T& tokenizer, std::size_t rows) {
+  if (tokenizer.vocab_size() > rows)
+    throw Error("the tokenizer has tokens up to " + std::to_string(tokenizer.vocab_size() - 1) +
+                    ", the model only " + std::to_string(rows) + " rows",
+                "tokenizer and model", "Use the tokenizer that belongs to the model");
 }
 
 /// The tokens as bytes; special tokens are written as their names.

@@ -1,0 +1,215 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/types.hpp"
+#include "dualagent/text/added_tokens.hpp"
+#include "dualagent/text/bpe_model.hpp"
+#include "dualagent/text/nfc.hpp"
+#include "dualagent/text/pre_tokenizer.hpp"
+#include "dualagent/text/tokenizer.hpp"
+#include "dualagent/text/tokenizer_json.hpp"
+
+namespace dualagent {
+
+/// What a HuggingFaceTokenizer is told beside its file.
+struct HuggingFaceOptions {
+  /// For expressions that no scanner is written for; empty: they are refused.
+  ExpressionMaker make_expression = {};
+};
+
+/// The tokenizer of a model in Hugging Face's format: byte-level BPE from a tokenizer.json.
+///
+/// A handle: copies share one immutable state, and any number of threads may use it at once.
+/// `encode` gives the ids of the tokenizers package with `encode_special_tokens` (transformers:
+/// `split_special_tokens=True`) and without the tokens that the file's post-processor would add:
+/// no text makes a special token, while added tokens that are not special (Qwen's `<tool_call>`)
+/// are found in text, as the models know them. The bytes of the tokens are those of the text in the
+/// file's normalisation; bytes that are not UTF-8 are kept, or become U+FFFD where the vocabulary
+/// has no token for them. Ids that the file leaves out have no bytes.
+///
+/// Errors: Error naming what the file says that is not supported, malformed or missing.
+/// Example: const auto tokenizer = HuggingFaceTokenizer::from_file("model/tokenizer.json");
+class HuggingFaceTokenizer {
+ public:
+  static HuggingFaceTokenizer from_file(const std::filesystem::path& path,
+                                        const HuggingFaceOptions& options = {}) {
+    return from_json(read_file(path), path.string(), options);
+  }
+  /// `where` names the text in errors.
+  static HuggingFaceTokenizer from_json(std::string_view json, const std::string& where,
+                                        const HuggingFaceOptions& options = {}) {
+    return HuggingFaceTokenizer(read_tokenizer_json(json, where, options.make_expression), where);
+  }
+
+  /// One more than the greatest id.
+  std::size_t vocab_size() const { return state_->bytes.size(); }
+
+  void encode(std::string_view text, std::vector<Token>& tokens) const {
+    encode(text, false, tokens);
+  }
+
+  /// As `encode`, but special tokens that the text spells become special tokens, as in a text that
+  /// a chat template has rendered. Never for text from outside: whoever writes it could end a turn.
+  void encode_with_special_tokens(std::string_view trusted, std::vector<Token>& tokens) const {
+    encode(trusted, true, tokens);
+  }
+
+  std::string_view bytes_of(Token token) const {
+    return token >= 0 && static_cast<std::size_t>(token) < vocab_size()
+               ? state_->bytes[static_cast<std::size_t>(token)]
+               : std::string_view();
+  }
+
+  /// Any added token, special or not.
+  std::optional<Token> special(std::string_view name) const {
+    const auto found = state_->added.find(std::string(name));
+    return found == state_->added.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  bool is_special(Token token) const {
+    return token >= 0 && static_cast<std::size_t>(token) < vocab_size() &&
+           state_->is_special[static_cast<std::size_t>(token)];
+  }
+
+  /// What the file's post-processor puts before and after a text (a BOS). `encode` never does: the
+  /// chat template writes it.
+  std::span<const Token> file_prefix() const { return state_->before; }
+  std::span<const Token> file_suffix() const { return state_->after; }
+
+ private:
+  struct State {
+    bool nfc = false;
+    std::vector<SplitStep> steps;
+    BpeModel model;
+    AddedTokenFinder raw, normalized;  // looked for before and after normalisation
+    std::unordered_map<std::string, Token> added;
+    std::vector<bool> is_special;
+    std::vector<std::string_view> bytes;  // by id, into `storage`
+    std::string storage;
+    std::vector<Token> before, after;
+    // What encoding needs beside the text, kept for the next call. A call takes one out for itself.
+    std::mutex mutex;
+    std::vector<std::unique_ptr<BpeScratch>> idle;
+  };
+
+  HuggingFaceTokenizer(TokenizerDescription&& file, const std::string& where)
+      : state_(std::make_shared<State>()) {
+    State& state = *state_;
+    state.nfc = file.nfc;
+    state.steps = std::move(file.steps);
+    state.before = std::move(file.before);
+    state.after = std::move(file.after);
+    Token most = 0;
+    for (const auto& [spelling, id] : file.vocabulary) most = std::max(most, id);
+    for (const AddedToken& token : file.added) most = std::max(most, token.id);
+    state.is_special.resize(static_cast<std::size_t>(most) + 1);
+    store_bytes(file);
+    store_added(file);
+    state.model = BpeModel(file, state.bytes, state.is_special, where);
+  }
+
+  /// As the package's decoder has it: a spelling that lies in the byte alphabet stands for bytes,
+  /// any other for itself, added tokens included.
+  void store_bytes(const TokenizerDescription& file) {
+    State& state = *state_;
+    std::vector<std::pair<std::size_t, std::size_t>> places(state.is_special.size());
+    const auto store = [&](const std::string& spelling, Token id) {
+      const std::string bytes = bytes_of_spelling(spelling).value_or(spelling);
+      places[static_cast<std::size_t>(id)] = {state.storage.size(), bytes.size()};
+      state.storage += bytes;
+    };
+    for (const auto& [spelling, id] : file.vocabulary) store(spelling, id);
+    for (const AddedToken& token : file.added) store(spelling_of(token), token.id);
+    for (const auto& [begin, size] : places)
+      state.bytes.push_back(std::string_view(state.storage).substr(begin, size));
+  }
+
+  /// What a token is looked for by, and decodes to.
+  std::string spelling_of(const AddedToken& token) const {
+    if (!token.normalized || !state_->nfc) return token.content;
+    std::string spelling;
+    append_nfc(token.content, spelling);
+    return spelling;
+  }
+
+  void store_added(const TokenizerDescription& file) {
+    State& state = *state_;
+    for (const bool special : {true, false})  // of equal spellings a special token counts
+      for (const AddedToken& token : file.added) {
+        if (token.special != special) continue;
+        state.added[token.content] = token.id;
+        state.is_special[static_cast<std::size_t>(token.id)] = special;
+        (token.normalized ? state.normalized : state.raw).add(token, spelling_of(token));
+      }
+  }
+
+  /// A scratch taken out of the state, put back at the end.
+  class Borrowed {
+   public:
+    explicit Borrowed(State& state) : state_(state) {
+      const std::lock_guard lock(state_.mutex);
+      if (!state_.idle.empty()) {
+        scratch_ = std::move(state_.idle.back());
+        state_.idle.pop_back();
+      }
+    }
+    ~Borrowed() {
+      const std::lock_guard lock(state_.mutex);
+      if (scratch_) state_.idle.push_back(std::move(scratch_));
+    }
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    BpeScratch& operator*() {
+      if (!scratch_) scratch_ = std::make_unique<BpeScratch>();
+      return *scratch_;
+    }
+
+   private:
+    State& state_;
+    std::unique_ptr<BpeScratch> scratch_;
+  };
+
+  void encode(std::string_view text, bool special, std::vector<Token>& tokens) const {
+    Borrowed borrowed(*state_);
+    BpeScratch& scratch = *borrowed;
+    std::string normal_form;
+    state_->raw.for_each_part(text, special, [&](const AddedPart& part) {
+      if (part.token) return tokens.push_back(*part.token);
+      std::string_view plain = part.text;
+      if (state_->nfc && !is_surely_nfc(plain)) {
+        normal_form.clear();
+        append_nfc(plain, normal_form);
+        plain = normal_form;
+      }
+      state_->normalized.for_each_part(plain, special, [&](const AddedPart& inner) {
+        if (inner.token) return tokens.push_back(*inner.token);
+        const auto encode_word = [&](std::string_view word) {
+          state_->model.encode_word(word, scratch, tokens);
+        };
+        for_each_word(state_->steps.data(), state_->steps.data() + state_->steps.size(), inner.text,
+                      encode_word);
+      });
+    });
+  }
+
+  std::shared_ptr<State> state_;
+};
+static_assert(Tokenizer<HuggingFaceTokenizer>);
+
+}  // namespace dualagent

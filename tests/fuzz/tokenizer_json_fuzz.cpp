@@ -1,0 +1,51 @@
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dualagent/text/hugging_face_tokenizer.hpp"
+#include "dualagent/text/token_text.hpp"
+#include "fuzz.hpp"
+
+namespace da = dualagent;
+
+namespace {
+
+/// A small tokenizer with all bytes; the input may replace its parts, so that its model is reached.
+std::string completed(std::string_view text) {
+  std::string vocab;
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    std::string spelling;
+    da::append_utf8(spelling, da::detail::kByteCharacters[byte]);
+    vocab += da::to_json_string(spelling, "fuzz") + ":" + std::to_string(byte) + ",";
+  }
+  return R"({"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{)" + vocab +
+         R"("ab":256,"aba":257},"merges":["a b",["ab","a"]]},)" + std::string(text) + "}";
+}
+
+void use(const da::HuggingFaceTokenizer& tokenizer, std::string_view text) {
+  for (const bool special : {false, true}) {
+    std::vector<da::Token> tokens;
+    special ? tokenizer.encode_with_special_tokens(text, tokens) : tokenizer.encode(text, tokens);
+    for (const da::Token token : tokens) {
+      fuzz::require(token >= 0 && static_cast<std::size_t>(token) < tokenizer.vocab_size(),
+                    "a token outside the vocabulary");
+      fuzz::require(special || !tokenizer.is_special(token), "text makes a special token");
+    }
+    da::TokenText stream(tokenizer);
+    std::string streamed;
+    for (const da::Token token : tokens) streamed += stream.push(token);
+    fuzz::require(
+        streamed + stream.finish() == decode(tokenizer, std::span<const da::Token>(tokens)),
+        "two decodings");
+  }
+}
+
+}  // namespace
+
+/// A file that is read encodes its own text, and tokens stay inside its vocabulary.
+FUZZ_TARGET(text) {
+  if (text.starts_with('{'))
+    use(da::HuggingFaceTokenizer::from_json(text, "input"), text);
+  else
+    use(da::HuggingFaceTokenizer::from_json(completed(text), "input"), text);
+}

@@ -1,0 +1,37 @@
+#include "dualagent/text/character_class.hpp"
+
+#include <string>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+/// The match of the expression at the front of the text.
+std::string match(const char* expression, const std::string& text) {
+  const ClassRun run = ClassRun::parse(expression).value();
+  const char* const end = run(text.data(), text.data() + text.size());
+  return end == nullptr ? "none" : std::string(text.data(), end);
+}
+
+}  // namespace
+
+TEST_CASE("runs of a class are matched from one character on", "[text]") {
+  CHECK(match("\\s?[A-Za-zé]+", " aéZ1") == " aéZ");
+  CHECK(match("\\s?[A-Za-z]+", "  a") == "none");
+  CHECK(match("\\s?[\\s!]+", " !x") == " !");
+  CHECK(match("\\s?[\\s!]+", " x") == " ");  // the optional character gives way
+  CHECK(match("\\p{N}{1,3}", "12345") == "123");
+  CHECK(match("[\r\n]", "\r\n") == "\r");
+  CHECK(match("[^a-c]+", "xyb") == "xy");
+  CHECK(match("[\\]\\-\\x41\\u0042\\x{1F600}]+", "]-AB😀z") == "]-AB😀");
+  CHECK(match("\\P{L}+", "1 a") == "1 ");
+  CHECK(match("a+", "aab") == "aa");
+}
+
+TEST_CASE("other expressions are not taken for one of a class", "[text]") {
+  for (const char* expression : {"a|b", "(a)", "a*", "[a", "[[a]]", "[a&&b]", "\\w+", "\\p{Han}",
+                                 "[z-a]", "a{2,3}", "a+b", "", "\\", "."})
+    CHECK(!ClassRun::parse(expression));
+}
