@@ -86,8 +86,7 @@ TEST_CASE("two writers of one file do not mix their bytes", "[io][atomic_file]")
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("a file that cannot grow gives an error and keeps the old version",
-          "[io][atomic_file]") {
+TEST_CASE("a file that cannot grow gives an error and keeps the old version", "[io][atomic_file]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "old");
   std::string error;
