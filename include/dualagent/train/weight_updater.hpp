@@ -84,8 +84,8 @@ class WeightUpdater {
     return norm;
   }
 
-  /// Adds weights, all ranks' moments and the optimizer's step count under names that begin with
-  /// `name`. Model and updater must outlive the checkpoint and stay unchanged until it is written.
+  /// Adds weights and their version, all ranks' moments and the optimizer's step count under names
+  /// that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged until it is written.
   /// On a `Sharded` collective all ranks must call it.
   /// Errors: Error for a name that is taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
@@ -116,7 +116,7 @@ class WeightUpdater {
     checkpoint.number(name + ".weight_version");
   }
 
-  /// Brings back what `save` wrote, bit by bit, the weights' version too; all of it or nothing.
+  /// Brings back what `save` wrote, bit by bit; all of it or nothing.
   /// Errors: Error when an array is missing or of another type or size.
   void load(const StoredCheckpoint& checkpoint, const std::string& name) {
     check(checkpoint, name);
