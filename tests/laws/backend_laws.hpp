@@ -1,3 +1,4 @@
+// Above 400 lines: all laws of a model stand here, and share how requests are made and run.
 #pragma once
 
 #include <algorithm>

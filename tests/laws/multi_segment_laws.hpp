@@ -194,7 +194,8 @@ Violations of_aggregation(const da::PackedBatch& batch, const Aggregation& aggre
 ///
 /// `rollouts` are those that `batch.rollout` counts; only for the view AllSegments and a pair with
 /// shared weights, where one batch holds the tokens of both agents.
-inline Violations of_dealing(const da::PackedBatch& batch, std::span<const da::Rollout> rollouts) {
+inline Violations of_assignment(const da::PackedBatch& batch,
+                                std::span<const da::Rollout> rollouts) {
   std::map<std::uint32_t, std::size_t> trained;
   for (std::size_t r = 0; r < batch.rows(); ++r)
     for (std::size_t t = batch.row_begin[r]; t < batch.row_begin[r + 1]; ++t)

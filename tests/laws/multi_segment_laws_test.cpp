@@ -10,71 +10,16 @@
 #include "dualagent/report/report_episode.hpp"
 #include "dualagent/trace/render.hpp"
 #include "dualagent/train/trainer.hpp"
+#include "laws/varied_rollouts.hpp"
 #include "support/catch.hpp"
 #include "support/toy_protocol.hpp"
 
 using namespace dualagent;
+using namespace varied;
 
 namespace {
 
 using laws::Violations;
-using Tokens = std::vector<Token>;
-constexpr std::size_t kGroupSize = 6;
-constexpr std::size_t kSecondModel = 1U << 20;  // first serial number of the Summarizer's model
-
-/// Calls, answers, summaries, malformed turns and broken environments, drawn at random.
-Tokens speak(std::span<const Token>, AgentRole agent, const RandomStream& random) {
-  const Token drawn = toy::digit(static_cast<int>(random.below(0, 7)));
-  if (agent == AgentRole::summarizer) return {toy::summary, drawn, toy::end};
-  switch (random.below(1, 24)) {
-    case 0:
-      return {toy::call, toy::digit(7), toy::end};  // breaks the environment
-    case 1:
-      return {toy::end};  // malformed
-    case 2:
-      return {toy::answer, drawn, toy::end};
-    default:
-      return {toy::call, drawn, toy::end};
-  }
-}
-
-std::vector<Task> some_tasks() {
-  std::vector<Task> tasks;
-  for (const char* prompt : {"1", "22", "3", "456", "5"})
-    tasks.push_back({.id = std::string("t") + prompt, .prompt = prompt, .answer = "5"});
-  return tasks;
-}
-
-constexpr TokenBudget kTrigger{.max_tokens = 20};
-constexpr RolloutLimits kLimits{.max_context_tokens = 29, .max_turns = 14, .max_summaries = 2};
-
-template <class Rewriter = ReplaceBySummary>
-auto protocol(Rewriter rewriter = {}) {
-  return Protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, kTrigger, rewriter, kLimits};
-}
-
-template <class Pairing, class Rewriter = ReplaceBySummary>
-std::vector<Rollout> play(Pairing pairing, Rewriter rewriter = {}) {
-  RolloutScheduler scheduler{pairing, protocol(rewriter)};
-  return scheduler.run(some_tasks(), kGroupSize, {}, RandomStream::from_seed(11));
-}
-
-template <class Predicate>
-std::size_t count(const std::vector<Rollout>& rollouts, Predicate&& predicate) {
-  return static_cast<std::size_t>(std::count_if(rollouts.begin(), rollouts.end(), predicate));
-}
-
-auto has(RolloutStatus status) {
-  return [status](const Rollout& rollout) { return rollout.status == status; };
-}
-
-/// Sampled tokens of rollouts that are not aborted.
-std::size_t live_tokens(const std::vector<Rollout>& rollouts, std::optional<AgentRole> agent = {}) {
-  std::size_t tokens = 0;
-  for (const Rollout& rollout : rollouts)
-    if (rollout.status != RolloutStatus::aborted) tokens += count_sampled(rollout, agent);
-  return tokens;
-}
 
 /// The laws of rows under one view; returns how many tokens it trains.
 template <class View>
@@ -100,33 +45,6 @@ void check_all_views(const std::vector<Rollout>& rollouts,
   CHECK(last < answers);
   CHECK(last > 0);
   CHECK(check_view(rollouts, models, FinalSegment{} | SummarizerOnly{}) == last + summaries);
-}
-
-/// The rollouts, and two forks of each at every summary it asked for.
-template <class Pairing>
-std::vector<Rollout> play_with_forks(Pairing pairing) {
-  std::vector<Rollout> rollouts = play(pairing);
-  const std::vector<Task> tasks = some_tasks();
-  std::vector<RolloutStart> starts;
-  std::size_t member = kGroupSize;
-  for (const Rollout& rollout : rollouts)
-    for (std::size_t summary = 0; summary < rollout.summary_requests.size(); ++summary)
-      for (int fork = 0; fork < 2; ++fork)
-        starts.push_back({&tasks[rollout.group], rollout.group, member++, &rollout, summary});
-  REQUIRE(starts.size() > 10);
-  RolloutScheduler scheduler{pairing, protocol()};
-  for (Rollout& fork : scheduler.run(starts, {}, RandomStream::from_seed(12)))
-    rollouts.push_back(std::move(fork));
-  return rollouts;
-}
-
-/// The sample must hold what the laws are about.
-void require_rich(const std::vector<Rollout>& rollouts) {
-  REQUIRE(count(rollouts, has(RolloutStatus::aborted)) > 0);
-  REQUIRE(count(rollouts, has(RolloutStatus::truncated)) > 0);
-  REQUIRE(count(rollouts, has(RolloutStatus::finished)) > 0);
-  REQUIRE(count(rollouts, [](const Rollout& r) { return r.summaries > 1; }) > 0);
-  REQUIRE(count(rollouts, [](const Rollout& r) { return r.ending == "summary limit"; }) > 0);
 }
 
 /// Distinct for all members of a group and never the mean of several.
@@ -360,7 +278,7 @@ TEST_CASE(
   CHECK(laws::of_rows(model.trained(), models, times) == Violations{});
   CHECK(times.size() == live_tokens(rollouts));
   for (const PackedBatch& batch : model.trained()) {
-    CHECK(laws::of_dealing(batch, rollouts) == Violations{});
+    CHECK(laws::of_assignment(batch, rollouts) == Violations{});
     double weights = 0;
     for (const float weight : batch.loss_weight) weights += static_cast<double>(weight);
     CHECK(weights == Approx(1.0).epsilon(1e-5));
@@ -430,59 +348,11 @@ TEST_CASE("ranks share a batch by whole rollouts", "[laws]") {
     CHECK(times.size() == live_tokens(rollouts[rank]));
     for (std::size_t minibatch = 0; minibatch < 2; ++minibatch) {
       const PackedBatch& batch = models[rank]->trained()[minibatch];
-      CHECK(laws::of_dealing(batch, rollouts[rank]) == Violations{});
+      CHECK(laws::of_assignment(batch, rollouts[rank]) == Violations{});
       for (const float weight : batch.loss_weight)
         weights[minibatch] += static_cast<double>(weight);
     }
   }
   CHECK(weights[0] == Approx(1.0).epsilon(1e-5));
   CHECK(weights[1] == Approx(1.0).epsilon(1e-5));
-}
-
-TEST_CASE("the checks find what they are made to find", "[laws]") {
-  WitnessModel model{toy::vocab, speak};
-  const std::vector<Rollout> rollouts = play(SharedWeights{model});
-  const std::vector<const WitnessModel*> models{&model};
-  const PackedBatch good = laws::pack(rollouts, AllSegments{});
-  const auto letters = [](const Violations& found) {
-    std::set<char> all;
-    for (const std::string& violation : found) all.insert(violation[0]);
-    return all;
-  };
-  const auto of_changed_batch = [&](auto change) {
-    PackedBatch batch = good;
-    change(batch);
-    std::map<std::size_t, std::size_t> times;
-    return letters(laws::of_rows(std::span(&batch, 1), models, times));
-  };
-  std::size_t trained = 0;
-  while (good.loss_weight[trained] == 0.0F) ++trained;
-
-  CHECK(of_changed_batch([&](PackedBatch& b) { b.advantage[trained] += 1; }) ==
-        std::set<char>{'a'});
-  CHECK(of_changed_batch([&](PackedBatch& b) { b.loss_weight[trained - 1] = 1; }).count('b') == 1);
-  CHECK(of_changed_batch([&](PackedBatch& b) { b.tokens[0] = toy::sorry; }) == std::set<char>{'c'});
-  CHECK(of_changed_batch([&](PackedBatch& b) { b.loss_weight[0] = 1; }).count('c') == 1);
-  CHECK(of_changed_batch([&](PackedBatch& b) { b.old_log_prob.pop_back(); }) ==
-        std::set<char>{'g'});
-  CHECK(of_changed_batch([&](PackedBatch& b) {
-          const Tokens row(b.tokens.begin(), b.tokens.begin() + static_cast<long>(b.row_begin[1]));
-          const std::size_t size = row.size();
-          const std::size_t begin = b.append_row(row, 0);
-          for (std::size_t t = 0; t < size; ++t) {
-            b.loss_weight[begin + t] = b.loss_weight[t];
-            b.old_log_prob[begin + t] = b.old_log_prob[t];
-            b.advantage[begin + t] = b.advantage[t];
-          }
-        }) == std::set<char>{'b'});
-
-  PackedBatch part = good;
-  part.loss_weight[trained] = 0;
-  CHECK(letters(laws::of_dealing(part, rollouts)) == std::set<char>{'h'});
-  std::vector<Rollout> twice = rollouts;
-  twice[1] = twice[0];
-  CHECK(letters(laws::of_rollouts(twice, kGroupSize)) == std::set<char>{'a', 'e'});
-  CHECK(letters(laws::of_protocol(rollouts, TokenBudget{.max_tokens = 14}, kLimits)) ==
-        std::set<char>{'i'});
-  CHECK(letters(laws::of_protocol(rollouts, kTrigger, {.max_turns = 3})).count('i') == 1);
 }

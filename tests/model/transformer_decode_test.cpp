@@ -1,3 +1,4 @@
+// Above 400 lines: the cases share one crowd of sequences and how it is decoded.
 #include "dualagent/model/transformer_decode.hpp"
 
 #include <cmath>

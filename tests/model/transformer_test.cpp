@@ -1,3 +1,4 @@
+// Above 400 lines: the cases share one small model, its batches and their tolerances.
 #include "dualagent/model/transformer.hpp"
 
 #include <algorithm>

@@ -2,57 +2,24 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <barrier>
-#include <condition_variable>
-#include <csignal>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "dualagent/reward/judge.hpp"
-#include "dualagent/train/trainer.hpp"
 #include "support/catch.hpp"
-#include "support/guessing_pair.hpp"
+#include "support/http_server.hpp"
 
 using namespace dualagent;
+using namespace http_server;
 
 namespace {
-
-using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
-
-/// What a chat-completions server says.
-std::string completion(const std::string& text) {
-  return nlohmann::json{{"choices", {{{"message", {{"role", "assistant"}, {"content", text}}}}}}}
-      .dump();
-}
-
-/// A server on the loopback interface, on a port of its own.
-class Server {
- public:
-  explicit Server(Handler handler) {
-    server_.Post("/v1/chat/completions", std::move(handler));
-    port_ = server_.bind_to_any_port("127.0.0.1");
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();
-  }
-  ~Server() {
-    server_.stop();
-    thread_.join();
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
-
- private:
-  httplib::Server server_;
-  int port_ = 0;
-  std::thread thread_;
-};
 
 /// A port on which nobody listens, for as long as this lives.
 class ClosedPort {
@@ -75,30 +42,6 @@ class ClosedPort {
   int socket_;
   int port_ = 0;
 };
-
-/// Fast enough for a test; 2 retries.
-OpenAiOptions options(const std::string& url) {
-  return {.base_url = url, .backoff_seconds = 1e-3, .max_backoff_seconds = 0.5};
-}
-
-const ChatRequest kRequest{.model = "m", .messages = {{"user", "hello"}}};
-
-/// The message of the Error that `complete` throws; empty if it replies.
-std::string failure_of(const OpenAiOptions& options) {
-  try {
-    OpenAiClient(options).complete(kRequest);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
-std::string work_of(const httplib::Request& request) {
-  const nlohmann::json body = nlohmann::json::parse(request.body);
-  return nlohmann::json::parse(body.at("messages").at(1).at("content").get<std::string>())
-      .at("work")
-      .get<std::string>();
-}
 
 }  // namespace
 
@@ -183,92 +126,6 @@ TEST_CASE("a request that the server refuses is not repeated", "[service]") {
     });
     CHECK_THAT(failure_of(options(server.url())),
                ContainsSubstring("HTTP " + std::to_string(status)));
-    CHECK(requests == 1);
-  }
-}
-
-namespace {
-
-/// A server that says HTTP 400 to requests that hold one of the `refused` parameters, in the words
-/// of OpenAI's; keeps the bodies of the requests.
-class PickyServer {
- public:
-  explicit PickyServer(std::vector<std::string> refused, std::string words = "is not supported")
-      : server_([this, refused = std::move(refused), words = std::move(words)](
-                    const httplib::Request& request, httplib::Response& response) {
-          bodies.push_back(nlohmann::json::parse(request.body));
-          for (const std::string& name : refused)
-            if (bodies.back().contains(name)) {
-              response.status = 400;
-              response.set_content(R"({"error": {"message": "Unsupported parameter: ')" + name +
-                                       "' " + words + R"( with this model.", "param": ")" + name +
-                                       "\"}}",
-                                   "application/json");
-              return;
-            }
-          response.set_content(completion("yes"), "application/json");
-        }) {}
-  std::string url() const { return server_.url(); }
-
-  std::vector<nlohmann::json> bodies;
-
- private:
-  Server server_;
-};
-
-}  // namespace
-
-TEST_CASE("a server that refuses max_tokens or a temperature is asked once more without it",
-          "[service]") {
-  PickyServer server({"max_tokens", "temperature"});
-  const OpenAiClient client{options(server.url())};
-  CHECK(client.complete(kRequest) == "yes");
-  REQUIRE(server.bodies.size() == 3);
-  CHECK(server.bodies[1].at("max_completion_tokens") == server.bodies[0].at("max_tokens"));
-  CHECK(server.bodies[1].contains("temperature"));
-  CHECK(server.bodies[2].contains("max_completion_tokens"));
-  CHECK(!server.bodies[2].contains("temperature"));
-  CHECK(!server.bodies[2].contains("max_tokens"));
-
-  CHECK(client.complete(kRequest) == "yes");  // the model is known now
-  CHECK(server.bodies.size() == 4);
-  CHECK(server.bodies[3] == server.bodies[2]);
-  ChatRequest other = kRequest;
-  other.model = "another";
-  CHECK(client.complete(other) == "yes");
-  CHECK(server.bodies.size() == 7);
-}
-
-TEST_CASE("max_completion_tokens or no temperature can be asked for from the start", "[service]") {
-  PickyServer server({"max_tokens", "temperature"});
-  OpenAiOptions newer = options(server.url());
-  newer.reply_limit = ReplyLimit::max_completion_tokens;
-  ChatRequest request = kRequest;
-  request.temperature = std::nullopt;
-  CHECK(OpenAiClient(newer).complete(request) == "yes");
-  CHECK(server.bodies.size() == 1);
-}
-
-TEST_CASE("a server that goes on refusing is asked once more, not for ever", "[service]") {
-  PickyServer server({"max_tokens", "max_completion_tokens"});
-  CHECK_THAT(failure_of(options(server.url())),
-             ContainsSubstring("HTTP 400") && ContainsSubstring("'max_completion_tokens'"));
-  CHECK(server.bodies.size() == 2);
-}
-
-TEST_CASE("a value that a server refuses is not sent again", "[service]") {
-  for (const char* reply :
-       {R"({"error": {"message": "max_tokens is too large: 99. This model supports at most 9."}})",
-        R"({"error": {"message": "temperature must be in [0, 2], got 3"}})",
-        R"({"error": {"message": "The model 'm' is not supported."}})", ""}) {
-    CAPTURE(reply);
-    int requests = 0;
-    Server server([&](const httplib::Request&, httplib::Response& response) {
-      ++requests;
-      response.status = 400;
-      response.set_content(reply, "application/json");
-    });
-    CHECK_THAT(failure_of(options(server.url())), ContainsSubstring("HTTP 400"));
     CHECK(requests == 1);
   }
 }
@@ -407,193 +264,4 @@ TEST_CASE("requests of several threads are under way at once", "[service]") {
   score_rollouts(judge, std::span(rollouts), [&](const Rollout&) -> const Task& { return task; });
   for (std::size_t i = 0; i < 8; ++i)
     CHECK(rollouts[i].reward == Approx(0.1 * static_cast<double>(i + 1)));
-}
-
-namespace {
-
-/// A judge server in a process of its own, which is killed while it works on one of its requests.
-class MortalServer {
- public:
-  explicit MortalServer(int last_request) {
-    int ends[2];
-    if (pipe(ends) != 0) throw std::runtime_error("no pipe");
-    process_ = fork();
-    if (process_ == 0) serve(ends[1], last_request);
-    if (read(ends[0], &port_, sizeof(port_)) != sizeof(port_))
-      throw std::runtime_error("the server did not start");
-    close(ends[0]);
-    close(ends[1]);
-  }
-  ~MortalServer() {
-    kill(process_, SIGKILL);
-    waitpid(process_, nullptr, 0);
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
-
- private:
-  [[noreturn]] static void serve(int port_to, int last_request) {
-    httplib::Server server;
-    std::atomic<int> requests{0};
-    server.Post("/v1/chat/completions",
-                [&](const httplib::Request& request, httplib::Response& response) {
-                  if (++requests == last_request) raise(SIGKILL);
-                  response.set_content(
-                      completion(work_of(request) == "5" ? R"({"truth": 10})" : R"({"truth": 1})"),
-                      "application/json");
-                });
-    const int port = server.bind_to_any_port("127.0.0.1");
-    if (write(port_to, &port, sizeof(port)) == sizeof(port)) server.listen_after_bind();
-    _exit(1);
-  }
-
-  pid_t process_ = 0;
-  int port_ = 0;
-};
-
-/// A judge server that fails on the works 1 to 4, each in a way of its own, whenever it is asked.
-class FaultyServer {
- public:
-  FaultyServer()
-      : server_([this](const auto& request, auto& response) { serve(request, response); }) {}
-  ~FaultyServer() {
-    const std::lock_guard lock(mutex_);
-    released_ = true;
-    wake_.notify_all();
-  }
-  std::string url() const { return server_.url(); }
-
- private:
-  void serve(const httplib::Request& request, httplib::Response& response) {
-    const std::string work = work_of(request);
-    std::string reply = completion(work == "5" ? R"({"truth": 10})" : R"({"truth": 1})");
-    if (work == "1") response.status = 500;
-    if (work == "2") reply.resize(reply.size() / 2);
-    if (work == "3") reply = completion(R"({"truth": 1)");
-    if (work == "4" && silent_.exchange(true))
-      response.status = 503;
-    else if (work == "4") {  // the first of them: in time for nobody
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return released_; });
-    }
-    response.set_content(reply, "application/json");
-  }
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool released_ = false;
-  std::atomic<bool> silent_{false};
-  Server server_;  // last: its threads use the others
-};
-
-/// What a judge says whose server is a FaultyServer: without a server.
-struct FaultyJudge {
-  std::optional<double> score(const Task&, const Rollout& rollout) const {
-    if (!rollout.answer) return 0.0;
-    if (*rollout.answer >= "1" && *rollout.answer <= "4") return std::nullopt;
-    return *rollout.answer == "5" ? 1.0 : 0.1;
-  }
-};
-
-/// What a judge says whose server dies at its request `last_request`: without a server.
-struct DyingJudge {
-  int last_request = 0;
-  mutable int requests = 0;
-  std::optional<double> score(const Task&, const Rollout& rollout) const {
-    if (!rollout.answer) return 0.0;
-    if (++requests >= last_request) return std::nullopt;
-    return *rollout.answer == "5" ? 1.0 : 0.1;
-  }
-};
-
-template <class Reward>
-auto make_trainer(BigramModel& model, const Reward& reward) {
-  return Trainer{SharedWeights{model}, guessing::protocol(), reward,
-                 Recipe{Dapo{}},       LocalCollective{},    {.group_size = 8, .seed = 3}};
-}
-
-}  // namespace
-
-TEST_CASE("a judge that is killed in the middle of a batch costs its rollouts, not the training",
-          "[service][train]") {
-  constexpr int kLastRequest = 40;
-  const MortalServer server(kLastRequest);
-  OpenAiOptions no_patience = options(server.url());
-  no_patience.retries = 1;
-  const OpenAiClient client{no_patience};
-  const Judge judge{client,
-                    JudgedAnswer{},
-                    {.rubric = {{"truth", "?"}}, .max_concurrent = 1, .max_failures_in_a_row = 3}};
-  BigramModel model = guessing::model();
-  const std::vector<double> untrained = guessing::weights(model);
-  auto trainer = make_trainer(model, judge);
-  const std::vector<Task> tasks = guessing::five_tasks(150);
-  const StepMetrics metrics = trainer.step(tasks);
-
-  std::size_t answered = 0, aborted = 0;
-  double reward = 0;
-  for (const Rollout& rollout : trainer.rollouts()) {
-    answered += rollout.answer ? 1 : 0;
-    aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
-    reward += rollout.reward;
-    if (rollout.answer)
-      CHECK((rollout.status == RolloutStatus::aborted) == (answered >= kLastRequest));
-  }
-  REQUIRE(answered > kLastRequest + 3);
-  CHECK(judge.counts().graded == kLastRequest - 1);
-  CHECK(judge.counts().unanswered == 3);
-  CHECK(judge.counts().unasked == answered - (kLastRequest - 1) - 3);
-  CHECK(metrics.aborted == static_cast<double>(aborted));
-  CHECK(aborted >= answered - (kLastRequest - 1));  // tools abort some of their own
-  CHECK(metrics.reward_mean ==
-        Approx(reward / static_cast<double>(trainer.rollouts().size() - aborted)));
-
-  // The rollouts that were judged train exactly as if the others had never had a score.
-  BigramModel twin = guessing::model();
-  make_trainer(twin, DyingJudge{kLastRequest}).step(tasks);
-  CHECK(guessing::weights(model) == guessing::weights(twin));
-  CHECK(guessing::weights(model) != untrained);
-
-  const StepMetrics next = trainer.step(tasks);  // nobody answers any more
-  CHECK(next.aborted > 0);
-  CHECK(judge.counts().graded == kLastRequest - 1);
-  CHECK(trainer.steps_done() == 2);
-}
-
-TEST_CASE("errors, cut replies and silence of a judge cost its rollouts, not the training",
-          "[service][train]") {
-  const FaultyServer server;
-  OpenAiOptions no_patience = options(server.url());
-  no_patience.retries = 0;
-  no_patience.reply_timeout_seconds = 2;
-  const OpenAiClient client{no_patience};
-  const Judge judge{client,
-                    JudgedAnswer{},
-                    {.rubric = {{"truth", "?"}},
-                     .max_concurrent = 2,
-                     .attempts = 2,
-                     .max_failures_in_a_row = 1000}};
-  BigramModel model = guessing::model();
-  const std::vector<double> untrained = guessing::weights(model);
-  auto trainer = make_trainer(model, judge);
-  const std::vector<Task> tasks = guessing::five_tasks(150);
-  const StepMetrics metrics = trainer.step(tasks);
-
-  std::array<std::size_t, 10> said{};
-  std::size_t aborted = 0;
-  for (const Rollout& rollout : trainer.rollouts()) {
-    aborted += rollout.status == RolloutStatus::aborted ? 1 : 0;
-    if (!rollout.answer) continue;
-    const auto work = static_cast<std::size_t>(rollout.answer->at(0) - '0');
-    ++said.at(work);
-    CHECK((rollout.status == RolloutStatus::aborted) == (work >= 1 && work <= 4));
-  }
-  for (std::size_t work = 1; work <= 5; ++work) REQUIRE(said[work] > 0);
-  CHECK(judge.counts().unanswered == said[1] + said[2] + said[4]);
-  CHECK(judge.counts().unreadable == said[3]);
-  CHECK(metrics.aborted == static_cast<double>(aborted));
-
-  BigramModel twin = guessing::model();
-  make_trainer(twin, FaultyJudge{}).step(tasks);
-  CHECK(guessing::weights(model) == guessing::weights(twin));
-  CHECK(guessing::weights(model) != untrained);
 }

@@ -49,9 +49,9 @@ class WarningScope {
   WarningSink before_;
 };
 
-/// Says what may be meant but looks wrong; what cannot be meant is thrown as Error instead.
+/// Reports what may be intended but looks wrong; what makes no sense is thrown as Error instead.
 ///
-/// Whoever warns says a thing once: where it is made, after remembering it, or by `warn_once`. The
+/// A thing is reported once: where it is made, after remembering it, or by `warn_once`. The
 /// text reaches the sink as it can be shown (`printable`).
 inline void warn(std::string_view text) {
   detail::WarningOutput& output = detail::WarningOutput::get();

@@ -18,13 +18,13 @@ namespace dualagent::detail {
 /// Keys and values of a model's sequences, in blocks of kPositions positions of all layers.
 ///
 /// A block is counted: it may belong to several sequences that begin alike, and is free when the
-/// last one has let go of it. Free blocks are kept for whoever takes one next, so that memory is
-/// that of the most blocks that were in use together.
+/// last one has released it. Free blocks are kept for the next sequence that needs one, so that
+/// memory is that of the most blocks that were in use together.
 /// What a layer reads of one position lies together for all heads, so that decoding streams through
 /// memory: of each layer the keys [positions in panels, heads, head_dim, lanes], then the values
 /// [positions, heads, head_dim].
-/// Blocks are taken, held and let go by one thread at a time; different blocks are written, and all
-/// read, from any thread. Must outlive its blocks' holders. Not copyable.
+/// Blocks are taken, held and released by one thread at a time; different blocks are written, and
+/// all read, from any thread. Must outlive its blocks' holders. Not copyable.
 template <class T>
 class KeyValueCache {
  public:
@@ -131,7 +131,7 @@ class CachedSequence {
     return n;
   }
 
-  /// Forgets all but the first `count` tokens, and lets go of the blocks beyond them.
+  /// Forgets all but the first `count` tokens, and releases the blocks beyond them.
   void cut(std::size_t count) noexcept {
     size_ = std::min(count, size_);
     for (; blocks_.size() > blocks_for(size_); blocks_.pop_back()) cache_->let_go(blocks_.back());
@@ -146,7 +146,7 @@ class CachedSequence {
   }
 
   /// Makes the positions from size() to `positions` writable: takes blocks for them, and
-  /// copies the block that they begin in if somebody else holds it, too.
+  /// copies the block that they begin in if another sequence holds it, too.
   void reserve(std::size_t positions) {
     const std::size_t first = size_ / Cache::kPositions;
     if (first < blocks_.size() && blocks_[first]->holders > 1) {

@@ -131,7 +131,7 @@ class ToolWorkers {
     std::size_t id = 0;
     Job run;
   };
-  /// What one thread is at. `left`: nobody waits for it any more.
+  /// What one thread is doing. `left`: its job was late, and nobody waits for it any more.
   struct Seat {
     bool busy = false;
     bool left = false;

@@ -143,7 +143,6 @@ class StoredCheckpoint {
 
   const std::string& where() const { return file_.where(); }
   std::uint64_t step() const { return step_; }
-  const std::string& library_version() const { return library_version_; }
   const RunFingerprint& fingerprint() const { return fingerprint_; }
   const std::map<std::string, std::string>& texts() const { return texts_; }
 
