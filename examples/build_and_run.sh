@@ -11,7 +11,8 @@ mkdir -p "$root/build"
 
 compile() {
   cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DDUALAGENT_BUILD_TESTS=OFF \
-    -DDUALAGENT_BUILD_BENCHMARKS=OFF && cmake --build "$build" --target "$target" -j "$(nproc)"
+    -DDUALAGENT_BUILD_BENCHMARKS=OFF -DDUALAGENT_WERROR="${DUALAGENT_WERROR:-OFF}" &&
+    cmake --build "$build" --target "$target" -j "$(nproc)"
 }
 
 # On a terminal one line that counts the seconds, else a line every 20 s; nothing for a short build.
