@@ -354,10 +354,10 @@ TEST_CASE("the fused head on a device is that of the CPU", "[cuda]") {
                           back(expected.d_hidden)) <= 1e-5);
   CHECK(error_of_gradient(back(device.fetch(device_d_weights, weights.size())),
                           back(expected.d_weights)) <= 1e-5);
-  const std::vector<float> log_prob = device.fetch(device_outputs.log_prob, 40);
+  const std::vector<double> log_prob = device.fetch(device_outputs.log_prob, 40);
   for (std::size_t t = 0; t < 40; ++t)
     if (head.problem.loss_weight[t] != 0.0F)
-      CHECK(static_cast<double>(log_prob[t]) == Approx(expected.log_prob[t]).epsilon(1e-5));
+      CHECK(log_prob[t] == Approx(expected.log_prob[t]).epsilon(1e-5));
 }
 
 TEST_CASE("a head without trained rows changes nothing but d_hidden", "[cuda]") {
