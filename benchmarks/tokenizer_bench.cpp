@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bench.hpp"
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/text/hugging_face_tokenizer.hpp"
 
 namespace da = dualagent;

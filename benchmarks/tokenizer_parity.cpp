@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/text/hugging_face_tokenizer.hpp"
 #include "dualagent/text/token_text.hpp"

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "dualagent/core/atomic_file.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;

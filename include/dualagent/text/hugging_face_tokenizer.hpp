@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/atomic_file.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/text/added_tokens.hpp"
 #include "dualagent/text/bpe_model.hpp"
 #include "dualagent/text/nfc.hpp"
