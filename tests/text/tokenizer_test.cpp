@@ -40,3 +40,10 @@ TEST_CASE("special tokens need names, each once", "[text]") {
   CHECK_THROWS_WITH(ByteTokenizer({"a", "a"}), ContainsSubstring("'a' is given twice"));
   CHECK_THROWS_WITH(ByteTokenizer({"a", ""}), ContainsSubstring("special token 1"));
 }
+
+TEST_CASE("a tokenizer with more tokens than the model has rows is refused", "[text]") {
+  const ByteTokenizer tokenizer({"<|im_start|>", "<|im_end|>"});
+  check_fits_model(tokenizer, 258);
+  check_fits_model(tokenizer, 512);  // padded
+  CHECK_THROWS_WITH(check_fits_model(tokenizer, 257), ContainsSubstring("tokens up to 257"));
+}
