@@ -142,11 +142,10 @@ class Trainer {
   /// Plays tasks with the trainer's pair, at the weights of the last step, and its protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
-  /// Adds all that a run needs to go on: every model's weights and optimizer's state, the number
-  /// of steps done, from which all random streams follow, and the options that the numbers depend
-  /// on. Nothing else outlives a step. On a `Sharded` collective all ranks must call it. Several
-  /// trainers in one checkpoint need a `name` each. Errors: Error for a name that is taken, and for
-  /// weights that are not finite.
+  /// Adds all that a run needs to go on: every model's weights and optimizer's state, the steps
+  /// done, from which random streams follow, and the options that the numbers depend on. On a
+  /// `Sharded` collective all ranks must call it. Several trainers in one checkpoint need a `name`
+  /// each. Errors: Error for a name that is taken, and for weights that are not finite.
   void save(Checkpoint& checkpoint, const std::string& name = {}) const {
     learners_.save(checkpoint, name, collective_);
     checkpoint.add(trainer_name(name) + ".steps", std::to_string(step_));
