@@ -15,6 +15,7 @@
 #include "demonstrator.hpp"
 #include "dualagent/data/task_stream.hpp"
 #include "dualagent/model/model_files.hpp"
+#include "dualagent/model/save_model.hpp"
 #include "dualagent/model/transformer.hpp"
 #include "dualagent/optim/schedule.hpp"
 #include "dualagent/report/report_episode.hpp"
