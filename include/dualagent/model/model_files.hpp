@@ -147,7 +147,7 @@ void write_weights(const std::filesystem::path& path, Model& model, DType stored
 /// Names and shapes must be the model's; rotary frequencies, and an output head equal to the
 /// embeddings of a model that ties both, are passed over. Calls `model.weights_changed()` if there
 /// is such a member. Nothing is written to the model unless names and shapes fit. Files are mapped
-/// and converted piece by piece: no more than a few megabytes of them are in memory at once.
+/// and converted piece by piece, and what was read is given back.
 /// Errors: Error listing missing, unexpected and misshapen tensors; or as `SafeTensorsShards`,
 /// after which the weights are partly read.
 template <HasTensors Model>
@@ -209,8 +209,8 @@ void load_weights(const std::filesystem::path& directory, Model& model) {
 /// The model in a Hugging Face directory: config.json says which family it is of, and
 /// `parse_config_json` which are known.
 ///
-/// `options` are those of the transformer; its seed has no effect. Memory beyond the model's own: a
-/// few megabytes. Errors: as `load_config` and `load_weights`.
+/// `options` are those of the transformer; its seed has no effect. Memory while it loads: a few
+/// percent above the model's own. Errors: as `load_config` and `load_weights`.
 /// Example: auto model = load_model("SmolLM2-135M-Instruct", {.pool = pool});
 template <class Scalar = float>
 Transformer<Scalar> load_model(const std::filesystem::path& directory,
