@@ -180,10 +180,10 @@ std::vector<double> download(const T* from, std::size_t count) {
   gpu::check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
   std::vector<double> wide;
   for (const T x : numbers) {
-    if constexpr (std::is_same_v<T, float>) {
-      wide.push_back(static_cast<double>(x));
-    } else {
+    if constexpr (std::is_same_v<T, BFloat16>) {
       wide.push_back(static_cast<double>(__bfloat162float(x)));
+    } else {
+      wide.push_back(static_cast<double>(x));
     }
   }
   return wide;
