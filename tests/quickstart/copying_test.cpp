@@ -38,8 +38,8 @@ struct Reader {
   }
 };
 
-std::vector<Episode> demonstrations(Memory memory) {
-  std::vector<Episode> episodes;
+std::vector<quickstart::Episode> demonstrations(Memory memory) {
+  std::vector<quickstart::Episode> episodes;
   for (std::uint64_t i = 0; i < 8; ++i)
     episodes.push_back(
         demonstrate_ledger(memory, Difficulty{}, RandomStream::from_seed(5).child(i)));
@@ -63,7 +63,7 @@ TEST_CASE(
     "a warm start that copies everything has formed; one that misses a kind is refused by name",
     "[quickstart]") {
   for (const Memory memory : {Memory::summaries, Memory::window, Memory::all}) {
-    const std::vector<Episode> episodes = demonstrations(memory);
+    const std::vector<quickstart::Episode> episodes = demonstrations(memory);
     Reader reads_all;
     CHECK_NOTHROW(require_formed(measure_copying(reads_all, episodes), "here"));
     Reader unsure{.rightly = 0.5 - 1e-9};
