@@ -50,9 +50,10 @@ class DeviceBigram {
     std::fill(gradients_.begin(), gradients_.end(), 0.0F);
     loops_.upload(std::span<const float>(gradients_), d_table_);
   }
-  void weights_changed() {
+  void weights_changed() { weights_changed(version_ + 1); }
+  void weights_changed(dualagent::WeightVersion version) {
     upload();
-    ++version_;
+    version_ = version;
   }
   dualagent::WeightVersion weight_version() const { return version_; }
   std::size_t vocab_size() const { return vocab_; }
