@@ -198,6 +198,9 @@ TEST_CASE("what cannot be read is refused by name", "[text][tokenizers]") {
   file["model"]["merges"] = nlohmann::json::array();
   file["added_tokens"] = nlohmann::json::array();
   file["post_processor"] = nullptr;
+  const auto tokenizer = HuggingFaceTokenizer::from_json(file.dump(), "x");  // the byte is left out
+  CHECK(decode(tokenizer, std::span<const Token>(encoded(tokenizer, "bab a"))) == "bb ");
+  file["model"]["unk_token"] = "b";
   CHECK_THAT(refusal(file), ContainsSubstring("no token 'a' for byte 97"));
   const nlohmann::json unknown = {
       {"type", "Split"}, {"pattern", {{"Regex", "(a|b)+"}}}, {"behavior", "Isolated"}};

@@ -31,7 +31,8 @@ class BpeModel {
  public:
   BpeModel() = default;
   /// `bytes` by id must outlive the model. Special tokens take no part: nothing merges to one.
-  /// Errors: Error if a byte that occurs in UTF-8 has no token.
+  /// A byte of UTF-8 without a token is left out, as the tokenizers package does.
+  /// Errors: Error if a byte's token is special, or a byte without one would become another token.
   BpeModel(const TokenizerDescription& file, std::span<const std::string_view> bytes,
            const std::vector<bool>& is_special, const std::string& where)
       : bytes_(bytes) {
@@ -39,14 +40,16 @@ class BpeModel {
     byte_tokens_.fill(-1);
     std::vector<Token> ordinary;
     for (const auto& [spelling, id] : file.vocabulary) {
-      if (special(id) || !bytes_of_spelling(spelling)) continue;
+      if (!bytes_of_spelling(spelling)) continue;
       const std::string_view own = bytes_[static_cast<std::size_t>(id)];
+      if (special(id) && own.size() == 1) refuse_byte(static_cast<unsigned char>(own[0]), where);
+      if (special(id)) continue;
       if (own.size() == 1)
         byte_tokens_[static_cast<unsigned char>(own[0])] = id;
       else if (!own.empty())
         ordinary.push_back(id);
     }
-    check_bytes(where);
+    if (file.knows_unknown) check_bytes(where);
     std::vector<BpeMerge> merges;
     for (const BpeMerge& merge : file.merges)
       if (!special(merge.merged)) merges.push_back(merge);
@@ -86,26 +89,28 @@ class BpeModel {
     return std::hash<std::string_view>{}(word);
   }
 
+  static bool is_in_utf8(std::size_t byte) { return byte < 0xC0 || (byte > 0xC1 && byte < 0xF5); }
+
   void check_bytes(const std::string& where) const {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const bool in_utf8 = byte < 0xC0 || (byte > 0xC1 && byte < 0xF5);
-      if (in_utf8 && byte_tokens_[byte] < 0) {
-        std::string spelling;
-        append_utf8(spelling, detail::kByteCharacters[byte]);
-        throw Error("model.vocab has no token '" + spelling + "' for byte " + std::to_string(byte),
-                    where, "Only byte-level vocabularies with a token for each byte are read");
-      }
-    }
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      if (is_in_utf8(byte) && byte_tokens_[byte] < 0) refuse_byte(byte, where);
+  }
+  [[noreturn]] static void refuse_byte(std::size_t byte, const std::string& where) {
+    std::string spelling;
+    append_utf8(spelling, detail::kByteCharacters[byte]);
+    throw Error("model.vocab has no token '" + spelling + "' for byte " + std::to_string(byte) +
+                    " that is not special",
+                where, "Only vocabularies with an ordinary token for each byte are read");
   }
 
   void merge(std::string_view word, std::vector<Token>& tokens) const {
     tokens.clear();
     for (const char c : word) {
       const Token token = byte_tokens_[static_cast<unsigned char>(c)];
-      if (token >= 0)
-        tokens.push_back(token);
-      else  // not UTF-8: U+FFFD
-        for (const std::size_t byte : {0xEFU, 0xBFU, 0xBDU}) tokens.push_back(byte_tokens_[byte]);
+      if (token >= 0) tokens.push_back(token);
+      if (token >= 0 || is_in_utf8(static_cast<unsigned char>(c))) continue;  // dropped
+      for (const std::size_t byte : {0xEFU, 0xBFU, 0xBDU})                    // not UTF-8: U+FFFD
+        if (byte_tokens_[byte] >= 0) tokens.push_back(byte_tokens_[byte]);
     }
     merges_.apply(tokens);
   }

@@ -41,7 +41,9 @@ struct HuggingFaceOptions {
 /// no text makes a special token, while added tokens that are not special (Qwen's `<tool_call>`)
 /// are found in text, as the models know them. The bytes of the tokens are those of the text in the
 /// file's normalisation; bytes that are not UTF-8 are kept, or become U+FFFD where the vocabulary
-/// has no token for them. Ids that the file leaves out have no bytes.
+/// has no token for them. A byte of UTF-8 without a token (a few control
+/// characters of SmolLM2) is left out, as the package does. Ids that the file leaves out have no
+/// bytes.
 ///
 /// Errors: Error naming what the file says that is not supported, malformed or missing.
 /// Example: const auto tokenizer = HuggingFaceTokenizer::from_file("model/tokenizer.json");

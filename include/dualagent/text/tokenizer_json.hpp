@@ -30,6 +30,8 @@ struct TokenizerDescription {
   std::vector<SplitStep> steps = {};                           ///< the pre-tokenizer
   std::vector<std::pair<std::string, Token>> vocabulary = {};  ///< as spelled in the file
   std::vector<BpeMerge> merges = {};                           ///< in order
+  bool knows_unknown =
+      false;  ///< unk_token or byte_fallback: what becomes of bytes without a token
   bool ignore_merges = false;          ///< a whole word of the vocabulary is one token
   std::vector<AddedToken> added = {};  ///< each id and each content once
   std::vector<Token> before = {};      ///< what the file's post-processor puts before a text
@@ -134,8 +136,9 @@ class TokenizerJsonReader {
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
       if (const Json* affix = find(model, key); affix != nullptr && *affix != "")
         unsupported(std::string("model.") + key, affix->dump());
-    // unk_token, fuse_unk and byte_fallback concern characters without a token; read_vocabulary
-    // makes sure that there are none.
+    // With unk_token or byte_fallback each byte must have a token, and they mean nothing.
+    description_.knows_unknown =
+        find(model, "unk_token") != nullptr || flag(model, "model", "byte_fallback", false);
     description_.ignore_merges = flag(model, "model", "ignore_merges", false);
     read_vocabulary(need(model, "model", "vocab", Json::value_t::object));
     const Json& merges = need(model, "model", "merges", Json::value_t::array);
