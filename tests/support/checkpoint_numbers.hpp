@@ -54,17 +54,20 @@ inline PackedBatch token_mean_batch(const std::vector<std::vector<Token>>& rows)
   return batch;
 }
 
+struct NegativeLogProb {
+  template <class T>
+  constexpr kernels::TokenGradient<T> operator()(const loops::TokenColumns&, std::size_t,
+                                                 const kernels::TokenPrediction<T>& now) const {
+    return {-now.log_prob, T(-1), T(0), T(0)};
+  }
+};
+
 /// Cross-entropy of the batch; adds its gradients to the model's.
 template <class Model>
 double cross_entropy_with_gradients(Model& model, const PackedBatch& batch) {
   TokenOutputs outputs;
   outputs.resize(batch.size());
-  model.backward(
-      batch,
-      [](std::size_t, const TokenPrediction& now) {
-        return TokenLossGradient{-now.log_prob, -1.0, 0.0, 0.0};
-      },
-      outputs);
+  model.backward(batch, NegativeLogProb{}, outputs);
   double sum = 0;
   for (std::size_t t = 0; t < batch.size(); ++t)
     sum += static_cast<double>(batch.loss_weight[t]) * outputs.loss[t];
