@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/text/hugging_face_tokenizer.hpp"
 #include "dualagent/text/token_text.hpp"
 
