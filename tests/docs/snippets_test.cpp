@@ -59,6 +59,10 @@ void fused_loss(std::span<const Token> target, std::span<const float> loss_weigh
 #include "fused-loss/fused-policy-loss.inc"
 }
 
+namespace real_pair {
+#include "models/a-pair-on-a-real-model.inc"
+}
+
 namespace tokenizers {
 #include "tokenizers/tokenizers-of-real-models.inc"
 }
