@@ -26,6 +26,9 @@ TEST_CASE("UTF-8 is decoded strictly", "[core][printable]") {
     CHECK(decoded.valid);
     CHECK(decoded.code_point == c.code_point);
     CHECK(decoded.size_bytes == c.size_bytes);
+    std::string written;
+    append_utf8(written, c.code_point);
+    CHECK(written == c.text);
   }
 }
 

@@ -33,6 +33,26 @@ inline DecodedCharacter decode_utf8(std::string_view text) {
   return {code_point, size, true};
 }
 
+/// Appends a code point <= U+10FFFF in UTF-8; what `decode_utf8` reads back unless it is a
+/// surrogate.
+template <class String>
+void append_utf8(String& text, char32_t c) {
+  const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) {
+    put(0xC0 | (c >> 6U));
+  } else {
+    if (c < 0x10000) {
+      put(0xE0 | (c >> 12U));
+    } else {
+      put(0xF0 | (c >> 18U));
+      put(0x80 | ((c >> 12U) & 63U));
+    }
+    put(0x80 | ((c >> 6U) & 63U));
+  }
+  put(0x80 | (c & 63U));
+}
+
 /// Number of characters of a text, which is its width in columns for most scripts; an invalid byte
 /// counts as one.
 inline std::size_t count_characters(std::string_view text) {

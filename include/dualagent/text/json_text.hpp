@@ -271,27 +271,6 @@ JsonEnd walk_json_object(std::string_view text, std::size_t at, Visitor&& visit)
   }
 }
 
-namespace detail {
-
-inline void append_utf8(std::string& text, std::uint32_t c) {
-  const auto byte = [&](std::uint32_t value) { text += static_cast<char>(value); };
-  if (c < 0x80) return byte(c);
-  if (c < 0x800) {
-    byte(0xC0 | (c >> 6U));
-  } else {
-    if (c < 0x10000) {
-      byte(0xE0 | (c >> 12U));
-    } else {
-      byte(0xF0 | (c >> 18U));
-      byte(0x80 | ((c >> 12U) & 0x3FU));
-    }
-    byte(0x80 | ((c >> 6U) & 0x3FU));
-  }
-  byte(0x80 | (c & 0x3FU));
-}
-
-}  // namespace detail
-
 /// The text of a whole JSON string as `skip_json_string` read it, quotes included.
 inline std::string json_string_text(std::string_view literal) {
   literal = literal.substr(1, literal.size() - 2);
@@ -316,7 +295,7 @@ inline std::string json_string_text(std::string_view literal) {
       unit = 0x10000 + ((unit - 0xD800) << 10U) + (low - 0xDC00);
       at += 6;
     }
-    detail::append_utf8(text, unit);
+    append_utf8(text, unit);
   }
 }
 

@@ -117,23 +117,4 @@ inline CharacterAt character_at(const char* at, const char* end) {
   return {c.valid ? c.code_point : char32_t{0x10FFFF}, at + c.size_bytes};
 }
 
-/// Appends a code point in UTF-8.
-template <class String>
-void append_utf8(String& text, char32_t c) {
-  const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) {
-    put(0xC0 | (c >> 6U));
-  } else {
-    if (c < 0x10000) {
-      put(0xE0 | (c >> 12U));
-    } else {
-      put(0xF0 | (c >> 18U));
-      put(0x80 | ((c >> 12U) & 63U));
-    }
-    put(0x80 | ((c >> 6U) & 63U));
-  }
-  put(0x80 | (c & 63U));
-}
-
 }  // namespace dualagent
