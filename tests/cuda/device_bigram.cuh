@@ -58,7 +58,8 @@ class DeviceBigram {
   dualagent::WeightVersion weight_version() const { return version_; }
   std::size_t vocab_size() const { return vocab_; }
 
- private:
+  // Public, since nvcc compiles kernels of accessible types alone.
+
   /// What predicts token t is the row of the token before it; the first token of all has none.
   struct GatherRow {
     std::size_t vocab;
@@ -86,6 +87,7 @@ class DeviceBigram {
     }
   };
 
+ private:
   dualagent::gpu::Matrix<float> gather(const dualagent::BatchColumns& columns) {
     logits_.resize(columns.tokens * vocab_);
     temperature_.resize(columns.tokens);

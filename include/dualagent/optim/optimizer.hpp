@@ -27,6 +27,11 @@ concept OptimizerState = requires(S& state, const S& saved) {
   saved.for_each(detail::AnyCallback{});
 };
 
+/// What an optimizer O keeps between steps.
+template <class O, class Scalar>
+using StateOf = decltype(std::declval<const O&>().template make_state<Scalar>(
+    std::size_t{}, std::span<const TensorInfo>{}));
+
 /// Turns gradients into weights: how far, and in which direction, a step goes.
 ///
 /// Syntactic requirements on a constant o, a plain value that holds options:
@@ -46,22 +51,14 @@ concept OptimizerState = requires(S& state, const S& saved) {
 /// `make_state` and `step` then see this rank's range alone, whose length is `parameters`, while
 /// `tensors` still describes the whole model.
 template <class O, class Scalar>
-concept Optimizer = requires(const O& optimizer, std::span<const TensorInfo> tensors,
+concept Optimizer = requires(const O& optimizer, StateOf<O, Scalar>& state,
                              std::span<Scalar> weights, std::span<const Scalar> gradients) {
+  requires OptimizerState<StateOf<O, Scalar>, Scalar>;
   { optimizer.learning_rate } -> std::convertible_to<double>;
   optimizer.template validate<Scalar>();
   optimizer.describe(detail::AnyCallback{});
-  { optimizer.template make_state<Scalar>(weights.size(), tensors) } -> OptimizerState<Scalar>;
-  requires requires(
-      decltype(optimizer.template make_state<Scalar>(weights.size(), tensors)) state) {
-    optimizer.step(weights, gradients, state, 1.0);
-  };
+  optimizer.step(weights, gradients, state, 1.0);
 };
-
-/// What an optimizer O keeps between steps.
-template <class O, class Scalar>
-using StateOf = decltype(std::declval<const O&>().template make_state<Scalar>(
-    std::size_t{}, std::span<const TensorInfo>{}));
 
 /// Whether O can update a range of the weights without the others.
 template <class O>
