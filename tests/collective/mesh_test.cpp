@@ -47,7 +47,7 @@ TEST_CASE("the model axis of a mesh sums over its model group", "[collective]") 
   CHECK(is_first_rank(Mesh{LocalCollective{}, LocalCollective{}}));
 }
 
-TEST_CASE("a mesh of groups that are no axes is refused on every rank", "[collective]") {
+TEST_CASE("a mesh whose groups do not form axes is refused on every rank", "[collective]") {
   std::vector<std::string> errors(2);
   run_ranks(2, [&](ThreadCollective threads) {
     errors[threads.rank()] = error_of([&] { Mesh(threads, threads); });

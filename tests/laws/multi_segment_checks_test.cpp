@@ -14,7 +14,7 @@ using namespace dualagent;
 using namespace varied;
 using laws::Violations;
 
-TEST_CASE("the checks find what they are made to find", "[laws]") {
+TEST_CASE("each check finds the fault that it is for", "[laws]") {
   WitnessModel model{toy::vocab, speak};
   const std::vector<Rollout> rollouts = play(SharedWeights{model});
   const std::vector<const WitnessModel*> models{&model};

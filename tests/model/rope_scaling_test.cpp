@@ -11,7 +11,7 @@
 using namespace dualagent;
 
 namespace {
-/// Frequency whose wave takes so many positions.
+/// The frequency of a wave that is `positions` long.
 double of_wavelength(double positions) { return 2.0 * std::numbers::pi / positions; }
 }  // namespace
 

@@ -65,7 +65,7 @@ inline bool is_model_file(const std::string& name) {
          std::find(kCarriedFiles.begin(), kCarriedFiles.end(), name) != kCarriedFiles.end();
 }
 
-/// Refuses to replace a folder that holds something else than a model.
+/// Refuses to replace a folder that holds anything but a model.
 inline void require_replaceable(const std::filesystem::path& directory) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
@@ -100,8 +100,8 @@ inline void carry_over(const std::filesystem::path& from, const std::filesystem:
 ///
 /// The directory appears, or replaces an older one, as a whole or not at all (`AtomicFolder`); its
 /// parents are created. With the parameters' own type, `load_model` gives every bit back.
-/// Deterministic. Errors: Error when `directory` holds files that are no part of a model, when the
-/// model does not have the shape of `from`; as `AtomicFolder`, `write_safetensors_shards` and
+/// Deterministic. Errors: Error when `directory` holds files that do not belong to a model, or when
+/// the model does not have the shape of `from`; as `AtomicFolder`, `write_safetensors_shards` and
 /// `to_config_json`.
 /// Example: save_model("out/answerer", model, {.stored_as = DType::bf16, .from = "SmolLM2"});
 template <HasTensors Model>

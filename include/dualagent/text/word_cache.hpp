@@ -48,8 +48,8 @@ struct ShortWord {
 };
 
 /// The tokens of words seen before, where a word takes the place of another one: 16,384 places of
-/// 64 bytes, and before them 4,096 of 16 bytes for words of at most 8 bytes that are one token. For
-/// one thread at a time; what it returns does not depend on what was asked before.
+/// 64 bytes, and before them as many of 16 bytes for words of at most 8 bytes that are one token.
+/// For one thread at a time; what it returns does not depend on what was asked before.
 class WordCache {
  public:
   static constexpr std::size_t kMostTokens = 8;

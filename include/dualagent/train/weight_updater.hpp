@@ -30,8 +30,8 @@ struct UpdateOptionsFor {
   Optimizer optimizer{};
   /// Global norm, above 0; larger gradients are scaled down to it. Infinity: they stay as they are.
   double max_gradient_norm = 1.0;
-  /// Gradients are summed over ranks in parts of so many elements, each as soon as the learner
-  /// reports it, where the collective can start a sum; the result does not depend on it.
+  /// Size of the parts in which gradients are summed over ranks: each is summed as soon as the
+  /// learner reports it, where the collective can start a sum. The result does not depend on it.
   std::size_t bucket_elements = std::size_t{1} << 20;
 };
 /// The same with AdamW.
