@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -11,10 +10,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 
 namespace quickstart {
 
@@ -68,13 +67,12 @@ namespace detail {
 
 inline std::uint64_t whole_number(std::string_view flag, std::string_view text,
                                   std::uint64_t least) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least)
+  const std::optional<std::uint64_t> value = dualagent::parse_number<std::uint64_t>(text);
+  if (!value || *value < least)
     throw dualagent::Error(
         "\"" + std::string(text) + "\" is not a whole number from " + std::to_string(least),
         std::string(flag), "See --help");
-  return value;
+  return *value;
 }
 
 inline std::string row_name(std::string_view text) {

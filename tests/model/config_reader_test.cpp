@@ -29,8 +29,16 @@ TEST_CASE("entries are read by their types, and null is as good as missing",
              ContainsSubstring("name must be a whole number") && ContainsSubstring("here"));
   CHECK_THAT(error_of([&] { reader.size("layer"); }),
              ContainsSubstring("layer is missing; it has \"layers\""));
+  CHECK_THAT(error_of([&] { reader.size("name"); }),
+             ContainsSubstring("Use the config.json that belongs to the model"));
+  const detail::ConfigReader other(kObject, "here", "an adapter", "Fetch it again");
+  CHECK_THAT(error_of([&] { other.size("name"); }), ContainsSubstring("Fetch it again"));
   const nlohmann::json list = nlohmann::json::array();
   CHECK_THROWS_WITH(detail::ConfigReader(list, "here"), ContainsSubstring("not a JSON object"));
+  CHECK_THROWS_WITH(detail::ConfigReader(list, "here", "an adapter"),
+                    ContainsSubstring("an adapter is not a JSON object"));
+  CHECK(!reader.boolean("absent"));
+  CHECK(reader.boolean("on") == true);
 }
 
 TEST_CASE("an entry of a feature that is not used has its neutral value",

@@ -97,6 +97,11 @@ inline int open_retrying(const char* path, int flags, mode_t mode = 0) {
 /// Temporaries of "FOLDER/NAME" are called "FOLDER/.NAME.partial-PROCESS-NUMBER".
 inline constexpr std::string_view kTemporaryMark = ".partial-";
 
+inline bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
 inline std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }

@@ -92,8 +92,7 @@ class SafeTensorsShards {
     std::map<std::string, const SafeTensors*> opened;
     files_.reserve(names.size());
     for (const std::string& name : names) {
-      std::error_code ignored;
-      if (!std::filesystem::exists(folder / name, ignored))
+      if (!detail::is_there(folder / name))
         fail("the file " + printable(name) + " of the index is missing");
       files_.push_back(SafeTensors::open(folder / name));
       opened.emplace(name, &files_.back());

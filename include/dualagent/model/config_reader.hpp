@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
@@ -21,12 +22,14 @@ namespace dualagent::detail {
 
 /// Reads typed entries of one JSON object; null counts as missing, as in Hugging Face files.
 ///
-/// `where` names the object in errors. The object must outlive the reader.
+/// `where` names the object in errors, `what` says what it is. The object must outlive the reader.
 class ConfigReader {
  public:
-  ConfigReader(const nlohmann::json& object, std::string where)
-      : object_(object), where_(std::move(where)) {
-    if (!object_.is_object()) throw Error("configuration is not a JSON object", where_, kRemedy);
+  ConfigReader(
+      const nlohmann::json& object, std::string where, const std::string& what = "configuration",
+      std::string remedy = "Use the config.json that belongs to the model, or correct the entry")
+      : object_(object), where_(std::move(where)), remedy_(std::move(remedy)) {
+    if (!object_.is_object()) fail(what, "is not a JSON object");
   }
 
   const std::string& where() const { return where_; }
@@ -60,11 +63,15 @@ class ConfigReader {
     return number;
   }
 
-  bool boolean(const std::string& key, bool fallback) const {
+  /// Nothing where the entry is missing.
+  std::optional<bool> boolean(const std::string& key) const {
     const nlohmann::json* value = find(key);
-    if (value == nullptr) return fallback;
+    if (value == nullptr) return std::nullopt;
     if (!value->is_boolean()) fail(key, "must be true or false");
     return value->get<bool>();
+  }
+  bool boolean(const std::string& key, bool fallback) const {
+    return boolean(key).value_or(fallback);
   }
 
   std::string text(const std::string& key, std::optional<std::string> fallback = {}) const {
@@ -81,23 +88,33 @@ class ConfigReader {
     if (value != nullptr && *value != neutral) unsupported(key, *value);
   }
 
-  /// After all entries were read: refuses every entry that nobody asked for and that is not in
-  /// `without_effect`, unless it is null.
+  /// After all entries were read: those that nobody asked for and that are not in
+  /// `without_effect`, unless they are null.
+  std::vector<std::string> unread(std::span<const std::string_view> without_effect) const {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : object_.items())
+      if (!known_.contains(key) && !value.is_null() &&
+          std::find(without_effect.begin(), without_effect.end(), key) == without_effect.end())
+        names.push_back(key);
+    return names;
+  }
+  /// Refuses the entries that are `unread`.
   void check_names(std::span<const std::string_view> without_effect) const {
-    for (const auto& [key, value] : object_.items()) {
-      if (known_.contains(key) || value.is_null() ||
-          std::find(without_effect.begin(), without_effect.end(), key) != without_effect.end())
-        continue;
+    for (const std::string& key : unread(without_effect)) {
       if (const auto nearest = nearest_name(key, known_))
         fail(printable(key), "is not an entry of a model's shape; did you mean " + *nearest + "?",
              "Correct the name, or remove the entry");
-      fail(printable(key), "= " + shown(value) + " is not known, and might change the results",
+      fail(printable(key),
+           "= " + shown(object_.at(key)) + " is not known, and might change the results",
            "Remove the entry if the model computes the same without it");
     }
   }
 
+  [[noreturn]] void fail(const std::string& key, const std::string& what) const {
+    fail(key, what, remedy_);
+  }
   [[noreturn]] void fail(const std::string& key, const std::string& what,
-                         const std::string& remedy = kRemedy) const {
+                         const std::string& remedy) const {
     throw Error(key + " " + what, where_, remedy);
   }
   [[noreturn]] void unsupported(const std::string& key, const nlohmann::json& value) const {
@@ -106,9 +123,6 @@ class ConfigReader {
   }
 
  private:
-  static constexpr const char* kRemedy =
-      "Use the config.json that belongs to the model, or correct the entry";
-
   static std::string shown(const nlohmann::json& value) {
     constexpr std::size_t kMaxShown = 80;  // bytes
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
@@ -123,7 +137,7 @@ class ConfigReader {
   }
 
   const nlohmann::json& object_;
-  std::string where_;
+  std::string where_, remedy_;
   mutable std::set<std::string> known_;  // entries that were asked for
 };
 

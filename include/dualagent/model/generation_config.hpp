@@ -1,27 +1,29 @@
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/io/atomic_file.hpp"
+#include "dualagent/model/config_reader.hpp"
 
 namespace dualagent {
 
 /// How the makers of a checkpoint would sample from it: names as in generation_config.json.
 ///
-/// Nothing of it is in force by itself: who samples takes what he wants, the stop tokens at least.
+/// Nothing of it is in force by itself: whoever samples takes what they want, the stop tokens at
+/// least.
 struct GenerationConfig {
   std::vector<Token> eos_token_ids;  ///< any of them ends a generation
   std::optional<Token> bos_token_id = {};
@@ -35,31 +37,25 @@ struct GenerationConfig {
 
 namespace detail {
 
-/// Reads the entries of one generation_config.json.
-class GenerationConfigReader {
+/// Reads the entries of one generation_config.json; nothing for those that are missing.
+class GenerationConfigReader : public ConfigReader {
  public:
   GenerationConfigReader(const nlohmann::json& object, std::string where)
-      : object_(object), where_(std::move(where)) {
-    if (!object_.is_object()) fail("generation configuration", "is not a JSON object");
-  }
+      : ConfigReader(object, std::move(where), "generation configuration",
+                     "Fetch the model's file again, or correct the entry") {}
 
-  const nlohmann::json* find(const std::string& key) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  std::optional<std::size_t> count(const std::string& key) {
+  std::optional<std::size_t> count(const std::string& key) const {
     const nlohmann::json* value = find(key);
     if (value == nullptr) return std::nullopt;
     return whole(key, *value);
   }
-  std::optional<Token> token(const std::string& key) {
+  std::optional<Token> token(const std::string& key) const {
     const nlohmann::json* value = find(key);
     if (value == nullptr) return std::nullopt;
     return static_cast<Token>(whole(key, *value));
   }
   /// One token or a list of them.
-  std::vector<Token> tokens(const std::string& key) {
+  std::vector<Token> tokens(const std::string& key) const {
     std::vector<Token> result;
     const nlohmann::json* value = find(key);
     if (value == nullptr) return result;
@@ -68,42 +64,20 @@ class GenerationConfigReader {
       result.push_back(static_cast<Token>(whole(key, entry)));
     return result;
   }
-  std::optional<double> number(const std::string& key) {
+  std::optional<double> number(const std::string& key) const {
     const nlohmann::json* value = find(key);
     if (value == nullptr) return std::nullopt;
     const double result = value->is_number() ? value->get<double>() : -1.0;
     if (!(result >= 0.0) || !std::isfinite(result)) fail(key, "must be a number of at least 0");
     return result;
   }
-  std::optional<bool> boolean(const std::string& key) {
-    const nlohmann::json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_boolean()) fail(key, "must be true or false");
-    return value->get<bool>();
-  }
-  /// Entries that nobody asked for.
-  std::vector<std::string> unread() const {
-    std::vector<std::string> names;
-    for (const auto& [key, value] : object_.items())
-      if (!known_.contains(key) && !value.is_null() && key != "transformers_version" &&
-          key != "_from_model_config")
-        names.push_back(key);
-    return names;
-  }
 
  private:
-  [[noreturn]] void fail(const std::string& key, const std::string& what) const {
-    throw Error(key + " " + what, where_, "Fetch the model's file again, or correct the entry");
-  }
   std::size_t whole(const std::string& key, const nlohmann::json& value) const {
     const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= 0x7FFFFFFF;
     if (!fits) fail(key, "must be a whole number from 0 to 2^31 - 1");
     return value.get<std::size_t>();
   }
-
-  const nlohmann::json& object_;
-  std::string where_;
-  std::set<std::string> known_;
 };
 
 }  // namespace detail
@@ -112,7 +86,9 @@ class GenerationConfigReader {
 /// one. Errors: Error naming an entry of a wrong type or value.
 inline GenerationConfig parse_generation_config(const std::string& text, const std::string& where) {
   const nlohmann::json object = parse_json(text, where, "Fetch the model's file again");
-  detail::GenerationConfigReader reader(object, where);
+  constexpr std::array<std::string_view, 2> kOfNoEffect{"transformers_version",
+                                                        "_from_model_config"};
+  const detail::GenerationConfigReader reader(object, where);
   GenerationConfig config;
   config.eos_token_ids = reader.tokens("eos_token_id");
   config.bos_token_id = reader.token("bos_token_id");
@@ -125,7 +101,7 @@ inline GenerationConfig parse_generation_config(const std::string& text, const s
   config.top_k = reader.count("top_k");
   config.max_new_tokens = reader.count("max_new_tokens");
   config.max_length = reader.count("max_length");
-  config.unread = reader.unread();
+  config.unread = reader.unread(kOfNoEffect);
   return config;
 }
 
@@ -135,9 +111,7 @@ inline GenerationConfig parse_generation_config(const std::string& text, const s
 /// Example: StopRule{.stop_tokens = load_generation_config("qwen").eos_token_ids}.
 inline GenerationConfig load_generation_config(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "generation_config.json";
-  std::error_code ignored;
-  if (std::filesystem::exists(file, ignored))
-    return parse_generation_config(read_file(file), file.string());
+  if (detail::is_there(file)) return parse_generation_config(read_file(file), file.string());
   const std::filesystem::path config = directory / "config.json";
   GenerationConfig read = parse_generation_config(read_file(config), config.string());
   read.unread.clear();  // the model's shape

@@ -165,11 +165,6 @@ void read_weights(const std::filesystem::path& path, Model& model) {
 
 namespace detail {
 
-inline bool is_there(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-}
-
 /// Refuses a folder without one of a model's files.
 inline void require_model_file(const std::filesystem::path& directory, std::string_view name) {
   if (is_there(directory / name)) return;

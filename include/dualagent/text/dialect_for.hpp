@@ -39,7 +39,7 @@ struct JinjaFound {
 /// The file's JSON; null where there is no such file.
 inline nlohmann::json tokenizer_config_of(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "tokenizer_config.json";
-  if (!std::filesystem::exists(path)) return nullptr;
+  if (!is_there(path)) return nullptr;
   return parse_json(read_file(path), path.string(), "Fetch the file again");
 }
 
@@ -60,7 +60,7 @@ inline nlohmann::json choose_listed_template(const nlohmann::json& list, bool to
 inline JinjaFound find_jinja(const std::filesystem::path& folder, const nlohmann::json& config,
                              bool tools) {
   const std::filesystem::path own = folder / "chat_template.jinja";
-  if (std::filesystem::exists(own)) return {read_file(own), own.string()};
+  if (is_there(own)) return {read_file(own), own.string()};
   const std::string file = (folder / "tokenizer_config.json").string();
   if (!config.is_object() || !config.contains("chat_template"))
     throw Error(
@@ -75,12 +75,19 @@ inline JinjaFound find_jinja(const std::filesystem::path& folder, const nlohmann
   return {found.get<std::string>(), file};
 }
 
-/// For the error about an unknown template: the known ones whose mark it holds.
-inline std::string near_templates(std::string_view jinja) {
+/// The names of the known templates that `fits` takes, with commas.
+template <class Fits>
+std::string template_names(const Fits& fits) {
   std::string names;
   for (const KnownTemplate& known : known_templates())
-    if (jinja.find(known.mark) != std::string_view::npos)
-      (names += names.empty() ? "" : ", ") += known.name;
+    if (fits(known)) (names += names.empty() ? "" : ", ") += known.name;
+  return names;
+}
+
+/// For the error about an unknown template: the known ones whose mark it holds.
+inline std::string near_templates(std::string_view jinja) {
+  const std::string names = template_names(
+      [&](const KnownTemplate& known) { return jinja.find(known.mark) != std::string_view::npos; });
   return names.empty() ? "; no known template is like it"
                        : "; known templates with the same tokens: " + names;
 }
@@ -129,10 +136,8 @@ KnownDialect<Text> dialect_named(std::string_view name, Text tokenizer,
   if (const KnownTemplate* known = known_template(name))
     return detail::make_known_dialect(*known, std::move(tokenizer), options,
                                       "named by the program");
-  std::string names;
-  for (const KnownTemplate& known : known_templates())
-    (names += names.empty() ? "" : ", ") += known.name;
-  throw Error("no chat template is named '" + printable(name) + "'; known are " + names,
+  throw Error("no chat template is named '" + printable(name) + "'; known are " +
+                  detail::template_names([](const KnownTemplate&) { return true; }),
               "dialect_named", std::string(detail::kComposeByHand));
 }
 
