@@ -18,6 +18,21 @@ TEST_CASE("strict JSON is parsed", "[core][json]") {
   CHECK(value["b"]["a"].is_null());
 }
 
+TEST_CASE("the tree is the one that nlohmann_json makes", "[core][json]") {
+  for (const std::string text :
+       {"null", "true", "-7", "18446744073709551615", "-9223372036854775808", "1.5e-3", "-0",
+        "18446744073709551616", R"("\u00e9\n")", "[]", "{}",
+        R"([[], {}, [{"a": []}], null, false])",
+        R"({"b": {"d": [1, {"e": -2}], "c": "x"}, "a": 0.1, "": [[], [[]]]})"}) {
+    INFO(text);
+    const auto tree = parse_json(text, "t", kRemedy);
+    CHECK(tree == nlohmann::json::parse(text));
+    CHECK(tree.type() == nlohmann::json::parse(text).type());
+    CHECK(parse_json<nlohmann::ordered_json>(text, "t", kRemedy).dump() ==
+          nlohmann::ordered_json::parse(text).dump());
+  }
+}
+
 TEST_CASE("broken JSON is an error that names the source", "[core][json]") {
   for (const std::string text :
        {"", "{", "{\"a\" 1}", "[1,]", "{} x", "nul", "\"\xFF\"", "1e999"}) {

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/error.hpp"
@@ -60,6 +60,86 @@ inline std::string misspelt_key(const nlohmann::json& object, std::string_view m
   return nearest ? "; it has \"" + printable(*nearest) + "\"" : "";
 }
 
+namespace detail {
+
+/// Builds a tree from the events of nlohmann_json's parser; refuses what `parse_json` says. The
+/// parser calls it by `nlohmann::json_sax`, so that all kinds of trees share one parser.
+template <class Json>
+class JsonTree final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  JsonTree(Json& root, const std::string& where, const std::string& remedy, JsonLimits limits)
+      : root_(&root), where_(where), remedy_(remedy), limits_(limits) {}
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool string(string_t& value) override { return put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // not in JSON text
+  bool start_object(std::size_t) override { return open(Json::value_t::object); }
+  bool start_array(std::size_t) override { return open(Json::value_t::array); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    auto& object = open_.back()->template get_ref<typename Json::object_t&>();
+    const auto [entry, added] = object.emplace(std::move(name), nullptr);
+    if (!added)
+      throw Error("a JSON object has the key '" + printable(entry->first) + "' twice", where_,
+                  remedy_);
+    value_ = &entry->second;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    throw Error("not valid JSON: " + printable(error.what()), where_, remedy_);
+  }
+
+ private:
+  /// Where the next value goes.
+  Json& place() {
+    if (open_.empty()) return *root_;
+    if (open_.back()->is_object()) return *value_;
+    auto& array = open_.back()->template get_ref<typename Json::array_t&>();
+    return array.emplace_back();
+  }
+  template <class Value>
+  bool put(Value&& value) {
+    place() = std::forward<Value>(value);
+    return true;
+  }
+  bool open(typename Json::value_t type) {
+    if (open_.size() >= limits_.max_depth)
+      throw Error("JSON is nested deeper than " + std::to_string(limits_.max_depth) + " levels",
+                  where_, remedy_);
+    Json& opened = place();
+    opened = Json(type);
+    open_.push_back(&opened);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json* root_;
+  const std::string& where_;
+  const std::string& remedy_;
+  JsonLimits limits_;
+  std::vector<Json*> open_;  // objects and arrays, the innermost last
+  Json* value_ = nullptr;    // of the key that was read last
+};
+
+/// Hands the events of a text to `events`. nlohmann::json::sax_parse does the same, but brings
+/// along the readers of four binary formats, which cost every program two seconds of compile
+/// time.
+inline void read_json_events(std::string_view text, nlohmann::json_sax<nlohmann::json>& events) {
+  auto input = nlohmann::detail::input_adapter(text);
+  nlohmann::detail::parser<nlohmann::json, decltype(input)>(std::move(input)).sax_parse(&events);
+}
+
+}  // namespace detail
+
 /// Parses one JSON text strictly: one value from the first byte to the last, no duplicate keys, no
 /// NaN, bounded nesting. Every JSON that becomes a tree is read here.
 ///
@@ -70,28 +150,12 @@ inline std::string misspelt_key(const nlohmann::json& object, std::string_view m
 template <class Json = nlohmann::json>
 Json parse_json(std::string_view text, const std::string& where, const std::string& remedy,
                 JsonLimits limits = {}) {
-  using Event = typename Json::parse_event_t;
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
     throw Error("not valid JSON: byte " + std::to_string(nul) + " is NUL", where, remedy);
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, Event event, Json& value) {
-    if ((event == Event::object_start || event == Event::array_start) &&
-        static_cast<std::size_t>(depth) >= limits.max_depth)
-      throw Error("JSON is nested deeper than " + std::to_string(limits.max_depth) + " levels",
-                  where, remedy);
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(value.template get<std::string>()).second)
-      throw Error(
-          "a JSON object has the key '" + printable(value.template get<std::string>()) + "' twice",
-          where, remedy);
-    return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const nlohmann::json::exception& error) {
-    throw Error("not valid JSON: " + printable(error.what()), where, remedy);
-  }
+  Json root;
+  detail::JsonTree<Json> tree(root, where, remedy, limits);
+  detail::read_json_events(text, tree);
+  return root;
 }
 
 }  // namespace dualagent
