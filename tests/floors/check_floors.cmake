@@ -5,7 +5,7 @@ set(floor_kernels 0)
 set(floor_cpu 0)
 set(floor_loops 0)
 set(floor_core 1)
-foreach(folder io trace data text)
+foreach(folder io trace data text)  # text writes the tasks of data in tokens
   set(floor_${folder} 2)
 endforeach()
 foreach(folder model optim tools summary reward objective collective)
