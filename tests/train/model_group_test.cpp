@@ -8,6 +8,8 @@
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/threads.hpp"
+#include "dualagent/core/crc64.hpp"
+#include "dualagent/trace/rollout_codec.hpp"
 #include "dualagent/train/trainer.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
@@ -103,6 +105,13 @@ TEST_CASE("a checksum sees each token and reward of each rollout", "[train][coll
   CHECK(rollout_checksum(std::vector{rollouts[1], rollouts[0]}) != checksum);
   CHECK(rollout_checksum(std::vector{rollouts[0], rollout_of({5}, 0.0)}) != checksum);
   CHECK(rollout_checksum(std::vector{rollout_of({1, 2, 3}, 0.5), rollouts[1]}) != checksum);
+}
+
+TEST_CASE("a checksum leaves out the one that ends each encoded rollout", "[train][collective]") {
+  // A CRC over a message and its own CRC is one constant, whatever the message says.
+  const Rollout one = rollout_of({1, 2, 3}, 1.0), other = rollout_of({4}, 0.0);
+  CHECK(crc64(encode_rollout(one)) == crc64(encode_rollout(other)));
+  CHECK(rollout_checksum(std::vector{one}) != rollout_checksum(std::vector{other}));
 }
 
 TEST_CASE("two data ranks by two model ranks have the bits of two data ranks",
