@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <stdexcept>
@@ -154,3 +155,24 @@ TEST_CASE("threads that cannot be started are an Error, and those that were end"
   CHECK(WEXITSTATUS(status) == 0);
 }
 #endif
+
+TEST_CASE("shares of a team are contiguous, begin at multiples of the unit and cover all",
+          "[core][threads]") {
+  for (const std::size_t threads : {1u, 2u, 3u}) {
+    ThreadPool pool(threads);
+    for (const std::size_t count : {0u, 1u, 4u, 7u, 40u, 41u}) {
+      std::vector<std::atomic<int>> visits(count);
+      std::atomic<std::size_t> shares{0}, crooked{0};
+      detail::for_each_share(pool, count, 4, [&](std::size_t first, std::size_t size) {
+        ++shares;
+        crooked += first % 4 != 0 || (first + size < count && size % 4 != 0);
+        for (std::size_t i = first; i < first + size; ++i) ++visits[i];
+      });
+      INFO(threads << " threads, " << count);
+      CHECK(crooked == 0);
+      CHECK(std::all_of(visits.begin(), visits.end(), [](const auto& n) { return n == 1; }));
+      CHECK(shares == (threads == 1 ? std::min<std::size_t>(count, 1)
+                                    : std::min((count + 3) / 4, 2 * threads)));
+    }
+  }
+}

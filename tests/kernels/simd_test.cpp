@@ -128,3 +128,15 @@ TEMPLATE_TEST_CASE("larger and smaller go lane by lane and give the second where
 TEST_CASE("float exp of NaN is NaN", "[kernels][simd]") {
   CHECK(std::isnan(exp_in_lane(std::numeric_limits<float>::quiet_NaN(), 1, 0.0F)));
 }
+
+TEMPLATE_TEST_CASE("columns of a block of rows are loaded as they stand", "[kernels][simd]", float,
+                   double) {
+  using T = TestType;
+  constexpr std::size_t kRows = kernels::kLanes<T>, kColumns = kernels::kPiece<T>, kStride = 7;
+  std::vector<T> matrix(kRows * kStride);
+  for (std::size_t i = 0; i < matrix.size(); ++i) matrix[i] = static_cast<T>(i);
+  kernels::Simd<T> columns[kColumns];
+  kernels::load_columns(matrix.data() + 2, kStride, columns);
+  for (std::size_t c = 0; c < kColumns; ++c)
+    for (std::size_t r = 0; r < kRows; ++r) CHECK(columns[c][r] == matrix[r * kStride + 2 + c]);
+}

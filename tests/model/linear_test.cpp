@@ -76,3 +76,35 @@ TEST_CASE("gradients of a linear map equal central differences", "[model][linear
     }
   }
 }
+
+TEMPLATE_TEST_CASE("copy, team and rows beside it change no bit of a linear map's row",
+                   "[model][linear]", float, double) {
+  using T = TestType;
+  constexpr std::size_t kManyRows = 21, kManyOut = 147, kManyIn = 70;
+  const std::vector<T> parameters = normals<T>(kManyOut * kManyIn + kManyOut, 1),
+                       x = normals<T>(kManyRows * kManyIn, 2);
+  const Linear<T> plain(kManyOut, kManyIn, 0, kManyOut * kManyIn);
+  Linear<T> copied = plain;
+  copied.refresh(parameters.data());
+  CHECK(plain.transposed().data == nullptr);
+  CHECK(copied.transposed().data != nullptr);
+  const auto run = [&](const Linear<T>& map, std::size_t rows, std::size_t threads) {
+    ThreadPool pool(threads);
+    std::vector<T> y(rows * kManyOut, T{3});
+    map.template forward<Store::accumulate>(pool, parameters.data(), dense(x.data(), rows, kManyIn),
+                                            dense(y.data(), rows, kManyOut));
+    return y;
+  };
+  std::vector<T> expected(kManyRows * kManyOut, T{3});
+  copied.template forward<Store::accumulate>(parameters.data(), dense(x.data(), kManyRows, kManyIn),
+                                             dense(expected.data(), kManyRows, kManyOut));
+  for (const std::size_t rows : {1U, 5U, 16U, 21U}) {
+    const std::vector<T> of_rows(expected.begin(),
+                                 expected.begin() + static_cast<std::ptrdiff_t>(rows * kManyOut));
+    for (const std::size_t threads : {1U, 2U, 3U}) {
+      INFO(rows << " rows, " << threads << " threads");
+      CHECK(run(copied, rows, threads) == of_rows);
+      CHECK(run(plain, rows, threads) == of_rows);
+    }
+  }
+}

@@ -128,10 +128,10 @@ TEST_CASE("load_model makes the model that its folder describes", "[model][model
 }
 
 #if !DUALAGENT_UNDER_ADDRESS_SANITIZER && !DUALAGENT_UNDER_THREAD_SANITIZER  // they keep memory
-TEST_CASE("loading takes little more memory than the model has", "[model][model_files]") {
+TEST_CASE("loading takes little more memory than the weights", "[model][model_files]") {
   const TemporaryFolder folder;
   TransformerConfig config = odd_shape();
-  config.vocab_size = 20'000;
+  config.vocab_size = 80'000;  // too large for copies of weights in panels
   config.hidden_size = 256;
   config.intermediate_size = 1024;
   {
@@ -139,9 +139,10 @@ TEST_CASE("loading takes little more memory than the model has", "[model][model_
     write_config_json(folder / "config.json", config);
     write_safetensors_shards(folder.path(), "model", tensor_sources(model, DType::f32), 8'000'000);
   }
-  const auto [peak, held] = memory_of_loading(folder.path());
-  INFO("peak " << peak << " bytes, afterwards " << held);
-  CHECK(held > 40e6);  // weights of 30 MB and their transposed copies
-  CHECK(peak <= 1.1 * held);
+  const auto [peak, held, weights] = memory_of_loading(folder.path());
+  INFO("peak " << peak << " bytes, afterwards " << held << ", weights " << weights);
+  CHECK(weights > 90e6);
+  CHECK(held > 0.9 * weights);
+  CHECK(peak <= 1.1 * weights);
 }
 #endif

@@ -90,3 +90,28 @@ TEST_CASE("a chunk's gradients equal central differences and are added", "[model
   CHECK(largest > 1.0);
   CHECK(worst < 1e-7 * largest);
 }
+
+TEST_CASE("outputs and gradients have the same bits whether panels are kept or not",
+          "[model][chunk]") {
+  TransformerConfig config = shape();
+  config.hidden_size = 70;  // whole vectors and a rest
+  config.intermediate_size = 50;
+  config.qkv_bias = true;
+  const auto dx = normals<float>(13 * 70, 4);
+  const auto run = [&](std::size_t kept_panel_bytes) {
+    TransformerWeights<float> weights(config, llama(config), kept_panel_bytes);
+    weights.initialise(2);
+    weights.refresh();
+    CHECK((weights.layer(1).down.transposed().data != nullptr) == (kept_panel_bytes > 0));
+    const detail::RotaryTable<float> rotary(config);
+    detail::Chunk<float> chunk(weights, rotary);
+    for (const auto& sequence : kSequences) chunk.add(sequence);
+    chunk.forward();
+    std::vector<float> all(chunk.output(), chunk.output() + 13 * 70), destroyed = dx;
+    std::vector<float> gradients(weights.parameters().size(), 0.0F);
+    chunk.backward(destroyed.data(), gradients.data(), [](std::size_t) {});
+    all.insert(all.end(), gradients.begin(), gradients.end());
+    return all;
+  };
+  CHECK(run(kKeptPanelBytes) == run(0));
+}

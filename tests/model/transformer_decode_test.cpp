@@ -78,6 +78,28 @@ std::size_t differences(const laws::Generations& a, const laws::Generations& b) 
   return count;
 }
 
+/// A decoder and what it works with.
+struct Bare {
+  TransformerWeights<float> weights;
+  detail::RotaryTable<float> rotary;
+  detail::Decoder<float> decoder;
+  ThreadPool pool;
+
+  Bare(const TransformerConfig& config, std::size_t kept_panel_bytes, std::size_t threads)
+      : weights(config, llama(config), kept_panel_bytes),
+        rotary(config),
+        decoder(weights, rotary),
+        pool(threads) {
+    weights.initialise(5);
+    weights.refresh();
+  }
+  void submit(const GenerationRequest& request) { decoder.submit(request); }
+  template <class OnFinished>
+  std::size_t advance(OnFinished&& on_finished) {
+    return decoder.advance(pool, 0, on_finished);
+  }
+};
+
 GenerationRequest request_for(std::span<const Token> context, const StopRule& stop,
                               float temperature = 1.0F, std::uint64_t seed = 1) {
   return {.sequence = 1,
@@ -222,6 +244,27 @@ TEST_CASE("decoding in blocks changes nothing", "[model][decode]") {
     CHECK(laws::same(laws::generate(alone, crowd.requests[i]),
                      expected.at(crowd.requests[i].sequence)));
   }
+}
+
+TEST_CASE("a model that does not fit in the cache is decoded with the same bits",
+          "[model][decode]") {
+  TransformerConfig large = odd_shape();  // 8 MiB: all threads work on all requests
+  large.hidden_size = 250;
+  large.intermediate_size = 790;
+  large.head_dim = 44;
+  const Crowd crowd(10, 2, 1.0F);  // more requests than a vector has lanes
+  Transformer<float> scorer(large, {.seed = 5});
+  const laws::Generations expected = laws::generate(scorer, crowd.requests);
+  CHECK(different_bits(scorer, crowd.requests, expected) == 0);
+  for (const std::size_t threads : {1U, 2U, 3U})
+    for (const std::size_t kept_panel_bytes : {kKeptPanelBytes, std::size_t{0}}) {
+      Bare bare(large, kept_panel_bytes, threads);
+      INFO(threads << " threads, panels of " << kept_panel_bytes << " bytes");
+      CHECK(bare.weights.product_bytes() > std::size_t{8} << 20U);
+      CHECK(differences(laws::generate(bare, crowd.requests), expected) == 0);
+      CHECK(laws::same(laws::generate(bare, crowd.requests[5]),
+                       expected.at(crowd.requests[5].sequence)));
+    }
 }
 
 TEST_CASE("new weights replace what was kept, also in the middle of a generation",

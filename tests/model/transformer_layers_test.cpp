@@ -57,6 +57,7 @@ TEST_CASE("a row's bits do not depend on the rows beside it", "[model][layers]")
   for (const bool qwen3 : {false, true}) {
     const auto weights = random_weights<float>(shape(qwen3));
     const detail::RotaryTable<float> rotary(weights.config());
+    detail::SerialExecutor alone;
     constexpr std::size_t kRows = 15;
     std::vector<std::size_t> positions(kRows);
     std::iota(positions.begin(), positions.end(), std::size_t{3});
@@ -67,12 +68,12 @@ TEST_CASE("a row's bits do not depend on the rows beside it", "[model][layers]")
     };
     std::vector<float> whole = x;
     detail::LayerActivations<float> act;
-    detail::forward_layer(weights, rotary, 1, positions, whole.data(), act, attend);
+    detail::forward_layer(alone, weights, rotary, 1, positions, whole.data(), act, attend);
     for (std::size_t i = 0; i < kRows; ++i) {
       std::vector<float> row(x.begin() + static_cast<std::ptrdiff_t>(i * 10),
                              x.begin() + static_cast<std::ptrdiff_t>(i * 10 + 10));
-      detail::forward_layer(weights, rotary, 1, std::span(positions).subspan(i, 1), row.data(), act,
-                            attend);
+      detail::forward_layer(alone, weights, rotary, 1, std::span(positions).subspan(i, 1),
+                            row.data(), act, attend);
       CHECK(
           std::equal(row.begin(), row.end(), whole.begin() + static_cast<std::ptrdiff_t>(i * 10)));
     }

@@ -143,6 +143,18 @@ TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padde
   CHECK(is_transposed(weights.head(), 11, 6));
 }
 
+TEST_CASE("panels are kept only for a model whose products take few bytes", "[model][weights]") {
+  // Two layers of 16 x 6, 6 x 8, 10 x 6 and 6 x 5, and a head of 11 x 6.
+  constexpr std::size_t kBytes = (2 * (96 + 48 + 60 + 30) + 66) * sizeof(float);
+  for (const std::size_t most : {kBytes, kBytes - 1}) {
+    TransformerWeights<float> weights(shape(false), llama(shape(false)), most);
+    CHECK(weights.product_bytes() == kBytes);
+    weights.refresh();
+    CHECK((weights.head().transposed().data != nullptr) == (most == kBytes));
+    CHECK((weights.layer(0).qkv.transposed().data != nullptr) == (most == kBytes));
+  }
+}
+
 TEST_CASE("initial weights are a function of the seed and have the usual scales",
           "[model][weights]") {
   TransformerConfig config = shape(false);

@@ -12,8 +12,9 @@
 
 /// Bytes of memory, beyond what the process had before.
 struct LoadingMemory {
-  double peak = 0;  ///< while the model was loaded
-  double held = 0;  ///< by the loaded model
+  double peak = 0;     ///< while the model was loaded
+  double held = 0;     ///< by the loaded model
+  double weights = 0;  ///< the model's parameters alone
 };
 
 /// Loads a model in a child process and looks at its resident memory (VmHWM, VmRSS).
@@ -35,10 +36,10 @@ inline LoadingMemory memory_of_loading(const std::filesystem::path& folder) {
     const auto model = dualagent::load_model(folder);
     std::ostringstream result;
     result << bytes_of("VmHWM") - before << " " << bytes_of("VmRSS") - before << " "
-           << model.parameters().size();
+           << model.parameters().size_bytes();
     return result.str();
   });
   LoadingMemory memory;
-  std::istringstream(text) >> memory.peak >> memory.held;
+  std::istringstream(text) >> memory.peak >> memory.held >> memory.weights;
   return memory;
 }

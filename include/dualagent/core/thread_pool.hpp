@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -166,5 +167,32 @@ class ThreadPool {
   std::condition_variable wake_team_;
   std::condition_variable wake_caller_;
 };
+
+namespace detail {
+
+/// A team of one: the caller. Stands where a ThreadPool could.
+struct SerialExecutor {
+  static constexpr std::size_t size() { return 1; }
+  template <class Body>
+  void for_each_dynamic(std::size_t count, Body&& body) const {
+    for (std::size_t index = 0; index < count; ++index) body(std::size_t{0}, index);
+  }
+};
+
+/// Cuts 0 .. count - 1 into contiguous shares that begin at multiples of `unit`, some for each
+/// member of a team (ThreadPool or SerialExecutor), and calls `body(first, size)` for each. What is
+/// computed must not depend on the shares.
+template <class Team, class Body>
+void for_each_share(Team& team, std::size_t count, std::size_t unit, Body&& body) {
+  const std::size_t units = (count + unit - 1) / unit;
+  const std::size_t shares = std::min(units, team.size() == 1 ? 1 : 2 * team.size());
+  if (shares == 1) return body(std::size_t{0}, count);  // not worth a round
+  team.for_each_dynamic(shares, [&](std::size_t, std::size_t share) {
+    const std::size_t first = units * share / shares * unit;
+    body(first, std::min(count, units * (share + 1) / shares * unit) - first);
+  });
+}
+
+}  // namespace detail
 
 }  // namespace dualagent

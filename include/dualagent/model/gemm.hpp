@@ -134,15 +134,22 @@ template <class T, Store mode, int kRows>
     }
 }
 
-/// Takes as many columns at a time as keep their part of b in the second-level cache.
+/// Columns, a multiple of 4 vectors, of a right operand of this depth that stay in the second-level
+/// cache.
+template <class T>
+constexpr std::size_t columns_in_cache(std::size_t depth) {
+  constexpr std::size_t kCacheBytes = 1U << 19U;
+  constexpr std::size_t kFour = 4 * kernels::kLanes<T>;
+  return std::max<std::size_t>(
+      kFour, kCacheBytes / (sizeof(T) * std::max<std::size_t>(depth, 1)) / kFour * kFour);
+}
+
 template <class T, Store mode>
 void gemm_blocks(std::size_t rows, std::size_t columns, std::size_t depth, LeftOperand<T> a,
                  RightOperand<T> b, bool padded, T* c, std::size_t ldc) {
   constexpr int kRows = kernels::kVectorBytes == 64 ? 12 : kernels::kVectorBytes == 32 ? 6 : 4;
-  constexpr std::size_t kCacheBytes = 1U << 19U;
   constexpr std::size_t kLanes = kernels::kLanes<T>;
-  const std::size_t block = std::max<std::size_t>(
-      4, kCacheBytes / (sizeof(T) * kLanes * std::max<std::size_t>(depth, 1)) / 4 * 4);  // vectors
+  const std::size_t block = columns_in_cache<T>(depth) / kLanes;  // vectors
   for (std::size_t v = 0; v * kLanes < columns; v += block) {
     const std::size_t width = std::min(block * kLanes, columns - v * kLanes);
     const RightOperand<T> right = b.from_vector(v);

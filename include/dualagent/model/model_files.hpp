@@ -205,7 +205,7 @@ void load_weights(const std::filesystem::path& directory, Model& model) {
 /// `parse_config_json` which are known.
 ///
 /// `options` are those of the transformer; its seed has no effect. Memory while it loads: a few
-/// percent above the model's own. Errors: as `load_config` and `load_weights`.
+/// percent above that of the weights. Errors: as `load_config` and `load_weights`.
 /// Example: auto model = load_model("SmolLM2-135M-Instruct", {.pool = pool});
 template <class Scalar = float>
 Transformer<Scalar> load_model(const std::filesystem::path& directory,

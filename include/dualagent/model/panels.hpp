@@ -54,16 +54,41 @@ Panels<T> copy_to_panels(std::type_identity_t<Matrix<const T>> from, T* to) {
   return {to, from.rows, from.columns, from.rows * kLanes};
 }
 
+namespace detail {
+
+/// Asks for what a walk along a matrix's rows, a vector of rows at a time, reads next: the lines a
+/// little further in the rows from `row` on, or where the next ones begin.
+template <class T>
+[[gnu::always_inline]] inline void prefetch_rows(Matrix<const T> m, std::size_t row,
+                                                 std::size_t column) {
+  constexpr std::size_t kAhead = 256 / sizeof(T);
+  const T* next = m.row(row) + column + kAhead;
+  if (column + kAhead >= m.columns) next += kernels::kLanes<T> * m.stride - m.columns;
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kernels::kLanes<T>; ++r) __builtin_prefetch(next + r * m.stride);
+}
+
+}  // namespace detail
+
 /// Copies the transpose of a matrix into panels at `to`, with zeros beyond its last column.
 template <class T>
 Panels<T> transpose_to_panels(std::type_identity_t<Matrix<const T>> from, T* to) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
+  constexpr std::size_t kPiece = kernels::kPiece<T>;
   T* panel = to;
   for (std::size_t first = 0; first < from.rows; first += kLanes, panel += from.columns * kLanes) {
     const Matrix<const T> rows = from.rows_at(first, std::min(kLanes, from.rows - first));
     if (rows.rows < kLanes) std::fill_n(panel, from.columns * kLanes, T{0});
-    for (std::size_t r = 0; r < rows.rows; ++r)
-      for (std::size_t c = 0; c < from.columns; ++c) panel[c * kLanes + r] = rows.row(r)[c];
+    std::size_t c = 0;
+    for (; rows.rows == kLanes && c + kPiece <= from.columns; c += kPiece) {
+      if (c % kLanes == 0) detail::prefetch_rows(from, first, c);
+      kernels::Simd<T> columns[kPiece];
+      kernels::load_columns(rows.data + c, from.stride, columns);
+      for (std::size_t i = 0; i < kPiece; ++i)
+        kernels::store<T>(panel + (c + i) * kLanes, columns[i]);
+    }
+    for (; c < from.columns; ++c)
+      for (std::size_t r = 0; r < rows.rows; ++r) panel[c * kLanes + r] = rows.row(r)[c];
   }
   return {to, from.columns, from.rows, from.columns * kLanes};
 }

@@ -12,6 +12,7 @@
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/kernels/simd.inl"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/gemm_transposed.hpp"
 #include "dualagent/model/policy_loss.hpp"
 
 namespace dualagent {
@@ -44,15 +45,14 @@ class HeadChunk {
     const std::size_t vectors = kernels::padded<T>(vocab) / kLanes | 1U;
     grow(logits_, hidden.rows * vectors * kLanes);
     view_ = {logits_.data(), hidden.rows, vocab, vectors * kLanes};
-    grow_scratch(team, head);
-    team.for_each_dynamic(tiles(vocab), [&](std::size_t worker, std::size_t tile) {
+    team.for_each_dynamic(tiles(vocab), [&](std::size_t, std::size_t tile) {
       const std::size_t first = tile * kTile;
       const std::size_t count = std::min(kTile, vocab - first);
-      const Panels<T> right =
-          head.transposed.data != nullptr
-              ? head.transposed.columns_at(first, count)
-              : transpose_to_panels<T>(head.rows.rows_at(first, count), scratch_of(worker));
-      gemm(hidden, right, view_.columns_at(first, count));
+      const Matrix<T> logits = view_.columns_at(first, count);
+      if (head.transposed.data != nullptr)
+        gemm(hidden, head.transposed.columns_at(first, count), logits);
+      else
+        gemm_transposed(hidden, head.rows.rows_at(first, count), logits);
     });
   }
 

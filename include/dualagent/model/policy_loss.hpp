@@ -32,15 +32,6 @@ struct PolicyRows {
 
 namespace detail {
 
-/// A team of one: the caller. Stands where a ThreadPool could.
-struct SerialExecutor {
-  static constexpr std::size_t size() { return 1; }
-  template <class Body>
-  void for_each_dynamic(std::size_t count, Body&& body) const {
-    for (std::size_t index = 0; index < count; ++index) body(std::size_t{0}, index);
-  }
-};
-
 /// Replaces row r by log-softmax's z and says what is known of it; see cpu::log_softmax_row.
 template <class T>
 cpu::LogitsRow<T> log_softmax(const Matrix<T>& logits, const PolicyRows& rows, std::size_t r) {

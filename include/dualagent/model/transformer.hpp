@@ -47,9 +47,9 @@ struct TransformerOptions {
 /// Determinism: forward kernels are batch invariant. The log-probability of a token has the same
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
-/// Memory: parameters, their transposed copies; from the first training on, 1 + gradient_shards
-/// gradients; activations of about 256 tokens (or of the longest row) per shard, linear in these
-/// tokens; keys and values of the live sequences' tokens, in blocks of 64.
+/// Memory: parameters, twice if small (kKeptPanelBytes); from the first training on, 1 +
+/// gradient_shards gradients; activations of about 256 tokens (or of the longest row) per shard,
+/// linear in these tokens; keys and values of the live sequences' tokens, in blocks of 64.
 ///
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>

@@ -43,8 +43,9 @@ class Chunk {
     for (std::size_t i = 0; i < rows(); ++i)
       std::copy_n(weights_->at(weights_->embedding()) + static_cast<std::size_t>(tokens_[i]) * d, d,
                   x_.data() + i * d);
+    SerialExecutor alone;
     for (std::size_t l = 0; l < layers_.size(); ++l)
-      forward_layer(*weights_, *rotary_, l, positions_, x_.data(), layers_[l],
+      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), layers_[l],
                     [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); });
   }
 

@@ -13,14 +13,16 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/decode_plan.hpp"
 #include "dualagent/model/kv_cache.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
 namespace dualagent::detail {
 
-/// Batched decoding: all running generations advance together, each worker of the pool takes a
-/// contiguous share of them through the whole model.
+/// Batched decoding: all running generations advance together. Each worker of the pool takes a
+/// contiguous share of them through the whole model, or all workers share the work on all of them
+/// (plan_decode).
 template <class T>
 class Decoder {
  public:
@@ -46,8 +48,15 @@ class Decoder {
   template <class OnFinished>
   std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished) {
     share_prefixes();
-    deal_work(pool.size());
-    pool.run([&](std::size_t worker) { step(workers_[worker]); });
+    plan_ = plan_decode(sizes(pool.size()));
+    deal_work(plan_.together ? 1 : pool.size());
+    if (plan_.together)
+      step(pool, shares_[0]);
+    else
+      pool.run([&](std::size_t worker) {
+        SerialExecutor alone;
+        step(alone, shares_[worker]);
+      });
     std::size_t kept = 0;
     for (std::size_t i = 0; i < running_.size(); ++i) {
       running_[i].versions.resize(running_[i].tokens.size(), version);
@@ -103,30 +112,29 @@ class Decoder {
     std::size_t pending() const { return length() - cache->size(); }
   };
 
-  /// One worker's share of a step and its scratch memory.
-  struct Worker {
-    std::size_t first = 0, last = 0;     // its share of the running requests: [first, last)
+  /// Scratch memory of one who works on a share.
+  struct Scratch {
+    AlignedVector<T> scores;
+    AlignedVector<T> exps;  // [vocab_padded]
+  };
+
+  /// A share of a step and its memory.
+  struct Share {
+    std::size_t first = 0, last = 0;     // of the running requests: [first, last)
     std::size_t begin = 0, end = 0;      // the part of it at work
-    bool in_blocks = false;              // see kCacheBytes
     std::vector<std::size_t> counts;     // [requests] rows of each
+    std::vector<std::size_t> rows;       // [requests] and its first row
     std::vector<std::size_t> positions;  // [rows]
     AlignedVector<T> x;                  // [rows, hidden]
     LayerActivations<T> activations;     // of the layer at work
-    AlignedVector<T> scores;
-    std::vector<std::size_t> sampling;  // [S] requests that sample in this step
-    AlignedVector<T> normed;            // [S, hidden]
-    AlignedVector<T> logits;            // [S, vocab_padded]
-    AlignedVector<T> exps;              // [vocab_padded]
+    std::vector<std::size_t> sampling;   // [S] requests that sample in this step
+    AlignedVector<T> normed;             // [S, hidden]
+    AlignedVector<T> logits;             // [S, vocab_padded]
+    std::vector<Scratch> scratch;        // [team]
   };
 
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
-  /// A share whose keys and values exceed kCacheBytes is decoded in blocks: kBlockRequests requests
-  /// advance by up to kBlockTokens tokens before the next block's turn, so that a block's keys and
-  /// values stay in the processor's cache.
-  static constexpr std::size_t kCacheBytes = 6U << 20U;
-  static constexpr std::size_t kBlockRequests = 12;  // a tile of rows of a product
-  static constexpr std::size_t kBlockTokens = 16;
 
   void check(const GenerationRequest& request) const {
     const std::size_t most = weights_->config().max_position_embeddings;
@@ -198,122 +206,135 @@ class Decoder {
     return running.waiting || running.finished ? 0 : std::min(running.pending(), kPrefillRows);
   }
 
-  void deal_work(std::size_t workers) {
-    while (workers_.size() < workers) workers_.emplace_back();
+  DecodeSizes sizes(std::size_t workers) const {
+    std::size_t tokens = 0;
+    for (const Running& running : running_) tokens += running.length();
+    return {.weight_bytes = weights_->product_bytes(),
+            .cache_bytes = tokens * cache_.bytes_per_token(),
+            .requests = running_.size(),
+            .workers = workers};
+  }
+
+  void deal_work(std::size_t shares) {
+    while (shares_.size() < shares) shares_.emplace_back();
     std::size_t rows = 0;
     for (const Running& running : running_) rows += rows_of(running);
     std::size_t next = 0, assigned = 0;
-    for (std::size_t w = 0; w < workers; ++w) {
-      workers_[w].first = next;
-      while (next < running_.size() && (w + 1 == workers || assigned < rows * (w + 1) / workers))
+    for (std::size_t w = 0; w < shares; ++w) {
+      shares_[w].first = next;
+      while (next < running_.size() && (w + 1 == shares || assigned < rows * (w + 1) / shares))
         assigned += rows_of(running_[next++]);
-      workers_[w].last = next;
-      reserve(workers_[w]);
+      shares_[w].last = next;
+      reserve(shares_[w]);
     }
   }
 
-  /// Takes the blocks of keys and values that the worker's step will write.
-  void reserve(Worker& worker) {
-    std::size_t tokens = 0;
-    for (std::size_t r = worker.first; r < worker.last; ++r) tokens += running_[r].length();
-    worker.in_blocks = tokens * cache_.bytes_per_token() > kCacheBytes &&
-                       worker.last - worker.first > kBlockRequests;
-    const std::size_t turns = worker.in_blocks ? kBlockTokens : 1;
-    for (std::size_t r = worker.first; r < worker.last; ++r) {
+  /// Takes the blocks of keys and values that the share's step will write.
+  void reserve(const Share& share) {
+    for (std::size_t r = share.first; r < share.last; ++r) {
       Running& running = running_[r];
       if (rows_of(running) == 0) continue;
-      const std::size_t most =
-          std::min(running.length() + turns - 1, running.cache->size() + turns * kPrefillRows);
+      const std::size_t most = std::min(running.length() + plan_.turns - 1,
+                                        running.cache->size() + plan_.turns * kPrefillRows);
       running.cache->reserve(std::min(most, weights_->config().max_position_embeddings));
     }
   }
 
   /// Takes every request of the share one token further, or several.
-  void step(Worker& worker) {
-    const std::size_t turns = worker.in_blocks ? kBlockTokens : 1;
-    for (worker.begin = worker.first; worker.begin < worker.last; worker.begin = worker.end) {
-      worker.end =
-          worker.in_blocks ? std::min(worker.begin + kBlockRequests, worker.last) : worker.last;
-      for (std::size_t i = 0; i < turns; ++i) step_block(worker);
+  template <class Team>
+  void step(Team& team, Share& share) {
+    if (share.scratch.size() < team.size()) share.scratch.resize(team.size());
+    for (share.begin = share.first; share.begin < share.last; share.begin = share.end) {
+      share.end = std::min(share.begin + plan_.requests, share.last);
+      for (std::size_t i = 0; i < plan_.turns; ++i) step_block(team, share);
     }
   }
 
-  void step_block(Worker& worker) {
-    gather(worker);
-    if (worker.positions.empty()) return;
+  template <class Team>
+  void step_block(Team& team, Share& share) {
+    gather(share);
+    if (share.positions.empty()) return;
     for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
-      forward_layer(*weights_, *rotary_, l, worker.positions, worker.x.data(), worker.activations,
-                    [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(worker, l, qkv, mixed); });
-    sample_all(worker);
+      forward_layer(team, *weights_, *rotary_, l, share.positions, share.x.data(),
+                    share.activations, [&](Matrix<const T> qkv, Matrix<T> mixed) {
+                      team.for_each_dynamic(
+                          share.end - share.begin, [&](std::size_t worker, std::size_t request) {
+                            attend(share, request, l, qkv, mixed, share.scratch[worker].scores);
+                          });
+                    });
+    sample_all(team, share);
   }
 
-  void gather(Worker& worker) {
+  void gather(Share& share) {
     const std::size_t d = weights_->config().hidden_size;
-    worker.counts.clear();
-    worker.positions.clear();
-    for (std::size_t r = worker.begin; r < worker.end; ++r) {
+    share.counts.clear();
+    share.rows.clear();
+    share.positions.clear();
+    for (std::size_t r = share.begin; r < share.end; ++r) {
       const Running& running = running_[r];
-      worker.counts.push_back(rows_of(running));
+      share.counts.push_back(rows_of(running));
+      share.rows.push_back(share.positions.size());
       const std::size_t first = running.cache->size();
-      for (std::size_t i = 0; i < worker.counts.back(); ++i) worker.positions.push_back(first + i);
+      for (std::size_t i = 0; i < share.counts.back(); ++i) share.positions.push_back(first + i);
     }
-    grow(worker.x, worker.positions.size() * d);
+    grow(share.x, share.positions.size() * d);
     std::size_t row = 0;
-    for (std::size_t r = worker.begin; r < worker.end; ++r)
-      for (std::size_t i = 0; i < worker.counts[r - worker.begin]; ++i, ++row) {
-        const auto token = static_cast<std::size_t>(running_[r].token(worker.positions[row]));
-        std::copy_n(weights_->at(weights_->embedding()) + token * d, d, worker.x.data() + row * d);
+    for (std::size_t r = share.begin; r < share.end; ++r)
+      for (std::size_t i = 0; i < share.counts[r - share.begin]; ++i, ++row) {
+        const auto token = static_cast<std::size_t>(running_[r].token(share.positions[row]));
+        std::copy_n(weights_->at(weights_->embedding()) + token * d, d, share.x.data() + row * d);
       }
   }
 
-  void attend(Worker& worker, std::size_t layer, Matrix<const T> qkv, Matrix<T> mixed) {
-    std::size_t row = 0;
-    for (std::size_t r = worker.begin; r < worker.end; ++r) {
-      const std::size_t count = worker.counts[r - worker.begin];
-      if (count == 0) continue;
-      Cached& cached = *running_[r].cache;
-      const std::size_t first = worker.positions[row];
-      const Matrix<const T> rows = qkv.rows_at(row, count);
-      const Matrix<T> out = mixed.rows_at(row, count);
-      for (std::size_t i = 0; i < count; ++i)
-        cached.write(layer, first + i, heads_.keys(rows, 0).row(i), heads_.values(rows, 0).row(i));
-      grow(worker.scores, std::max(kQueryBlock, heads_.kv_heads) * cached.capacity());
-      if (count == 1)
-        attend_position(heads_, first + 1, rows.data, cached.head(layer, 0), worker.scores,
-                        out.data);
-      else
-        for (std::size_t head = 0; head < heads_.heads; ++head)
-          attend_head(first, heads_.queries(rows, head),
-                      cached.head(layer, head / heads_.queries_per_kv()), worker.scores,
-                      heads_.queries(out, head));
-      row += count;
-    }
+  /// Attention of one request of the part at work.
+  void attend(const Share& share, std::size_t request, std::size_t layer, Matrix<const T> qkv,
+              Matrix<T> mixed, AlignedVector<T>& scores) {
+    const std::size_t count = share.counts[request];
+    if (count == 0) return;
+    Cached& cached = *running_[share.begin + request].cache;
+    const std::size_t first = share.positions[share.rows[request]];
+    const Matrix<const T> rows = qkv.rows_at(share.rows[request], count);
+    const Matrix<T> out = mixed.rows_at(share.rows[request], count);
+    for (std::size_t i = 0; i < count; ++i)
+      cached.write(layer, first + i, heads_.keys(rows, 0).row(i), heads_.values(rows, 0).row(i));
+    grow(scores, std::max(kQueryBlock, heads_.kv_heads) * cached.capacity());
+    if (count == 1)
+      attend_position(heads_, first + 1, rows.data, cached.head(layer, 0), scores, out.data);
+    else
+      for (std::size_t head = 0; head < heads_.heads; ++head)
+        attend_head(first, heads_.queries(rows, head),
+                    cached.head(layer, head / heads_.queries_per_kv()), scores,
+                    heads_.queries(out, head));
   }
 
-  void sample_all(Worker& worker) {
+  template <class Team>
+  void sample_all(Team& team, Share& share) {
     const std::size_t d = weights_->config().hidden_size;
     const std::size_t vocab = weights_->vocab_padded();
-    worker.sampling.clear();
-    grow(worker.normed, (worker.end - worker.begin) * d);
-    std::size_t row = 0;
-    for (std::size_t r = worker.begin; r < worker.end; ++r) {
+    share.sampling.clear();
+    grow(share.normed, (share.end - share.begin) * d);
+    for (std::size_t r = share.begin; r < share.end; ++r) {
       Running& running = running_[r];
-      const std::size_t count = worker.counts[r - worker.begin];
-      for (std::size_t i = 0; i < count; ++i)
-        running.cache->append(running.token(worker.positions[row + i]));
-      row += count;
+      const std::size_t count = share.counts[r - share.begin];
+      const std::size_t end = share.rows[r - share.begin] + count;
+      for (std::size_t row = end - count; row < end; ++row)
+        running.cache->append(running.token(share.positions[row]));
       if (count == 0 || running.pending() > 0) continue;
-      rms_norm(d, worker.x.data() + (row - 1) * d, weights_->at(weights_->final_norm()),
+      rms_norm(d, share.x.data() + (end - 1) * d, weights_->at(weights_->final_norm()),
                static_cast<T>(weights_->config().rms_norm_eps),
-               worker.normed.data() + worker.sampling.size() * d);
-      worker.sampling.push_back(r);
+               share.normed.data() + share.sampling.size() * d);
+      share.sampling.push_back(r);
     }
-    grow(worker.logits, worker.sampling.size() * vocab);
-    grow(worker.exps, vocab);
-    gemm(dense(worker.normed.data(), worker.sampling.size(), d), weights_->head().transposed(),
-         dense(worker.logits.data(), worker.sampling.size(), vocab));
-    for (std::size_t i = 0; i < worker.sampling.size(); ++i)
-      sample(running_[worker.sampling[i]], worker.logits.data() + i * vocab, worker.exps.data());
+    if (share.sampling.empty()) return;
+    grow(share.logits, share.sampling.size() * vocab);
+    for (Scratch& scratch : share.scratch) grow(scratch.exps, vocab);
+    const Matrix<T> logits = dense(share.logits.data(), share.sampling.size(), vocab);
+    weights_->head().forward(team, weights_->at(0),
+                             dense(share.normed.data(), share.sampling.size(), d),
+                             logits.columns_at(0, weights_->config().vocab_size));
+    team.for_each_dynamic(share.sampling.size(), [&](std::size_t worker, std::size_t i) {
+      sample(running_[share.sampling[i]], logits.row(i), share.scratch[worker].exps.data());
+    });
   }
 
   void sample(Running& running, T* logits, T* exps) const {
@@ -333,7 +354,8 @@ class Decoder {
   const RotaryTable<T>* rotary_;
   std::vector<Running> running_;
   std::vector<Running> finished_;
-  std::vector<Worker> workers_;
+  DecodePlan plan_;
+  std::vector<Share> shares_;
   HeadLayout heads_;
   KeyValueCache<T> cache_;
   std::unordered_map<SequenceId, Cached> sequences_;  // after the cache, whose blocks they hold

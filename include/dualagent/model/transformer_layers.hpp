@@ -121,12 +121,13 @@ struct QueriesAndKeys : HeadLayout {
   }
 };
 
-/// One layer forward for M rows: x [M, hidden] is replaced by the layer's output.
+/// One layer forward for M rows by a team (ThreadPool or SerialExecutor): x [M, hidden] is replaced
+/// by the layer's output.
 ///
 /// `attend(qkv, mixed)` computes attention from rotated q, k, v rows; everything else treats rows
-/// alone, so that a row's bits do not depend on its neighbours.
-template <class T, class Attend>
-void forward_layer(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+/// alone, so that a row's bits do not depend on its neighbours, nor on the team.
+template <class Team, class T, class Attend>
+void forward_layer(Team& team, const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
                    std::size_t index, std::span<const std::size_t> positions, T* data,
                    LayerActivations<T>& act, Attend&& attend) {
   const LayerWeights<T>& layer = weights.layer(index);
@@ -137,30 +138,37 @@ void forward_layer(const TransformerWeights<T>& weights, const RotaryTable<T>& r
   const auto epsilon = static_cast<T>(weights.config().rms_norm_eps);
   act.resize(weights, rows);
   const Matrix<T> x = dense(data, rows, d);
-  const auto norm = [&](std::size_t weight, AlignedVector<T>& inverse, AlignedVector<T>& normed) {
-    for (std::size_t i = 0; i < rows; ++i)
-      inverse[i] = rms_norm(d, x.row(i), weights.at(weight), epsilon, normed.data() + i * d);
+  const auto norm = [&](std::size_t weight, AlignedVector<T>& before, AlignedVector<T>& inverse,
+                        AlignedVector<T>& normed) {
+    for_each_share(team, rows, 1, [&](std::size_t first, std::size_t count) {
+      std::copy_n(x.row(first), count * d, before.data() + first * d);
+      for (std::size_t i = first; i < first + count; ++i)
+        inverse[i] = rms_norm(d, x.row(i), weights.at(weight), epsilon, normed.data() + i * d);
+    });
     return dense(normed.data(), rows, d);
   };
 
-  std::copy_n(data, rows * d, act.x_in.data());
   const Matrix<T> qkv = dense(act.qkv.data(), rows, weights.qkv_size());
   const Matrix<T> mixed = dense(act.mixed.data(), rows, weights.heads_size());
   const QueriesAndKeys<T> heads(weights, layer);
-  layer.qkv.forward(parameters, norm(layer.input_norm, act.inverse_in, act.normed_in), qkv);
+  layer.qkv.forward(team, parameters,
+                    norm(layer.input_norm, act.x_in, act.inverse_in, act.normed_in), qkv);
   heads.norm_forward(qkv, act);
-  heads.rotate_all(rotary, positions, T{1}, qkv);
+  for_each_share(team, rows, 1, [&](std::size_t first, std::size_t count) {
+    heads.rotate_all(rotary, positions.subspan(first, count), T{1}, qkv.rows_at(first, count));
+  });
   attend(qkv, mixed);
-  layer.output.template forward<Store::accumulate>(parameters, mixed, x);
+  layer.output.template forward<Store::accumulate>(team, parameters, mixed, x);
 
-  std::copy_n(data, rows * d, act.x_mid.data());
   const Matrix<T> gate_up = dense(act.gate_up.data(), rows, 2 * f);
   const Matrix<T> activated = dense(act.act.data(), rows, f);
-  layer.gate_up.forward(parameters, norm(layer.post_norm, act.inverse_mid, act.normed_mid),
-                        gate_up);
-  for (std::size_t i = 0; i < rows; ++i)
-    swiglu(f, gate_up.row(i), gate_up.row(i) + f, activated.row(i));
-  layer.down.template forward<Store::accumulate>(parameters, activated, x);
+  layer.gate_up.forward(team, parameters,
+                        norm(layer.post_norm, act.x_mid, act.inverse_mid, act.normed_mid), gate_up);
+  for_each_share(team, rows, 1, [&](std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i)
+      swiglu(f, gate_up.row(i), gate_up.row(i) + f, activated.row(i));
+  });
+  layer.down.template forward<Store::accumulate>(team, parameters, activated, x);
 }
 
 }  // namespace dualagent::detail

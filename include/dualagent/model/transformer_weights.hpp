@@ -31,6 +31,12 @@ struct LayerWeights {
   Linear<T> qkv, output, gate_up, down;
 };
 
+/// Copies of a model's weights in panels are kept while they take no more than this. The products
+/// of so small a model come from the processor's cache, where turning weights into panels at every
+/// token would cost a quarter of the time and more. The weights of a larger one come from memory:
+/// turning them on the way costs next to nothing, a copy would cost the model's size once more.
+inline constexpr std::size_t kKeptPanelBytes = std::size_t{32} << 20U;
+
 /// The flat parameter buffer of a transformer, the names of its parts, and what is derived from it.
 /// An Architecture says which parts there are.
 template <class T>
@@ -40,8 +46,9 @@ class TransformerWeights {
       : TransformerWeights(config, llama(config)) {}
   /// Errors: as `require_described`; Error that names what does not follow one another in the
   /// description.
-  TransformerWeights(const TransformerConfig& config, const Architecture& architecture)
-      : config_(config) {
+  TransformerWeights(const TransformerConfig& config, const Architecture& architecture,
+                     std::size_t kept_panel_bytes = kKeptPanelBytes)
+      : config_(config), kept_panel_bytes_(kept_panel_bytes) {
     config.validate();
     require_described(config, architecture);
     lay_out(architecture);
@@ -75,13 +82,23 @@ class TransformerWeights {
   std::size_t value_head() const { return value_head_; }
   const T* at(std::size_t offset) const { return parameters_.data() + offset; }
 
-  /// Rebuilds the transposed copies of all products from the parameters.
+  /// Bytes of weights that a pass through all products reads.
+  std::size_t product_bytes() const {
+    std::size_t weights = head_.out() * head_.in();
+    for (const LayerWeights<T>& layer : layers_)
+      for (const Linear<T>* product : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down})
+        weights += product->out() * product->in();
+    return weights * sizeof(T);
+  }
+
+  /// Makes the copies of all products anew from the parameters, if copies are kept.
   void refresh() {
     for (std::size_t part = 0; part < refresh_parts(); ++part) refresh(part);
   }
   /// Parts of `refresh` that may be done at the same time: the layers and the head.
   std::size_t refresh_parts() const { return layers_.size() + 1; }
   void refresh(std::size_t part) {
+    if (product_bytes() > kept_panel_bytes_) return;
     if (part == layers_.size()) return head_.refresh(at(0));
     LayerWeights<T>& layer = layers_[part];
     for (Linear<T>* product : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down})
@@ -213,6 +230,7 @@ class TransformerWeights {
   }
 
   TransformerConfig config_;
+  std::size_t kept_panel_bytes_;
   AlignedVector<T> parameters_;
   std::vector<TensorInfo> tensors_;
   std::size_t total_ = 0;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__FMA__)
 #include <immintrin.h>
@@ -55,6 +56,79 @@ inline void store(T* to, Simd<T> v) {
 template <class T>
 inline Simd<T> broadcast(T value) {
   return value - Simd<T>{};
+}
+
+/// Elements of a 16-byte piece of a vector; shuffles stay within pieces.
+template <class T>
+inline constexpr std::size_t kPiece = 16 / sizeof(T);
+
+namespace detail {
+
+template <class V, std::size_t... i>
+inline auto joined(V a, V b, std::index_sequence<i...>) {
+  return __builtin_shufflevector(a, b, i...);
+}
+
+/// The pieces at from, from + step, ..., `pieces` of them, as one vector.
+template <class T, std::size_t pieces>
+inline auto load_pieces(const T* from, std::size_t step) {
+  if constexpr (pieces == 1) {
+    typedef T Piece __attribute__((vector_size(16)));
+    Piece piece;
+    std::memcpy(&piece, from, sizeof piece);
+    return piece;
+  } else {
+    return joined(load_pieces<T, pieces / 2>(from, step),
+                  load_pieces<T, pieces / 2>(from + pieces / 2 * step, step),
+                  std::make_index_sequence<pieces * kPiece<T>>{});
+  }
+}
+
+/// Where element i of `interleave` comes from, in the concatenation of both vectors.
+template <class T, std::size_t group, bool upper>
+constexpr std::size_t interleaved(std::size_t i) {
+  const std::size_t in_piece = i % kPiece<T>;
+  return i - in_piece + (upper ? kPiece<T> / 2 : 0) + in_piece / group / 2 * group +
+         in_piece % group + in_piece / group % 2 * kLanes<T>;
+}
+
+/// In every piece, groups of elements of a and b in turn, from their lower or upper halves.
+template <class T, std::size_t group, bool upper, std::size_t... i>
+inline Simd<T> interleave(Simd<T> a, Simd<T> b, std::index_sequence<i...>) {
+  return __builtin_shufflevector(a, b, interleaved<T, group, upper>(i)...);
+}
+template <class T, std::size_t group, bool upper>
+inline Simd<T> interleave(Simd<T> a, Simd<T> b) {
+  return interleave<T, group, upper>(a, b, std::make_index_sequence<kLanes<T>>{});
+}
+
+}  // namespace detail
+
+/// The columns of a block [kLanes, kPiece] of a matrix whose rows are `stride` elements apart.
+inline void load_columns(const float* from, std::size_t stride, Simd<float> (&columns)[4]) {
+  using namespace detail;
+  constexpr std::size_t kPieces = kVectorBytes / 16;
+  // Row i, row 4 + i, ... in the pieces of one vector.
+  const Simd<float> r0 = load_pieces<float, kPieces>(from, 4 * stride);
+  const Simd<float> r1 = load_pieces<float, kPieces>(from + stride, 4 * stride);
+  const Simd<float> r2 = load_pieces<float, kPieces>(from + 2 * stride, 4 * stride);
+  const Simd<float> r3 = load_pieces<float, kPieces>(from + 3 * stride, 4 * stride);
+  const Simd<float> low01 = interleave<float, 1, false>(r0, r1);
+  const Simd<float> low23 = interleave<float, 1, false>(r2, r3);
+  const Simd<float> high01 = interleave<float, 1, true>(r0, r1);
+  const Simd<float> high23 = interleave<float, 1, true>(r2, r3);
+  columns[0] = interleave<float, 2, false>(low01, low23);
+  columns[1] = interleave<float, 2, true>(low01, low23);
+  columns[2] = interleave<float, 2, false>(high01, high23);
+  columns[3] = interleave<float, 2, true>(high01, high23);
+}
+inline void load_columns(const double* from, std::size_t stride, Simd<double> (&columns)[2]) {
+  using namespace detail;
+  constexpr std::size_t kPieces = kVectorBytes / 16;
+  const Simd<double> even = load_pieces<double, kPieces>(from, 2 * stride);
+  const Simd<double> odd = load_pieces<double, kPieces>(from + stride, 2 * stride);
+  columns[0] = interleave<double, 1, false>(even, odd);
+  columns[1] = interleave<double, 1, true>(even, odd);
 }
 
 /// a * b + c, rounded once where the machine can; written out, since compilers decide case by case
