@@ -48,7 +48,7 @@ TEST_CASE("shards add up to the gradients of the rows, however many there are",
     const std::vector<double> gradients = gradients_of(model, alone, 1);
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += gradients[i];
   }
-  for (const std::size_t shards : {1, 2, 3, 7}) {
+  for (const std::size_t shards : std::vector<std::size_t>{1, 2, 3, 7}) {
     const std::vector<double> gradients = gradients_of(model, batch, shards);
     double largest = 0;
     for (std::size_t i = 0; i < sum.size(); ++i)

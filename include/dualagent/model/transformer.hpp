@@ -30,6 +30,24 @@ struct TransformerOptions {
   std::optional<std::uint64_t> seed = 0;
 };
 
+template <class Scalar>
+class AdaptedTransformer;
+
+namespace detail {
+
+/// What a transformer and the adapted models that are made from it share.
+template <class T>
+struct TransformerCore {
+  explicit TransformerCore(const TransformerConfig& config)
+      : weights(config), rotary(config), decoder(weights, rotary) {}
+  TransformerWeights<T> weights;
+  RotaryTable<T> rotary;
+  Decoder<T> decoder;
+  WeightVersion version = 0;  // of the weights
+};
+
+}  // namespace detail
+
 /// A Llama-family transformer on the CPU: samples and trains.
 ///
 /// RMSNorm, rotary embeddings (half-split), grouped-query attention, SwiGLU; biases of queries,
@@ -48,7 +66,7 @@ template <class Scalar = float>
 class Transformer {
  public:
   explicit Transformer(const TransformerConfig& config, TransformerOptions options = {})
-      : core_(std::make_unique<Core>(config)),
+      : core_(std::make_shared<Core>(config)),
         pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
         shards_(core_->weights, core_->rotary, options.gradient_shards) {
     if (options.seed) core_->weights.initialise(*options.seed);
@@ -58,7 +76,7 @@ class Transformer {
   const TransformerConfig& config() const { return core_->weights.config(); }
   std::size_t vocab_size() const { return config().vocab_size; }
   std::size_t max_context_tokens() const { return config().max_position_embeddings; }
-  WeightVersion weight_version() const { return version_; }
+  WeightVersion weight_version() const { return core_->version; }
 
   bool has_value_head() const { return config().value_head; }
 
@@ -77,7 +95,7 @@ class Transformer {
   void submit(const GenerationRequest& request) { core_->decoder.submit(request); }
   template <class OnFinished>
   std::size_t advance(OnFinished&& on_finished) {
-    return core_->decoder.advance(*pool_, version_, std::forward<OnFinished>(on_finished));
+    return core_->decoder.advance(*pool_, core_->version, std::forward<OnFinished>(on_finished));
   }
   void release(SequenceId sequence) { core_->decoder.release(sequence); }
   void reset() { core_->decoder.reset(); }
@@ -100,9 +118,9 @@ class Transformer {
   std::span<Scalar> gradients() { return shards_.gradients(); }
   std::span<const TensorInfo> tensors() const { return core_->weights.tensors(); }
   void zero_gradients() { shards_.zero_gradients(*pool_); }
-  void weights_changed() { weights_changed(version_ + 1); }
+  void weights_changed() { weights_changed(core_->version + 1); }
   void weights_changed(WeightVersion version) {
-    version_ = version;
+    core_->version = version;
     pool_->for_each(core_->weights.refresh_parts(),
                     [&](std::size_t part) { core_->weights.refresh(part); });
     core_->decoder.forget_cached();
@@ -117,18 +135,12 @@ class Transformer {
     return twin;
   }
 
-  struct Core {
-    explicit Core(const TransformerConfig& config)
-        : weights(config), rotary(config), decoder(weights, rotary) {}
-    TransformerWeights<Scalar> weights;
-    detail::RotaryTable<Scalar> rotary;
-    detail::Decoder<Scalar> decoder;
-  };
+  friend class AdaptedTransformer<Scalar>;
+  using Core = detail::TransformerCore<Scalar>;
 
-  std::unique_ptr<Core> core_;
+  std::shared_ptr<Core> core_;
   std::shared_ptr<ThreadPool> pool_;
   detail::BatchShards<Scalar> shards_;
-  WeightVersion version_ = 0;
 };
 
 }  // namespace dualagent

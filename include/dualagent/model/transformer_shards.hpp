@@ -11,6 +11,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/mask.inl"
+#include "dualagent/model/adapter.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/policy_head.hpp"
@@ -23,16 +24,23 @@
 
 namespace dualagent::detail {
 
+/// Size of what is trained: the adapter where there is one, else the weights.
+template <class T>
+std::size_t trained_size(const TransformerWeights<T>& weights, const Adapter<T>* adapter) {
+  return adapter == nullptr ? weights.parameters().size() : adapter->parameters().size();
+}
+
 /// A fixed share of a batch's rows on its way through a transformer, worked on by one thread.
 template <class T>
 class BatchShard {
  public:
-  BatchShard(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
-      : weights_(&weights), chunk_(weights, rotary) {}
+  BatchShard(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+             const Adapter<T>* adapter)
+      : weights_(&weights), adapter_(adapter), chunk_(weights, rotary, adapter) {}
 
   /// The rows of the batch that are this shard's: [first, end).
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
-  /// [parameters] of the rows of the last `backward`.
+  /// Of what is trained, from the rows of the last `backward`.
   const AlignedVector<T>& gradients() const { return gradients_; }
 
   /// Calls `done(n)` when its first n of the weights' stages are finished for good.
@@ -40,7 +48,7 @@ class BatchShard {
   void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
                 const Done& done) {
     const std::size_t layers = weights_->config().num_hidden_layers;
-    gradients_.assign(weights_->parameters().size(), T{0});
+    gradients_.assign(trained_size(*weights_, adapter_), T{0});
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
       if (!head_forward(batch, begin, end)) return;
       differentiate(batch, objective, outputs);
@@ -159,7 +167,7 @@ class BatchShard {
     grow(dx_, chunk_.rows() * d);
     head_.backward(
         alone_, dense(normed_.data(), count, d), head_weights(weights),
-        dense(gradients_.data() + weights.head().weight(), weights.config().vocab_size, d),
+        dense(gradient_at(of_weights(), weights.head().weight()), weights.config().vocab_size, d),
         dense(d_normed_.data(), count, d));
     value_backward(weights);
     std::fill_n(dx_.data(), chunk_.rows() * d, T{0});
@@ -167,9 +175,12 @@ class BatchShard {
       const std::size_t row = trained_[s] - 1 - first_token_;
       rms_norm_backward(d, chunk_.output() + row * d, weights.at(weights.final_norm()), inverse_[s],
                         d_normed_.data() + s * d, dx_.data() + row * d,
-                        gradients_.data() + weights.final_norm());
+                        gradient_at(of_weights(), weights.final_norm()));
     }
   }
+
+  /// Gradients of the weights: none where an adapter is trained.
+  T* of_weights() { return adapter_ == nullptr ? gradients_.data() : nullptr; }
 
   /// Adds the critic's part to the gradients of the value head and of the hidden states.
   void value_backward(const TransformerWeights<T>& weights) {
@@ -185,8 +196,9 @@ class BatchShard {
   }
 
   const TransformerWeights<T>* weights_;
+  const Adapter<T>* adapter_;
   Chunk<T> chunk_;
-  AlignedVector<T> gradients_;  // [parameters] from the first `backward` on
+  AlignedVector<T> gradients_;  // from the first `backward` on
   std::size_t first_row_ = 0, end_row_ = 0;
   std::size_t first_token_ = 0;       // of the chunk, in the batch
   std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
@@ -198,16 +210,16 @@ class BatchShard {
 };
 
 /// All shards of a batch: a transformer forward and backward over rows that are cut into shards,
-/// whose gradients are summed in their order. Bits depend on the number of shards, never on
-/// threads.
+/// whose gradients are summed in their order. Trained is the adapter where there is one, else the
+/// weights. Bits depend on the number of shards, never on threads.
 template <class T>
 class BatchShards {
  public:
   BatchShards(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-              std::size_t shards)
-      : weights_(&weights) {
+              std::size_t shards, const Adapter<T>* adapter = nullptr)
+      : weights_(&weights), adapter_(adapter) {
     if (shards == 0) throw Error("gradient_shards must be at least 1", "TransformerOptions");
-    for (std::size_t s = 0; s < shards; ++s) shards_.emplace_back(weights, rotary);
+    for (std::size_t s = 0; s < shards; ++s) shards_.emplace_back(weights, rotary, adapter);
   }
 
   std::size_t size() const { return shards_.size(); }
@@ -225,7 +237,8 @@ class BatchShards {
           [&](BatchShard<T>& shard) { shard.backward(batch, objective, outputs, later); });
       for_each_share(pool, [&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
     } else {
-      GradientStages stages(weights_->stages(), shards_.size());
+      GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
+                            shards_.size());
       run(pool, batch, [&](BatchShard<T>& shard) {
         shard.backward(batch, objective, outputs, [&](std::size_t done) {
           stages.finish(static_cast<std::size_t>(&shard - shards_.data()), done,
@@ -256,7 +269,7 @@ class BatchShards {
 
  private:
   void allocate_gradients() {
-    if (gradients_.empty()) gradients_.assign(weights_->parameters().size(), T{0});
+    if (gradients_.empty()) gradients_.assign(trained_size(*weights_, adapter_), T{0});
   }
 
   /// Adds the shards' gradients [begin, end), in the order of the shards, whoever adds.
@@ -316,7 +329,8 @@ class BatchShards {
   }
 
   const TransformerWeights<T>* weights_;
-  AlignedVector<T> gradients_;  // [parameters] once they are asked for
+  const Adapter<T>* adapter_;
+  AlignedVector<T> gradients_;  // of what is trained, once they are asked for
   std::vector<BatchShard<T>> shards_;
 };
 
