@@ -47,6 +47,8 @@
 #include "dualagent/io/safetensors_writer.hpp"
 #include "dualagent/model/adapted_transformer.hpp"
 #include "dualagent/model/adapter.hpp"
+#include "dualagent/model/adapter_config.hpp"
+#include "dualagent/model/adapter_files.hpp"
 #include "dualagent/model/architecture.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
