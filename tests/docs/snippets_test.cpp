@@ -70,6 +70,9 @@ namespace tokenizers {
 void models_real_models() {
 #include "models/real-models.inc"
 }
+void models_adapters() {
+#include "models/adapters.inc"
+}
 
 namespace objective_sweep {
 using namespace ::objective_sweep;

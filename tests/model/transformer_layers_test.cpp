@@ -68,12 +68,12 @@ TEST_CASE("a row's bits do not depend on the rows beside it", "[model][layers]")
     };
     std::vector<float> whole = x;
     detail::LayerActivations<float> act;
-    detail::forward_layer(alone, weights, rotary, 1, positions, whole.data(), act, attend);
+    detail::forward_layer(alone, weights, rotary, 1, positions, whole.data(), {}, act, attend);
     for (std::size_t i = 0; i < kRows; ++i) {
       std::vector<float> row(x.begin() + static_cast<std::ptrdiff_t>(i * 10),
                              x.begin() + static_cast<std::ptrdiff_t>(i * 10 + 10));
       detail::forward_layer(alone, weights, rotary, 1, std::span(positions).subspan(i, 1),
-                            row.data(), act, attend);
+                            row.data(), {}, act, attend);
       CHECK(
           std::equal(row.begin(), row.end(), whole.begin() + static_cast<std::ptrdiff_t>(i * 10)));
     }

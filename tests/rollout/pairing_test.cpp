@@ -4,9 +4,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "dualagent/model/adapted_transformer.hpp"
 #include "dualagent/model/scripted.hpp"
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/odd_shape.hpp"
 #include "support/remote_engine.hpp"
 
 using namespace dualagent;
@@ -90,4 +92,21 @@ TEST_CASE("a copied pairing names the same models", "[rollout]") {
   const SharedWeights pairing{model};
   const SharedWeights copy = pairing;
   CHECK(&std::get<0>(copy.models()) == &model);
+}
+
+TEST_CASE(
+    "two adapters of one base are a pair, two of different bases or one in both roles are not",
+    "[rollout][lora]") {
+  Transformer<float> base(odd_shape()), other(odd_shape());
+  AdaptedTransformer answerer(base, {.rank = 1}), summarizer(base, {.rank = 2});
+  AdaptedTransformer stranger(other, {.rank = 1});
+  const SharedBase pairing{base, answerer, summarizer};
+  CHECK(visited(pairing) ==
+        std::vector<std::pair<const void*, std::size_t>>{{&answerer, 0}, {&summarizer, 1}});
+  CHECK(pairing.model_of(AgentRole::summarizer) == 1);
+  CHECK(decltype(pairing)::summary_window == SummaryWindow::separate);
+  CHECK(visited(SharedBase{base, answerer, Frozen{summarizer}}) == visited(pairing));
+  CHECK_THROWS_WITH((SharedBase{base, answerer, stranger}),
+                    ContainsSubstring("not an adapter of this base"));
+  CHECK_THROWS_WITH((SharedBase{base, answerer, answerer}), ContainsSubstring("one adapter"));
 }

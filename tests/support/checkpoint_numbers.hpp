@@ -16,12 +16,14 @@ namespace checkpoint_numbers {
 
 using namespace dualagent;
 
-/// Logits after the positions from `first` on of a row of tokens, [positions, vocab].
+/// Logits after the positions from `first` on of a row of tokens, [positions, vocab]; with an
+/// adapter where one is given.
 inline std::vector<std::vector<float>> logits_of(const TransformerWeights<float>& weights,
                                                  const detail::RotaryTable<float>& rotary,
                                                  std::span<const Token> tokens,
-                                                 std::size_t first = 0) {
-  detail::Chunk<float> chunk(weights, rotary);
+                                                 std::size_t first = 0,
+                                                 const detail::Adapter<float>* adapter = nullptr) {
+  detail::Chunk<float> chunk(weights, rotary, adapter);
   chunk.add(tokens);
   chunk.forward();
   const std::size_t d = weights.config().hidden_size;

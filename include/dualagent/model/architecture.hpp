@@ -68,12 +68,16 @@ struct TensorInfo {
   std::optional<TensorRole> role = {};
 };
 
-/// Whether a tensor is a matrix between two hidden states, other than embeddings and head.
-inline bool is_hidden_matrix(const TensorInfo& tensor) {
+/// Whether it is the role of a matrix that a layer multiplies with.
+inline bool is_projection(TensorRole role) {
   using enum TensorRole;
   constexpr std::array<TensorRole, 7> roles{query, key, value, attention_output, gate, up, down};
-  return tensor.shape.size() == 2 && tensor.role &&
-         std::find(roles.begin(), roles.end(), *tensor.role) != roles.end();
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+/// Whether a tensor is a matrix between two hidden states, other than embeddings and head.
+inline bool is_hidden_matrix(const TensorInfo& tensor) {
+  return tensor.shape.size() == 2 && tensor.role && is_projection(*tensor.role);
 }
 
 /// Shape of a tensor of a model, row-major; matrices are [out, in].

@@ -22,13 +22,20 @@ namespace dualagent::detail {
 
 /// Reads typed entries of one JSON object; null counts as missing, as in Hugging Face files.
 ///
-/// `where` names the object in errors, `what` says what it is. The object must outlive the reader.
+/// `where` names the object in errors, `what` says what it is, `instead` what to use in the place
+/// of what is not supported. The object must outlive the reader.
 class ConfigReader {
  public:
   ConfigReader(
       const nlohmann::json& object, std::string where, const std::string& what = "configuration",
-      std::string remedy = "Use the config.json that belongs to the model, or correct the entry")
-      : object_(object), where_(std::move(where)), remedy_(std::move(remedy)) {
+      std::string remedy = "Use the config.json that belongs to the model, or correct the entry",
+      std::string instead =
+          "Use a Llama, Qwen2, Qwen3 or Mistral model; docs/models.md says what "
+          "they may have")
+      : object_(object),
+        where_(std::move(where)),
+        remedy_(std::move(remedy)),
+        instead_(std::move(instead)) {
     if (!object_.is_object()) fail(what, "is not a JSON object");
   }
 
@@ -118,8 +125,7 @@ class ConfigReader {
     throw Error(key + " " + what, where_, remedy);
   }
   [[noreturn]] void unsupported(const std::string& key, const nlohmann::json& value) const {
-    fail(key, "= " + shown(value) + " is not supported",
-         "Use a Llama, Qwen2, Qwen3 or Mistral model; docs/models.md says what they may have");
+    fail(key, "= " + shown(value) + " is not supported", instead_);
   }
 
  private:
@@ -137,7 +143,7 @@ class ConfigReader {
   }
 
   const nlohmann::json& object_;
-  std::string where_, remedy_;
+  std::string where_, remedy_, instead_;
   mutable std::set<std::string> known_;  // entries that were asked for
 };
 

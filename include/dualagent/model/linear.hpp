@@ -63,6 +63,11 @@ class Linear {
     if (bias_)
       for (std::size_t r = 0; r < dy.rows; ++r)
         for (std::size_t i = 0; i < out_; ++i) gradients[*bias_ + i] += dy.row(r)[i];
+    backward_input(parameters, dy, dx);
+  }
+
+  /// dx = dy W: what remains where W and b are frozen.
+  void backward_input(const T* parameters, Matrix<const T> dy, Matrix<T> dx) const {
     gemm(dy, dense(parameters + weight_, out_, in_), dx);
   }
 

@@ -165,15 +165,21 @@ void read_weights(const std::filesystem::path& path, Model& model) {
 
 namespace detail {
 
-/// Refuses a folder without one of a model's files.
-inline void require_model_file(const std::filesystem::path& directory, std::string_view name) {
+/// Refuses a folder without a file that is wanted.
+inline void require_file(const std::filesystem::path& directory, std::string_view name,
+                         const std::string& remedy) {
   if (is_there(directory / name)) return;
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(directory, ignored);
   throw Error(folder ? "the folder has no " + std::string(name) : "there is no such folder",
-              directory.string(),
-              "Give the folder of a model: save_model and Hugging Face's save_pretrained write "
-              "config.json and model.safetensors into one");
+              directory.string(), remedy);
+}
+
+/// Refuses a folder without one of a model's files.
+inline void require_model_file(const std::filesystem::path& directory, std::string_view name) {
+  require_file(directory, name,
+               "Give the folder of a model: save_model and Hugging Face's save_pretrained write "
+               "config.json and model.safetensors into one");
 }
 
 }  // namespace detail

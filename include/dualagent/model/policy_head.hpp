@@ -59,13 +59,13 @@ class HeadChunk {
   /// The chunk's logits, or what the owner wrote over them.
   const Matrix<T>& logits() const { return view_; }
 
-  /// From gradients over the logits: adds those of W to d_head [vocab, width], and overwrites
-  /// d_hidden [rows, width].
+  /// From gradients over the logits: adds those of W to d_head [vocab, width] unless its data are
+  /// null, and overwrites d_hidden [rows, width].
   template <class Team>
   void backward(Team& team, Matrix<const T> hidden, const HeadWeights<T>& head, Matrix<T> d_head,
                 Matrix<T> d_hidden) {
     grow_scratch(team, head);
-    backward_head(team, hidden, d_head);
+    if (d_head.data != nullptr) backward_head(team, hidden, d_head);
     backward_hidden(team, head, d_hidden);
   }
 

@@ -65,14 +65,15 @@ inline bool is_model_file(const std::string& name) {
          std::find(kCarriedFiles.begin(), kCarriedFiles.end(), name) != kCarriedFiles.end();
 }
 
-/// Refuses to replace a folder that holds anything but a model.
-inline void require_replaceable(const std::filesystem::path& directory) {
+/// Refuses to replace a folder that holds anything but `what`, whose files `is_part` knows by name.
+inline void require_replaceable(const std::filesystem::path& directory,
+                                bool (*is_part)(const std::string& name), const std::string& what) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error))
-    if (const std::string name = entry->path().filename().string(); !is_model_file(name))
-      throw Error("the folder holds " + printable(name) + ", which is no part of a saved model",
-                  directory.string(), "Save into a folder of the model's own, or a new one");
+    if (const std::string name = entry->path().filename().string(); !is_part(name))
+      throw Error("the folder holds " + printable(name) + ", which is not part of " + what,
+                  directory.string(), "Save into a folder of its own, or a new one");
   if (error && error.value() != ENOENT)
     throw_file_error("list the folder", directory, error.value());
 }
@@ -108,7 +109,7 @@ template <HasTensors Model>
 void save_model(const std::filesystem::path& directory, Model& model,
                 const SaveOptions& options = {}) {
   AtomicFolder folder(directory);
-  detail::require_replaceable(folder.target());
+  detail::require_replaceable(folder.target(), detail::is_model_file, "a saved model");
   const std::string_view type = detail::torch_dtype_name(options.stored_as);
   if (options.from.empty()) {
     write_config_json(folder.path() / detail::kConfigFileName, model.config(), type);

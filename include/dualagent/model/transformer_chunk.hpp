@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -15,12 +17,16 @@
 namespace dualagent::detail {
 
 /// Packed sequences that go forward and backward together, and all their activations.
+///
+/// With an adapter the weights are frozen: gradients are those of the adapter alone.
 template <class T>
 class Chunk {
  public:
-  Chunk(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
+  Chunk(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+        const Adapter<T>* adapter = nullptr)
       : weights_(&weights),
         rotary_(&rotary),
+        adapter_(adapter),
         heads_(weights.config()),
         layers_(weights.config().num_hidden_layers) {}
 
@@ -43,13 +49,15 @@ class Chunk {
     for (std::size_t i = 0; i < rows(); ++i)
       std::copy_n(weights_->at(weights_->embedding()) + static_cast<std::size_t>(tokens_[i]) * d, d,
                   x_.data() + i * d);
+    const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
     SerialExecutor alone;
     for (std::size_t l = 0; l < layers_.size(); ++l)
-      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), layers_[l],
+      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, layers_[l],
                     [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); });
   }
 
-  /// Adds to `gradients` (laid out as the parameters); dx [rows, hidden] is the gradient of
+  /// Adds to `gradients` (laid out as what is trained: the parameters, or the adapter's); dx [rows,
+  /// hidden] is the gradient of
   /// `output()` and is destroyed. Calls `layer_done(l)` after each layer, from the last to the
   /// first; afterwards the embedding is added to.
   template <class LayerDone>
@@ -60,6 +68,7 @@ class Chunk {
       backward_attention(l, dx, gradients);
       layer_done(l);
     }
+    if (adapter_ != nullptr) return;
     for (std::size_t i = 0; i < rows(); ++i) {
       T* to = gradients + weights_->embedding() + static_cast<std::size_t>(tokens_[i]) * d;
       for (std::size_t j = 0; j < d; ++j) to[j] += dx[i * d + j];
@@ -88,7 +97,23 @@ class Chunk {
     const std::size_t d = weights_->config().hidden_size;
     for (std::size_t i = 0; i < rows(); ++i)
       rms_norm_backward(d, x + i * d, weights_->at(weight), inverse[i], dy + i * d, dx + i * d,
-                        gradients + weight);
+                        gradient_at(of_weights(gradients), weight));
+  }
+
+  /// Gradients of the weights: none where they are frozen.
+  T* of_weights(T* gradients) const { return adapter_ == nullptr ? gradients : nullptr; }
+
+  /// dx = the gradient of x, the product's input.
+  void backward_product(std::size_t index, Product product, Matrix<const T> x, Matrix<const T> dy,
+                        T* gradients, Matrix<T> dx) {
+    const Linear<T>& linear = linear_of(weights_->layer(index), product);
+    if (adapter_ == nullptr) return linear.backward(weights_->at(0), x, dy, gradients, dx);
+    linear.backward_input(weights_->at(0), dy, dx);
+    const LowRankProduct<T>& change = adapter_->product(index, product);
+    if (!change.empty())
+      change.backward(std::as_const(*adapter_).parameters().data(), x,
+                      layers_[index].reduced[static_cast<std::size_t>(product)], dy, gradients, dx,
+                      d_reduced_);
   }
 
   Matrix<T> scratch(AlignedVector<T>& buffer, std::size_t columns) const {
@@ -103,32 +128,32 @@ class Chunk {
   void backward_feed_forward(std::size_t index, T* dx, T* gradients) {
     const std::size_t d = weights_->config().hidden_size;
     const std::size_t f = weights_->config().intermediate_size;
-    const T* const parameters = weights_->at(0);
     const LayerWeights<T>& layer = weights_->layer(index);
     const LayerActivations<T>& act = layers_[index];
     const Matrix<T> d_act = scratch(d_inner_, f);
     const Matrix<T> d_gate_up = scratch(d_wide_, 2 * f);
     const Matrix<T> d_normed = scratch(d_normed_, d);
-    layer.down.backward(parameters, rows_of(act.act, f), dense(dx, rows(), d), gradients, d_act);
+    backward_product(index, Product::down, rows_of(act.act, f), dense(dx, rows(), d), gradients,
+                     d_act);
     for (std::size_t i = 0; i < rows(); ++i) {
       const T* const gate = act.gate_up.data() + i * 2 * f;
       swiglu_backward(f, gate, gate + f, d_act.row(i), d_gate_up.row(i), d_gate_up.row(i) + f);
     }
-    layer.gate_up.backward(parameters, rows_of(act.normed_mid, d), d_gate_up, gradients, d_normed);
+    backward_product(index, Product::gate_up, rows_of(act.normed_mid, d), d_gate_up, gradients,
+                     d_normed);
     backward_norm(act.x_mid.data(), act.inverse_mid.data(), layer.post_norm, d_normed.data, dx,
                   gradients);
   }
 
   void backward_attention(std::size_t index, T* dx, T* gradients) {
     const std::size_t d = weights_->config().hidden_size;
-    const T* const parameters = weights_->at(0);
     const LayerWeights<T>& layer = weights_->layer(index);
     const LayerActivations<T>& act = layers_[index];
     const Matrix<T> d_mixed = scratch(d_inner_, weights_->heads_size());
     const Matrix<T> d_qkv = scratch(d_wide_, weights_->qkv_size());
     const Matrix<T> d_normed = scratch(d_normed_, d);
-    layer.output.backward(parameters, rows_of(act.mixed, d_mixed.columns), dense(dx, rows(), d),
-                          gradients, d_mixed);
+    backward_product(index, Product::output, rows_of(act.mixed, d_mixed.columns),
+                     dense(dx, rows(), d), gradients, d_mixed);
     std::fill_n(d_qkv.data, rows() * d_qkv.columns, T{0});
     for_each_sequence([&](std::size_t first, std::size_t length) {
       attend_sequence_backward<T>(heads_, rows_of(act.qkv, d_qkv.columns).rows_at(first, length),
@@ -137,14 +162,15 @@ class Chunk {
     });
     const QueriesAndKeys<T> heads(*weights_, layer);
     heads.rotate_all(*rotary_, positions_, T{-1}, d_qkv);
-    heads.norm_backward(act, d_qkv, d_head_, gradients);
-    layer.qkv.backward(parameters, rows_of(act.normed_in, d), d_qkv, gradients, d_normed);
+    heads.norm_backward(act, d_qkv, d_head_, of_weights(gradients));
+    backward_product(index, Product::qkv, rows_of(act.normed_in, d), d_qkv, gradients, d_normed);
     backward_norm(act.x_in.data(), act.inverse_in.data(), layer.input_norm, d_normed.data, dx,
                   gradients);
   }
 
   const TransformerWeights<T>* weights_;
   const RotaryTable<T>* rotary_;
+  const Adapter<T>* adapter_;
   HeadLayout heads_;
   std::vector<std::size_t> lengths_;
   std::vector<std::size_t> positions_;  // [rows]
@@ -152,7 +178,7 @@ class Chunk {
   AlignedVector<T> x_;
   std::vector<LayerActivations<T>> layers_;
   AttentionScratch<T> attention_;
-  AlignedVector<T> d_wide_, d_inner_, d_normed_, d_head_;  // scratch
+  AlignedVector<T> d_wide_, d_inner_, d_normed_, d_head_, d_reduced_;  // scratch
 };
 
 }  // namespace dualagent::detail

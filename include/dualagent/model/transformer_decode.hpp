@@ -11,6 +11,7 @@
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/thread_pool.hpp"
+#include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/decode_plan.hpp"
@@ -23,17 +24,22 @@ namespace dualagent::detail {
 /// Batched decoding: all running generations advance together. Each worker of the pool takes a
 /// contiguous share of them through the whole model, or all workers share the work on all of them
 /// (plan_decode).
+///
+/// Models that share weights share one batch: every request is of the base (null) or of an adapter,
+/// which is kept by reference until `reset`. Each of these has sequences of its own, and gets what
+/// is finished of them; whoever advances, all requests go on.
 template <class T>
 class Decoder {
  public:
   Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
       : weights_(&weights), rotary_(&rotary), heads_(weights.config()), cache_(weights.config()) {}
 
-  void submit(const GenerationRequest& request) {
-    check(request);
+  void submit(const GenerationRequest& request, const Adapter<T>* adapter = nullptr) {
+    check(request, adapter);
     Running running;
     running.request = request;
-    running.cache = cache_of(request.sequence, request.context);
+    running.adapter = adapter;
+    running.cache = cache_of(sequences_[adapter], request.sequence, request.context);
     const std::size_t most =
         std::min(request.stop->max_new_tokens,
                  weights_->config().max_position_embeddings - request.context.size());
@@ -41,61 +47,76 @@ class Decoder {
     running.log_probs.reserve(most);
     if (request.sampling.leaves_out()) running.drawn_log_probs.reserve(most);
     running.versions.reserve(most);
-    running_.push_back(std::move(running));
+    // Beside the others of the adapter, so that its products get their rows in one piece.
+    const auto same = [&](const Running& other) { return other.adapter == adapter; };
+    running_.insert(std::find_if(running_.rbegin(), running_.rend(), same).base(),
+                    std::move(running));
   }
 
-  /// `version` is that of the weights as they are now.
+  /// `version` is that of the weights as they are now. Returns how many requests of the adapter go
+  /// on. After an exception requests of others go on as if it had not been.
   template <class OnFinished>
-  std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished) {
+  std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished,
+                      const Adapter<T>* adapter = nullptr) {
     share_prefixes();
     plan_ = plan_decode(sizes(pool.size()));
     deal_work(plan_.together ? 1 : pool.size());
-    if (plan_.together)
-      step(pool, shares_[0]);
-    else
-      pool.run([&](std::size_t worker) {
-        SerialExecutor alone;
-        step(alone, shares_[worker]);
-      });
-    std::size_t kept = 0;
+    try {
+      step_all(pool);
+    } catch (...) {
+      forget_cached();  // it may be ahead of the tokens
+      throw;
+    }
+    std::vector<Running> finished;
+    std::size_t kept = 0, going_on = 0;
     for (std::size_t i = 0; i < running_.size(); ++i) {
-      running_[i].versions.resize(running_[i].tokens.size(), version);
-      if (running_[i].finished) {
-        finished_.push_back(std::move(running_[i]));
-      } else if (kept++ != i) {
-        running_[kept - 1] = std::move(running_[i]);
+      Running& running = running_[i];
+      running.versions.resize(running.tokens.size(),
+                              running.adapter == nullptr ? version : running.adapter->version);
+      if (running.finished && running.adapter == adapter) {
+        finished.push_back(std::move(running));
+        continue;
       }
+      if (running.adapter == adapter) ++going_on;
+      if (kept++ != i) running_[kept - 1] = std::move(running);
     }
     running_.resize(kept);
-    for (Running& done : finished_)
+    for (Running& done : finished)
       on_finished(
           Generation{done.request.sequence,
                      BackendAccess::sampled(done.request.agent, std::move(done.versions),
                                             std::move(done.tokens), std::move(done.log_probs),
                                             std::move(done.drawn_log_probs)),
                      done.finish});
-    finished_.clear();
-    return running_.size();
+    return going_on;
   }
 
-  void release(SequenceId sequence) { sequences_.erase(sequence); }
+  void release(SequenceId sequence, const Adapter<T>* adapter = nullptr) {
+    sequences_[adapter].erase(sequence);
+  }
 
-  void reset() {
-    running_.clear();
-    finished_.clear();  // an exception may have left some that were not handed over
-    sequences_.clear();
+  void reset(const Adapter<T>* adapter = nullptr) {
+    const auto of_adapter = [&](const Running& running) { return running.adapter == adapter; };
+    std::erase_if(running_, of_adapter);
+    sequences_.erase(adapter);
   }
 
   /// Keys and values no longer belong to the weights.
   void forget_cached() {
-    for (auto& [id, sequence] : sequences_) sequence.cut(0);
+    for (const auto& [adapter, sequences] : sequences_) forget_cached(adapter);
+  }
+  /// The same where only the adapter has changed.
+  void forget_cached(const Adapter<T>* adapter) {
+    for (auto& [id, sequence] : sequences_[adapter]) sequence.cut(0);
   }
 
  private:
   using Cached = CachedSequence<T>;
+  using Sequences = std::unordered_map<SequenceId, Cached>;
 
   struct Running {
     GenerationRequest request;
+    const Adapter<T>* adapter = nullptr;
     Cached* cache = nullptr;
     std::vector<Token> tokens;            // generated
     std::vector<float> log_probs;         // [tokens]
@@ -120,23 +141,24 @@ class Decoder {
 
   /// A share of a step and its memory.
   struct Share {
-    std::size_t first = 0, last = 0;     // of the running requests: [first, last)
-    std::size_t begin = 0, end = 0;      // the part of it at work
-    std::vector<std::size_t> counts;     // [requests] rows of each
-    std::vector<std::size_t> rows;       // [requests] and its first row
-    std::vector<std::size_t> positions;  // [rows]
-    AlignedVector<T> x;                  // [rows, hidden]
-    LayerActivations<T> activations;     // of the layer at work
-    std::vector<std::size_t> sampling;   // [S] requests that sample in this step
-    AlignedVector<T> normed;             // [S, hidden]
-    AlignedVector<T> logits;             // [S, vocab_padded]
-    std::vector<Scratch> scratch;        // [team]
+    std::size_t first = 0, last = 0;      // of the running requests: [first, last)
+    std::size_t begin = 0, end = 0;       // the part of it at work
+    std::vector<std::size_t> counts;      // [requests] rows of each
+    std::vector<std::size_t> rows;        // [requests] and its first row
+    std::vector<std::size_t> positions;   // [rows]
+    std::vector<AdaptedRows<T>> adapted;  // of these rows
+    AlignedVector<T> x;                   // [rows, hidden]
+    LayerActivations<T> activations;      // of the layer at work
+    std::vector<std::size_t> sampling;    // [S] requests that sample in this step
+    AlignedVector<T> normed;              // [S, hidden]
+    AlignedVector<T> logits;              // [S, vocab_padded]
+    std::vector<Scratch> scratch;         // [team]
   };
 
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
 
-  void check(const GenerationRequest& request) const {
+  void check(const GenerationRequest& request, const Adapter<T>* adapter) const {
     const std::size_t most = weights_->config().max_position_embeddings;
     const std::string where = "sequence " + std::to_string(request.sequence);
     if (request.context.empty())
@@ -155,15 +177,15 @@ class Decoder {
                         std::to_string(weights_->config().vocab_size),
                     where);
     for (const Running& running : running_)
-      if (running.request.sequence == request.sequence)
+      if (running.adapter == adapter && running.request.sequence == request.sequence)
         throw Error("the sequence has a running generation already", where);
   }
 
   /// What is kept of the sequence, cut to the prefix that it shares with the context; at least the
   /// last token of the context is computed anew.
-  Cached* cache_of(SequenceId sequence, std::span<const Token> context) {
+  Cached* cache_of(Sequences& sequences, SequenceId sequence, std::span<const Token> context) {
     Cached& cached =
-        sequences_.try_emplace(sequence, cache_, weights_->config().max_position_embeddings)
+        sequences.try_emplace(sequence, cache_, weights_->config().max_position_embeddings)
             .first->second;
     cached.cut(std::min(cached.common_prefix(context), context.size() - 1));
     return &cached;
@@ -189,7 +211,7 @@ class Decoder {
       const Cached* donor = nullptr;
       for (std::size_t j = 0; j < running_.size(); ++j) {
         const Running& other = running_[j];
-        if (j == i) continue;
+        if (j == i || other.adapter != mine.adapter) continue;
         const std::size_t has = other.cache->common_prefix(wanted);
         if (has > best) best = has, donor = other.cache;
         if (j < i && !other.waiting)
@@ -240,6 +262,14 @@ class Decoder {
     }
   }
 
+  void step_all(ThreadPool& pool) {
+    if (plan_.together) return step(pool, shares_[0]);
+    pool.run([&](std::size_t worker) {
+      SerialExecutor alone;
+      step(alone, shares_[worker]);
+    });
+  }
+
   /// Takes every request of the share one token further, or several.
   template <class Team>
   void step(Team& team, Share& share) {
@@ -255,7 +285,7 @@ class Decoder {
     gather(share);
     if (share.positions.empty()) return;
     for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
-      forward_layer(team, *weights_, *rotary_, l, share.positions, share.x.data(),
+      forward_layer(team, *weights_, *rotary_, l, share.positions, share.x.data(), share.adapted,
                     share.activations, [&](Matrix<const T> qkv, Matrix<T> mixed) {
                       team.for_each_dynamic(
                           share.end - share.begin, [&](std::size_t worker, std::size_t request) {
@@ -270,12 +300,16 @@ class Decoder {
     share.counts.clear();
     share.rows.clear();
     share.positions.clear();
+    share.adapted.clear();
     for (std::size_t r = share.begin; r < share.end; ++r) {
       const Running& running = running_[r];
       share.counts.push_back(rows_of(running));
       share.rows.push_back(share.positions.size());
       const std::size_t first = running.cache->size();
       for (std::size_t i = 0; i < share.counts.back(); ++i) share.positions.push_back(first + i);
+      if (share.adapted.empty() || share.adapted.back().adapter != running.adapter)
+        share.adapted.push_back({running.adapter, 0});
+      share.adapted.back().rows += share.counts.back();
     }
     grow(share.x, share.positions.size() * d);
     std::size_t row = 0;
@@ -353,12 +387,11 @@ class Decoder {
   const TransformerWeights<T>* weights_;
   const RotaryTable<T>* rotary_;
   std::vector<Running> running_;
-  std::vector<Running> finished_;
   DecodePlan plan_;
   std::vector<Share> shares_;
   HeadLayout heads_;
   KeyValueCache<T> cache_;
-  std::unordered_map<SequenceId, Cached> sequences_;  // after the cache, whose blocks they hold
+  std::unordered_map<const Adapter<T>*, Sequences> sequences_;  // after the cache that they are of
 };
 
 }  // namespace dualagent::detail

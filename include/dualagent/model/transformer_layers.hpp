@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/transformer_ops.hpp"
@@ -49,6 +51,7 @@ struct LayerActivations {
   AlignedVector<T> inverse_in, inverse_mid;  // [M] 1 / rms
   AlignedVector<T> projected;      // [M, q + k] before they are normed, where a model does that
   AlignedVector<T> inverse_heads;  // [M, heads + kv_heads] 1 / rms of them
+  ReducedRows<T> reduced;          // where an adapter changes the products
 
   void resize(const TransformerWeights<T>& weights, std::size_t rows) {
     const std::size_t d = weights.config().hidden_size;
@@ -107,7 +110,7 @@ struct QueriesAndKeys : HeadLayout {
         std::fill_n(d, dim, T{0});
         rms_norm_backward(dim, act.projected.data() + (i * count() + head) * dim,
                           weights.at(norm(head)), act.inverse_heads[i * count() + head],
-                          scratch.data(), d, gradients + norm(head));
+                          scratch.data(), d, gradient_at(gradients, norm(head)));
       }
   }
 
@@ -124,11 +127,13 @@ struct QueriesAndKeys : HeadLayout {
 /// One layer forward for M rows by a team (ThreadPool or SerialExecutor): x [M, hidden] is replaced
 /// by the layer's output.
 ///
-/// `attend(qkv, mixed)` computes attention from rotated q, k, v rows; everything else treats rows
-/// alone, so that a row's bits do not depend on its neighbours, nor on the team.
+/// `adapted` says which adapters change which rows; empty: none does. `attend(qkv, mixed)` computes
+/// attention from rotated q, k, v rows; everything else treats rows alone, so that a row's bits do
+/// not depend on its neighbours, nor on the team.
 template <class Team, class T, class Attend>
 void forward_layer(Team& team, const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
                    std::size_t index, std::span<const std::size_t> positions, T* data,
+                   std::type_identity_t<std::span<const AdaptedRows<T>>> adapted,
                    LayerActivations<T>& act, Attend&& attend) {
   const LayerWeights<T>& layer = weights.layer(index);
   const T* const parameters = weights.at(0);
@@ -147,28 +152,36 @@ void forward_layer(Team& team, const TransformerWeights<T>& weights, const Rotar
     });
     return dense(normed.data(), rows, d);
   };
+  const auto multiply = [&](Product product, Matrix<const T> in, Matrix<T> out) {
+    const bool adds = product == Product::output || product == Product::down;  // to the residual
+    const Linear<T>& linear = linear_of(layer, product);
+    if (adds)
+      linear.template forward<Store::accumulate>(team, parameters, in, out);
+    else
+      linear.forward(team, parameters, in, out);
+    add_low_rank(adapted, index, product, in, out, act.reduced);
+  };
 
   const Matrix<T> qkv = dense(act.qkv.data(), rows, weights.qkv_size());
   const Matrix<T> mixed = dense(act.mixed.data(), rows, weights.heads_size());
   const QueriesAndKeys<T> heads(weights, layer);
-  layer.qkv.forward(team, parameters,
-                    norm(layer.input_norm, act.x_in, act.inverse_in, act.normed_in), qkv);
+  multiply(Product::qkv, norm(layer.input_norm, act.x_in, act.inverse_in, act.normed_in), qkv);
   heads.norm_forward(qkv, act);
   for_each_share(team, rows, 1, [&](std::size_t first, std::size_t count) {
     heads.rotate_all(rotary, positions.subspan(first, count), T{1}, qkv.rows_at(first, count));
   });
   attend(qkv, mixed);
-  layer.output.template forward<Store::accumulate>(team, parameters, mixed, x);
+  multiply(Product::output, mixed, x);
 
   const Matrix<T> gate_up = dense(act.gate_up.data(), rows, 2 * f);
   const Matrix<T> activated = dense(act.act.data(), rows, f);
-  layer.gate_up.forward(team, parameters,
-                        norm(layer.post_norm, act.x_mid, act.inverse_mid, act.normed_mid), gate_up);
+  multiply(Product::gate_up, norm(layer.post_norm, act.x_mid, act.inverse_mid, act.normed_mid),
+           gate_up);
   for_each_share(team, rows, 1, [&](std::size_t first, std::size_t count) {
     for (std::size_t i = first; i < first + count; ++i)
       swiglu(f, gate_up.row(i), gate_up.row(i) + f, activated.row(i));
   });
-  layer.down.template forward<Store::accumulate>(team, parameters, activated, x);
+  multiply(Product::down, activated, x);
 }
 
 }  // namespace dualagent::detail

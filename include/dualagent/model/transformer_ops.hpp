@@ -47,14 +47,21 @@ template <class T>
   return inverse;
 }
 
-/// dx += d(rms_norm)/dx^T dy, d_weight += d(rms_norm)/d(weight)^T dy.
+/// Where the gradient of the weight at `offset` is added to; null where weights are frozen and
+/// there are no gradients.
+template <class T>
+T* gradient_at(T* gradients, std::size_t offset) {
+  return gradients == nullptr ? nullptr : gradients + offset;
+}
+
+/// dx += d(rms_norm)/dx^T dy, d_weight += d(rms_norm)/d(weight)^T dy unless it is null.
 template <class T>
 void rms_norm_backward(std::size_t n, const T* x, const T* weight, T inverse, const T* dy, T* dx,
                        T* d_weight) {
   Vec<T> dot{};
   for_each_vector<T>(n, [&](auto load, auto store) {
     const Vec<T> normed = load(x) * inverse;
-    store(d_weight, load(d_weight) + load(dy) * normed);
+    if (d_weight != nullptr) store(d_weight, load(d_weight) + load(dy) * normed);
     dot += load(dy) * load(weight) * normed;
   });
   const T mean = kernels::sum_lanes<T>(dot) / static_cast<T>(n);

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/model/backend.hpp"
 
@@ -140,6 +141,37 @@ struct SeparateWeights {
 template <class Answerer, class Summarizer>
 SeparateWeights(Answerer&&, Summarizer&&)
     -> SeparateWeights<detail::PlayerOf<Answerer>, detail::PlayerOf<Summarizer>>;
+
+/// Two adapters over one frozen base, one for each agent: each is an adapted model of the base, or
+/// Frozen{adapted model}. Both sample in one decode batch, in which they share the base's products.
+/// Holds references.
+///
+/// The agents' bits are those of two models adapted apart. Errors: Error where a model is not an
+/// adapter of this base, or where one adapter is to be both agents.
+/// Example: SharedBase{base, answerer, summarizer}
+template <class Base, class AnswererPlayer, class SummarizerPlayer>
+struct SharedBase : SeparateWeights<AnswererPlayer, SummarizerPlayer> {
+  template <class Answerer, class Summarizer>
+  SharedBase(const Base& base, Answerer&& answerer_player, Summarizer&& summarizer_player)
+      : SeparateWeights<AnswererPlayer, SummarizerPlayer>{answerer_player, summarizer_player} {
+    const auto& first = detail::RoleOf<AnswererPlayer>::sampler(this->answerer);
+    const auto& second = detail::RoleOf<SummarizerPlayer>::sampler(this->summarizer);
+    static_assert(
+        requires { first.adapts(base) && second.adapts(base); },
+        "dualagent: the agents of SharedBase{base, answerer, summarizer} are adapted "
+        "models of the base, AdaptedTransformer answerer(base), or Frozen{answerer}; see "
+        "docs/policies.md#pairing");
+    if (!first.adapts(base) || !second.adapts(base))
+      throw Error("an agent is not an adapter of this base", "SharedBase",
+                  "Make both from the base that is given: AdaptedTransformer answerer(base)");
+    if (static_cast<const void*>(&first) == static_cast<const void*>(&second))
+      throw Error("both agents are one adapter", "SharedBase",
+                  "Give each an adapter of its own, or write SharedWeights{adapter}");
+  }
+};
+template <class Base, class Answerer, class Summarizer>
+SharedBase(const Base&, Answerer&&, Summarizer&&)
+    -> SharedBase<Base, detail::PlayerOf<Answerer>, detail::PlayerOf<Summarizer>>;
 
 /// One readable sentence if P does not say which models play the two roles, e.g. where a model is
 /// given.

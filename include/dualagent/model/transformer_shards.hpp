@@ -1,0 +1,337 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/thread_pool.hpp"
+#include "dualagent/kernels/mask.inl"
+#include "dualagent/model/adapter.hpp"
+#include "dualagent/model/backend.hpp"
+#include "dualagent/model/gradient_stages.hpp"
+#include "dualagent/model/policy_head.hpp"
+#include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/token_gradient.hpp"
+#include "dualagent/model/transformer_chunk.hpp"
+#include "dualagent/model/transformer_layers.hpp"
+#include "dualagent/model/transformer_ops.hpp"
+#include "dualagent/model/transformer_weights.hpp"
+
+namespace dualagent::detail {
+
+/// Size of what is trained: the adapter where there is one, else the weights.
+template <class T>
+std::size_t trained_size(const TransformerWeights<T>& weights, const Adapter<T>* adapter) {
+  return adapter == nullptr ? weights.parameters().size() : adapter->parameters().size();
+}
+
+/// A fixed share of a batch's rows on its way through a transformer, worked on by one thread.
+template <class T>
+class BatchShard {
+ public:
+  BatchShard(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+             const Adapter<T>* adapter)
+      : weights_(&weights), adapter_(adapter), chunk_(weights, rotary, adapter) {}
+
+  /// The rows of the batch that are this shard's: [first, end).
+  void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
+  /// Of what is trained, from the rows of the last `backward`.
+  const AlignedVector<T>& gradients() const { return gradients_; }
+
+  /// Calls `done(n)` when its first n of the weights' stages are finished for good.
+  template <class Objective, class Done>
+  void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
+                const Done& done) {
+    const std::size_t layers = weights_->config().num_hidden_layers;
+    gradients_.assign(trained_size(*weights_, adapter_), T{0});
+    for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
+      if (!head_forward(batch, begin, end)) return;
+      differentiate(batch, objective, outputs);
+      head_backward();
+      const bool last = end == batch.row_begin[end_row_];
+      if (last) done(1);
+      chunk_.backward(dx_.data(), gradients_.data(), [&](std::size_t layer) {
+        if (last) done(1 + layers - layer);
+      });
+    });
+    done(layers + 2);
+  }
+
+  void score(const BatchColumns& batch, const OutputColumns& outputs) {
+    for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
+      if (!head_forward(batch, begin, end)) return;
+      for (std::size_t s = 0; s < trained_.size(); ++s) {
+        const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), s);
+        outputs.write(trained_[s], with_value(s, prediction(head_.logits(), rows(), s, row)));
+      }
+    });
+  }
+
+ private:
+  static constexpr std::size_t kChunkTokens = 256;
+
+  template <class Visitor>
+  void for_each_chunk(const BatchColumns& batch, Visitor&& visit) {
+    for (std::size_t row = first_row_; row < end_row_;) {
+      const std::size_t begin = row;
+      std::size_t tokens = 0;
+      chunk_.clear();
+      do {
+        tokens += batch.row_size(row);
+        chunk_.add({batch.token + batch.row_begin[row], batch.row_size(row)});
+        ++row;
+      } while (row < end_row_ && tokens + batch.row_size(row) <= kChunkTokens);
+      visit(batch.row_begin[begin], batch.row_begin[row]);
+    }
+  }
+
+  /// Forward through the layers and, for trained tokens only, through the head.
+  bool head_forward(const BatchColumns& batch, std::size_t begin, std::size_t end) {
+    first_token_ = begin;
+    trained_.clear();
+    for (std::size_t t = begin; t < end; ++t)
+      if (kernels::is_trained(batch.loss_weight[t])) trained_.push_back(t);
+    if (trained_.empty()) return false;
+    chunk_.forward();
+    const TransformerWeights<T>& weights = *weights_;
+    const std::size_t d = weights.config().hidden_size;
+    grow(normed_, trained_.size() * d);
+    grow(inverse_, trained_.size());
+    grow(d_value_, trained_.size());
+    for (std::size_t s = 0; s < trained_.size(); ++s)
+      inverse_[s] = rms_norm(d, chunk_.output() + (trained_[s] - 1 - begin) * d,
+                             weights.at(weights.final_norm()),
+                             static_cast<T>(weights.config().rms_norm_eps), normed_.data() + s * d);
+    gather_rows(batch);
+    head_.forward(alone_, dense(normed_.data(), trained_.size(), d), head_weights(weights));
+    return true;
+  }
+
+  static HeadWeights<T> head_weights(const TransformerWeights<T>& weights) {
+    const Linear<T>& head = weights.head();
+    return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed()};
+  }
+
+  /// What the trained tokens' rows of logits are about.
+  void gather_rows(const BatchColumns& batch) {
+    target_.clear(), loss_weight_.clear(), temperature_.clear();
+    for (const std::size_t t : trained_) {
+      target_.push_back(batch.token[t]);
+      loss_weight_.push_back(batch.loss_weight[t]);
+      temperature_.push_back(batch.temperature_of(t));
+    }
+  }
+  PolicyRows rows() const { return {target_, loss_weight_, temperature_}; }
+
+  /// Adds the critic's value to a prediction of trained token s.
+  TokenPrediction with_value(std::size_t s, TokenPrediction now) const {
+    now.value = value(*weights_, s);
+    return now;
+  }
+
+  double value(const TransformerWeights<T>& weights, std::size_t s) const {
+    if (!weights.config().value_head) return 0.0;
+    const std::size_t d = weights.config().hidden_size;
+    const T* const value_head = weights.at(weights.value_head());
+    double sum = 0;
+    for (std::size_t i = 0; i < d; ++i)
+      sum += static_cast<double>(normed_[s * d + i]) * static_cast<double>(value_head[i]);
+    return sum;
+  }
+
+  /// Turns the logits into their gradients.
+  template <class Objective>
+  void differentiate(const BatchColumns& batch, const Objective& objective,
+                     const OutputColumns& outputs) {
+    const auto loss = [&](std::size_t s, const TokenPrediction& now) {
+      const std::size_t t = trained_[s];
+      const TokenLossGradient gradient =
+          token_gradient(batch, objective, t, with_value(s, now), outputs);
+      d_value_[s] = static_cast<T>(batch.loss_weight[t]) * static_cast<T>(gradient.d_value);
+      return gradient;
+    };
+    differentiate_logits(alone_, head_.logits(), rows(), {trained_, "token"}, loss);
+  }
+
+  /// From gradients of the logits to gradients of head, final norm and hidden states.
+  void head_backward() {
+    const TransformerWeights<T>& weights = *weights_;
+    const std::size_t d = weights.config().hidden_size;
+    const std::size_t count = trained_.size();
+    grow(d_normed_, count * d);
+    grow(dx_, chunk_.rows() * d);
+    head_.backward(
+        alone_, dense(normed_.data(), count, d), head_weights(weights),
+        dense(gradient_at(of_weights(), weights.head().weight()), weights.config().vocab_size, d),
+        dense(d_normed_.data(), count, d));
+    value_backward(weights);
+    std::fill_n(dx_.data(), chunk_.rows() * d, T{0});
+    for (std::size_t s = 0; s < count; ++s) {
+      const std::size_t row = trained_[s] - 1 - first_token_;
+      rms_norm_backward(d, chunk_.output() + row * d, weights.at(weights.final_norm()), inverse_[s],
+                        d_normed_.data() + s * d, dx_.data() + row * d,
+                        gradient_at(of_weights(), weights.final_norm()));
+    }
+  }
+
+  /// Gradients of the weights: none where an adapter is trained.
+  T* of_weights() { return adapter_ == nullptr ? gradients_.data() : nullptr; }
+
+  /// Adds the critic's part to the gradients of the value head and of the hidden states.
+  void value_backward(const TransformerWeights<T>& weights) {
+    if (!weights.config().value_head) return;
+    const std::size_t d = weights.config().hidden_size;
+    const T* const value_head = weights.at(weights.value_head());
+    T* const d_head = gradients_.data() + weights.value_head();
+    for (std::size_t s = 0; s < trained_.size(); ++s)
+      for (std::size_t i = 0; i < d; ++i) {
+        d_head[i] += d_value_[s] * normed_[s * d + i];
+        d_normed_[s * d + i] += d_value_[s] * value_head[i];
+      }
+  }
+
+  const TransformerWeights<T>* weights_;
+  const Adapter<T>* adapter_;
+  Chunk<T> chunk_;
+  AlignedVector<T> gradients_;  // from the first `backward` on
+  std::size_t first_row_ = 0, end_row_ = 0;
+  std::size_t first_token_ = 0;       // of the chunk, in the batch
+  std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
+  std::vector<Token> target_;         // [S] and of their rows of logits
+  std::vector<float> loss_weight_, temperature_;
+  SerialExecutor alone_;
+  HeadChunk<T> head_;
+  AlignedVector<T> normed_, inverse_, d_normed_, d_value_, dx_;
+};
+
+/// All shards of a batch: a transformer forward and backward over rows that are cut into shards,
+/// whose gradients are summed in their order. Trained is the adapter where there is one, else the
+/// weights. Bits depend on the number of shards, never on threads.
+template <class T>
+class BatchShards {
+ public:
+  BatchShards(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+              std::size_t shards, const Adapter<T>* adapter = nullptr)
+      : weights_(&weights), adapter_(adapter) {
+    if (shards == 0) throw Error("gradient_shards must be at least 1", "TransformerOptions");
+    for (std::size_t s = 0; s < shards; ++s) shards_.emplace_back(weights, rotary, adapter);
+  }
+
+  std::size_t size() const { return shards_.size(); }
+
+  /// See Learner. Reports gradients layer by layer, as soon as every shard has gone through its
+  /// last rows; the thread that was last adds up the layer's gradients of all shards.
+  template <class Objective, class Ready>
+  void backward(ThreadPool& pool, const BatchColumns& batch, const Objective& objective,
+                const OutputColumns& outputs, const Ready& ready) {
+    static_assert(check_token_objective<Objective, double>());
+    allocate_gradients();
+    if constexpr (std::is_same_v<Ready, IgnoreReady>) {
+      const auto later = [](std::size_t) {};
+      run(pool, batch,
+          [&](BatchShard<T>& shard) { shard.backward(batch, objective, outputs, later); });
+      for_each_share(pool, [&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
+    } else {
+      GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
+                            shards_.size());
+      run(pool, batch, [&](BatchShard<T>& shard) {
+        shard.backward(batch, objective, outputs, [&](std::size_t done) {
+          stages.finish(static_cast<std::size_t>(&shard - shards_.data()), done,
+                        [&](std::size_t begin, std::size_t end) {
+                          for (std::size_t i = begin; i < end; i += kPart)
+                            add_shards(i, std::min(i + kPart, end));
+                          ready(begin, end);
+                        });
+        });
+      });
+    }
+  }
+
+  void score(ThreadPool& pool, const BatchColumns& batch, const OutputColumns& outputs) {
+    run(pool, batch, [&](BatchShard<T>& shard) { shard.score(batch, outputs); });
+  }
+
+  std::span<T> gradients() {
+    allocate_gradients();
+    return gradients_;
+  }
+  void zero_gradients(ThreadPool& pool) {
+    allocate_gradients();
+    for_each_share(pool, [&](std::size_t begin, std::size_t end) {
+      std::fill(gradients_.data() + begin, gradients_.data() + end, T{0});
+    });
+  }
+
+ private:
+  void allocate_gradients() {
+    if (gradients_.empty()) gradients_.assign(trained_size(*weights_, adapter_), T{0});
+  }
+
+  /// Adds the shards' gradients [begin, end), in the order of the shards, whoever adds.
+  void add_shards(std::size_t begin, std::size_t end) {
+    for (const BatchShard<T>& shard : shards_)
+      for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients()[i];
+  }
+
+  static constexpr std::size_t kPart = 2048;  // numbers; small enough for the first-level cache
+
+  /// Calls body(begin, end) for parts of the parameters that together cover all, each worker its
+  /// own share of them.
+  template <class Body>
+  void for_each_share(ThreadPool& pool, Body&& body) {
+    pool.run([&](std::size_t worker) {
+      const std::size_t end = gradients_.size() * (worker + 1) / pool.size();
+      for (std::size_t i = gradients_.size() * worker / pool.size(); i < end; i += kPart)
+        body(i, std::min(i + kPart, end));
+    });
+  }
+
+  /// Cuts the rows into shards of about equal tokens and runs them on the pool.
+  template <class Body>
+  void run(ThreadPool& pool, const BatchColumns& batch, Body&& body) {
+    check(batch);
+    std::size_t row = 0;
+    for (std::size_t s = 0; s < shards_.size(); ++s) {
+      const std::size_t first = row;
+      const std::size_t until = batch.size() * (s + 1) / shards_.size();
+      while (row < batch.rows && (s + 1 == shards_.size() || batch.row_begin[row + 1] <= until))
+        ++row;
+      shards_[s].take_rows(first, row);
+    }
+    pool.for_each(shards_.size(), [&](std::size_t s) { body(shards_[s]); });
+  }
+
+  void check(const BatchColumns& batch) const {
+    const std::size_t most = weights_->config().max_position_embeddings;
+    const std::size_t vocab = weights_->config().vocab_size;
+    for (std::size_t r = 0; r < batch.rows; ++r) {
+      const auto where = [&] {
+        return "row " + std::to_string(r) + " of the batch, rollout " +
+               std::to_string(batch.rollout[r]);
+      };
+      if (batch.row_size(r) > most)
+        throw Error("a row of " + std::to_string(batch.row_size(r)) +
+                        " tokens is longer than the model's " + std::to_string(most),
+                    where(), "Summarize earlier, or raise max_position_embeddings");
+      if (batch.loss_weight[batch.row_begin[r]] != 0.0F)
+        throw Error("the first token of a row cannot be trained: nothing predicts it", where());
+    }
+    for (std::size_t t = 0; t < batch.size(); ++t)
+      if (batch.token[t] < 0 || static_cast<std::size_t>(batch.token[t]) >= vocab)
+        throw Error("token " + std::to_string(batch.token[t]) + " is not in the vocabulary of " +
+                        std::to_string(vocab),
+                    "token " + std::to_string(t) + " of the batch");
+  }
+
+  const TransformerWeights<T>* weights_;
+  const Adapter<T>* adapter_;
+  AlignedVector<T> gradients_;  // of what is trained, once they are asked for
+  std::vector<BatchShard<T>> shards_;
+};
+
+}  // namespace dualagent::detail
