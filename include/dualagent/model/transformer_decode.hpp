@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -13,7 +12,7 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
-#include "dualagent/model/kv_cache.hpp"
+#include "dualagent/model/sequence_cache.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
@@ -31,7 +30,7 @@ class Decoder {
     check(request);
     Running running;
     running.request = request;
-    running.cache = cache_of(request.sequence, request.context);
+    running.cache = &cache_.open(request.sequence, request.context);
     const std::size_t most =
         std::min(request.stop->max_new_tokens,
                  weights_->config().max_position_embeddings - request.context.size());
@@ -69,17 +68,21 @@ class Decoder {
     return running_.size();
   }
 
-  void release(SequenceId sequence) { sequences_.erase(sequence); }
+  void release(SequenceId sequence) { cache_.release(sequence); }
 
   void reset() {
     running_.clear();
     finished_.clear();  // an exception may have left some that were not handed over
-    sequences_.clear();
+    cache_.clear();
   }
 
   /// Keys and values no longer belong to the weights.
-  void forget_cached() {
-    for (auto& [id, sequence] : sequences_) sequence.cut(0);
+  void forget_cached() { cache_.forget_computed(); }
+
+  PositionCounts position_counts() const {
+    PositionCounts counts{.computed = 0, .reused = cache_.reused()};
+    for (const Worker& worker : workers_) counts.computed += worker.computed;
+    return counts;
   }
 
  private:
@@ -110,6 +113,7 @@ class Decoder {
     bool in_blocks = false;              // see kCacheBytes
     std::vector<std::size_t> counts;     // [requests] rows of each
     std::vector<std::size_t> positions;  // [rows]
+    std::uint64_t computed = 0;          // rows of all its steps
     AlignedVector<T> x;                  // [rows, hidden]
     LayerActivations<T> activations;     // of the layer at work
     AlignedVector<T> scores;
@@ -151,16 +155,6 @@ class Decoder {
         throw Error("the sequence has a running generation already", where);
   }
 
-  /// What is kept of the sequence, cut to the prefix that it shares with the context; at least the
-  /// last token of the context is computed anew.
-  Cached* cache_of(SequenceId sequence, std::span<const Token> context) {
-    Cached& cached =
-        sequences_.try_emplace(sequence, cache_, weights_->config().max_position_embeddings)
-            .first->second;
-    cached.cut(std::min(cached.common_prefix(context), context.size() - 1));
-    return &cached;
-  }
-
   static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
     const std::size_t most = std::min(a.size(), b.size());
     std::size_t n = 0;
@@ -168,8 +162,8 @@ class Decoder {
     return n;
   }
 
-  /// A request that has computed nothing yet takes the longest prefix that another one has
-  /// computed, or waits for one that is about to.
+  /// A request that has computed nothing yet takes the longest prefix that is there, or waits for
+  /// an earlier one that is about to compute a longer one.
   void share_prefixes() {
     for (std::size_t i = 0; i < running_.size(); ++i) {
       Running& mine = running_[i];
@@ -177,20 +171,15 @@ class Decoder {
       if (mine.cache->size() > 0 || mine.request.context.size() <= kSharedPrefix) continue;
       const std::span<const Token> wanted =
           mine.request.context.first(mine.request.context.size() - 1);
-      std::size_t best = 0, promised = 0;
-      const Cached* donor = nullptr;
-      for (std::size_t j = 0; j < running_.size(); ++j) {
-        const Running& other = running_[j];
-        if (j == i) continue;
-        const std::size_t has = other.cache->common_prefix(wanted);
-        if (has > best) best = has, donor = other.cache;
-        if (j < i && !other.waiting)
-          promised = std::max(promised, common_prefix(other.request.context, wanted));
-      }
-      if (promised >= kSharedPrefix && promised > best)
+      std::size_t promised = 0;
+      for (std::size_t j = 0; j < i; ++j)
+        if (!running_[j].waiting)
+          promised = std::max(promised, common_prefix(running_[j].request.context, wanted));
+      const typename SequenceCache<T>::Prefix ready = cache_.longest_prefix(wanted);
+      if (promised >= kSharedPrefix && promised > ready.size)
         mine.waiting = true;
-      else if (best >= kSharedPrefix)
-        mine.cache->share_prefix(*donor, best);
+      else if (ready.size >= kSharedPrefix)
+        cache_.share(ready, *mine.cache);
     }
   }
 
@@ -224,7 +213,7 @@ class Decoder {
       if (rows_of(running) == 0) continue;
       const std::size_t most =
           std::min(running.length() + turns - 1, running.cache->size() + turns * kPrefillRows);
-      running.cache->reserve(std::min(most, weights_->config().max_position_embeddings));
+      cache_.reserve(*running.cache, std::min(most, weights_->config().max_position_embeddings));
     }
   }
 
@@ -257,6 +246,7 @@ class Decoder {
       const std::size_t first = running.cache->size();
       for (std::size_t i = 0; i < worker.counts.back(); ++i) worker.positions.push_back(first + i);
     }
+    worker.computed += worker.positions.size();
     grow(worker.x, worker.positions.size() * d);
     std::size_t row = 0;
     for (std::size_t r = worker.begin; r < worker.end; ++r)
@@ -335,8 +325,7 @@ class Decoder {
   std::vector<Running> finished_;
   std::vector<Worker> workers_;
   HeadLayout heads_;
-  KeyValueCache<T> cache_;
-  std::unordered_map<SequenceId, Cached> sequences_;  // after the cache, whose blocks they hold
+  SequenceCache<T> cache_;
 };
 
 }  // namespace dualagent::detail
