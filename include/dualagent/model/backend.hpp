@@ -108,8 +108,8 @@ struct Generation {
 ///    many need another call to go on. Requests that are computed elsewhere do not: `advance` never
 ///    waits for them, and their `on_ready` says when to call it. `on_finished` must not call the
 ///    sampler.
-/// 3. `m.release(sequence)` forgets what is kept for a sequence that is not running (unknown ones
-///    are ignored); `m.reset()` forgets all sequences and abandons all running requests. After an
+/// 3. `m.release(sequence)`: a sequence that is not running will not go on and holds no memory any
+///    more (unknown ones are ignored). `m.reset()` forgets all and abandons what runs. After an
 ///    exception from `submit` or `advance` (`on_finished` may throw) call `reset`: nothing of what
 ///    was submitted before it may come back. A failure of one request is not an exception but a
 ///    `Generation::failed` for it; the others go on as if it had not been.

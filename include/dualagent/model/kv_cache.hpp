@@ -68,6 +68,7 @@ class KeyValueCache {
 
   std::size_t blocks_in_use() const { return blocks_.size() - free_.size(); }
   std::size_t blocks_allocated() const { return blocks_.size(); }
+  std::size_t blocks_free() const { return free_.size(); }
   std::size_t bytes_per_token() const { return 2 * layers_ * row_ * sizeof(T); }
 
   /// Elements from one head's keys, or values, to the next head's.
@@ -137,6 +138,11 @@ class CachedSequence {
     for (; blocks_.size() > blocks_for(size_); blocks_.pop_back()) cache_->let_go(blocks_.back());
   }
 
+  /// Forgets the tokens of its last block, and releases it.
+  void cut_last_block() noexcept {
+    if (size_ > 0) cut((size_ - 1) / Cache::kPositions * Cache::kPositions);
+  }
+
   /// Takes the first `count` tokens of another sequence, by holding its blocks.
   void share_prefix(const CachedSequence& other, std::size_t count) {
     cut(0);
@@ -145,11 +151,17 @@ class CachedSequence {
     size_ = count;
   }
 
+  /// Blocks that `reserve` would take.
+  std::size_t blocks_missing(std::size_t positions) const {
+    const std::size_t wanted = blocks_for(positions);
+    return (wanted > blocks_.size() ? wanted - blocks_.size() : 0) + (begins_in_shared() ? 1 : 0);
+  }
+
   /// Makes the positions from size() to `positions` writable: takes blocks for them, and
   /// copies the block that they begin in if another sequence holds it, too.
   void reserve(std::size_t positions) {
-    const std::size_t first = size_ / Cache::kPositions;
-    if (first < blocks_.size() && blocks_[first]->holders > 1) {
+    if (begins_in_shared()) {
+      const std::size_t first = size_ / Cache::kPositions;
       typename Cache::Block* const copy = cache_->take();
       copy->data = blocks_[first]->data;
       copy->tokens = blocks_[first]->tokens;
@@ -187,6 +199,11 @@ class CachedSequence {
   Head head(std::size_t layer, std::size_t head) const { return {this, layer, head}; }
 
  private:
+  /// Whether the next position lies in a block that another sequence holds, too.
+  bool begins_in_shared() const {
+    const std::size_t first = size_ / Cache::kPositions;
+    return first < blocks_.size() && blocks_[first]->holders > 1;
+  }
   static constexpr std::size_t blocks_for(std::size_t positions) {
     return (positions + Cache::kPositions - 1) / Cache::kPositions;
   }

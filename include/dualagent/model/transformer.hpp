@@ -59,7 +59,8 @@ struct TransformerCore {
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
 /// Memory: parameters, twice if small (kKeptPanelBytes); from the first training on, 1 +
 /// gradient_shards gradients; activations of about 256 tokens (or of the longest row) per shard,
-/// linear in these tokens; keys and values of the live sequences' tokens, in blocks of 64.
+/// linear in these tokens; keys and values of the most tokens of unreleased sequences, in blocks of
+/// 64.
 ///
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>
@@ -77,7 +78,6 @@ class Transformer {
   std::size_t vocab_size() const { return config().vocab_size; }
   std::size_t max_context_tokens() const { return config().max_position_embeddings; }
   WeightVersion weight_version() const { return core_->version; }
-
   bool has_value_head() const { return config().value_head; }
 
   /// A model with the same weights that shares the threads and nothing else.
@@ -91,7 +91,6 @@ class Transformer {
   }
 
   // Sampling; see Sampler.
-
   void submit(const GenerationRequest& request) { core_->decoder.submit(request); }
   template <class OnFinished>
   std::size_t advance(OnFinished&& on_finished) {
@@ -99,6 +98,8 @@ class Transformer {
   }
   void release(SequenceId sequence) { core_->decoder.release(sequence); }
   void reset() { core_->decoder.reset(); }
+  /// How much was computed to sample, and how much of earlier work was used again.
+  PositionCounts position_counts() const { return core_->decoder.position_counts(); }
 
   // Training; see Learner.
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -15,7 +14,7 @@
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/decode_plan.hpp"
-#include "dualagent/model/kv_cache.hpp"
+#include "dualagent/model/sequence_cache.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
@@ -39,7 +38,7 @@ class Decoder {
     Running running;
     running.request = request;
     running.adapter = adapter;
-    running.cache = cache_of(sequences_[adapter], request.sequence, request.context);
+    running.cache = &cache_.open(request.sequence, request.context, adapter);
     const std::size_t most =
         std::min(request.stop->max_new_tokens,
                  weights_->config().max_position_embeddings - request.context.size());
@@ -92,27 +91,27 @@ class Decoder {
   }
 
   void release(SequenceId sequence, const Adapter<T>* adapter = nullptr) {
-    sequences_[adapter].erase(sequence);
+    cache_.release(sequence, adapter);
   }
 
   void reset(const Adapter<T>* adapter = nullptr) {
-    const auto of_adapter = [&](const Running& running) { return running.adapter == adapter; };
-    std::erase_if(running_, of_adapter);
-    sequences_.erase(adapter);
+    std::erase_if(running_, [&](const Running& running) { return running.adapter == adapter; });
+    cache_.clear(adapter);
   }
 
   /// Keys and values no longer belong to the weights.
-  void forget_cached() {
-    for (const auto& [adapter, sequences] : sequences_) forget_cached(adapter);
-  }
+  void forget_cached() { cache_.forget_all_computed(); }
   /// The same where only the adapter has changed.
-  void forget_cached(const Adapter<T>* adapter) {
-    for (auto& [id, sequence] : sequences_[adapter]) sequence.cut(0);
+  void forget_cached(const Adapter<T>* adapter) { cache_.forget_computed(adapter); }
+
+  PositionCounts position_counts() const {
+    PositionCounts counts{.computed = 0, .reused = cache_.reused()};
+    for (const Share& share : shares_) counts.computed += share.computed;
+    return counts;
   }
 
  private:
   using Cached = CachedSequence<T>;
-  using Sequences = std::unordered_map<SequenceId, Cached>;
 
   struct Running {
     GenerationRequest request;
@@ -146,6 +145,7 @@ class Decoder {
     std::vector<std::size_t> counts;      // [requests] rows of each
     std::vector<std::size_t> rows;        // [requests] and its first row
     std::vector<std::size_t> positions;   // [rows]
+    std::uint64_t computed = 0;           // rows of all its steps
     std::vector<AdaptedRows<T>> adapted;  // of these rows
     AlignedVector<T> x;                   // [rows, hidden]
     LayerActivations<T> activations;      // of the layer at work
@@ -181,16 +181,6 @@ class Decoder {
         throw Error("the sequence has a running generation already", where);
   }
 
-  /// What is kept of the sequence, cut to the prefix that it shares with the context; at least the
-  /// last token of the context is computed anew.
-  Cached* cache_of(Sequences& sequences, SequenceId sequence, std::span<const Token> context) {
-    Cached& cached =
-        sequences.try_emplace(sequence, cache_, weights_->config().max_position_embeddings)
-            .first->second;
-    cached.cut(std::min(cached.common_prefix(context), context.size() - 1));
-    return &cached;
-  }
-
   static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
     const std::size_t most = std::min(a.size(), b.size());
     std::size_t n = 0;
@@ -198,8 +188,8 @@ class Decoder {
     return n;
   }
 
-  /// A request that has computed nothing yet takes the longest prefix that another one has
-  /// computed, or waits for one that is about to.
+  /// A request that has computed nothing yet takes the longest prefix that is there, or waits for
+  /// an earlier one that is about to compute a longer one.
   void share_prefixes() {
     for (std::size_t i = 0; i < running_.size(); ++i) {
       Running& mine = running_[i];
@@ -207,20 +197,15 @@ class Decoder {
       if (mine.cache->size() > 0 || mine.request.context.size() <= kSharedPrefix) continue;
       const std::span<const Token> wanted =
           mine.request.context.first(mine.request.context.size() - 1);
-      std::size_t best = 0, promised = 0;
-      const Cached* donor = nullptr;
-      for (std::size_t j = 0; j < running_.size(); ++j) {
-        const Running& other = running_[j];
-        if (j == i || other.adapter != mine.adapter) continue;
-        const std::size_t has = other.cache->common_prefix(wanted);
-        if (has > best) best = has, donor = other.cache;
-        if (j < i && !other.waiting)
-          promised = std::max(promised, common_prefix(other.request.context, wanted));
-      }
-      if (promised >= kSharedPrefix && promised > best)
+      std::size_t promised = 0;
+      for (std::size_t j = 0; j < i; ++j)
+        if (!running_[j].waiting && running_[j].adapter == mine.adapter)
+          promised = std::max(promised, common_prefix(running_[j].request.context, wanted));
+      const typename SequenceCache<T>::Prefix ready = cache_.longest_prefix(wanted, mine.adapter);
+      if (promised >= kSharedPrefix && promised > ready.size)
         mine.waiting = true;
-      else if (best >= kSharedPrefix)
-        mine.cache->share_prefix(*donor, best);
+      else if (ready.size >= kSharedPrefix)
+        cache_.share(ready, *mine.cache);
     }
   }
 
@@ -258,7 +243,7 @@ class Decoder {
       if (rows_of(running) == 0) continue;
       const std::size_t most = std::min(running.length() + plan_.turns - 1,
                                         running.cache->size() + plan_.turns * kPrefillRows);
-      running.cache->reserve(std::min(most, weights_->config().max_position_embeddings));
+      cache_.reserve(*running.cache, std::min(most, weights_->config().max_position_embeddings));
     }
   }
 
@@ -311,6 +296,7 @@ class Decoder {
         share.adapted.push_back({running.adapter, 0});
       share.adapted.back().rows += share.counts.back();
     }
+    share.computed += share.positions.size();
     grow(share.x, share.positions.size() * d);
     std::size_t row = 0;
     for (std::size_t r = share.begin; r < share.end; ++r)
@@ -390,8 +376,7 @@ class Decoder {
   DecodePlan plan_;
   std::vector<Share> shares_;
   HeadLayout heads_;
-  KeyValueCache<T> cache_;
-  std::unordered_map<const Adapter<T>*, Sequences> sequences_;  // after the cache that they are of
+  SequenceCache<T> cache_;
 };
 
 }  // namespace dualagent::detail

@@ -70,6 +70,14 @@ inline std::string_view without_fence(std::string_view text) {
   return trimmed(text);
 }
 
+/// Whether a reply ends before what it has begun: thoughts, a fence, an object; or says nothing.
+inline bool seems_cut_off(std::string_view text) {
+  text = without_thoughts(text);
+  if (text.starts_with("```")) return !text.ends_with("```");
+  if (text.starts_with('{')) return text.find('}') == text.npos;
+  return text.empty() || text.starts_with("<think>");
+}
+
 }  // namespace detail
 
 /// Reads a judge's reply: a JSON object, alone or in one code fence, after thoughts up to
@@ -82,11 +90,13 @@ inline double read_grades(const Rubric& rubric, std::string_view reply) {
   constexpr std::size_t kShownBytes = 80;
   const std::string where =
       "the judge's reply '" + printable(trimmed(reply).substr(0, kShownBytes)) + "'";
-  const std::string remedy =
-      "Raise JudgeOptions::max_tokens if the reply is cut off, or ask a model that keeps to JSON";
-  const nlohmann::json grades =
-      parse_json(detail::without_fence(detail::without_thoughts(reply)), where, remedy);
-  if (!grades.is_object()) throw Error("the grades are not a JSON object", where, remedy);
+  const std::string remedy = detail::seems_cut_off(reply)
+                                 ? "Raise JudgeOptions::max_tokens: the reply seems to be cut off"
+                                 : "Ask a model that keeps to JSON, or say in "
+                                   "JudgeOptions::instructions what it gets wrong";
+  const std::string_view text = detail::without_fence(detail::without_thoughts(reply));
+  if (!text.starts_with('{')) throw Error("not a JSON object and nothing else", where, remedy);
+  const nlohmann::json grades = parse_json(text, where, remedy);
   double sum = 0, weights = 0;
   for (const Criterion& criterion : rubric) {
     const auto found = grades.find(criterion.name);
