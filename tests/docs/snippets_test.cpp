@@ -66,6 +66,9 @@ namespace real_pair {
 namespace tokenizers {
 #include "tokenizers/tokenizers-of-real-models.inc"
 }
+namespace tokenizers {
+#include "tokenizers/a-text-that-grows.inc"
+}
 
 void models_real_models() {
 #include "models/real-models.inc"

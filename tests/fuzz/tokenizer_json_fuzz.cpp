@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "dualagent/text/hugging_face_tokenizer.hpp"
+#include "dualagent/text/incremental_encoder.hpp"
 #include "dualagent/text/token_text.hpp"
 #include "fuzz.hpp"
 
@@ -40,12 +41,31 @@ void use(const da::HuggingFaceTokenizer& tokenizer, std::string_view text) {
   }
 }
 
+/// The text in parts, cut by its own bytes, has the tokens of the whole at every step.
+void grow(const da::HuggingFaceTokenizer& tokenizer, std::string_view text) {
+  da::IncrementalEncoder encoder(tokenizer);
+  std::vector<da::Token> parts, whole;
+  const auto add = [&](const std::vector<da::Token>& some) {
+    parts.insert(parts.end(), some.begin(), some.end());
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = 1 + static_cast<unsigned char>(text[at]) % 64;
+    add(encoder.append(text.substr(at, size)));
+    at += size;
+  }
+  add(encoder.finish());
+  tokenizer.encode(text, whole);
+  fuzz::require(parts == whole, "a text in parts has other tokens");
+}
+
 }  // namespace
 
-/// A file that is read encodes its own text, and tokens stay inside its vocabulary.
+/// A file that is read encodes its own text, whole and in parts, and tokens stay inside its
+/// vocabulary.
 FUZZ_TARGET(text) {
-  if (text.starts_with('{'))
-    use(da::HuggingFaceTokenizer::from_json(text, "input"), text);
-  else
-    use(da::HuggingFaceTokenizer::from_json(completed(text), "input"), text);
+  const auto tokenizer = text.starts_with('{')
+                             ? da::HuggingFaceTokenizer::from_json(text, "input")
+                             : da::HuggingFaceTokenizer::from_json(completed(text), "input");
+  use(tokenizer, text);
+  grow(tokenizer, text);
 }

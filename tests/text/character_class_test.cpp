@@ -30,6 +30,15 @@ TEST_CASE("runs of a class are matched from one character on", "[text]") {
   CHECK(match("a+", "aab") == "aa");
 }
 
+TEST_CASE("a run knows which characters its matches hold", "[text]") {
+  const ClassRun run = ClassRun::parse("\\s?[\\p{L}!]+").value();
+  CHECK(run.contains(U'é'));
+  CHECK(!run.contains(U' '));
+  CHECK(run.joins(U'a', U'!'));
+  CHECK(run.joins(U' ', U'a'));
+  CHECK(!run.joins(U'a', U' '));
+}
+
 TEST_CASE("other expressions are not taken for one of a class", "[text]") {
   for (const char* expression : {"a|b", "(a)", "a*", "[a", "[[a]]", "[a&&b]", "\\w+", "\\p{Han}",
                                  "[z-a]", "a{2,3}", "a+b", "", "\\", "."})

@@ -28,8 +28,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
 
 constexpr std::string_view kThought = "2 and 2 make 4";
 
-/// What a model says in a message, thoughts included: the golden's where it has one. DeepSeek's
-/// templates drop them, so that one is made up.
+/// What a model says in a message, thoughts included: the golden's where it has one. The
+/// templates of DeepSeek and QwQ drop them, so that one is made up.
 std::string said(const std::string& name, const AnyCallFormat& calls, const Json& message) {
   const std::string spoken = chats::spoken(calls, message, name == "qwen3.5" ? "\n\n" : "\n");
   const std::string thought = message.at("reasoning_content");
@@ -37,14 +37,16 @@ std::string said(const std::string& name, const AnyCallFormat& calls, const Json
   if (name == "deepseek-r1") return made_up + "\n</think>" + spoken;
   if (name == "deepseek-r1-0528") return "<think>\n" + made_up + "\n</think>" + spoken;
   if (name == "deepseek-v3.1") return made_up + "</think>" + spoken;
+  if (name == "qwq") return made_up + "\n</think>\n\n" + spoken;
   if (thought.empty()) return spoken;
   return (name == "qwen3.5" ? "" : "<think>\n") + thought + "\n</think>\n\n" + spoken;
 }
 
-/// Our text with the thoughts that DeepSeek's templates drop dropped by hand.
+/// Our text with the thoughts that the templates of DeepSeek and QwQ drop dropped by hand.
 std::string as_the_model_writes(const std::string& name, const std::string& ours) {
   const std::string thought(kThought);
   if (name == "deepseek-v3.1") return replaced(ours, "<think>" + thought, "");
+  if (name == "qwq") return replaced(ours, "<think>\n" + thought + "\n</think>\n\n", "");
   return replaced(ours, "<think>\n" + thought + "\n</think>", "");
 }
 

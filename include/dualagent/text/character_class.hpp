@@ -23,6 +23,9 @@ class CharacterSet {
   void add(char32_t first, char32_t last) {
     for (char32_t c = first; c <= last; ++c) bits_[c / 64] |= std::uint64_t{1} << (c % 64);
   }
+  void add(const CharacterSet& other) {
+    for (std::size_t i = 0; i < bits_.size(); ++i) bits_[i] |= other.bits_[i];
+  }
   template <class Predicate>
   void add_if(Predicate&& holds) {
     for (char32_t c = 0; c < 0x110000; ++c)
@@ -91,7 +94,7 @@ class CharacterClassReader {
 
   bool read_item(CharacterSet& set) {
     if (const auto shorthand = read_shorthand()) {
-      for (const auto& [first, last] : shorthand->runs()) set.add(first, last);
+      set.add(*shorthand);
       return true;
     }
     const auto first = read_character();
@@ -215,6 +218,13 @@ class ClassRun {
       if (const char* found = run_from(first.next, end); found != first.next) return found;
     const char* found = run_from(at, end);
     return found != at ? found : nullptr;
+  }
+
+  /// Whether the run can hold the character; any such character is in a match.
+  bool contains(char32_t c) const { return run_.contains(c); }
+  /// Whether a match can hold the two characters, one behind the other.
+  bool joins(char32_t first, char32_t second) const {
+    return run_.contains(second) && (run_.contains(first) || (before_ && before_->contains(first)));
   }
 
  private:

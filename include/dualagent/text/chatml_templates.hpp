@@ -159,6 +159,28 @@ struct Qwen3 : detail::QwenThoughts {
 };
 static_assert(ChatTemplate<Qwen3>);
 
+/// QwQ, which always thinks: a turn begins inside its thought.
+///
+/// The model's own template drops the thoughts of turns before the last; ours keeps what was
+/// sampled. Source: the chat template of QwQ-32B.
+struct QwQ : detail::QwenThoughts {
+  static constexpr bool begins_thinking() { return true; }
+  void open(Pieces& pieces, const Opening& opening) const {
+    if (!opening.system.empty() || !opening.tools.empty()) {
+      begin(pieces, "system");
+      pieces.text(opening.system).text(opening.tools.empty() ? "" : "\n\n");
+      pieces.marked_text(opening.tools, markers);
+      end(pieces);
+    }
+    user(pieces, opening.user);
+  }
+  void assistant(Pieces& pieces) const {
+    begin(pieces, "assistant");
+    pieces.marker(thinking_open).text("\n");
+  }
+};
+static_assert(ChatTemplate<QwQ>);
+
 /// Qwen 3.5 and 3.6, thinking or not: tools stand before the system's text, texts are trimmed, and
 /// a turn that thinks begins inside its thought. Pair it with QwenCoderCalls.
 ///

@@ -22,6 +22,7 @@
 #include "dualagent/text/bpe_model.hpp"
 #include "dualagent/text/nfc.hpp"
 #include "dualagent/text/pre_tokenizer.hpp"
+#include "dualagent/text/text_cuts.hpp"
 #include "dualagent/text/tokenizer.hpp"
 #include "dualagent/text/tokenizer_json.hpp"
 
@@ -72,6 +73,12 @@ class HuggingFaceTokenizer {
     encode(trusted, true, tokens);
   }
 
+  /// The last place in the text, at `from` or behind it, where it can be cut: the tokens of both
+  /// parts, joined, are those of the whole, whatever is appended. 0: there is none. See TextCuts.
+  std::size_t last_cut(std::string_view text, std::size_t from) const {
+    return state_->cuts.last(text, from);
+  }
+
   std::string_view bytes_of(Token token) const {
     return token >= 0 && static_cast<std::size_t>(token) < vocab_size()
                ? state_->bytes[static_cast<std::size_t>(token)]
@@ -100,6 +107,7 @@ class HuggingFaceTokenizer {
     std::vector<SplitStep> steps;
     BpeModel model;
     AddedTokenFinder raw, normalized;  // looked for before and after normalisation
+    TextCuts cuts;
     std::unordered_map<std::string, Token> added;
     std::vector<bool> is_special;
     std::vector<std::string_view> bytes;  // by id, into `storage`
@@ -115,6 +123,7 @@ class HuggingFaceTokenizer {
     State& state = *state_;
     state.nfc = file.nfc;
     state.steps = std::move(file.steps);
+    state.cuts = TextCuts(state.steps);
     state.before = std::move(file.before);
     state.after = std::move(file.after);
     Token most = 0;
@@ -158,6 +167,7 @@ class HuggingFaceTokenizer {
         state.added[token.content] = token.id;
         state.is_special[static_cast<std::size_t>(token.id)] = special;
         (token.normalized ? state.normalized : state.raw).add(token, spelling_of(token));
+        state.cuts.keep(token, spelling_of(token));
       }
   }
 

@@ -96,6 +96,8 @@ inline constexpr std::array kKnownTemplates{
                   &thinking_template<Qwen3>, &hermes_calls},
     KnownTemplate{"qwen3-instruct-2507", "Qwen 3 Instruct 2507", kChatMlMark, "",
                   TemplateThoughts::none, &plain_template<ChatMl>, &hermes_calls},
+    KnownTemplate{"qwq", "QwQ", kChatMlMark, "", TemplateThoughts::always, &plain_template<QwQ>,
+                  &hermes_calls},
     KnownTemplate{"qwen3.5", "Qwen 3.5 and 3.6", kChatMlMark, "", TemplateThoughts::as_asked,
                   &thinking_template<Qwen35>, &qwen_coder_calls},
     KnownTemplate{
@@ -138,6 +140,7 @@ inline constexpr std::array kKnownDigests{
     KnownDigest{"57f1fd00f0013a2be96aa79b857391f27e23df5b5f847072b524c897e24d0361", "qwen3"},
     KnownDigest{"64f85b198065d0fba2a81f37e10ed68161ce2c19a754c7100e67e0ca2ee9c326",
                 "qwen3-instruct-2507"},
+    KnownDigest{"cb2d7aa140bed098f4ac8ab1a403980e6768d58ec95ef701668fc7dd017e0762", "qwq"},
     KnownDigest{"a4aee8afcf2e0711942cf848899be66016f8d14a889ff9ede07bca099c28f715", "qwen3.5"},
     KnownDigest{"273d8e0e683b885071fb17e08d71e5f2a5ddfb5309756181681de4f5a1822d80", "qwen3.5"},
     KnownDigest{"e84f32a23fdda27689f868aa4a1a5621f41133e51a48d7f3efcbea2839574259", "qwen3.5"},

@@ -91,6 +91,9 @@ class ByteTokenizer {
     for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
   }
 
+  /// Each byte is a token: a text can be cut anywhere (IncrementalEncoder).
+  std::size_t last_cut(std::string_view text, std::size_t) const { return text.size(); }
+
   std::string_view bytes_of(Token token) const {
     if (is_special(token)) return specials_[static_cast<std::size_t>(token) - 256];
     if (token < 0 || token >= 256) return {};

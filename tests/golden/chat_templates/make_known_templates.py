@@ -98,6 +98,7 @@ def rows():
     yield "deepseek-v3.1", [config("deepseek-v3.1")], True, plain, {"thinking": True}
     yield "deepseek-r1", [config("deepseek-r1"), config("deepseek-r1-distill-qwen-7b")], True, plain, {}
     yield "deepseek-r1-0528", [config("deepseek-r1-0528-qwen3-8b")], True, plain, {}
+    yield "qwq", [config("qwq-32b")], True, with_calls, {}
 
 
 def main():

@@ -2,14 +2,17 @@
 """Writes strings and what the tokenizers package makes of them, for benchmarks/tokenizer_parity.cpp.
 
     make_parity.py TOKENIZER_JSON COUNT OUTPUT [--long] [TEXT_FILE...]
+    make_parity.py FILE 100000 - gsm8k.jsonl *.py | tokenizer_parity FILE -
 
-COUNT strings: pieces of the text files (else of Python's own sources), added tokens of the file among
-words and white space, random Unicode, emoji, control characters, combining marks. --long adds words
-of a megabyte. The same arguments give the same file. Per string, in little-endian 32-bit numbers:
-its bytes, the ids without special tokens, the ids with them, what the latter decode to; each after
-its length.
+COUNT strings, of 40 bytes on average: pieces of the text files (else of Python's own sources), added tokens
+of the file beside words and white space, random Unicode, emoji, control characters, combining marks. --long
+adds words of a megabyte. OUTPUT - is the standard output. The same arguments give the same bytes, and COUNT
+more strings begin with those of COUNT. Per string, in little-endian 32-bit numbers: its bytes, the ids
+without special tokens, the ids with them, what the latter decode to, and what they decode to backwards (parts
+of characters, that is); each after its length.
 """
 import glob
+import itertools
 import json
 import os
 import random
@@ -38,8 +41,8 @@ BLOCKS = [(0, 0x24F), (0x250, 0x5FF), (0x600, 0x10FF), (0x1100, 0x1FFF), (0x2000
 
 def natural(texts, rng):
     text = rng.choice(texts)
-    begin = rng.randrange(max(1, len(text) - 400))
-    return text[begin:begin + rng.randrange(1, 400)]
+    begin = rng.randrange(max(1, len(text) - 100))
+    return text[begin:begin + rng.randrange(1, 100)]
 
 
 def mixed(added, rng):
@@ -108,6 +111,24 @@ def ids(numbers):
     return struct.pack(f"<{len(numbers) + 1}I", len(numbers), *numbers)
 
 
+def strings_of(count, added, texts, rng):
+    yield from ("", " ", "\n")
+    for _ in range(count - 3):
+        draw = rng.random()
+        yield natural(texts, rng) if draw < 0.4 else mixed(added, rng) if draw < 0.65 else unicode_text(rng)
+
+
+def records(tokenizer, some):
+    tokenizer.encode_special_tokens = True
+    plain = tokenizer.encode_batch_fast(some, add_special_tokens=False)
+    tokenizer.encode_special_tokens = False
+    parsed = [e.ids for e in tokenizer.encode_batch_fast(some, add_special_tokens=False)]
+    decoded = tokenizer.decode_batch(parsed, skip_special_tokens=False)
+    backwards = tokenizer.decode_batch([p[::-1] for p in parsed], skip_special_tokens=False)
+    for s, p, q, d, b in zip(some, plain, parsed, decoded, backwards):
+        yield blob(s.encode()) + ids(p.ids) + ids(q) + blob(d.encode()) + blob(b.encode())
+
+
 def main():
     long = "--long" in sys.argv
     path, count, output, *files = [argument for argument in sys.argv[1:] if argument != "--long"]
@@ -118,24 +139,13 @@ def main():
     added = [entry["content"] for entry in entries]
     added = added + [entry["content"] for entry in entries if not entry["special"]] * 5
     rng = random.Random(19)
-    texts = texts_of(files)
-    strings = ["", " ", "\n"]
-    while len(strings) < int(count):
-        draw = rng.random()
-        strings.append(natural(texts, rng) if draw < 0.4 else mixed(added, rng) if draw < 0.65 else unicode_text(rng))
+    strings = strings_of(int(count), added, texts_of(files), rng)
     if long:
-        strings += long_words(rng)
-    strings = [s.encode("utf-8", "replace").decode("utf-8") for s in strings]
-    with open(output, "wb") as out:
-        for begin in range(0, len(strings), 2000):
-            some = strings[begin:begin + 2000]
-            tokenizer.encode_special_tokens = True
-            plain = tokenizer.encode_batch_fast(some, add_special_tokens=False)
-            tokenizer.encode_special_tokens = False
-            parsed = tokenizer.encode_batch_fast(some, add_special_tokens=False)
-            decoded = tokenizer.decode_batch([e.ids for e in parsed], skip_special_tokens=False)
-            for s, p, q, d in zip(some, plain, parsed, decoded):
-                out.write(blob(s.encode()) + ids(p.ids) + ids(q.ids) + blob(d.encode()))
+        strings = itertools.chain(strings, long_words(rng))
+    valid = (s.encode("utf-8", "replace").decode("utf-8") for s in strings)
+    with open("/dev/stdout" if output == "-" else output, "wb") as out:
+        while some := list(itertools.islice(valid, 1000)):
+            out.writelines(records(tokenizer, some))
 
 
 main()
