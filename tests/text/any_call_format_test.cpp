@@ -31,6 +31,8 @@ TEST_CASE("AnyCallFormat does what the format that it holds does", "[text]") {
   CHECK(turns::calls_of(any.parse(said))[0].arguments == calls[0].arguments);
   CHECK(any.markers.size() == 4);
   CHECK(any.brackets[0].close == "</tool_call>");
+  CHECK(any.before_calls == "\n\n");
+  CHECK(AnyCallFormat(HermesCalls{}).before_calls == "\n");
   CHECK(AnyCallFormat(RetoolCalls{}).result_place == ResultPlace::same_message);
 }
 

@@ -22,6 +22,10 @@ std::vector<std::string> written(const Template& chat) {
   chat.after_turn(pieces);
   chat.results(pieces, std::vector<std::string>{"1", "2"});
   chat.user(pieces, " V ");
+  if constexpr (WritesWhatWasSaid<Template>)
+    chat.said(pieces, chat.thinking_open.empty() ? "" : "T", " W ");
+  else
+    pieces.text(" W ");
   chat.begin_user(pieces);
   chat.end_user(pieces);
   std::vector<std::string> all;

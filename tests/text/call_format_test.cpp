@@ -5,6 +5,8 @@
 #include <variant>
 #include <vector>
 
+#include "dualagent/text/hermes_calls.hpp"
+#include "dualagent/text/qwen_coder_calls.hpp"
 #include "support/catch.hpp"
 
 using namespace dualagent;
@@ -40,6 +42,11 @@ std::string read(std::string_view said) {
 }
 
 }  // namespace
+
+TEST_CASE("a format says what stands between text and calls, else a line break", "[text]") {
+  CHECK(text_before_calls(HermesCalls{}) == "\n");
+  CHECK(text_before_calls(QwenCoderCalls{}) == "\n\n");
+}
 
 TEST_CASE("calls of a turn are read in their order, with white space between them", "[text]") {
   CHECK(read("[a]") == "calls: a");

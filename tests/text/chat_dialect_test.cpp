@@ -1,5 +1,6 @@
 #include "dualagent/text/chat_dialect.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -212,6 +213,42 @@ TEST_CASE("a summary is presented token by token as it was sampled", "[text]") {
   CHECK(dialect.present_summary(spoof).empty());
   CHECK(text(dialect.summary_request()).starts_with("<|im_start|>user\nSummarize"));
   CHECK(text(dialect.summary_request()).ends_with("<|im_end|>\n<|im_start|>assistant\n"));
+}
+
+TEST_CASE("a turn is written as a rollout would hold it", "[text]") {
+  const SaidTurn call{.text = "I add.", .calls = {{"successor", "{\"x\": 1}"}}};
+  const auto one = dialect_of(Qwen25{});
+  const auto several = dialect_of(Qwen25{}, {.calls = CallsPerTurn::several});
+  CHECK(one.write_turn(call) == tokens("I add.\n" + kCall));
+  CHECK(several.write_turn(call) == ended("I add.\n" + kCall));
+  CHECK(one.write_turn({.text = "7"}) == ended("7"));
+  CHECK(one.write_turn({.calls = call.calls}) == tokens(kCall));
+  CHECK(dialect_of(Qwen3{}).write_turn({"Hm.", "7", {}}) == ended("<think>\nHm.\n</think>\n\n7"));
+  CHECK(one.write_summary({.text = "x is 4"}) == ended("x is 4"));
+  CHECK_THROWS_WITH(one.write_turn({.calls = {call.calls[0], call.calls[0]}}),
+                    ContainsSubstring("a turn has 2 calls"));
+  CHECK_THROWS_WITH(one.write_turn({"Hm.", "7", {}}), ContainsSubstring("have none"));
+  CHECK_THROWS_WITH(dialect_of(Qwen35{}).write_summary({.text = "7"}),
+                    ContainsSubstring("no thoughts are given"));
+}
+
+TEST_CASE("a later message of the user closes the turn it follows", "[text]") {
+  const auto dialect = dialect_of(Qwen25{});
+  const std::string message = "\n<|im_start|>user\n<|im_end|>?<|im_end|>\n";
+  const Tokens written = dialect.user_message("<|im_end|>?", ended("7"));
+  CHECK(text(written) == message);
+  CHECK(std::count(written.begin(), written.end(), kEnd) == 1);  // the text makes none
+  CHECK(text(dialect.user_message("<|im_end|>?", tokens("7"))) == "<|im_end|>" + message);
+}
+
+TEST_CASE("a prompt may tell of other tools than the dialect's", "[text]") {
+  const auto dialect = dialect_of(ChatMl{}, {.tools = {{.name = "add"}}});
+  const Task task{.prompt = "Hi"};
+  const std::vector<ToolSpec> other{{.name = "sub"}};
+  CHECK(text(dialect.prompt(task)).find("\"add\"") != std::string::npos);
+  CHECK(text(dialect.prompt(task, other)).find("\"add\"") == std::string::npos);
+  CHECK(text(dialect.prompt(task, other)).find("\"sub\"") != std::string::npos);
+  CHECK(text(dialect.prompt(task, {})) == "<|im_start|>user\nHi<|im_end|>\n");
 }
 
 TEST_CASE("a chat dialect refuses a tokenizer that lacks its special tokens", "[text]") {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/text/any_chat_template.hpp"
 #include "dualagent/text/chat_dialect.hpp"
 #include "dualagent/text/chatml_templates.hpp"
 #include "dualagent/text/gpt_oss_calls.hpp"
@@ -33,12 +34,10 @@ const Json& golden() {
 /// What the model said in a message of the conversation.
 template <class Template, class Format>
 std::string said(const Template& chat, const Format& format, const Json& message) {
-  const std::string thought = message.at("reasoning_content");
-  std::string text;
-  if (!thought.empty())
-    text = std::string(chat.thinking_open) + "\n" + thought + "\n" +
-           std::string(chat.thinking_close) + "\n\n";
-  return text + chats::spoken(format, message, "\n");
+  const std::string thoughts = message.at("reasoning_content"), text = message.at("content");
+  Pieces pieces;
+  AnyChatTemplate(chat).said(pieces, thoughts, text);
+  return pieces.str() + chats::spoken(format, message, "\n").substr(text.size());
 }
 
 template <class Template, class Format>

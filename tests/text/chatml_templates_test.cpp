@@ -88,3 +88,15 @@ TEST_CASE("Qwen 3.5 puts tools before the system's text, trims, and opens the th
   CHECK(off.str() == "<|im_start|>assistant\n<think>\n\n</think>\n\n");
   CHECK(results.str() == "<|im_start|>user\n<tool_response>\n1\n</tool_response><|im_end|>\n");
 }
+
+TEST_CASE("thoughts and text are written as Qwen's own templates write them", "[text]") {
+  const auto said = [](const auto& chat, std::string_view thoughts, std::string_view text) {
+    Pieces pieces;
+    chat.said(pieces, thoughts, text);
+    return pieces.str();
+  };
+  CHECK(said(Qwen3{}, "\n 2 + 2\n", "\n\n4\n") == "<think>\n 2 + 2\n</think>\n\n4\n");
+  CHECK(said(Qwen3{}, "", "\n4") == "\n4");
+  CHECK(said(Qwen35{}, " 2 + 2\n", " 4\n") == "2 + 2\n</think>\n\n4");
+  CHECK(said(Qwen35{Thinking::off}, "", " 4\n") == "4");
+}

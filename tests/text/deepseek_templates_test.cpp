@@ -45,3 +45,15 @@ TEST_CASE("DeepSeek's system text is bare, tools follow it, results are a user m
   CHECK(results.all()[1].kind == Piece::Kind::text);
   CHECK(results.all()[1].bytes == "1\n<｜User｜>");
 }
+
+TEST_CASE("a thought ends as DeepSeek's models end it", "[text]") {
+  const auto said = [](const auto& chat, std::string_view thoughts) {
+    Pieces pieces;
+    chat.said(pieces, thoughts, "4");
+    return pieces.str();
+  };
+  CHECK(said(DeepSeekR1{}, "2 + 2") == "2 + 2\n</think>\n\n4");
+  CHECK(said(DeepSeekR1{false}, "2 + 2") == "<think>\n2 + 2\n</think>\n\n4");
+  CHECK(said(DeepSeekV31{}, "2 + 2") == "2 + 2</think>4");
+  CHECK(said(DeepSeekV31{Thinking::off}, "") == "4");
+}

@@ -35,6 +35,8 @@ struct NeverStops : toy::Dialect {
   StopRule turn_stop() const { return {{toy::end}, 0, nullptr}; }
 };
 
+static_assert(!DemonstrableDialect<toy::Dialect>);  // it cannot write what is said
+
 struct NoCorrection {
   Tokens prompt(const Task&) const { return {}; }
 };

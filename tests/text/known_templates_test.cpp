@@ -30,16 +30,18 @@ constexpr std::string_view kThought = "2 and 2 make 4";
 
 /// What a model says in a message, thoughts included: the golden's where it has one. The
 /// templates of DeepSeek and QwQ drop them, so that one is made up.
-std::string said(const std::string& name, const AnyCallFormat& calls, const Json& message) {
-  const std::string spoken = chats::spoken(calls, message, name == "qwen3.5" ? "\n\n" : "\n");
+std::string said(const std::string& name, const AnyChatTemplate& chat, const AnyCallFormat& calls,
+                 const Json& message) {
+  const std::string spoken = chats::spoken(calls, message, std::string(calls.before_calls));
   const std::string thought = message.at("reasoning_content");
   const std::string made_up(kThought);
   if (name == "deepseek-r1") return made_up + "\n</think>" + spoken;
   if (name == "deepseek-r1-0528") return "<think>\n" + made_up + "\n</think>" + spoken;
   if (name == "deepseek-v3.1") return made_up + "</think>" + spoken;
   if (name == "qwq") return made_up + "\n</think>\n\n" + spoken;
-  if (thought.empty()) return spoken;
-  return (name == "qwen3.5" ? "" : "<think>\n") + thought + "\n</think>\n\n" + spoken;
+  Pieces pieces;
+  chat.said(pieces, thought, message.at("content").get<std::string>());
+  return pieces.str() + spoken.substr(message.at("content").get<std::string>().size());
 }
 
 /// Our text with the thoughts that the templates of DeepSeek and QwQ drop dropped by hand.
@@ -56,9 +58,9 @@ std::string rendered(const Json& entry, const Json& conversation, DialectOptions
   const KnownTemplate* known = known_template(name);
   REQUIRE(known != nullptr);
   const AnyCallFormat calls = known->calls(options);
-  const Pieces pieces =
-      chats::rendered(known->chat(options), calls, golden().at("tools"), conversation,
-                      [&](const Json& message) { return said(name, calls, message); });
+  const Pieces pieces = chats::rendered(
+      known->chat(options), calls, golden().at("tools"), conversation,
+      [&](const Json& message) { return said(name, known->chat(options), calls, message); });
   return as_the_model_writes(name, pieces.str());
 }
 

@@ -40,3 +40,9 @@ TEST_CASE("each result of Llama 3 is a message of its own, as it is", "[text]") 
   CHECK(pieces.all()[pieces.all().size() - 2].kind == Piece::Kind::text);
   CHECK(pieces.all().back().kind == Piece::Kind::special);
 }
+
+TEST_CASE("what Llama 3 said is trimmed, as its own template does", "[text]") {
+  Pieces pieces;
+  Llama3{}.said(pieces, "", " 4\n");
+  CHECK(pieces.str() == "4");
+}

@@ -15,6 +15,7 @@
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/spelling.hpp"
 #include "dualagent/data/hashed_answer.hpp"
+#include "dualagent/data/message_content.hpp"
 #include "dualagent/data/task.hpp"
 
 namespace dualagent {
@@ -195,7 +196,9 @@ struct MessageRows {
     for (const nlohmann::json& message : messages) {
       if (!message.is_object()) throw Error("a message is not a JSON object", where, remedy());
       const std::string role = detail::text_of(message, "role", where, remedy());
-      const std::string content = content_of(message, where);
+      const std::optional<std::string> said = message_content(message, where, remedy());
+      const std::string content =
+          said ? *said : detail::text_of(message, "content", where, remedy());
       roles += (roles.empty() ? "" : ", ") + role;
       if (role == "system") task.system = content;
       if (role == "user") task.prompt = content;
@@ -205,19 +208,6 @@ struct MessageRows {
     if (roles != asked && roles != "system, " + asked)
       throw Error("the messages are by: " + (roles.empty() ? "nobody" : roles), where,
                   "A task is by: " + asked + ", after a system message where wanted");
-  }
-
-  std::string content_of(const nlohmann::json& message, const std::string& where) const {
-    if (message.contains("content") && message["content"].is_array()) {
-      std::string all;
-      for (const nlohmann::json& part : message["content"]) {
-        if (!part.is_object() || part.value("type", nlohmann::json()) != "text")
-          throw Error("a part of a message's content is not text", where, remedy());
-        all += detail::text_of(part, "text", where, remedy());
-      }
-      return all;
-    }
-    return detail::text_of(message, "content", where, remedy());
   }
 };
 

@@ -56,6 +56,7 @@ class AnyCallFormat {
     brackets = holder->format.brackets;
     markers = holder->format.markers;
     result_place = holder->format.result_place;
+    before_calls = text_before_calls(holder->format);
     held_ = std::move(holder);
   }
 
@@ -75,6 +76,7 @@ class AnyCallFormat {
   std::span<const CallBrackets> brackets;
   std::span<const std::string_view> markers;
   ResultPlace result_place = ResultPlace::own_message;
+  std::string_view before_calls;
 };
 static_assert(CallFormat<AnyCallFormat>);
 

@@ -25,6 +25,7 @@ class AnyChatTemplate {
     virtual void results(Pieces& pieces, std::span<const std::string> bodies) const = 0;
     virtual void assistant(Pieces& pieces) const = 0;
     virtual void after_turn(Pieces& pieces) const = 0;
+    virtual void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const = 0;
     virtual bool begins_thinking() const = 0;
   };
 
@@ -40,6 +41,12 @@ class AnyChatTemplate {
     }
     void assistant(Pieces& pieces) const override { chat.assistant(pieces); }
     void after_turn(Pieces& pieces) const override { chat.after_turn(pieces); }
+    void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const override {
+      if constexpr (WritesWhatWasSaid<T>)
+        chat.said(pieces, thoughts, text);
+      else
+        pieces.text(text);
+    }
     bool begins_thinking() const override { return chat.begins_thinking(); }
     T chat;
   };
@@ -67,6 +74,9 @@ class AnyChatTemplate {
   }
   void assistant(Pieces& pieces) const { held_->assistant(pieces); }
   void after_turn(Pieces& pieces) const { held_->after_turn(pieces); }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
+    held_->said(pieces, thoughts, text);
+  }
   bool begins_thinking() const { return held_->begins_thinking(); }
 
   // Of the held template; they live as long as any copy.

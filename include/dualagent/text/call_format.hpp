@@ -41,6 +41,8 @@ enum class ResultPlace : std::uint8_t { own_message, same_message };
 ///    nowhere but at a `close`.
 /// 7. `f.markers` lists the special tokens, by name, that belong to what a model says.
 /// 8. `f.result_place` is a ResultPlace.
+/// Optional: `f.before_calls` is written between the text of a turn and its calls; "\n" where it is
+/// missing.
 /// Semantic requirements: all are pure; 1, 2 and 4 accept any bytes, never throw and take time
 /// linear in them; 3 throws Error for calls that the format cannot write, and otherwise
 /// `f.parse(f.render_calls(calls))` gives those calls in their order, arguments equal as JSON.
@@ -66,6 +68,15 @@ consteval bool check_call_format() {
                 "describe_tools, brackets, markers and result_place; see "
                 "docs/dialects.md#call-formats");
   return true;
+}
+
+/// What a format writes between the text of a turn and its calls.
+template <class F>
+constexpr std::string_view text_before_calls(const F& format) {
+  if constexpr (requires { format.before_calls; })
+    return format.before_calls;
+  else
+    return "\n";
 }
 
 /// What a format finds when it looks for the next call of a turn.

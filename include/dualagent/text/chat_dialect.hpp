@@ -99,10 +99,11 @@ class ChatDialect {
   /// What the model is told about.
   const std::vector<ToolSpec>& tools() const { return options_.tools; }
 
-  std::vector<Token> prompt(const Task& task) const {
+  std::vector<Token> prompt(const Task& task) const { return prompt(task, options_.tools); }
+  std::vector<Token> prompt(const Task& task, std::span<const ToolSpec> tools) const {
     Pieces pieces;
-    const std::string tools = format_.describe_tools(options_.tools);
-    template_.open(pieces, {task.system.value_or(options_.system), tools, task.prompt});
+    const std::string described = format_.describe_tools(tools);
+    template_.open(pieces, {task.system.value_or(options_.system), described, task.prompt});
     return encode(tokenizer_, pieces);
   }
 
@@ -179,6 +180,34 @@ class ChatDialect {
     close_turn(pieces, said);
     template_.user(pieces, text);
     return encode(tokenizer_, pieces);
+  }
+
+  /// A later message of the user, in an answer to the turn `said`.
+  std::vector<Token> user_message(std::string_view text, std::span<const Token> said) const {
+    Pieces pieces;
+    close_turn(pieces, said);
+    template_.user(pieces, text);
+    return encode(tokenizer_, pieces);
+  }
+
+  /// Ends with the end-of-turn token, save for calls under CallsPerTurn::one, after which a rollout
+  /// samples nothing.
+  /// Errors: Error for two calls under CallsPerTurn::one, for thoughts that the template does not
+  /// write or has to have, for calls that the format cannot write.
+  std::vector<Token> write_turn(const SaidTurn& said) const {
+    const bool one = options_.calls == CallsPerTurn::one;
+    if (one && said.calls.size() > 1)
+      throw Error("a turn has " + std::to_string(said.calls.size()) + " calls, the dialect reads 1",
+                  "ChatDialect", "Set ChatOptions::calls to CallsPerTurn::several");
+    Pieces pieces;
+    write_said(pieces, said);
+    if (!one || said.calls.empty()) pieces.special(template_.end_of_turn);
+    return encode(tokenizer_, pieces);
+  }
+  std::vector<Token> write_summary(const SaidTurn& said) const {
+    Pieces pieces;
+    write_said(pieces, said);
+    return encode(tokenizer_, pieces.special(template_.end_of_turn));
   }
 
   std::vector<Token> summary_request() const {
@@ -293,6 +322,32 @@ class ChatDialect {
       rest.remove_prefix(*end);
     }
     return false;
+  }
+
+  void write_said(Pieces& pieces, const SaidTurn& said) const {
+    check_thoughts(said.thoughts);
+    if constexpr (WritesWhatWasSaid<Template>)
+      template_.said(pieces, said.thoughts, said.text);
+    else
+      pieces.text(said.text);
+    if (said.calls.empty()) return;
+    pieces.text(said.text.empty() ? "" : text_before_calls(format_));
+    pieces.marked_text(format_.render_calls(said.calls), format_.markers);
+  }
+
+  void check_thoughts(std::string_view thoughts) const {
+    const std::string_view close = template_.thinking_close;
+    Pieces header;
+    template_.assistant(header);
+    const bool off = close.empty() || header.str().find(close) != std::string::npos;
+    if (!thoughts.empty() && (off || thoughts.find(close) != std::string_view::npos))
+      throw Error(off ? "thoughts are given, but turns of this dialect have none"
+                      : "thoughts hold " + std::string(close),
+                  "ChatDialect",
+                  off ? "Leave them out, or take a dialect that thinks" : "Give them without tags");
+    if (thoughts.empty() && template_.begins_thinking())
+      throw Error("turns of this dialect begin inside a thought, but no thoughts are given",
+                  "ChatDialect", "Give them, or take Thinking::off");
   }
 
   void close_turn(Pieces& pieces, std::span<const Token> said) const {

@@ -40,6 +40,9 @@ enum class Thinking : std::uint8_t { on, off };
 ///    begins inside it.
 /// 9. `t.append_only` says in words where the model's own template would write something else than
 ///    these rules; empty: nowhere.
+/// Optional: `t.said(pieces, thoughts, text)` writes a turn of the model up to its calls, as the
+/// model's own template does; `thoughts` is empty where `thinking_open` is. Without it the text is
+/// written as it is.
 template <class T>
 concept ChatTemplate = requires(const T& t, Pieces& pieces, std::string_view text,
                                 const Opening& opening, std::span<const std::string> bodies) {
@@ -56,6 +59,12 @@ concept ChatTemplate = requires(const T& t, Pieces& pieces, std::string_view tex
   { t.thinking_close } -> std::convertible_to<std::string_view>;
   { t.begins_thinking() } -> std::same_as<bool>;
   { t.append_only } -> std::convertible_to<std::string_view>;
+};
+
+/// Whether a template has a way of its own to write what a model said.
+template <class T>
+concept WritesWhatWasSaid = requires(const T& t, Pieces& pieces, std::string_view text) {
+  t.said(pieces, text, text);
 };
 
 /// One readable sentence if T is not a ChatTemplate.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -93,6 +94,9 @@ struct QwenThoughts : ChatMlMessages {
   static void empty_thought(Pieces& pieces) {
     pieces.marker(thinking_open).text("\n\n").marker(thinking_close).text("\n\n");
   }
+  static void rest_of_thought(Pieces& pieces, std::string_view thoughts) {
+    pieces.text(thoughts).text("\n").marker(thinking_close).text("\n\n");
+  }
 };
 
 }  // namespace detail
@@ -156,6 +160,12 @@ struct Qwen3 : detail::QwenThoughts {
     begin(pieces, "assistant");
     if (thinking == Thinking::off) empty_thought(pieces);
   }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
+    if (thoughts.empty()) return void(pieces.text(text));
+    pieces.marker(thinking_open).text("\n");
+    rest_of_thought(pieces, trimmed_of(thoughts, "\n"));
+    pieces.text(text.substr(std::min(text.find_first_not_of('\n'), text.size())));
+  }
 };
 static_assert(ChatTemplate<Qwen3>);
 
@@ -212,6 +222,10 @@ struct Qwen35 : detail::QwenThoughts {
       empty_thought(pieces);
     else
       pieces.marker(thinking_open).text("\n");
+  }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
+    if (!thoughts.empty()) rest_of_thought(pieces, trimmed(thoughts));
+    pieces.text(trimmed(text));
   }
 };
 static_assert(ChatTemplate<Qwen35>);

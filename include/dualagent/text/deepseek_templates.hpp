@@ -76,6 +76,11 @@ struct DeepSeekR1 : detail::DeepSeekThoughts {
     pieces.special(kAssistant);
     if (header_opens_thought) pieces.marker(thinking_open).text("\n");
   }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
+    if (!thoughts.empty() && !header_opens_thought) pieces.marker(thinking_open).text("\n");
+    if (!thoughts.empty()) pieces.text(thoughts).text("\n").marker(thinking_close).text("\n\n");
+    pieces.text(text);
+  }
 };
 static_assert(ChatTemplate<DeepSeekR1>);
 
@@ -91,6 +96,10 @@ struct DeepSeekV31 : detail::DeepSeekThoughts {
   bool begins_thinking() const { return thinking == Thinking::on; }
   void assistant(Pieces& pieces) const {
     pieces.special(kAssistant).marker(begins_thinking() ? thinking_open : thinking_close);
+  }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
+    if (!thoughts.empty()) pieces.text(thoughts).marker(thinking_close);
+    pieces.text(text);
   }
 };
 static_assert(ChatTemplate<DeepSeekV31>);

@@ -5,12 +5,16 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "dualagent/core/types.hpp"
 #include "dualagent/data/task.hpp"
 #include "dualagent/text/stop_rule.hpp"
+#include "dualagent/text/tokenizer.hpp"
+#include "dualagent/text/tool_spec.hpp"
 
 namespace dualagent {
 
@@ -33,6 +37,13 @@ struct MalformedTurn {
 
 /// What one turn of the Answerer says.
 using Turn = std::variant<std::vector<ToolCall>, Answer, MalformedTurn>;
+
+/// What is said in a turn or a summary, before it is tokens.
+struct SaidTurn {
+  std::string thoughts = {};  ///< without the tags around them; empty: none
+  std::string text = {};
+  std::vector<ToolCall> calls = {};  ///< behind the text
+};
 
 /// How tasks, turns, observations and summaries are written in tokens.
 ///
@@ -74,6 +85,31 @@ concept ToolDialect = requires(const D& d, const Task& task, std::span<const Tok
   { d.summary_request() } -> std::convertible_to<std::vector<Token>>;
   { d.check_summary(tokens) } -> std::convertible_to<std::optional<std::string>>;
   { d.present_summary(tokens) } -> std::convertible_to<std::vector<Token>>;
+};
+
+/// A ToolDialect that can also write what a model is to say, so that it can be shown to it
+/// (`read_demonstrations`).
+///
+/// Syntactic requirements on a dialect d, beside those of ToolDialect:
+/// 1. `d.write_turn(said)` and `d.write_summary(said)` return the tokens of a turn and of a summary
+///    as a rollout would hold them: without the header that is given, with the end-of-turn token
+///    where it is sampled.
+/// 2. `d.user_message(text, turn)` renders a later message of the user; `turn` holds the tokens
+///    that it follows.
+/// 3. `d.prompt(task, tools)` is `d.prompt(task)` with these tools in place of the dialect's own.
+/// 4. `d.tokenizer()` returns its tokenizer.
+/// Semantic requirements: 1 throws Error for what it cannot write. Whatever it writes is a turn
+/// that `d.turn_stop()` ends with its last token, or is refused by `read_demonstrations`.
+template <class D>
+concept DemonstrableDialect = ToolDialect<D> &&
+    requires(const D& d, const Task& task, const SaidTurn& said, std::string_view text,
+             std::span<const Token> tokens, std::span<const ToolSpec> tools) {
+  { d.write_turn(said) } -> std::convertible_to<std::vector<Token>>;
+  { d.write_summary(said) } -> std::convertible_to<std::vector<Token>>;
+  { d.user_message(text, tokens) } -> std::convertible_to<std::vector<Token>>;
+  { d.prompt(task, tools) } -> std::convertible_to<std::vector<Token>>;
+  d.tokenizer();
+  requires Tokenizer<std::remove_cvref_t<decltype(d.tokenizer())>>;
 };
 
 }  // namespace dualagent

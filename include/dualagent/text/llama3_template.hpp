@@ -56,6 +56,9 @@ struct Llama3 {
 
   void assistant(Pieces& pieces) const { begin(pieces, "assistant"); }
   void after_turn(Pieces&) const {}
+  void said(Pieces& pieces, std::string_view, std::string_view text) const {
+    pieces.text(trimmed(text));
+  }
 
  private:
   void write_dates(Pieces& pieces, bool tools) const {

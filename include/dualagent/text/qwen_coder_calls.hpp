@@ -46,6 +46,7 @@ struct QwenCoderCalls {
   static constexpr std::array<std::string_view, 4> markers{"<tool_call>", "</tool_call>",
                                                            "<tool_response>", "</tool_response>"};
   static constexpr ResultPlace result_place = ResultPlace::own_message;
+  static constexpr std::string_view before_calls = "\n\n";
 
   /// Errors: Error if a tool's schema is not a JSON object.
   static QwenCoderCalls of(std::span<const ToolSpec> tools) {
