@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ using Model = dualagent::Transformer<float>;
 
 inline constexpr std::size_t kWindow = 136;           // tokens; an episode that reaches it fails
 inline constexpr std::size_t kUnlimitedWindow = 400;  // holds every whole history (at most 357)
+inline constexpr std::uint64_t kWarmStarts = 3;       // from other initial weights each, at most
 
 inline std::size_t window_of(Memory memory) {
   return memory == Memory::all ? kUnlimitedWindow : kWindow;
@@ -92,31 +94,36 @@ class Run {
   const std::vector<dualagent::ReportEpisode>& episodes() const { return episodes_; }
   double max_abs_log_ratio() const { return max_abs_log_ratio_; }
 
-  Model make_model(Memory memory) const {
+  /// `start` chooses among the initial weights of the seed.
+  Model make_model(Memory memory, std::uint64_t start = 0) const {
     return Model(model_config(memory),
-                 {.pool = pool_, .seed = stream_for(options_, Use::initial_weights).bits(0)});
+                 {.pool = pool_, .seed = stream_for(options_, Use::initial_weights).bits(start)});
   }
 
-  /// A model after the supervised warm start for this kind of history.
-  /// Errors: Error of `require_formed` for an agent that summarizes, unless the options say that
-  /// any warm start will do. The baselines may fail: it is what they are there to show.
+  /// A model after the supervised warm start for this kind of history. One of an agent that
+  /// summarizes begins again, twice at most, from other initial weights when it has not begun to
+  /// copy by its middle, unless the options say that any warm start will do.
+  /// Errors: Error of `require_formed` in the same case. The baselines may fail: it is what they
+  /// are there to show.
   Model warm_start(Memory memory, const std::string& name) {
-    Model model = make_model(memory);
-    const RandomStream random =
-        stream_for(options_, Use::demonstrations).child(static_cast<std::uint64_t>(memory));
-    const std::size_t steps = options_.warm_start_steps;
+    const bool must_form = memory == Memory::summaries && !options_.any_warm_start;
     const std::vector<Episode> measured =
         demonstrations(memory, stream_for(options_, Use::copying));
-    dualagent::RunOptions options =
-        run_options("warm_start_" + name, "warm start (" + name + ")", steps);
-    seconds_ = seconds_of(
-        quickstart::warm_start(model, {memory, steps, kWarmStartSegments, random, demonstrate_},
-                               measured, options, after_step_));
-    if (memory == Memory::summaries && !options_.any_warm_start)
-      require_formed(measure_copying(model, measured), options.name + " after " +
-                                                           std::to_string(steps) + " steps, seed " +
-                                                           std::to_string(options_.seed));
-    return model;
+    seconds_ = 0;
+    for (std::uint64_t start = 0;; ++start) {
+      Model model = make_model(memory, start);
+      const bool ends_early = must_form && start + 1 < kWarmStarts;
+      const dualagent::RunOutcome outcome =
+          warm_start(model, memory, start == 0 ? name : name + "_" + std::to_string(start + 1),
+                     measured, ends_early ? SlowStart::ends : SlowStart::goes_on);
+      seconds_ += seconds_of(outcome);
+      if (outcome.ended()) continue;
+      if (must_form)
+        require_formed(measure_copying(model, measured),
+                       "warm_start_" + name + " after " + std::to_string(outcome.steps_done) +
+                           " steps, seed " + std::to_string(options_.seed));
+      return model;
+    }
   }
 
   /// Trains a pair by reinforcement and evaluates it. Rows that are not in `kRowNames` sample with
@@ -210,6 +217,16 @@ class Run {
     for (std::uint64_t i = 0; i < kEpisodes; ++i)
       episodes.push_back(demonstrate_(memory, Difficulty{}, random.child(i)));
     return episodes;
+  }
+
+  dualagent::RunOutcome warm_start(Model& model, Memory memory, const std::string& name,
+                                   std::span<const Episode> measured, SlowStart slow) const {
+    const RandomStream random =
+        stream_for(options_, Use::demonstrations).child(static_cast<std::uint64_t>(memory));
+    const std::size_t steps = options_.warm_start_steps;
+    return quickstart::warm_start(
+        model, {memory, steps, kWarmStartSegments, random, demonstrate_}, measured,
+        run_options("warm_start_" + name, "warm start (" + name + ")", steps), slow, after_step_);
   }
 
   dualagent::RunOptions run_options(std::string name, std::string label, std::size_t steps) const {

@@ -44,7 +44,7 @@ TEST_CASE("a warm start writes every 50 steps what share of each kind the model 
       demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))};
   const RunOutcome outcome =
       warm_start(model, {Memory::summaries, kSteps, kWarmStartSegments, random}, measured,
-                 {.folder = folder.path(), .name = "warm", .steps = kSteps});
+                 {.folder = folder.path(), .name = "warm", .steps = kSteps}, SlowStart::goes_on);
   REQUIRE(outcome.steps_done == kSteps);
   const RunFiles files{folder.path(), "warm"};
   const std::vector<MetricsRecord> records = read_metrics(files.metrics());
@@ -57,4 +57,21 @@ TEST_CASE("a warm start writes every 50 steps what share of each kind the model 
   CHECK(records[49].number("learning_rate").value() == Approx(3e-3));
   CHECK(records[99].number("learning_rate").value() < 0.11 * 3e-3);
   CHECK(std::filesystem::exists(files.checkpoints() / checkpoint_file_name(50)));
+}
+
+TEST_CASE("a warm start that has not begun to copy by its middle ends there, if it is to",
+          "[quickstart]") {
+  const RandomStream random = RandomStream::from_seed(1);
+  const std::vector<quickstart::Episode> measured{
+      demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))};
+  const auto steps_done = [&](SlowStart slow, std::size_t steps) {
+    TemporaryFolder folder;
+    CopiesLate model;  // from step 51 on
+    return warm_start(model, {Memory::summaries, steps, kWarmStartSegments, random}, measured,
+                      {.folder = folder.path(), .name = "warm", .steps = steps}, slow)
+        .steps_done;
+  };
+  CHECK(steps_done(SlowStart::ends, 100) == 50);
+  CHECK(steps_done(SlowStart::ends, 102) == 102);  // its middle is 51: it is measured after 100
+  CHECK(steps_done(SlowStart::goes_on, 100) == 100);
 }

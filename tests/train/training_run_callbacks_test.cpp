@@ -157,6 +157,37 @@ TEST_CASE("callbacks come in their order, around the record and the checkpoint",
   CHECK(records_of(run.files().metrics())[1].at("added") == 7);
 }
 
+TEST_CASE("a callback ends a run early, and a resumed one remembers it", "[train]") {
+  TemporaryFolder folder;
+  RunOptions given = options(folder);
+  given.checkpoint_every = 5;
+  Counting work;
+  TrainingRun run(given, Screen().screen());
+  run.every(1, [](RunRecord& record) { record.ends_run = record.step == 2; });
+  const RunOutcome outcome = run.train(work);
+  CHECK(outcome.ended());
+  CHECK(!outcome.interrupted());
+  CHECK(outcome.steps_done == 3);
+  CHECK(read_metrics(run.files().metrics()).size() == 3);
+
+  Counting again;
+  const RunOutcome resumed = train(given, again);
+  CHECK(resumed.ended());
+  CHECK(resumed.steps_done == 3);
+  CHECK(again.steps.empty());
+  CHECK(again.state == state_after(3));
+}
+
+TEST_CASE("a run whose last step is to be its last has finished", "[train]") {
+  TemporaryFolder folder;
+  Counting work;
+  TrainingRun run(options(folder), Screen().screen());
+  run.every(kSteps, [](RunRecord& record) { record.ends_run = true; });
+  const RunOutcome outcome = run.train(work);
+  CHECK(outcome.end == RunOutcome::End::finished);
+  CHECK(outcome.steps_done == kSteps);
+}
+
 TEST_CASE("a watched report shows each step as soon as it is done", "[train][report]") {
   TemporaryFolder folder;
   Screen screen;

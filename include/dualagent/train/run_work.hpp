@@ -30,6 +30,7 @@ struct RunRecord {
   std::vector<Metric> metrics = {};
   std::string note = {};                   ///< stands beside the progress bar
   std::vector<std::string> messages = {};  ///< lines that are printed above it
+  bool ends_run = false;                   ///< this step is the run's last; it is saved
 
   /// Adds a number or a text. Errors: MetricsWriter refuses a name that comes twice.
   template <class Value>

@@ -106,13 +106,15 @@ struct EvaluationMetrics {
 
 /// How a run ended.
 struct RunOutcome {
-  enum class End { finished, interrupted };
+  enum class End { finished, interrupted, ended };
   End end = End::finished;
   std::size_t steps_done = 0;
   double seconds = 0;  ///< of all steps, those of earlier runs included
 
   /// Stopped by Ctrl-C or SIGTERM; everything is saved.
   bool interrupted() const { return end == End::interrupted; }
+  /// Ended by a callback before its last step (RunRecord::ends_run); everything is saved.
+  bool ended() const { return end == End::ended; }
 };
 
 /// A run of training steps: progress, metrics, checkpoints, evaluations, Ctrl-C and resuming.
@@ -127,7 +129,8 @@ struct RunOutcome {
 /// Resuming: a step's record is written before its checkpoint, and what was written after the
 /// newest checkpoint is cut off; so the file has each step once, and a run that was killed at any
 /// moment and resumed ends with the bytes of one that was not (but for seconds and memory).
-/// Ctrl-C and SIGTERM: the step in progress is finished and saved; then `train` returns.
+/// Ctrl-C and SIGTERM: the step in progress is finished and saved; then `train` returns. So do
+/// callbacks that set the record's `ends_run`; a resumed run remembers that it has ended.
 /// Warnings are printed above the progress bar. One process and one rank write to a run's files.
 ///
 /// Example:
@@ -202,7 +205,7 @@ class TrainingRun {
       go_on_from(*stored, save);
     }
     MetricsWriter metrics = open_metrics();
-    if (done_ >= options_.steps) return outcome();
+    if (done_ >= options_.steps || ended_) return outcome();
     Progress progress({.label = options_.label.empty() ? options_.name : options_.label,
                        .total = options_.steps,
                        .first = done_},
@@ -210,13 +213,13 @@ class TrainingRun {
     const WarningScope warnings(
         [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
     stopped_ = StopSignals::requested();
-    while (done_ < options_.steps && !stopped_) {
+    while (done_ < options_.steps && !stopped_ && !ended_) {
       RunRecord record = work.step({done_, options_.schedule.at(done_)});
       finish_step(record, metrics, progress);
       stopped_ = StopSignals::requested();  // once: what is said is what was saved
       save_if_due(record, save);
     }
-    if (stopped_) say_interrupted(progress);
+    if (stopped_ && !ended_) say_interrupted(progress);
     progress.finish();
     warn_without_best();
     return outcome();
@@ -237,7 +240,7 @@ class TrainingRun {
  private:
   using Clock = std::chrono::steady_clock;
   using Save = std::function<void(Checkpoint&)>;  // adds the work's state
-  static constexpr const char* kSeconds = "seconds";
+  static constexpr const char *kSeconds = "seconds", *kEnded = "ended";
   static constexpr const char* kBestStep = "best.step";
   static constexpr const char* kBestValue = "best.value";
   static constexpr const char* kBestBy = "best.by";
@@ -270,7 +273,7 @@ class TrainingRun {
   /// The newest checkpoint of the folder; also sets the run's clock and counters to a beginning.
   std::optional<StoredCheckpoint> find_earlier_run() {
     done_ = 0;
-    stopped_ = false;
+    stopped_ = ended_ = false;
     best_.reset();
     seconds_before_ = 0;
     start_ = Clock::now();
@@ -293,6 +296,7 @@ class TrainingRun {
   void go_on_from(const StoredCheckpoint& checkpoint, const Save& save) {
     done_ = checkpoint.step();
     seconds_before_ = checkpoint.real(kSeconds);
+    ended_ = checkpoint.texts().contains(kEnded);
     if (checkpoint.texts().contains(kBestStep) && !options_.best.metric.empty()) {
       if (const std::string& by = checkpoint.text(kBestBy); by != options_.best.text())
         throw Error("the run keeps its best checkpoint by the " + by + ", not by the " +
@@ -315,7 +319,8 @@ class TrainingRun {
   }
 
   RunOutcome outcome() const {
-    return {stopped_ ? RunOutcome::End::interrupted : RunOutcome::End::finished, done_, seconds()};
+    using enum RunOutcome::End;
+    return {ended_ ? ended : stopped_ ? interrupted : finished, done_, seconds()};
   }
 
   /// Callbacks, record and progress of the step that was done.
@@ -329,13 +334,14 @@ class TrainingRun {
     for (const std::string& message : record.messages) progress.message(message);
     progress.update(done_, record.note);
     for (const auto& callback : after_record_) callback(record);
+    ended_ = record.ends_run && done_ < options_.steps;
   }
 
   void save_if_due(const RunRecord& record, const Save& save) {
     const bool best = is_best(record);
     // The best step has an ordinary checkpoint too, so that no run resumes before it.
-    if (!best && done_ % options_.checkpoint_every != 0 && done_ != options_.steps && !stopped_)
-      return;
+    const bool last = done_ == options_.steps || stopped_ || ended_;
+    if (!best && !last && done_ % options_.checkpoint_every != 0) return;
     const std::filesystem::path path = write(files_.checkpoints(), save, options_.retention);
     if (best) write(files_.best(), save, {.keep_last = 1});
     for (const auto& callback : after_checkpoint_) callback(path);
@@ -356,6 +362,7 @@ class TrainingRun {
                               CheckpointRetention retention) const {
     Checkpoint checkpoint{.step = done_, .fingerprint = options_.fingerprint};
     checkpoint.add(kSeconds, shortest_text(seconds()));
+    if (ended_) checkpoint.add(kEnded, "by a callback");
     if (best_) {
       checkpoint.add(kBestStep, std::to_string(best_->steps_done));
       checkpoint.add(kBestValue, shortest_text(best_->value));
@@ -372,7 +379,7 @@ class TrainingRun {
   }
 
   void warn_without_best() const {
-    if (!options_.best.metric.empty() && !best_ && done_ >= options_.steps)
+    if (!options_.best.metric.empty() && !best_ && (ended_ || done_ >= options_.steps))
       warn("no step had the number \"" + options_.best.metric +
            "\", so there is no best checkpoint (RunOptions::best)");
   }
@@ -382,11 +389,9 @@ class TrainingRun {
   ProgressScreen screen_;
   std::vector<Callback> callbacks_;
   std::vector<std::function<void(const RunRecord&)>> after_record_;
-  std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;
-
-  // Of the run in progress.
+  std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;  // Of the run in progress.
   std::size_t done_ = 0;
-  bool stopped_ = false;  // by a signal
+  bool stopped_ = false, ended_ = false;  // by a signal, by a callback
   std::optional<Best> best_;
   double seconds_before_ = 0;
   Clock::time_point start_;
