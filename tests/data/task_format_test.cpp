@@ -70,6 +70,35 @@ TEST_CASE("rows of the reference system give messages and label", "[data]") {
   refused(rows, R"({"prompt": 3, "label": "1"})", "neither a text nor a list");
 }
 
+TEST_CASE("rows of DAPO-Math have the answer inside an object", "[data]") {
+  const MessageRows dapo{.answer_key = "reward_model/ground_truth"};
+  const std::string prompt = R"({"prompt": [{"role": "user", "content": "Find $n$."}], )";
+  CHECK(dapo.read(prompt + R"("reward_model": {"ground_truth": "34", "style": "rule"}})", 1, "f")
+            .answer == "34");
+  CHECK(dapo.read(prompt + R"("reward_model": {"ground_truth": -7}})", 1, "f").answer == "-7");
+  refused(dapo, prompt + R"("label": "34"})", "no \"reward_model\"");
+  refused(dapo, prompt + R"("reward_model": "34"})", "\"reward_model\" is not a JSON object");
+  refused(dapo, prompt + R"("reward_model": {"style": "rule"}})", "no \"ground_truth\"");
+}
+
+TEST_CASE("rows of a problem and its answer", "[data]") {
+  const Task task = ProblemRows{}.read(
+      R"({"id": 60, "problem": "Find $n$.", "solution": "...", "answer": "204", "year": 2024})", 4,
+      "f.jsonl:4");
+  CHECK(task.id == "60");
+  CHECK(task.prompt == "Find $n$.");
+  CHECK(task.answer == "204");
+  const ProblemRows questions{.problem_key = "question"};
+  const Task plain = questions.read(R"({"question": "1 + 1?", "answer": 2})", 4, "f.jsonl:4");
+  CHECK(plain.id == "problem-4");
+  CHECK(plain.answer == "2");
+  refused(ProblemRows{}, R"({"question": "?", "answer": "1"})", "no \"problem\"");
+  refused(ProblemRows{}, R"({"problem": "?", "anser": "1"})", "it has \"anser\"");
+  refused(ProblemRows{}, R"({"problem": "?", "answer": 0.5})", "\"answer\" is not a text");
+  refused(ProblemRows{}, R"({"problem": "", "answer": "1"})", "is empty");
+  refused(ProblemRows{}, R"([1])", "not a JSON object");
+}
+
 TEST_CASE("a second row behind a NUL byte is refused, not lost", "[data]") {
   const std::string nul(1, '\0');
   const std::string own = R"({"id": "a", "prompt": "p", "answer": "x"})";

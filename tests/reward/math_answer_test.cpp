@@ -152,6 +152,25 @@ TEST_CASE("mathematical rewards give what they are told for right and wrong", "[
     CHECK(hashed.score(grade_school, answering(wrong)) == 0.0);
 }
 
+TEST_CASE("the strict reward wants a box, at the end where it is told so", "[reward]") {
+  const Task task{.id = "a", .prompt = "", .answer = "\\boxed{12}"};
+  const auto score = [&](const StrictBoxedMath& reward, std::optional<std::string> answer) {
+    Rollout rollout;
+    rollout.answer = std::move(answer);
+    return *reward.score(task, rollout);
+  };
+  const StrictBoxedMath anywhere{.success = 2.0, .failure = -1.0};
+  CHECK(score(anywhere, "it is \\boxed{12.0}, I think") == 2.0);
+  CHECK(score(anywhere, "12") == -1.0);
+  CHECK(score(anywhere, "\\boxed{13}") == -1.0);
+  CHECK(score(anywhere, std::nullopt) == -1.0);
+  const std::string box = "\\boxed{12}";  // 10 bytes
+  CHECK(score({.last_bytes = 10}, "x" + box) == 1.0);
+  CHECK(score({.last_bytes = 10}, box + "x") == 0.0);
+  CHECK(score({.last_bytes = 100}, box + std::string(90, 'x')) == 1.0);
+  CHECK(score({.last_bytes = 100}, box + std::string(91, 'x')) == 0.0);
+}
+
 TEST_CASE("hostile answers are read in linear time and never crash", "[reward]") {
   const std::size_t million = 1 << 20;
   for (const std::string_view piece : {"{",

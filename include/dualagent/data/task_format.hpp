@@ -58,6 +58,22 @@ inline std::string text_of(const nlohmann::json& object, const std::string& key,
   return object[key].get<std::string>();
 }
 
+/// A text, or a whole number as text. `key` may lead into an object: "reward_model/ground_truth".
+inline std::string scalar_of(const nlohmann::json& object, const std::string& key,
+                             const std::string& where, const std::string& remedy) {
+  const std::size_t slash = key.find('/');
+  if (slash == std::string::npos) {
+    if (object.contains(key) && object[key].is_number_integer()) return object[key].dump();
+    return text_of(object, key, where, remedy);
+  }
+  const std::string outer = key.substr(0, slash);
+  if (!object.contains(outer))
+    throw Error("the task has no \"" + outer + "\"" + misspelt_key(object, outer), where, remedy);
+  if (!object[outer].is_object())
+    throw Error("the task's \"" + outer + "\" is not a JSON object", where, remedy);
+  return scalar_of(object[outer], key.substr(slash + 1), where, remedy);
+}
+
 /// The digits, points and commas with which a text begins, behind a minus and a dollar sign.
 inline std::string leading_number(std::string_view text) {
   std::string number;
@@ -132,8 +148,33 @@ struct Gsm8kRows {
   }
 };
 
+/// Rows with a problem and its answer, each under a key of its own: {"problem": ..., "answer":
+/// "73"}, as MATH and most files of AIME have them. The id is the row's own "id", else `id_prefix`
+/// and the number of the line. Other keys are ignored, since data sets carry many.
+///
+/// Errors: Error for a missing or ill-typed key, an empty problem or answer.
+struct ProblemRows {
+  std::string problem_key = "problem";
+  std::string answer_key = "answer";  ///< a text or whole number
+  std::string id_prefix = "problem-";
+
+  Task read(std::string_view row, std::size_t line, const std::string& where) const {
+    const std::string remedy =
+        "A row is {\"" + problem_key + "\": \"...\", \"" + answer_key + "\": \"...\"}";
+    const nlohmann::json object = detail::parse_row(row, where, remedy);
+    Task task{.id = id_prefix + std::to_string(line),
+              .prompt = detail::text_of(object, problem_key, where, remedy),
+              .answer = detail::scalar_of(object, answer_key, where, remedy)};
+    if (object.contains("id")) task.id = detail::scalar_of(object, "id", where, remedy);
+    if (task.id.empty() || task.prompt.empty() || task.answer.empty())
+      throw Error("the row's id, problem or answer is empty", where, remedy);
+    return task;
+  }
+};
+
 /// Rows with OpenAI-style messages. The defaults read the reference system's files
 /// ({"prompt": [{"role": "user", "content": ...}], "label": "73"}, or a plain text as prompt).
+/// DAPO-Math's own files have `answer_key = "reward_model/ground_truth"`.
 /// With `messages_key = "messages", answer_key = ""` they are chats
 /// ({"messages": [system, user, assistant]}), whose last message is the reference answer.
 ///
@@ -145,18 +186,19 @@ struct Gsm8kRows {
 /// answer.
 struct MessageRows {
   std::string messages_key = "prompt";
-  std::string answer_key =
-      "label";  ///< a text or whole number; "": the last message, the assistant's
+  /// Of a text or whole number; KEY/INNER leads into an object; "": the last message, the
+  /// assistant's.
+  std::string answer_key = "label";
   std::string id_prefix = "row-";
 
   Task read(std::string_view row, std::size_t line, const std::string& where) const {
     const nlohmann::json object = detail::parse_row(row, where, remedy());
     Task task{.id = id_prefix + std::to_string(line)};
-    if (object.contains("id")) task.id = scalar(object, "id", where);
+    if (object.contains("id")) task.id = detail::scalar_of(object, "id", where, remedy());
     if (!object.contains(messages_key))
       throw Error("the row has no \"" + messages_key + "\"" + misspelt_key(object, messages_key),
                   where, remedy());
-    if (!answer_key.empty()) task.answer = scalar(object, answer_key, where);
+    if (!answer_key.empty()) task.answer = detail::scalar_of(object, answer_key, where, remedy());
     const nlohmann::json& messages = object[messages_key];
     if (messages.is_string())
       read_plain(messages.get<std::string>(), task, where);
@@ -172,12 +214,6 @@ struct MessageRows {
     return "A row is {\"" + messages_key + "\": [{\"role\": \"user\", \"content\": \"...\"}" +
            (answer_key.empty() ? ", {\"role\": \"assistant\", ...}]}"
                                : "], \"" + answer_key + "\": \"...\"}");
-  }
-
-  std::string scalar(const nlohmann::json& object, const std::string& key,
-                     const std::string& where) const {
-    if (object.contains(key) && object[key].is_number_integer()) return object[key].dump();
-    return detail::text_of(object, key, where, remedy());
   }
 
   void read_plain(std::string text, Task& task, const std::string& where) const {

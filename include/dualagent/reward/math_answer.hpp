@@ -93,6 +93,31 @@ struct BoxedMath {
   }
 };
 
+/// The same, but an answer without a box is a failure, and so is one whose last box does not stand
+/// wholly in the last `last_bytes` of the answer: a model must end with what it means. The
+/// reference system's check, which looks at the last 100 characters, but the values are compared as
+/// mathematics, not as texts.
+struct StrictBoxedMath {
+  double success = 1.0;
+  double failure = 0.0;
+  std::size_t last_bytes = 0;  ///< of the answer that are looked at; 0: all
+  void validate() const { detail::require_scores(success, failure, "StrictBoxedMath"); }
+
+  std::optional<double> score(const Task& task, const Rollout& rollout) const {
+    const std::optional<std::string_view> said = boxed(rollout);
+    if (!said) return failure;
+    return equal_math(last_boxed(task.answer).value_or(task.answer), *said) ? success : failure;
+  }
+
+  /// What the rollout's answer has in the box that counts; nothing where there is none.
+  std::optional<std::string_view> boxed(const Rollout& rollout) const {
+    if (!rollout.answer) return std::nullopt;
+    std::string_view text = *rollout.answer;
+    if (last_bytes > 0 && text.size() > last_bytes) text.remove_prefix(text.size() - last_bytes);
+    return last_boxed(text);
+  }
+};
+
 /// The same for answers after "####", as GSM8K writes them.
 struct HashedMath {
   double success = 1.0;
