@@ -10,6 +10,22 @@
 #include "dualagent/cuda/policy_loss.cuh"
 #include "dualagent/model/backend.hpp"
 
+/// The library's loops, which say what the largest copy was that they made: in numbers.
+struct CountingLoops : dualagent::gpu::Loops {
+  std::size_t largest_copy = 0;
+
+  template <class T, class Room>
+  auto upload(std::span<const T> values, Room&& room) {
+    largest_copy = std::max(largest_copy, values.size());
+    return dualagent::gpu::Loops::upload(values, room);
+  }
+  template <class Values, class T>
+  void download(const Values& values, std::span<T> to) {
+    largest_copy = std::max(largest_copy, to.size());
+    dualagent::gpu::Loops::download(values, to);
+  }
+};
+
 /// BigramModel's table of logits as a learner on a device, in float: it only learns. Every kernel
 /// is the library's, but for those that gather and scatter rows of the table.
 class DeviceBigram {
@@ -17,13 +33,13 @@ class DeviceBigram {
   template <class Weights>
   DeviceBigram(std::size_t vocab_size, const Weights& weights)
       : vocab_(vocab_size),
-        parameters_(weights.begin(), weights.end()),
-        gradients_(parameters_.size()),
         tensors_{{"logits", {vocab_size, vocab_size}, 0, vocab_size * vocab_size}} {
-    upload();
+    const std::vector<float> rounded(weights.begin(), weights.end());
+    loops_.upload(std::span<const float>(rounded), table_);
+    d_table_.resize(rounded.size());
   }
 
-  dualagent::gpu::Loops& loops() { return loops_; }
+  CountingLoops& loops() { return loops_; }
 
   template <class Objective>
   void backward(const dualagent::BatchColumns& columns, const Objective& objective,
@@ -34,7 +50,6 @@ class DeviceBigram {
                                           outputs, faults_);
     loops_.for_each(table_.size(), AddRows{vocab_, columns.tokens, columns.token, logits_.data(),
                                            d_table_.data()});
-    loops_.download(d_table_, std::span(gradients_));
   }
   void score(const dualagent::BatchColumns& columns, const dualagent::OutputColumns& outputs) {
     const auto logits = gather(columns);
@@ -42,24 +57,21 @@ class DeviceBigram {
                                     rows(columns), outputs, faults_);
   }
 
-  std::span<float> parameters() { return parameters_; }
-  std::span<const float> parameters() const { return parameters_; }
-  std::span<float> gradients() { return gradients_; }
+  dualagent::gpu::DeviceSpan<float> parameters() { return table_.span(); }
+  dualagent::gpu::DeviceSpan<float> gradients() { return d_table_.span(); }
   std::span<const dualagent::TensorInfo> tensors() const { return tensors_; }
-  void zero_gradients() {
-    std::fill(gradients_.begin(), gradients_.end(), 0.0F);
-    loops_.upload(std::span<const float>(gradients_), d_table_);
-  }
-  void weights_changed() { weights_changed(version_ + 1); }
-  void weights_changed(dualagent::WeightVersion version) {
-    upload();
-    version_ = version;
-  }
+  void zero_gradients() { loops_.for_each(d_table_.size(), SetZero{d_table_.data()}); }
+  void weights_changed() { ++version_; }
+  void weights_changed(dualagent::WeightVersion version) { version_ = version; }
   dualagent::WeightVersion weight_version() const { return version_; }
   std::size_t vocab_size() const { return vocab_; }
 
   // Public, since nvcc compiles kernels of accessible types alone.
 
+  struct SetZero {
+    float* values;
+    __device__ void operator()(std::size_t i) const { values[i] = 0; }
+  };
   /// What predicts token t is the row of the token before it; the first token of all has none.
   struct GatherRow {
     std::size_t vocab;
@@ -98,16 +110,14 @@ class DeviceBigram {
   dualagent::gpu::PolicyRows rows(const dualagent::BatchColumns& columns) const {
     return {columns.token, columns.loss_weight, temperature_.data()};
   }
-  void upload() { loops_.upload(std::span<const float>(parameters_), table_); }
 
   std::size_t vocab_;
-  std::vector<float> parameters_, gradients_;  // [vocab, vocab] on the host
   std::vector<dualagent::TensorInfo> tensors_;
-  dualagent::gpu::Loops loops_;
+  CountingLoops loops_;
   dualagent::gpu::RowFaults faults_;
   dualagent::gpu::Buffer<float> table_, d_table_;       // [vocab, vocab]
   dualagent::gpu::Buffer<float> logits_, temperature_;  // [T, vocab], [T]
   dualagent::WeightVersion version_ = 0;
 };
 static_assert(dualagent::Learner<DeviceBigram>);
-static_assert(std::is_same_v<dualagent::MachineOf<DeviceBigram>, dualagent::gpu::Loops>);
+static_assert(std::is_same_v<dualagent::MachineOf<DeviceBigram>, CountingLoops>);

@@ -38,7 +38,10 @@ FiveSteps train(LearnerModel& learner, const ObjectiveOf& objective) {
   FiveSteps result;
   for (int step = 0; step < 5; ++step)
     result.metrics.push_back(trainer.step(guessing::five_tasks(10)));
-  result.weights.assign(learner.parameters().begin(), learner.parameters().end());
+  using Scalar = typename decltype(learner.parameters())::value_type;
+  AlignedVector<Scalar> room;
+  const std::span<const Scalar> weights = on_host(learner, learner.parameters(), room);
+  result.weights.assign(weights.begin(), weights.end());
   return result;
 }
 
@@ -79,4 +82,25 @@ TEST_CASE("a learner on a device is trained by the same trainer to the same weig
                     Objective{GroupNormalized{}, CispoLoss{}, RolloutMean{},
                               TruncatedIs{.low = 0.5, .high = 1.5}, EntropyBonus{0.01}});
   check_against_cpu("the segment's ratio", Gspo{});
+}
+
+TEST_CASE("an update on a device copies the batch and its outputs, never weights or moments",
+          "[cuda]") {
+  BigramModel start = guessing::model();
+  DeviceBigram learner(toy::vocab, guessing::weights(start));
+  WeightUpdater updater(learner, UpdateOptions{.max_gradient_norm = 1e-3});
+  PackedBatch batch;
+  batch.append_row(std::vector<Token>{0, 1});
+  batch.loss_weight[1] = 1.0F;
+  batch.advantage[1] = 1.0F;
+  TokenOutputs outputs;
+  LocalCollective alone;
+  learner.loops().largest_copy = 0;
+  const double norm =
+      updater.update(batch, loops::ComposedLoss<ClipLoss, NoRegularizer>{}, outputs, alone);
+  CHECK(norm > 1e-3);  // it is clipped, too
+  CHECK(updater.state().steps == 1);
+  CHECK(learner.weight_version() == 1);
+  CHECK(learner.loops().largest_copy == 2);
+  CHECK(learner.parameters().size() > 2);
 }

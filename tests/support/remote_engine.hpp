@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "support/bigram_model.hpp"
 
 /// Samples in another place than the learner: it has weights of its own, which only `publish`
@@ -25,7 +26,9 @@ class RemoteEngine : private BigramModel {
 
   template <class LearnerModel>
   dualagent::WeightVersion publish(LearnerModel& learner, dualagent::WeightVersion version) {
-    const auto weights = learner.parameters();
+    using Scalar = typename decltype(learner.parameters())::value_type;
+    dualagent::AlignedVector<Scalar> room;
+    const auto weights = dualagent::on_host(learner, learner.parameters(), room);
     std::transform(weights.begin(), weights.end(), parameters().begin(),
                    [&](double w) { return std::round(w * steps_per_unit_) / steps_per_unit_; });
     published_.push_back(version);

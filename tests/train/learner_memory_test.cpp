@@ -6,46 +6,11 @@
 
 #include "support/bigram_model.hpp"
 #include "support/catch.hpp"
+#include "support/other_machine.hpp"
 
 using namespace dualagent;
 
 namespace {
-
-/// A machine with memory of its own, which happens to be the host's.
-struct OtherMachine {
-  template <class T>
-  using Array = std::vector<T>;
-  std::size_t copies = 0;
-
-  template <class T>
-  T* upload(std::span<const T> values, Array<T>& room) {
-    ++copies;
-    room.assign(values.begin(), values.end());
-    return room.data();
-  }
-  template <class T>
-  void download(const Array<T>& values, std::span<T> to) {
-    ++copies;
-    std::copy(values.begin(), values.end(), to.begin());
-  }
-};
-
-/// Computes on the other machine, and notes where its columns lie.
-struct Elsewhere : BigramModel {
-  using BigramModel::BigramModel;
-  OtherMachine machine;
-  const Token* seen = nullptr;
-  OtherMachine& loops() { return machine; }
-
-  template <class Objective>
-  void backward(const BatchColumns& columns, const Objective& objective,
-                const OutputColumns& outputs) {
-    seen = columns.token;
-    BigramModel::backward(columns, objective, outputs);
-  }
-};
-static_assert(std::is_same_v<MachineOf<BigramModel>, cpu::Loops>);
-static_assert(std::is_same_v<MachineOf<Elsewhere>, OtherMachine>);
 
 /// Differs from token to token, and asks for every column.
 struct OfAllColumns {

@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/momentum.hpp"
+#include "support/other_machine.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
@@ -153,4 +154,67 @@ TEST_CASE("weights that are not finite are not saved, names are not taken twice"
   model.parameters()[4] = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH(updater.save(checkpoint, "other"),
                     ContainsSubstring("a weight is nan (element 4 of logits)"));
+}
+
+TEST_CASE("of a learner elsewhere an update copies the batch and its outputs alone", "[train]") {
+  const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
+    return TokenLossGradient{-now.log_prob, -1.0, 0.0};
+  };
+  const UpdateOptions options{.optimizer = {.learning_rate = 0.1}, .max_gradient_norm = 1e-3};
+  BigramModel here(20);
+  Elsewhere there(20), sharded(20);
+  LocalCollective alone;
+  Sharded one_rank{alone};
+  WeightUpdater of_here(here, options);
+  WeightUpdater of_there(there, options), of_sharded(sharded, options, one_rank);
+  TokenOutputs outputs;
+  there.machine = {};
+  for (int step = 0; step < 3; ++step) {
+    const double norm = of_here.update(one_token(), loss, outputs, alone);
+    CHECK(of_there.update(one_token(), loss, outputs, alone) == norm);
+    CHECK(of_sharded.update(one_token(), loss, outputs, one_rank) == norm);
+  }
+  CHECK(there.machine.copies > 0);
+  CHECK(there.machine.largest == 2);  // entries of a column; there are 400 parameters
+  CHECK(std::ranges::equal(here.parameters(), there.parameters()));
+  CHECK(std::ranges::equal(here.parameters(), sharded.parameters()));
+}
+
+TEST_CASE("the state of a learner elsewhere goes through a checkpoint", "[train]") {
+  const auto loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction& now) {
+    return TokenLossGradient{-now.log_prob, -1.0, 0.0};
+  };
+  Elsewhere there(5), again(5);
+  BigramModel here(5);
+  LocalCollective alone;
+  TokenOutputs outputs;
+  WeightUpdater updater(there, UpdateOptions{}), resumed(again, UpdateOptions{});
+  WeightUpdater on_host(here, UpdateOptions{});
+  for (int step = 0; step < 2; ++step) updater.update(one_token(), loss, outputs, alone);
+  Checkpoint checkpoint{.step = 1};
+  updater.save(checkpoint, "model");
+  TemporaryFolder folder;
+  write_checkpoint(folder.path(), checkpoint);
+  const StoredCheckpoint stored = *latest_checkpoint(folder.path(), {}).checkpoint;
+  resumed.load(stored, "model");
+  on_host.load(stored, "model");
+  CHECK(stored.values<double>("model.first_moment") == updater.state().first);
+  for (auto* each : {&updater, &resumed}) each->update(one_token(), loss, outputs, alone);
+  on_host.update(one_token(), loss, outputs, alone);
+  CHECK(std::ranges::equal(again.parameters(), there.parameters()));
+  CHECK(std::ranges::equal(here.parameters(), there.parameters()));
+  CHECK(again.weight_version() == 3);
+}
+
+TEST_CASE("a gradient elsewhere that is not finite is refused by name", "[train]") {
+  Elsewhere there(3);
+  WeightUpdater updater(there, UpdateOptions{});
+  TokenOutputs outputs;
+  LocalCollective alone;
+  const auto nan_loss = [](const loops::TokenColumns&, std::size_t, const TokenPrediction&) {
+    return TokenLossGradient{0.0, std::numeric_limits<double>::quiet_NaN(), 0.0};
+  };
+  CHECK_THROWS_WITH(updater.update(one_token(), nan_loss, outputs, alone),
+                    ContainsSubstring("element 0 of logits"));
+  for (const double weight : there.parameters()) CHECK(weight == 0.0);
 }

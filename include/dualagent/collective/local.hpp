@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 
 #include "dualagent/collective/collective.hpp"
 
@@ -11,14 +10,15 @@ namespace dualagent {
 struct LocalCollective {
   static constexpr std::size_t rank() { return 0; }
   static constexpr std::size_t size() { return 1; }
-  template <class T>
-  void all_reduce_sum(std::span<T>) const {}
-  template <class T>
-  void reduce_scatter_sum(std::span<T>) const {}
-  template <class T>
-  void all_gather(std::span<T>) const {}
-  template <class T>
-  void broadcast(std::span<T>, std::size_t) const {}
+  // Of any array: a std::span or a view in a device's memory.
+  template <class Array>
+  void all_reduce_sum(const Array&) const {}
+  template <class Array>
+  void reduce_scatter_sum(const Array&) const {}
+  template <class Array>
+  void all_gather(const Array&) const {}
+  template <class Array>
+  void broadcast(const Array&, std::size_t) const {}
 };
 static_assert(ShardingCollective<LocalCollective>);
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/any_callback.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/random.hpp"
@@ -178,6 +179,19 @@ struct Machine<M> {
 template <class M>
 using MachineOf = typename detail::Machine<M>::type;
 
+/// Numbers in a learner's memory as the host reads them: themselves, or, of a learner that computes
+/// elsewhere, copied into `room`. Example: on_host(learner, learner.parameters(), room)
+template <class M, class View, class Scalar = typename View::value_type>
+std::span<const Scalar> on_host(M& learner, const View& values, AlignedVector<Scalar>& room) {
+  if constexpr (std::is_same_v<MachineOf<M>, cpu::Loops>) {
+    return values;
+  } else {
+    room.resize(values.size());
+    learner.loops().download(values, std::span<Scalar>(room));
+    return room;
+  }
+}
+
 /// Something whose weights are trained: all that a trainer needs beside rollouts. It may also be a
 /// `Sampler`: then what it samples comes from the weights that it learns, and nothing has to be
 /// handed over.
@@ -188,15 +202,15 @@ using MachineOf = typename detail::Machine<M>::type;
 ///    gradients and writes all outputs of the trained tokens. A learner on the host finds value and
 ///    derivatives of one token by `token_gradient`.
 /// 2. `m.score(columns, outputs)` computes log-probabilities, entropies and values only.
-/// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout, on the host; `m.tensors()` names
-///    their parts.
+/// 3. `m.parameters()`, `m.gradients()`: flat spans of one layout; `m.tensors()` names their parts.
 /// 4. `m.zero_gradients()`; `m.weights_changed()` after parameters were written: the next weight
 ///    version begins and cached keys and values are dropped. `m.weights_changed(version)`: the same
 ///    with the version that these weights had before, when they come from a checkpoint.
 /// 5. `m.weight_version()`, and `m.vocab_size()`: tokens of a batch lie below it.
 /// Optional: `m.loops()`, of a learner that computes elsewhere: its machine, with the face of
-/// gpu::Loops. Columns and outputs then lie in that machine's memory; gradients are on the host
-/// when `backward` returns, and `weights_changed` takes over the parameters from there.
+/// gpu::Loops. Columns, outputs, parameters and gradients then lie in that machine's memory, and
+/// `parameters()` and `gradients()` are its views: data(), size() and subspan(begin, count). The
+/// host reads them by `on_host`.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
 /// Optional: `m.backward(columns, objective, outputs, ready)` also calls `ready(begin, end)` when

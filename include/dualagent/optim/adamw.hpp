@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
@@ -17,11 +18,12 @@
 namespace dualagent {
 
 /// Moments of AdamW and the number of steps done: what a run must save to go on.
-template <class Scalar>
+template <class Scalar, class Array = AlignedVector<Scalar>>
 struct AdamWState {
+  AdamWState() = default;
   explicit AdamWState(std::size_t parameters) : first(parameters), second(parameters) {}
-  AlignedVector<Scalar> first;   // [parameters] mean of gradients
-  AlignedVector<Scalar> second;  // [parameters] mean of squared gradients
+  Array first;   // [parameters] mean of gradients
+  Array second;  // [parameters] mean of squared gradients
   std::uint64_t steps = 0;
 
   template <class Visitor>
@@ -81,6 +83,17 @@ struct AdamW {
     return AdamWState<Scalar>(parameters);
   }
 
+  /// The same in the memory of a machine with the face of gpu::Loops.
+  template <class Scalar, class Machine>
+  auto make_state_on(Machine& machine, std::size_t parameters,
+                     std::span<const TensorInfo> = {}) const {
+    AdamWState<Scalar, typename Machine::template Array<Scalar>> state;
+    const std::vector<Scalar> zeros(parameters);
+    machine.upload(std::span<const Scalar>(zeros), state.first);
+    machine.upload(std::span<const Scalar>(zeros), state.second);
+    return state;
+  }
+
   /// The constants of step 1, 2, ..., as loops::adamw takes them.
   template <class Scalar>
   kernels::AdamWStep<Scalar> at_step(std::uint64_t step, double scale = 1.0) const {
@@ -95,23 +108,30 @@ struct AdamW {
   }
 
   /// One update in place; `scale` multiplies the learning rate (a schedule's value).
-  /// Errors: throws when the sizes differ.
+  /// Errors: Error when the sizes differ.
   template <class Scalar>
   void step(std::span<Scalar> parameters, std::span<const Scalar> gradients,
             AdamWState<Scalar>& state, double scale = 1.0) const {
-    if (gradients.size() != parameters.size() || state.first.size() != parameters.size())
-      throw Error("AdamW got " + std::to_string(parameters.size()) + " parameters, " +
-                      std::to_string(gradients.size()) + " gradients and moments for " +
-                      std::to_string(state.first.size()),
-                  "AdamW::step");
     cpu::Loops machine;
-    loops::adamw(machine, at_step<Scalar>(++state.steps, scale), parameters.size(),
-                 gradients.data(), parameters.data(), state.first.data(), state.second.data());
+    step_on(machine, parameters, gradients, state, scale);
   }
   template <class Scalar>
   void step(std::span<Scalar> parameters, std::span<Scalar> gradients, AdamWState<Scalar>& state,
             double scale = 1.0) const {
     step(parameters, std::span<const Scalar>(gradients), state, scale);
+  }
+
+  /// The same on a machine, of views and a state in its memory.
+  template <class Machine, class View, class Gradients, class Scalar, class Array>
+  void step_on(Machine& machine, const View& parameters, const Gradients& gradients,
+               AdamWState<Scalar, Array>& state, double scale = 1.0) const {
+    if (gradients.size() != parameters.size() || state.first.size() != parameters.size())
+      throw Error("AdamW got " + std::to_string(parameters.size()) + " parameters, " +
+                      std::to_string(gradients.size()) + " gradients and moments for " +
+                      std::to_string(state.first.size()),
+                  "AdamW::step");
+    loops::adamw(machine, at_step<Scalar>(++state.steps, scale), parameters.size(),
+                 gradients.data(), parameters.data(), state.first.data(), state.second.data());
   }
 };
 

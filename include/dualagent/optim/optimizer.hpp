@@ -50,6 +50,10 @@ using StateOf = decltype(std::declval<const O&>().template make_state<Scalar>(
 /// the weights can be updated without the others. Over a `Sharded` collective it is required:
 /// `make_state` and `step` then see this rank's range alone, whose length is `parameters`, while
 /// `tensors` still describes the whole model.
+/// Optional: `o.template make_state_on<Scalar>(machine, parameters, tensors)` and
+/// `o.step_on(machine, weights, gradients, state, scale)` do the same in the memory of a machine
+/// with the face of gpu::Loops: the state's arrays are its `Array<Scalar>`, weights and gradients
+/// its views. A learner that computes on that machine requires them.
 template <class O, class Scalar>
 concept Optimizer = requires(const O& optimizer, StateOf<O, Scalar>& state,
                              std::span<Scalar> weights, std::span<const Scalar> gradients) {
@@ -75,6 +79,21 @@ consteval bool check_optimizer() {
   static_assert(Optimizer<O, Scalar>,
                 "dualagent: an Optimizer needs learning_rate, validate, describe, make_state and "
                 "step; see docs/policies.md#optimizers");
+  return true;
+}
+
+/// What an optimizer O keeps between steps in the memory of a machine.
+template <class O, class Scalar, class Machine>
+using StateOn = decltype(std::declval<const O&>().template make_state_on<Scalar>(
+    std::declval<Machine&>(), std::size_t{}, std::span<const TensorInfo>{}));
+
+/// One readable sentence if O cannot update weights that are not on the host.
+template <class O, class Scalar, class Machine>
+consteval bool check_optimizer_on() {
+  static_assert(
+      requires { typename StateOn<O, Scalar, Machine>; },
+      "dualagent: a learner that computes on another machine needs an optimizer with "
+      "make_state_on and step_on, as AdamW has; see docs/policies.md#optimizers");
   return true;
 }
 

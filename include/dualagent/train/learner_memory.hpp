@@ -4,14 +4,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <vector>
 
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/trace/packed_batch.hpp"
+#include "dualagent/train/checkpoint_format.hpp"
 
 namespace dualagent {
+
+/// Replaces a learner's parameters by an array of a checkpoint, wherever they are; its caller calls
+/// `weights_changed`. Errors: Error for no such array, another type or another size.
+template <class Model>
+void load_parameters(Model& model, const StoredCheckpoint& checkpoint, const std::string& name) {
+  const auto parameters = model.parameters();
+  using Scalar = typename decltype(parameters)::value_type;
+  if constexpr (std::is_same_v<MachineOf<Model>, cpu::Loops>) {
+    checkpoint.copy_to(name, parameters);
+  } else {
+    checkpoint.require_array<Scalar>(name, parameters.size());
+    const std::vector<Scalar> values = checkpoint.values<Scalar>(name);
+    model.loops().upload(std::span<const Scalar>(values), parameters);
+  }
+}
 
 /// Gives a learner a batch of the host as columns in its memory, and brings its outputs back: of a
 /// learner on the host they are views of the batch itself, of one elsewhere copies.
@@ -33,6 +50,14 @@ class LearnerMemory {
     visit(model, batch, outputs, [&](const BatchColumns& columns, const OutputColumns& found) {
       model.score(columns, found);
     });
+  }
+
+  /// Where the learner's weights are updated.
+  decltype(auto) machine(Model& model) {
+    if constexpr (std::is_same_v<Machine, cpu::Loops>)
+      return (host_);
+    else
+      return (model.loops());
   }
 
  private:
@@ -80,6 +105,7 @@ class LearnerMemory {
     return columns;
   }
 
+  cpu::Loops host_;
   // Empty for a learner on the host.
   Array<Token> token_;
   Array<std::size_t> row_begin_;

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/trace/rollout.hpp"
@@ -29,6 +31,7 @@ class RoleLearner {
  public:
   using Model = typename Role::LearnerType;
   using Engine = typename Role::SamplerType;
+  using Scalar = typename WeightUpdater<Model, Optimizer>::Scalar;
 
   template <class Collective>
   RoleLearner(Model& learner, Engine& sampler, const UpdateOptionsFor<Optimizer>& options,
@@ -47,6 +50,11 @@ class RoleLearner {
   LearnerMemory<Model> memory;                 ///< for batches that are only scored
   std::unique_ptr<Model> reference = nullptr;  ///< null without a reference policy
   WeightVersion version_at_step = 0;           ///< of the weights at the step's beginning
+
+  /// The reference policy's weights on the host; they stay as they are until `load`.
+  std::span<const Scalar> reference_weights() const {
+    return on_host(*reference, reference->parameters(), reference_on_host_);
+  }
 
   /// Brings weights back from a checkpoint; the next `publish` hands them over whatever their
   /// version is.
@@ -77,6 +85,7 @@ class RoleLearner {
   static constexpr bool kPublishes = !std::is_same_v<typename Role::Held, Model&>;
 
   Engine* sampler_;
+  mutable AlignedVector<Scalar> reference_on_host_;  // empty for a learner on the host
   std::optional<WeightVersion> published_;
 };
 
@@ -130,9 +139,7 @@ class PairLearners {
     for_each([&](const auto& learner, std::size_t index) {
       learner.updater.save(checkpoint, model_name(name, index), collective);
       if constexpr (reference_policy == ReferencePolicy::kept) {
-        const auto parameters = std::as_const(*learner.reference).parameters();
-        using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
-        checkpoint.add(model_name(name, index) + ".reference", std::span<const Scalar>(parameters));
+        checkpoint.add(model_name(name, index) + ".reference", learner.reference_weights());
       }
     });
   }
@@ -142,13 +149,13 @@ class PairLearners {
     for_each([&](auto& learner, std::size_t index) {
       learner.updater.check(checkpoint, model_name(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept)
-        require_array_of(checkpoint, model_name(name, index) + ".reference",
-                         std::as_const(*learner.reference).parameters());
+        checkpoint.template require_array<typename std::decay_t<decltype(learner)>::Scalar>(
+            model_name(name, index) + ".reference", learner.reference->parameters().size());
     });
     for_each([&](auto& learner, std::size_t index) {
       learner.load(checkpoint, model_name(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept) {
-        checkpoint.copy_to(model_name(name, index) + ".reference", learner.reference->parameters());
+        load_parameters(*learner.reference, checkpoint, model_name(name, index) + ".reference");
         learner.reference->weights_changed();
       }
     });
@@ -158,11 +165,6 @@ class PairLearners {
  private:
   using Indices = std::make_index_sequence<detail::kModels<Pairing>>;
 
-  template <class Scalar>
-  static void require_array_of(const StoredCheckpoint& checkpoint, const std::string& name,
-                               std::span<const Scalar> values) {
-    checkpoint.require_array<Scalar>(name, values.size());
-  }
   struct NotTrained {};
 
   template <std::size_t I>

@@ -9,6 +9,7 @@
 #include "dualagent/collective/collective.hpp"
 #include "dualagent/collective/gradient_buckets.hpp"
 #include "dualagent/collective/mesh.hpp"
+#include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/combine.inl"
 #include "dualagent/loops/optimizer.inl"
 #include "dualagent/optim/clip.hpp"
@@ -54,14 +55,14 @@ struct ReplicatedUpdate {
   static Shard part(const C&, std::size_t parameters) {
     return {0, parameters};
   }
-  template <class C, class T>
-  using Buckets = GradientBuckets<C, std::span<T>, SumForAll>;
-  template <class C, class T>
-  static double norm(C&, std::span<const T> gradients) {
-    return global_norm(gradients);
+  template <class C, class View>
+  using Buckets = GradientBuckets<C, View, SumForAll>;
+  template <class C, class Machine, class View>
+  static double norm(C&, Machine& machine, const View& gradients) {
+    return global_norm(machine, gradients);
   }
-  template <class C, class T>
-  static void gather(C&, std::span<T>) {}
+  template <class C, class View>
+  static void gather(C&, const View&) {}
 };
 
 /// Every rank does the part of the update that is its shard.
@@ -70,24 +71,34 @@ struct ShardedUpdate {
   static Shard part(const C& collective, std::size_t parameters) {
     return shard_of(parameters, collective.rank(), collective.size());
   }
-  template <class C, class T>
-  using Buckets = GradientBuckets<C, std::span<T>, SumForOwner>;
-  /// The ranks add to one sum in their order, as one rank would that has all gradients.
-  template <class C, class T>
-  static double norm(C& collective, std::span<const T> gradients) {
-    const loops::detail::ReadSquare<T> square{gradients.data()};  // the terms of `global_norm`
+  template <class C, class View>
+  using Buckets = GradientBuckets<C, View, SumForOwner>;
+  /// On the host the ranks add to one sum in their order, as one rank would that has all gradients.
+  template <class C, class Machine, class View>
+  static double norm(C& collective, [[maybe_unused]] Machine& machine, const View& gradients) {
+    using Square = loops::detail::ReadSquare<std::remove_const_t<typename View::value_type>>;
     const kernels::Sum<double> add;
     double sum[] = {add.identity()};
-    for (std::size_t rank = 0; rank < collective.size(); ++rank) {
-      const Shard mine = shard_of(gradients.size(), rank, collective.size());
-      if (rank == collective.rank())
-        for (std::size_t i = mine.begin; i < mine.end; ++i) sum[0] = add(sum[0], square(i));
-      collective.broadcast(std::span<double>(sum), rank);
+    const auto part = [&](std::size_t rank) {
+      return shard_of(gradients.size(), rank, collective.size());
+    };
+    if constexpr (std::is_same_v<Machine, cpu::Loops>) {
+      const Square square{gradients.data()};  // the terms of `global_norm`
+      for (std::size_t rank = 0; rank < collective.size(); ++rank) {
+        if (rank == collective.rank())
+          for (std::size_t i = part(rank).begin; i < part(rank).end; ++i)
+            sum[0] = add(sum[0], square(i));
+        collective.broadcast(std::span<double>(sum), rank);
+      }
+    } else {
+      const Shard mine = part(collective.rank());
+      sum[0] = machine.map_reduce(mine.size(), add, Square{gradients.data() + mine.begin});
+      collective.all_reduce_sum(std::span<double>(sum));
     }
     return std::sqrt(sum[0]);
   }
-  template <class C, class T>
-  static void gather(C& collective, std::span<T> values) {
+  template <class C, class View>
+  static void gather(C& collective, const View& values) {
     collective.all_gather(values);
   }
 };

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
+#include "dualagent/cpu/loops.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
@@ -37,6 +39,20 @@ struct UpdateOptionsFor {
 /// The same with AdamW.
 using UpdateOptions = UpdateOptionsFor<AdamW>;
 
+namespace detail {
+
+template <class Optimizer, class Scalar, class Machine>
+struct StateInMemoryOf {
+  static_assert(check_optimizer_on<Optimizer, Scalar, Machine>());
+  using type = StateOn<Optimizer, Scalar, Machine>;
+};
+template <class Optimizer, class Scalar>
+struct StateInMemoryOf<Optimizer, Scalar, cpu::Loops> {
+  using type = StateOf<Optimizer, Scalar>;
+};
+
+}  // namespace detail
+
 /// Errors: Error for a factor of the learning rate that is negative, NaN or infinite.
 inline void check_learning_rate_scale(double scale) {
   require_option(scale, kNotNegative, "the learning rate's scale", "learning_rate_scale",
@@ -48,6 +64,8 @@ inline void check_learning_rate_scale(double scale) {
 ///
 /// On several ranks each does all of it, or, on a `Sharded` collective, the part that is its shard;
 /// the collective is the same in every call.
+/// Parameters, gradients and the optimizer's state stay in the learner's memory: of a learner that
+/// computes elsewhere, an update copies the batch there and its outputs back, nothing else.
 /// Holds a reference to the model. Determinism: the same batches give the same weights; ranks that
 /// start equal stay bit-identical if the collective's sums are.
 template <class Model, class Optimizer = AdamW>
@@ -57,6 +75,8 @@ class WeightUpdater {
  public:
   using Scalar = typename decltype(std::declval<Model&>().parameters())::value_type;
   static_assert(check_optimizer<Optimizer, Scalar>());
+  /// What the optimizer keeps, in the learner's memory.
+  using State = typename detail::StateInMemoryOf<Optimizer, Scalar, MachineOf<Model>>::type;
 
   /// Errors: Error for an option that cannot be meant.
   template <class Collective = LocalCollective>
@@ -65,7 +85,7 @@ class WeightUpdater {
       : model_(&model),
         options_(options),
         part_(detail::UpdateStrategyOf<Collective>::part(collective, model.parameters().size())),
-        state_(options.optimizer.template make_state<Scalar>(part_.size(), model.tensors())) {
+        state_(make_state()) {
     if constexpr (kSharded<Collective>) static_assert(check_elementwise<Optimizer>());
     options.optimizer.template validate<Scalar>();
     require_option(options.bucket_elements, kAtLeastOne, "bucket_elements", "UpdateOptions");
@@ -88,15 +108,20 @@ class WeightUpdater {
     model_->zero_gradients();
     outputs.resize(batch.size());
     using Strategy = detail::UpdateStrategyOf<Collective>;
-    sum_gradients<typename Strategy::template Buckets<Collective, Scalar>>(batch, objective,
-                                                                           outputs, collective);
-    const double norm = Strategy::norm(collective, std::span<const Scalar>(model_->gradients()));
+    using View = decltype(model_->gradients());
+    sum_gradients<typename Strategy::template Buckets<Collective, View>>(batch, objective, outputs,
+                                                                         collective);
+    decltype(auto) machine = memory_.machine(*model_);
+    const double norm = Strategy::norm(collective, machine, model_->gradients());
     if (!std::isfinite(norm)) throw_not_finite();
-    const std::span<Scalar> gradients = model_->gradients().subspan(part_.begin, part_.size());
-    const std::span<Scalar> weights = model_->parameters().subspan(part_.begin, part_.size());
-    clip_to_norm(gradients, norm, options_.max_gradient_norm);
-    options_.optimizer.step(weights, std::span<const Scalar>(gradients), state_,
-                            learning_rate_scale);
+    const auto gradients = model_->gradients().subspan(part_.begin, part_.size());
+    const auto weights = model_->parameters().subspan(part_.begin, part_.size());
+    clip_to_norm(machine, gradients, norm, options_.max_gradient_norm);
+    if constexpr (kOnHost)
+      options_.optimizer.step(weights, std::span<const Scalar>(gradients), state_,
+                              learning_rate_scale);
+    else
+      options_.optimizer.step_on(machine, weights, gradients, state_, learning_rate_scale);
     Strategy::gather(collective, model_->parameters());
     model_->weights_changed();
     return norm;
@@ -108,10 +133,11 @@ class WeightUpdater {
   /// Errors: Error for a name that is taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
-    const std::span<const Scalar> weights(model_->parameters());
+    const std::span<const Scalar> weights =
+        on_host(*model_, model_->parameters(), gathered_["weights"]);
     require_finite(weights, "a weight", {0, weights.size()});
     checkpoint.add(name + ".weights", weights);
-    state_.for_each([&](std::string_view array, const AlignedVector<Scalar>& values) {
+    state_.for_each([&](std::string_view array, const auto& values) {
       checkpoint.add(part_name(name, array), whole(array, values, collective));
     });
     checkpoint.add(name + ".updates", std::to_string(state_.steps));
@@ -122,7 +148,7 @@ class WeightUpdater {
   void check(const StoredCheckpoint& checkpoint, const std::string& name) const {
     const std::size_t parameters = model_->parameters().size();
     checkpoint.template require_array<Scalar>(name + ".weights", parameters);
-    state_.for_each([&](std::string_view array, const AlignedVector<Scalar>& values) {
+    state_.for_each([&](std::string_view array, const auto& values) {
       checkpoint.template require_array<Scalar>(
           part_name(name, array), is_elementwise<Optimizer>() ? parameters : values.size());
     });
@@ -134,11 +160,17 @@ class WeightUpdater {
   /// Errors: Error when an array is missing or of another type or size.
   void load(const StoredCheckpoint& checkpoint, const std::string& name) {
     check(checkpoint, name);
-    checkpoint.copy_to(name + ".weights", model_->parameters());
-    state_.for_each([&](std::string_view array, AlignedVector<Scalar>& to) {
-      if (updates_all()) return checkpoint.copy_to(part_name(name, array), std::span<Scalar>(to));
-      const auto all = checkpoint.template values<Scalar>(part_name(name, array));
-      std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(part_.begin), part_.size(), to.begin());
+    load_parameters(*model_, checkpoint, name + ".weights");
+    state_.for_each([&](std::string_view array, auto& to) {
+      const std::string stored = part_name(name, array);
+      if constexpr (kOnHost)
+        if (updates_all()) return checkpoint.copy_to(stored, std::span<Scalar>(to));
+      const auto all = checkpoint.template values<Scalar>(stored);
+      const auto mine = std::span(all).subspan(part_.begin, part_.size());
+      if constexpr (kOnHost)
+        std::copy(mine.begin(), mine.end(), to.begin());
+      else
+        memory_.machine(*model_).upload(mine, to);
     });
     state_.steps = checkpoint.number(name + ".updates");
     model_->weights_changed(checkpoint.number(name + ".weight_version"));
@@ -147,28 +179,44 @@ class WeightUpdater {
   Model& model() { return *model_; }
   const Model& model() const { return *model_; }
   /// Of the part of the parameters that this rank updates.
-  StateOf<Optimizer, Scalar>& state() { return state_; }
-  const StateOf<Optimizer, Scalar>& state() const { return state_; }
+  State& state() { return state_; }
+  const State& state() const { return state_; }
 
  private:
   template <class Collective>
   static constexpr bool kSharded =
       std::is_same_v<detail::UpdateStrategyOf<Collective>, detail::ShardedUpdate>;
 
+  static constexpr bool kOnHost = std::is_same_v<MachineOf<Model>, cpu::Loops>;
+
+  State make_state() {
+    if constexpr (kOnHost)
+      return options_.optimizer.template make_state<Scalar>(part_.size(), model_->tensors());
+    else
+      return options_.optimizer.template make_state_on<Scalar>(memory_.machine(*model_),
+                                                               part_.size(), model_->tensors());
+  }
+
   static std::string part_name(const std::string& name, std::string_view array) {
     return name + "." + std::string(array);
   }
   bool updates_all() const { return part_.size() == model_->parameters().size(); }
 
-  /// An array of the state with what the other ranks have of it.
-  template <class Collective>
-  std::span<const Scalar> whole(std::string_view array, const AlignedVector<Scalar>& values,
+  /// An array of the state on the host, with what the other ranks have of it.
+  template <class Array, class Collective>
+  std::span<const Scalar> whole(std::string_view array, const Array& values,
                                 Collective& collective) const {
-    if (updates_all()) return values;
     AlignedVector<Scalar>& gathered = gathered_[std::string(array)];
-    gathered.assign(model_->parameters().size(), Scalar{0});
-    std::copy(values.begin(), values.end(),
-              gathered.begin() + static_cast<std::ptrdiff_t>(part_.begin));
+    if constexpr (kOnHost) {
+      if (updates_all()) return values;
+      gathered.assign(model_->parameters().size(), Scalar{0});
+      std::copy(values.begin(), values.end(),
+                gathered.begin() + static_cast<std::ptrdiff_t>(part_.begin));
+    } else {
+      gathered.assign(model_->parameters().size(), Scalar{0});
+      model_->loops().download(values, std::span(gathered).subspan(part_.begin, part_.size()));
+      if (updates_all()) return gathered;
+    }
     detail::UpdateStrategyOf<std::remove_const_t<Collective>>::gather(collective,
                                                                       std::span<Scalar>(gathered));
     return gathered;
@@ -194,7 +242,8 @@ class WeightUpdater {
   }
 
   [[noreturn]] void throw_not_finite() const {
-    require_finite(std::span<const Scalar>(model_->gradients()), "a gradient", part_);
+    AlignedVector<Scalar> room;
+    require_finite(on_host(*model_, model_->gradients(), room), "a gradient", part_);
     if (part_.size() < model_->parameters().size())
       throw Error("a gradient is not finite", "another rank's shard", "See that rank's own error");
     throw Error("the norm of the gradients is too large for a double", "WeightUpdater",
@@ -215,9 +264,9 @@ class WeightUpdater {
   Model* model_;
   LearnerMemory<Model> memory_;
   UpdateOptionsFor<Optimizer> options_;
-  Shard part_;                        // of the parameters, that this rank updates
-  StateOf<Optimizer, Scalar> state_;  // of that part
-  /// Where `save` has gathered the state's arrays [parameters]; empty from the next update on.
+  Shard part_;   // of the parameters, that this rank updates
+  State state_;  // of that part
+  /// What `save` has copied or gathered, [parameters] each; empty from the next update on.
   mutable std::map<std::string, AlignedVector<Scalar>> gathered_;
 };
 

@@ -15,6 +15,7 @@ namespace dualagent::gpu {
 template <class T>
 class DeviceSpan {
  public:
+  using value_type = T;
   DeviceSpan(T* data, std::size_t size) : data_(data), size_(size) {}
   T* data() const { return data_; }
   std::size_t size() const { return size_; }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cub/block/block_reduce.cuh>
 #include <span>
+#include <string>
 
 #include "dualagent/cuda/buffer.cuh"
 #include "dualagent/cuda/launch.cuh"
@@ -130,6 +131,15 @@ class Loops {
   void download(const Array<T>& values, std::span<T> to) {
     values.download(to, stream_);
   }
+  /// The same of arrays that somebody else owns. Errors: Error if the sizes differ.
+  template <class T>
+  void upload(std::span<const T> values, DeviceSpan<T> to) {
+    copy(to.data(), values.data(), to.size(), values.size(), cudaMemcpyHostToDevice);
+  }
+  template <class T>
+  void download(DeviceSpan<T> values, std::span<T> to) {
+    copy(to.data(), values.data(), to.size(), values.size(), cudaMemcpyDeviceToHost);
+  }
 
   /// Calls `body(i)` for i = 0 .. count - 1, in no order; returns before it is done.
   template <class Body>
@@ -167,6 +177,15 @@ class Loops {
   }
 
  private:
+  template <class T>
+  void copy(T* to, const T* from, std::size_t room, std::size_t count, cudaMemcpyKind kind) {
+    if (room != count)
+      throw Error(std::to_string(count) + " numbers were to be copied to " + std::to_string(room),
+                  "gpu::Loops");
+    check(cudaMemcpyAsync(to, from, count * sizeof(T), kind, stream_), "cudaMemcpyAsync");
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  }
+
   template <class Ranges, class Operator, class Map, class State>
   void reduce(std::size_t blocks, const Ranges& ranges, const Operator& op, const Map& map,
               State* results) {
