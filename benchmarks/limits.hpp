@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
+#include <ctime>
 
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/thread_pool.hpp"
@@ -13,15 +13,16 @@ namespace bench {
 
 namespace detail {
 
-/// Best rate of `amount` per call of `body(worker)` on all workers.
+/// Best rate of `amount` per call of `body(worker)` on all workers, by the time that they had a
+/// processor: other programs on the machine do not count.
 template <class Body>
 double best_rate(dualagent::ThreadPool& pool, double amount, Body&& body) {
-  using Clock = std::chrono::steady_clock;
   double best = 0;
   for (int i = 0; i < 5; ++i) {
-    const auto begin = Clock::now();
+    const std::clock_t begin = std::clock();
     pool.run(body);
-    best = std::max(best, amount / std::chrono::duration<double>(Clock::now() - begin).count());
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    best = std::max(best, amount * static_cast<double>(pool.size()) / seconds);
   }
   return best;
 }

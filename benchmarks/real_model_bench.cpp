@@ -112,25 +112,29 @@ int main(int argc, char** argv) {
 
   const double operations = bench::multiply_add_rate(*pool), bytes = bench::read_rate(*pool);
   std::printf("limits: %.0f GFLOP/s, %.1f GB/s\n", operations * 1e-9, bytes * 1e-9);
+  // Shares of the limits are by the threads' time on processors: other programs do not count.
+  const auto per_thread = [&](const Seconds& seconds) {
+    return seconds.processors / static_cast<double>(threads);
+  };
   std::vector<std::size_t> crowds{1, 16, 64};
   if (const std::size_t one = options.number("--sequences", 0)) crowds = {one};
   for (const std::size_t sequences : crowds) {
     const Seconds seconds = decode_seconds(model, sequences, new_tokens, repeats);
-    const double tokens = static_cast<double>(sequences * new_tokens) / seconds.wall;
-    // A step reads each weight at least once; a token takes a multiply-add for each.
+    const double tokens = static_cast<double>(sequences * new_tokens);
+    const double steps = static_cast<double>(new_tokens);
+    // A token takes a multiply-add for each weight; a step reads each at least once.
     std::printf(
-        "decode, %2zu sequences: %6.1f tokens/s, %.2f of the multiply-adds, %.2f of the reading; "
-        "%.1f ms of processors a step\n",
-        sequences, tokens, tokens * 2 * weights / operations,
-        tokens / static_cast<double>(sequences) * 4 * weights / bytes,
-        1e3 * seconds.processors / static_cast<double>(new_tokens));
+        "decode, %2zu sequences: %6.1f tokens/s; %.1f ms of processors a step, %.2f of the "
+        "multiply-adds, %.2f of the reading\n",
+        sequences, tokens / seconds.wall, 1e3 * seconds.processors / steps,
+        tokens * 2 * weights / (operations * per_thread(seconds)),
+        steps * 4 * weights / (bytes * per_thread(seconds)));
     std::fflush(stdout);
   }
   if (options.number("--train", 1) != 0) {
     const Seconds seconds = train_seconds(model, repeats);
     std::printf(
-        "training step of 512 tokens: %.2f s, %.2f of the multiply-adds; %.2f s of "
-        "processors\n",
-        seconds.wall, 512 * 6 * weights / seconds.wall / operations, seconds.processors);
+        "training step of 512 tokens: %.2f s; %.2f s of processors, %.2f of the multiply-adds\n",
+        seconds.wall, seconds.processors, 512 * 6 * weights / (operations * per_thread(seconds)));
   }
 }
