@@ -1,4 +1,3 @@
-// Above 400 lines: the cases share one small model, its batches and their tolerances.
 #include "dualagent/model/transformer.hpp"
 
 #include <algorithm>
@@ -8,85 +7,20 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/ragged_rows.hpp"
 #include "support/reference_transformer.hpp"
 
 using namespace dualagent;
 
 namespace {
 
-/// Nothing is a multiple of anything else: tails of vectors and of row blocks are in use. The
-/// untied shape has a critic.
-TransformerConfig odd_shape(bool tied) {
-  return {.vocab_size = 29,
-          .hidden_size = 18,
-          .num_hidden_layers = 2,
-          .num_attention_heads = 6,
-          .num_key_value_heads = 2,
-          .head_dim = 6,
-          .intermediate_size = 21,
-          .max_position_embeddings = 64,
-          .rope_theta = 500.0,
-          .tie_word_embeddings = tied,
-          .value_head = !tied};
-}
-
-TransformerOptions with_threads(std::size_t threads, std::size_t shards, std::uint64_t seed = 3) {
-  return {.pool = std::make_shared<ThreadPool>(threads), .gradient_shards = shards, .seed = seed};
-}
-
 /// The tied shape with biases as in Qwen2, the untied one with normed heads as in Qwen3.
 TransformerConfig odd_qwen(bool tied) {
-  TransformerConfig config = odd_shape(tied);
+  TransformerConfig config = ragged_shape(tied);
   config.qkv_bias = tied;
   config.qk_norm = !tied;
   return config;
 }
-
-/// A model whose critic, biases and norms of heads say something.
-template <class Scalar>
-Transformer<Scalar> odd_model(const TransformerConfig& config, TransformerOptions options) {
-  Transformer<Scalar> model(config, std::move(options));
-  const RandomStream random = RandomStream::from_seed(17);
-  for (std::size_t k = 0; k < model.tensors().size(); ++k) {
-    const TensorInfo& tensor = model.tensors()[k];
-    const auto ends_with = [&](const char* end) { return tensor.name.ends_with(end); };
-    if (!ends_with("value_head.weight") && !ends_with(".bias") && !ends_with("_norm.weight"))
-      continue;
-    for (std::size_t i = 0; i < tensor.size; ++i)
-      model.parameters()[tensor.offset + i] += static_cast<Scalar>(0.3 * random.child(k).normal(i));
-  }
-  model.weights_changed();
-  return model;
-}
-
-/// Rows of the given lengths with random tokens; about a third of the tokens is trained.
-PackedBatch ragged_batch(const std::vector<std::size_t>& lengths, float temperature,
-                         std::uint64_t seed = 1) {
-  const RandomStream random = RandomStream::from_seed(seed);
-  PackedBatch batch;
-  batch.temperature = temperature;
-  for (std::size_t r = 0; r < lengths.size(); ++r) {
-    const RandomStream stream = random.child(r);
-    std::vector<Token> row(lengths[r]);
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<Token>(stream.below(i, 29));
-    const std::size_t begin = batch.append_row(row, static_cast<std::uint32_t>(r));
-    for (std::size_t i = 1; i < row.size(); ++i)
-      if (stream.below(1000 + i, 3) == 0)
-        batch.loss_weight[begin + i] = static_cast<float>(stream.normal(2000 + i));
-  }
-  return batch;
-}
-
-/// A loss that bends in all arguments.
-constexpr auto curved_loss = [](const loops::TokenColumns&, std::size_t t,
-                                const TokenPrediction& now) {
-  const double a = 0.7 + 0.1 * static_cast<double>(t % 5);
-  const auto [log_prob, entropy, value] = now;
-  return TokenLossGradient{a * log_prob + 0.3 * log_prob * log_prob - 0.5 * entropy +
-                               0.2 * log_prob * entropy + 0.4 * (value - a) * (value - a),
-                           a + 0.6 * log_prob + 0.2 * entropy, -0.5 + 0.2 * log_prob,
-                           0.8 * (value - a)};
-};
 
 double total_loss(Transformer<double>& model, const PackedBatch& batch) {
   TokenOutputs outputs;
@@ -98,15 +32,6 @@ double total_loss(Transformer<double>& model, const PackedBatch& batch) {
       sum += static_cast<double>(batch.loss_weight[t]) *
              curved_loss({}, t, {outputs.log_prob[t], outputs.entropy[t], outputs.value[t]}).value;
   return sum;
-}
-
-template <class Scalar>
-std::vector<Scalar> gradients_of(Transformer<Scalar>& model, const PackedBatch& batch) {
-  TokenOutputs outputs;
-  outputs.resize(batch.size());
-  model.zero_gradients();
-  model.backward(batch, curved_loss, outputs);
-  return {model.gradients().begin(), model.gradients().end()};
 }
 
 /// Largest |got - expected| over largest |expected|.
@@ -185,32 +110,13 @@ double error_against_reference(const TransformerConfig& config, float temperatur
   return worst;
 }
 
-std::string error_of(const PackedBatch& batch) {
-  Transformer<float> model(odd_shape(true), with_threads(1, 2));
-  TokenOutputs outputs;
-  outputs.resize(batch.size());
-  std::string scored, trained;
-  try {
-    model.score(batch, outputs);
-  } catch (const Error& error) {
-    scored = error.what();
-  }
-  try {
-    model.backward(batch, curved_loss, outputs);
-  } catch (const Error& error) {
-    trained = error.what();
-  }
-  CHECK(scored == trained);
-  return scored;
-}
-
 }  // namespace
 
 TEST_CASE("the forward pass equals the slow obvious one", "[model][transformer]") {
   for (const bool tied : {false, true})
     for (const float temperature : {1.0F, 0.7F}) {
       INFO((tied ? "tied" : "untied") << ", temperature " << temperature);
-      for (const TransformerConfig& config : {odd_shape(tied), odd_qwen(tied)}) {
+      for (const TransformerConfig& config : {ragged_shape(tied), odd_qwen(tied)}) {
         CHECK(error_against_reference<double>(config, temperature) < 1e-12);
         CHECK(error_against_reference<float>(config, temperature) < 1e-5);
       }
@@ -218,18 +124,18 @@ TEST_CASE("the forward pass equals the slow obvious one", "[model][transformer]"
 }
 
 TEST_CASE("gradients equal central differences for every tensor", "[model][transformer]") {
-  check_gradients(odd_shape(false), 1.0F);
-  check_gradients(odd_shape(true), 0.7F);
+  check_gradients(ragged_shape(false), 1.0F);
+  check_gradients(ragged_shape(true), 0.7F);
 }
 
 TEST_CASE("so do those of biases and of norms of queries and keys", "[model][transformer]") {
-  TransformerConfig config = odd_shape(true);
+  TransformerConfig config = ragged_shape(true);
   config.qkv_bias = config.qk_norm = true;
   check_gradients(config, 0.7F);
 }
 
 TEST_CASE("a model gets a critic that says 0 and changes nothing else", "[model][transformer]") {
-  const Transformer<float> plain(odd_shape(true), with_threads(1, 2));
+  const Transformer<float> plain(ragged_shape(true), with_threads(1, 2));
   Transformer<float> model = plain.with_value_head();
   CHECK_FALSE(plain.has_value_head());
   CHECK(model.has_value_head());
@@ -251,7 +157,7 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
   for (std::size_t r = 0; r < 27; ++r) lengths.push_back(1 + (r * 29) % 64);
   const PackedBatch batch = ragged_batch(lengths, 1.3F);
   REQUIRE(batch.size() > 3 * 256);  // a shard holds several chunks
-  Transformer<double> model = odd_model<double>(odd_shape(false), with_threads(1, 1));
+  Transformer<double> model = odd_model<double>(ragged_shape(false), with_threads(1, 1));
   std::vector<double> expected(model.parameters().size(), 0.0);
   for (std::size_t r = 0; r < batch.rows(); ++r) {
     PackedBatch row;
@@ -271,7 +177,7 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
   }
   for (const std::size_t shards : {1U, 2U, 3U, 40U}) {  // 40: most shards have no row
-    Transformer<double> sharded = odd_model<double>(odd_shape(false), with_threads(1, shards));
+    Transformer<double> sharded = odd_model<double>(ragged_shape(false), with_threads(1, shards));
     INFO(shards << " shards");
     CHECK(relative_error(gradients_of(sharded, batch), expected) < 1e-12);
   }
@@ -279,8 +185,8 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
 
 TEST_CASE("float gradients are close to double gradients", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({33, 64, 5, 20}, 1.0F);
-  Transformer<double> precise(odd_shape(true), with_threads(1, 2));
-  Transformer<float> model(odd_shape(true), with_threads(1, 2));
+  Transformer<double> precise(ragged_shape(true), with_threads(1, 2));
+  Transformer<float> model(ragged_shape(true), with_threads(1, 2));
   for (std::size_t i = 0; i < model.parameters().size(); ++i)
     precise.parameters()[i] = static_cast<double>(model.parameters()[i]);
   precise.weights_changed();
@@ -290,10 +196,10 @@ TEST_CASE("float gradients are close to double gradients", "[model][transformer]
 TEST_CASE("gradients have the same bits on any number of threads", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 7, 22, 64, 64, 50}, 1.0F);
   for (const std::size_t shards : {1U, 2U, 3U}) {
-    Transformer<float> alone(odd_shape(true), with_threads(1, shards));
+    Transformer<float> alone(ragged_shape(true), with_threads(1, shards));
     const std::vector<float> expected = gradients_of(alone, batch);
     for (const std::size_t threads : {2U, 3U}) {
-      Transformer<float> model(odd_shape(true), with_threads(threads, shards));
+      Transformer<float> model(ragged_shape(true), with_threads(threads, shards));
       INFO(threads << " threads, " << shards << " shards");
       CHECK(gradients_of(model, batch) == expected);
       CHECK(gradients_of(model, batch) == expected);  // buffers that were used before
@@ -304,7 +210,7 @@ TEST_CASE("gradients have the same bits on any number of threads", "[model][tran
 TEST_CASE("log-probabilities have the same bits in any batch", "[model][transformer]") {
   PackedBatch batch = ragged_batch({40, 3, 64, 2, 13, 64, 7, 22, 64, 64, 50}, 0.9F);
   const auto outputs_of = [](const PackedBatch& some, std::size_t shards) {
-    Transformer<float> model(odd_shape(false), with_threads(1, shards));
+    Transformer<float> model(ragged_shape(false), with_threads(1, shards));
     TokenOutputs outputs;
     outputs.resize(some.size());
     model.score(some, outputs);
@@ -332,7 +238,7 @@ TEST_CASE("log-probabilities have the same bits in any batch", "[model][transfor
 TEST_CASE("score and backward report the same numbers, the loss and nothing at masked tokens",
           "[model][transformer]") {
   const PackedBatch batch = ragged_batch({12, 30, 4}, 1.0F);
-  Transformer<float> model(odd_shape(true), with_threads(2, 2));
+  Transformer<float> model(ragged_shape(true), with_threads(2, 2));
   TokenOutputs scored, trained;
   scored.resize(batch.size());
   trained.resize(batch.size());
@@ -360,7 +266,7 @@ TEST_CASE("score and backward report the same numbers, the loss and nothing at m
 }
 
 TEST_CASE("a batch without trained tokens has no gradient", "[model][transformer]") {
-  Transformer<float> model(odd_shape(true), with_threads(2, 2));
+  Transformer<float> model(ragged_shape(true), with_threads(2, 2));
   PackedBatch batch;
   CHECK(gradients_of(model, batch) == std::vector<float>(model.parameters().size(), 0.0F));
   batch.append_row(std::vector<Token>{1, 2, 3});
@@ -370,7 +276,7 @@ TEST_CASE("a batch without trained tokens has no gradient", "[model][transformer
 
 TEST_CASE("gradients are added until they are zeroed", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({12, 30, 4}, 1.0F);
-  Transformer<double> model(odd_shape(true), with_threads(1, 1));
+  Transformer<double> model(ragged_shape(true), with_threads(1, 1));
   const std::vector<double> once = gradients_of(model, batch);
   TokenOutputs outputs;
   outputs.resize(batch.size());
@@ -383,8 +289,8 @@ TEST_CASE("gradients are added until they are zeroed", "[model][transformer]") {
 
 TEST_CASE("new weights count after weights_changed", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({12, 30, 4}, 1.0F);
-  Transformer<double> model(odd_shape(false), with_threads(1, 2, 3));
-  Transformer<double> other(odd_shape(false), with_threads(1, 2, 4));
+  Transformer<double> model(ragged_shape(false), with_threads(1, 2, 3));
+  Transformer<double> other(ragged_shape(false), with_threads(1, 2, 4));
   const double before = total_loss(model, batch);
   CHECK(before != total_loss(other, batch));
   CHECK(model.weight_version() == 0);
@@ -398,65 +304,8 @@ TEST_CASE("new weights count after weights_changed", "[model][transformer]") {
 
 TEST_CASE("a model can be moved", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({12, 30}, 1.0F);
-  Transformer<double> model(odd_shape(false), with_threads(1, 2));
+  Transformer<double> model(ragged_shape(false), with_threads(1, 2));
   const std::vector<double> expected = gradients_of(model, batch);
   Transformer<double> moved = std::move(model);
   CHECK(gradients_of(moved, batch) == expected);
-}
-
-TEST_CASE("a bad batch is refused with row, rollout or token", "[model][transformer]") {
-  PackedBatch batch;
-  batch.append_row(std::vector<Token>{1, 2}, 5);
-  const std::size_t begin = batch.append_row(std::vector<Token>{3, 4, 5}, 7);
-  CHECK(error_of(batch).empty());
-  for (const Token bad : {-1, 29}) {
-    PackedBatch wrong = batch;
-    wrong.tokens[begin + 1] = bad;
-    CHECK_THAT(error_of(wrong), ContainsSubstring("token " + std::to_string(bad)) &&
-                                    ContainsSubstring("vocabulary of 29") &&
-                                    ContainsSubstring("token 3 of the batch"));
-  }
-  PackedBatch first = batch;
-  first.loss_weight[begin] = 1.0F;
-  CHECK_THAT(error_of(first), ContainsSubstring("first token of a row") &&
-                                  ContainsSubstring("row 1") && ContainsSubstring("rollout 7"));
-  PackedBatch most = batch;
-  most.append_row(std::vector<Token>(64, 1), 9);
-  CHECK(error_of(most).empty());
-  most.append_row(std::vector<Token>(65, 1), 9);
-  CHECK_THAT(error_of(most), ContainsSubstring("65 tokens") && ContainsSubstring("64") &&
-                                 ContainsSubstring("row 3") && ContainsSubstring("rollout 9"));
-}
-
-TEST_CASE("a loss that is not finite is refused with its token, and the model goes on",
-          "[model][transformer]") {
-  auto model = odd_model<float>(odd_shape(true), with_threads(2, 2));
-  const PackedBatch batch = ragged_batch({9, 12, 10}, 1.0F);
-  const std::vector<float> before = gradients_of(model, batch);
-  std::size_t poisoned = batch.size() - 1;
-  while (batch.loss_weight[poisoned] == 0.0F) --poisoned;
-  TokenOutputs outputs;
-  outputs.resize(batch.size());
-  std::string message;
-  try {
-    model.backward(
-        batch,
-        [&](const loops::TokenColumns&, std::size_t t, const TokenPrediction&) {
-          return TokenLossGradient{0.0, t == poisoned ? NAN : 1.0, 0.0, 0.0};
-        },
-        outputs);
-  } catch (const Error& error) {
-    message = error.what();
-  }
-  INFO(message);
-  CHECK(message.find(BatchColumns(batch).place_of(poisoned)) != std::string::npos);
-  CHECK(gradients_of(model, batch) == before);
-}
-
-TEST_CASE("impossible options and shapes are refused", "[model][transformer]") {
-  CHECK_THROWS_WITH(Transformer<float>(odd_shape(true), {.gradient_shards = 0}),
-                    ContainsSubstring("gradient_shards"));
-  TransformerConfig config = odd_shape(true);
-  config.num_key_value_heads = 4;
-  CHECK_THROWS_WITH(Transformer<float>(config), ContainsSubstring("num_key_value_heads"));
 }

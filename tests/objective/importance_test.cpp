@@ -2,16 +2,15 @@
 
 #include <cmath>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "dualagent/kernels/log_prob.inl"
-#include "dualagent/model/token_gradient.hpp"
 #include "dualagent/objective/recipes.hpp"
 #include "support/catch.hpp"
+#include "support/loss_of.hpp"
 
 using namespace dualagent;
 
@@ -145,13 +144,6 @@ void credit(const Golden& golden, const Estimator& estimator, PackedBatch& batch
   if constexpr (whitens<Estimator>()) whiten(batch);
 }
 
-/// Value and derivatives of token t on a batch whose importance weights are known.
-template <class ObjectiveOf>
-TokenLossGradient loss_of(const ObjectiveOf& objective, const PackedBatch& batch, std::size_t t,
-                          const TokenPrediction& now) {
-  return token_gradient(batch, loops::composed_loss(objective), t, now, {});
-}
-
 /// The stored advantage of a token: one per rollout, or one per token of a row.
 double stored_advantage(const nlohmann::json& stored, std::size_t rollout, std::size_t row,
                         std::size_t i) {
@@ -199,15 +191,6 @@ void check_golden(const std::string& name, const ObjectiveOf& objective) {
       }
     }
   CHECK(total == Approx(expected["loss"].get<double>()).epsilon(1e-5).margin(1e-7));
-}
-
-template <class Correction>
-auto corrected(const Correction& correction) {
-  return Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, correction};
-}
-template <class Penalty>
-auto with(const Penalty& penalty) {
-  return Objective{GroupNormalized{}, ClipLoss{}, GlobalTokenMean{}, NoCorrection{}, penalty};
 }
 
 }  // namespace
@@ -300,21 +283,6 @@ TEST_CASE("a correction sees how old the weights were that each token was drawn 
   CHECK(loss_of(objective, batch, 3, {-0.5, 1.0}).value == 0.0);
 }
 
-TEST_CASE("a loss that is not finite names rollout and token", "[objective]") {
-  PackedBatch batch;
-  batch.append_row(std::vector<Token>{1, 2});
-  batch.append_row(std::vector<Token>{1, 2, 3}, 17);
-  for (const std::size_t t : {1U, 3U, 4U}) batch.loss_weight[t] = 1.0F;
-  weigh_by_importance(Dapo{}, batch);
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(loss_of(Dapo{}, batch, 1, {-0.5, 1.0}).value == 0.0);  // advantage 0
-  CHECK_THROWS_WITH(loss_of(Dapo{}, batch, 4, {nan, 1.0}),
-                    ContainsSubstring("rollout 17") && ContainsSubstring("token 2 of row 1"));
-  batch.advantage[1] = std::numeric_limits<float>::infinity();
-  CHECK_THROWS_WITH(loss_of(Dapo{}, batch, 1, {-0.5, 1.0}),
-                    ContainsSubstring("advantage of a token is inf"));
-}
-
 namespace {
 
 /// A minibatch's loss as a function of all log-probabilities.
@@ -352,57 +320,6 @@ void check_differences(const char* name, const ObjectiveOf& objective) {
   }
 }
 
-/// Rollouts 0 and 17, the second in two rows; advantages of both signs.
-PackedBatch two_rollouts() {
-  PackedBatch batch;
-  batch.append_row(std::vector<Token>{1, 2});
-  batch.append_row(std::vector<Token>{1, 2, 3}, 17);
-  batch.append_row(std::vector<Token>{1, 2, 3, 4}, 17);
-  for (const std::size_t t : {1U, 3U, 4U, 6U, 8U}) {
-    batch.loss_weight[t] = 0.2F;
-    batch.old_log_prob[t] = batch.sampler_log_prob[t] = batch.reference_log_prob[t] = -1.0F;
-    batch.advantage[t] = t < 5 ? 0.5F : -0.5F;
-  }
-  return batch;
-}
-
-/// What a loss says where one number of `batch` is spoilt; empty if it says nothing.
-template <class ObjectiveOf>
-std::string complaint(const ObjectiveOf& objective, PackedBatch batch,
-                      const std::vector<double>& log_prob) {
-  try {
-    weigh_by_importance(objective, batch, log_prob);
-    for (std::size_t t = 0; t < batch.size(); ++t)
-      if (batch.loss_weight[t] != 0) loss_of(objective, batch, t, {log_prob[t], 1.0});
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
-/// Token 8 of the batch, the last of row 2, is spoilt in one column after the other.
-template <class ObjectiveOf>
-void check_complaints(const ObjectiveOf& objective,
-                      std::vector<std::vector<float> PackedBatch::*> columns) {
-  const std::vector<double> log_prob(9, -1.0);
-  CHECK(complaint(objective, two_rollouts(), log_prob) == "");
-  const float infinity = std::numeric_limits<float>::infinity();
-  for (const float poison : {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
-    const std::string place = "rollout 17, token 3 of row 2";
-    for (const auto column : columns) {
-      PackedBatch batch = two_rollouts();
-      (batch.*column)[8] = poison;
-      CHECK_THAT(complaint(objective, batch, log_prob), ContainsSubstring(place));
-      (batch.*column)[8] = (batch.*column)[6];
-      (batch.*column)[7] = poison;  // not trained: not read
-      CHECK(complaint(objective, batch, log_prob) == "");
-    }
-    std::vector<double> spoilt = log_prob;
-    spoilt[8] = static_cast<double>(poison);
-    CHECK_THAT(complaint(objective, two_rollouts(), spoilt), ContainsSubstring(place));
-  }
-}
-
 }  // namespace
 
 TEST_CASE("a minibatch's loss has the slope that its tokens' derivatives say", "[objective]") {
@@ -415,22 +332,4 @@ TEST_CASE("a minibatch's loss has the slope that its tokens' derivatives say", "
   const GspoLoss wide{.clip_low = 0.2, .clip_high = 0.28};
   check_differences("sequence ratio", Objective{GroupNormalized{}, wide, SegmentMean{}});
   check_differences("sequence ratio", Objective{GroupNormalized{}, wide, RolloutMean{}});
-}
-
-TEST_CASE("no bound hides an input that is NaN or infinite", "[objective]") {
-  const std::vector<std::vector<float> PackedBatch::*> always{&PackedBatch::old_log_prob,
-                                                              &PackedBatch::advantage};
-  std::vector<std::vector<float> PackedBatch::*> sampled = always;
-  sampled.push_back(&PackedBatch::sampler_log_prob);
-  std::vector<std::vector<float> PackedBatch::*> referred = always;
-  referred.push_back(&PackedBatch::reference_log_prob);
-  check_complaints(Dapo{}, always);
-  check_complaints(Gspo{}, always);
-  check_complaints(Cispo{}, always);
-  check_complaints(with(KlPenalty<K3>{}), referred);
-  check_complaints(corrected(TruncatedIs{}), sampled);
-  check_complaints(corrected(SequenceIs{}), sampled);
-  check_complaints(corrected(GeometricRejection{}), sampled);
-  check_complaints(corrected(TokenVeto{}), sampled);
-  check_complaints(corrected(OffPolicyMask{}), always);
 }

@@ -45,7 +45,7 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
   for (const Span& span : context.spans())
     if (trains(span)) end = span.end();
   if (end == 0) return;
-  const std::size_t row = batch.append_row(context.tokens().first(end), options.rollout);
+  const std::size_t begin = batch.append_row(context.tokens().first(end), options.rollout);
   std::vector<std::size_t> span_begin;  // [spans + 1]
   std::vector<float> span_weight;       // [spans]
   for (const Span& span : context.spans()) {
@@ -57,17 +57,17 @@ void append_training_row(PackedBatch& batch, const Segment& segment, Trains&& tr
                   "rollout " + std::to_string(options.rollout),
                   "Let every context begin with given tokens, e.g. a start token");
     for (std::size_t i = span.begin; i < span.end(); ++i) {
-      batch.sampler_log_prob[row + i] = context.log_probs()[i];
-      batch.old_log_prob[row + i] = context.log_probs()[i];
-      batch.advantage[row + i] = options.advantage;
-      batch.agent[row + i] = span.agent;
-      batch.weight_version[row + i] = context.weight_versions()[i];
+      batch.sampler_log_prob[begin + i] = context.log_probs()[i];
+      batch.old_log_prob[begin + i] = context.log_probs()[i];
+      batch.advantage[begin + i] = options.advantage;
+      batch.agent[begin + i] = span.agent;
+      batch.weight_version[begin + i] = context.weight_versions()[i];
     }
   }
   span_begin.push_back(context.tokens().size());
   cpu::Loops machine;
   loops::span_weights(machine, end, {span_weight.size(), span_begin.data(), span_weight.data()},
-                      batch.loss_weight.data() + row);
+                      batch.loss_weight.data() + begin);
 }
 
 }  // namespace dualagent

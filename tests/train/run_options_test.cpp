@@ -1,0 +1,46 @@
+#include "dualagent/train/run_options.hpp"
+
+#include <string>
+
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("a run's files lie in its folder under its name", "[train]") {
+  const RunFiles files{.folder = "out", .name = "two_books"};
+  CHECK(files.metrics() == "out/metrics/two_books.jsonl");
+  CHECK(files.checkpoints() == "out/checkpoints/two_books");
+  CHECK(files.best() == "out/checkpoints/two_books/best");
+  CHECK(files.rollouts(12) == "out/rollouts/two_books/step-000012.jsonl");
+}
+
+TEST_CASE("the better one is larger or smaller, never equal", "[train]") {
+  const BestBy largest{.metric = "eval_reward_mean"};
+  CHECK(largest.text() == "larger eval_reward_mean");
+  CHECK(largest.prefers(2.0, 1.0));
+  CHECK_FALSE(largest.prefers(1.0, 1.0));
+  const BestBy smallest{.metric = "loss", .better = BestBy::Better::smaller};
+  CHECK(smallest.text() == "smaller loss");
+  CHECK(smallest.prefers(1.0, 2.0));
+  CHECK_FALSE(smallest.prefers(1.0, 1.0));
+}
+
+TEST_CASE("options that no run can have are refused", "[train]") {
+  const auto refusal = [](const RunOptions& options) {
+    return error_of([&] { options.validate(); });
+  };
+  const RunOptions good{.folder = "never-made", .steps = 1};
+  CHECK(refusal(good) == "no error");
+  CHECK_THAT(refusal({.folder = {}, .steps = 1}), ContainsSubstring("has no folder"));
+  CHECK_THAT(refusal({.folder = "x"}), ContainsSubstring("steps is 0"));
+  RunOptions bad = good;
+  bad.checkpoint_every = 0;
+  CHECK_THAT(refusal(bad), ContainsSubstring("checkpoint_every is 0"));
+  bad = good;
+  bad.retention.keep_last = 0;
+  CHECK_THAT(refusal(bad), ContainsSubstring("keep_last is 0"));
+  bad = good;
+  bad.name = "a/b";
+  CHECK_THAT(refusal(bad), ContainsSubstring("the run's name is \"a/b\""));
+}
