@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <fstream>
 #include <string>
@@ -5,6 +6,7 @@
 #include <vector>
 
 #include "dualagent/text/chat_dialect.hpp"
+#include "dualagent/text/hugging_face_tokenizer.hpp"
 #include "dualagent/text/known_templates.hpp"
 #include "dualagent/train/demonstrations.hpp"
 #include "support/catch.hpp"
@@ -102,4 +104,38 @@ TEST_CASE("a conversation of a file is written as transformers writes it", "[tra
   CHECK(check_template(Qwen3{}, HermesCalls{}, "Qwen3 kept", CallsPerTurn::several) >= kEnough);
   CHECK(check_template(Qwen3{Thinking::off}, HermesCalls{}, "Qwen3 off", CallsPerTurn::several) >=
         kEnough);
+}
+
+TEST_CASE("tokens and mask of a conversation are those that transformers gives it",
+          "[train][golden]") {
+  const auto renamed = [](std::string text, const std::string& what, const std::string& by) {
+    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+      text.replace(at, what.size(), by);
+    return text;
+  };
+  const std::string file = read_file(DUALAGENT_TEST_DATA "/tokenizers/qwen2.json");
+  const auto qwen = HuggingFaceTokenizer::from_json(
+      renamed(renamed(file, "<|start|>", "<|im_start|>"), "<|end|>", "<|im_end|>"), "qwen2.json");
+  const ChatDialect dialect{qwen, Qwen25{}, HermesCalls{}, {.calls = CallsPerTurn::several}};
+  const TemporaryFolder folder;
+  std::ifstream golden_lines(DUALAGENT_TEST_DATA "/chat_templates/demonstrations.jsonl");
+  std::size_t conversations = 0, learned = 0;
+  for (std::string line; std::getline(golden_lines, line); ++conversations) {
+    const Json expected = Json::parse(line);
+    write_file_atomically(folder / "c.jsonl", expected.at("row").get<std::string>());
+    const Segment segment =
+        read_demonstrations(folder / "c.jsonl", dialect, {.max_tokens = 100000}).segments().at(0);
+    std::vector<Token> ids(segment.context.tokens().begin(), segment.context.tokens().end());
+    std::vector<int> mask(ids.size(), 0);
+    for (const Span& span : segment.context.spans())
+      if (span.provenance == Provenance::demonstration)
+        std::fill_n(mask.begin() + static_cast<std::ptrdiff_t>(span.begin), span.size, 1);
+    qwen.encode("\n", ids);  // the template's, behind the last turn
+    mask.resize(ids.size(), 0);
+    CHECK(ids == expected.at("ids").get<std::vector<Token>>());
+    CHECK(mask == expected.at("mask").get<std::vector<int>>());
+    learned += static_cast<std::size_t>(std::count(mask.begin(), mask.end(), 1));
+  }
+  CHECK(conversations == 16);
+  CHECK(learned > 1000);
 }
