@@ -77,6 +77,7 @@
 #include "dualagent/model/rope_scaling.hpp"
 #include "dualagent/model/save_model.hpp"
 #include "dualagent/model/scripted.hpp"
+#include "dualagent/model/sequence_cache.hpp"
 #include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer.hpp"

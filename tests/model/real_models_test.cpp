@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -24,7 +26,7 @@ using namespace checkpoint_numbers;
 namespace {
 
 struct RealModel {
-  std::filesystem::path folder, expected, saved;
+  std::filesystem::path folder, expected, saved, drawn;
 };
 
 /// Of the folder that the environment names; says where there is none.
@@ -38,7 +40,8 @@ std::vector<RealModel> real_models() {
       const std::string name = folder.filename().string();
       const std::filesystem::path expected = made / (name + ".safetensors");
       if (std::filesystem::exists(expected))
-        models.push_back({folder, expected, made / (name + ".saved")});
+        models.push_back(
+            {folder, expected, made / (name + ".saved"), made / (name + ".drawn.json")});
     }
   if (models.empty())
     WARN("left out: DUALAGENT_REAL_MODELS names no folder of real models with expected numbers");
@@ -59,23 +62,32 @@ std::vector<std::vector<Token>> prompts_of(const SafeTensors& expected) {
 
 TransformerOptions two_threads() { return {.pool = std::make_shared<ThreadPool>(2)}; }
 
-/// The most probable continuation of every prompt.
-std::vector<std::vector<Token>> greedy(Transformer<float>& model,
-                                       const std::vector<std::vector<Token>>& prompts,
-                                       std::size_t new_tokens) {
+/// A continuation of every prompt, drawn at the temperature.
+laws::Generations continuations(Transformer<float>& model,
+                                const std::vector<std::vector<Token>>& prompts,
+                                std::size_t new_tokens, float temperature) {
   const StopRule stop{.stop_tokens = {}, .max_new_tokens = new_tokens, .stop_early = {}};
   std::vector<GenerationRequest> requests;
   for (std::size_t p = 0; p < prompts.size(); ++p)
     requests.push_back({.sequence = p,
                         .context = prompts[p],
                         .agent = AgentRole::answerer,
-                        .sampling = {.temperature = 0.0F},
+                        .sampling = {.temperature = temperature},
                         .stop = &stop,
-                        .random = RandomStream::from_seed(1)});
-  std::vector<std::vector<Token>> said(prompts.size());
-  for (const auto& [sequence, generation] : laws::generate(model, requests))
-    said[sequence].assign(generation.sampled.tokens().begin(), generation.sampled.tokens().end());
-  return said;
+                        .random = RandomStream::from_seed(1).child(p)});
+  return laws::generate(model, requests);
+}
+
+/// For tests/golden/real_models/compare_engine.py: tokens that the model drew, and how probable it
+/// holds them.
+void write_drawn(const std::filesystem::path& file, const std::vector<std::vector<Token>>& prompts,
+                 const laws::Generations& drawn) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const auto& [prompt, generation] : drawn)
+    rows.push_back({{"prompt", prompts[prompt]},
+                    {"tokens", nlohmann::json(generation.sampled.tokens())},
+                    {"log_probs", nlohmann::json(generation.sampled.log_probs())}});
+  std::ofstream(file) << rows.dump() << '\n';
 }
 
 }  // namespace
@@ -112,11 +124,13 @@ TEST_CASE(
     Transformer<float> model = load_model(real.folder, two_threads());
     const SafeTensors expected = SafeTensors::open(real.expected);
     const auto prompts = prompts_of(expected);
-    const auto said = greedy(model, prompts, tokens(expected, "greedy.0").size());
-    for (std::size_t p = 0; p < prompts.size(); ++p)
-      CHECK(said[p] == tokens(expected, "greedy." + std::to_string(p)));
+    for (const auto& [p, said] :
+         continuations(model, prompts, tokens(expected, "greedy.0").size(), 0.0F))
+      CHECK(std::ranges::equal(said.sampled.tokens(),
+                               tokens(expected, "greedy." + std::to_string(p))));
     CHECK(largest_log_ratio(model, prompts, 8) == 0.0);
     save_model(real.saved, model, {.stored_as = DType::bf16, .from = real.folder});
+    write_drawn(real.drawn, prompts, continuations(model, prompts, 32, 1.0F));
   }
 }
 
