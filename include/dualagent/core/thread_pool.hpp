@@ -79,6 +79,10 @@ class ThreadPool {
   /// worker, which names scratch memory only.
   template <class Body>
   void for_each_dynamic(std::size_t count, Body&& body) {
+    if (count == 1) {  // not worth a round
+      body(std::size_t{0}, std::size_t{0});
+      return;
+    }
     std::atomic<std::size_t> next{0};
     run([&](std::size_t worker) {
       for (std::size_t index = next++; index < count; index = next++) body(worker, index);
@@ -186,7 +190,6 @@ template <class Team, class Body>
 void for_each_share(Team& team, std::size_t count, std::size_t unit, Body&& body) {
   const std::size_t units = (count + unit - 1) / unit;
   const std::size_t shares = std::min(units, team.size() == 1 ? 1 : 2 * team.size());
-  if (shares == 1) return body(std::size_t{0}, count);  // not worth a round
   team.for_each_dynamic(shares, [&](std::size_t, std::size_t share) {
     const std::size_t first = units * share / shares * unit;
     body(first, std::min(count, units * (share + 1) / shares * unit) - first);
