@@ -19,7 +19,7 @@ case $given in
       --budget 325 --context 640 --turn-tokens 80 --summary-tokens 80 --max-turns 8 \
       --warm-start-steps 16 --warm-start-episodes 2 --warm-start-rate 2e-4 \
       --steps 4 --tasks-per-step 4 --group-size 4 --learning-rate 2e-6 \
-      --eval-every 2 --eval-samples 2 --save-every 2 "$@"
+      --eval-every 2 --eval-samples 2 --save-every 4 "$@"
     echo "The example's own run: $*"
     ;;
 esac

@@ -32,7 +32,7 @@ void warm_start(const Options& options, const Setup& setup, Model& model) {
        .schedule = WarmupCosine{.warmup_steps = std::min<std::size_t>(4, options.warm_start_steps),
                                 .total_steps = options.warm_start_steps},
        .earlier_run = options.resume ? EarlierRun::resume : EarlierRun::refuse,
-       .checkpoint_every = options.warm_start_steps,
+       .checkpoint_every = options.save_every,
        .retention = {.keep_last = 1},
        .fingerprint = fingerprint_of(options)});
   const auto demonstrations = [&](std::size_t step) {
