@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes sure that what a build needs is installed; says nothing if it is.
-#   install-deps.sh build | test | ci
+#   install-deps.sh build | tool | test | ci      tool: for programs that run a model's Python and prepare models
 # As root, or with sudo that asks for no password, it installs with apt-get, and waits up to ten
 # minutes while another program holds apt's locks; otherwise it prints the exact command and fails.
 set -euo pipefail
 
 set_name=${1:-build}
-case $set_name in build | test | ci) ;; *)
-  echo "usage: install-deps.sh build | test | ci" >&2
+case $set_name in build | tool | test | ci) ;; *)
+  echo "usage: install-deps.sh build | tool | test | ci" >&2
   exit 2
   ;;
 esac
@@ -30,13 +30,17 @@ find_missing() {
   have ccache || missing+=(ccache)
   have_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
   [ "$set_name" != build ] || return 0
-  have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
-  have_header eigen3/Eigen/Core || have_header Eigen/Core || missing+=(libeigen3-dev)
-  # The tests of the python tool run /usr/bin/python3 and bwrap.
+  # The python tool runs /usr/bin/python3 and bwrap.
   [ -x /usr/bin/python3 ] || missing+=(python3)
   have bwrap || missing+=(bubblewrap)
   have_header httplib.h || missing+=(libcpp-httplib-dev)
   have pkg-config || missing+=(pkgconf)
+  if [ "$set_name" = tool ]; then
+    have python3 && python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    return 0
+  fi
+  have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
+  have_header eigen3/Eigen/Core || have_header Eigen/Core || missing+=(libeigen3-dev)
   have_header pcre2.h || missing+=(libpcre2-dev)
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)

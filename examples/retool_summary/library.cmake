@@ -1,0 +1,15 @@
+# All of examples/retool_summary but its main function: for the program, and for tests/retool_summary. One
+# file for each pairing, so that they compile in parallel; not part of a default build.
+if(NOT TARGET retool_summary_parts)
+  set(parts "")
+  foreach(part run warm_start shared two answerer judge)
+    list(APPEND parts ${PROJECT_SOURCE_DIR}/examples/retool_summary/${part}.cpp)
+  endforeach()
+  add_library(retool_summary_parts STATIC EXCLUDE_FROM_ALL ${parts})
+  target_link_libraries(retool_summary_parts PUBLIC dualagent_own)
+  target_include_directories(retool_summary_parts PUBLIC ${PROJECT_SOURCE_DIR}/examples)
+  if(TARGET dualagent::http)
+    target_link_libraries(retool_summary_parts PRIVATE dualagent::http)
+    target_compile_definitions(retool_summary_parts PRIVATE RETOOL_SUMMARY_HTTP)
+  endif()
+endif()
