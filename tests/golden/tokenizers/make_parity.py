@@ -148,4 +148,7 @@ def main():
             out.writelines(records(tokenizer, some))
 
 
-main()
+try:
+    main()
+except BrokenPipeError:  # the reader has refused the file, and said why
+    sys.exit(1)
