@@ -23,7 +23,8 @@ struct Shape {
 };
 
 /// "tiny": 4 layers, width 128, 4 rows of 256 tokens. "quickstart": 3 layers, width 64, 32 ragged
-/// rows of 80 to 111 tokens.
+/// rows of 80 to 111 tokens. "smollm2": that of SmolLM2-135M, one row of 4,096 tokens; not in
+/// shapes.py.
 inline Shape shape_of(const std::string& name) {
   Shape shape;
   shape.model.max_position_embeddings = 256;
@@ -42,8 +43,19 @@ inline Shape shape_of(const std::string& name) {
     shape.model.head_dim = 16;
     shape.model.intermediate_size = 160;
     for (std::size_t row = 0; row < 32; ++row) shape.row_sizes.push_back(80 + row * 7 % 32);
+  } else if (name == "smollm2") {
+    shape.model = {.vocab_size = 49152,
+                   .hidden_size = 576,
+                   .num_hidden_layers = 30,
+                   .num_attention_heads = 9,
+                   .num_key_value_heads = 3,
+                   .head_dim = 64,
+                   .intermediate_size = 1536,
+                   .max_position_embeddings = 8192,
+                   .tie_word_embeddings = true};
+    shape.row_sizes.assign(1, 4096);
   } else {
-    std::fprintf(stderr, "--shape is tiny or quickstart, not %s\n", name.c_str());
+    std::fprintf(stderr, "--shape is tiny, quickstart or smollm2, not %s\n", name.c_str());
     std::exit(2);
   }
   return shape;

@@ -1,10 +1,13 @@
-// One supervised training step (forward, backward, AdamW) in float; prints tokens per second.
-// Options: --shape tiny|quickstart, --threads N, --repeats N.
+// One supervised training step (forward, backward, AdamW) in float; prints tokens per second,
+// and on stderr the peak of resident memory.
+// Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --threads N, --warm-up N,
+// --repeats N.
 
 #include <numeric>
 
 #include "bench.hpp"
 #include "dualagent/optim/adamw.hpp"
+#include "dualagent/report/memory.hpp"
 
 namespace da = dualagent;
 
@@ -29,7 +32,8 @@ int main(int argc, char** argv) {
   const bench::Options options(argc, argv);
   const std::string name = options.text("--shape", "tiny");
   const std::size_t threads = options.number("--threads", 1);
-  const bench::Shape shape = bench::shape_of(name);
+  bench::Shape shape = bench::shape_of(name);
+  shape.model.num_hidden_layers = options.number("--layers", shape.model.num_hidden_layers);
   da::Transformer<float> model(
       shape.model,
       {.pool = std::make_shared<da::ThreadPool>(threads), .gradient_shards = 2, .seed = 1});
@@ -42,11 +46,14 @@ int main(int argc, char** argv) {
                                 const da::TokenPrediction& now) {
     return da::TokenLossGradient{-now.log_prob, -1.0, 0.0};
   };
-  const double seconds = bench::median_seconds(3, options.number("--repeats", 30), [&] {
+  const std::size_t warm_up = options.number("--warm-up", 3);
+  const double seconds = bench::median_seconds(warm_up, options.number("--repeats", 30), [&] {
     model.zero_gradients();
     model.backward(batch, cross_entropy, outputs);
     optimizer.step(model.parameters(), model.gradients(), moments);
     model.weights_changed();
   });
   bench::report("train_" + name, threads, static_cast<double>(batch.size()) / seconds, "tokens/s");
+  if (const auto bytes = da::peak_memory_bytes())
+    std::fprintf(stderr, "peak memory: %.0f MiB\n", static_cast<double>(*bytes) / (1 << 20));
 }
