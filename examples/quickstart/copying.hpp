@@ -136,8 +136,8 @@ inline void require_formed(const CopyAccuracy& accuracy, const std::string& wher
       "the warm start has not formed: " + copied_text(accuracy) + ", " +
           dualagent::percent_text(kFormed, 0) + " are needed",
       where,
-      "Give it more steps (--warm-start-steps) or another --seed; --any-warm-start goes on with it "
-      "as it is");
+      "Give it more steps (--warm-start-steps) or another --seed; --any-warm-start with "
+      "--resume goes on with it as it is");
 }
 
 }  // namespace quickstart

@@ -102,7 +102,7 @@ class Run {
 
   /// A model after the supervised warm start for this kind of history. One of an agent that
   /// summarizes begins again, twice at most, from other initial weights when it has not begun to
-  /// copy by its middle, unless the options say that any warm start will do.
+  /// copy at its middle or later, unless the options say that any warm start will do.
   /// Errors: Error of `require_formed` in the same case. The baselines may fail: it is what they
   /// are there to show.
   Model warm_start(Memory memory, const std::string& name) {

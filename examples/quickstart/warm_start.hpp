@@ -44,16 +44,17 @@ template <class Model>
                               .total_steps = options.steps,
                               .final_fraction = 0.1};
   options.checkpoint_every = kMeasureCopyingEvery;
-  const std::size_t middle = options.steps / 2;
+  const std::size_t steps = options.steps;
   dualagent::TrainingRun run(std::move(options));
   run.every(kMeasureCopyingEvery, [&](dualagent::RunRecord& record) {
     const CopyAccuracy accuracy = measure_copying(model, measured);
     for (std::size_t i = 0; i < kCopiedNames.size(); ++i)
       record.add("copied_" + std::string(kCopiedNames[i]), accuracy.of(static_cast<Copied>(i)));
-    if (slow == SlowStart::goes_on || record.step + 1 < middle || has_begun(accuracy)) return;
+    const std::size_t done = record.step + 1;
+    if (slow == SlowStart::goes_on || done < steps / 2 || done == steps || has_begun(accuracy))
+      return;
     record.ends_run = true;
-    record.messages.push_back("after " + std::to_string(record.step + 1) + " steps " +
-                              copied_text(accuracy) +
+    record.messages.push_back("after " + std::to_string(done) + " steps " + copied_text(accuracy) +
                               ": it begins again from other initial weights");
   });
   run.after_record([&](const dualagent::RunRecord&) { after_step(); });

@@ -49,7 +49,7 @@ std::size_t wrong(std::size_t rows, std::size_t columns, std::size_t depth) {
 TEMPLATE_TEST_CASE("a product with a transposed matrix has the bits of chains in order",
                    "[model][gemm]", float, double) {
   using T = TestType;
-  for (const std::size_t rows : {1U, 2U, 3U, 4U, 5U, 8U, 9U, 15U, 16U, 17U, 30U})
+  for (const std::size_t rows : {0U, 1U, 2U, 3U, 4U, 5U, 8U, 9U, 15U, 16U, 17U, 30U})
     for (const std::size_t columns : {1U, 15U, 16U, 33U, 64U, 100U})
       for (const std::size_t depth : {1U, 3U, 16U, 37U, 80U}) {
         INFO(rows << " x " << columns << " x " << depth);

@@ -102,6 +102,19 @@ TEST_CASE("what one owner of weights has computed is not taken by another", "[mo
   CHECK(cache.longest_prefix(tokens, &base).size == 100);
   cache.forget_computed(&base);
   CHECK(cache.longest_prefix(tokens, &base).size == 0);
+
+  for (const bool clears : {true, false}) {  // what was released belongs to its owner, too
+    auto& adapted = cache.open(2, tokens, &adapter);
+    cache.reserve(adapted, tokens.size());
+    for (std::size_t i = adapted.size(); i < tokens.size(); ++i) adapted.append(tokens[i]);
+    cache.release(2, &adapter);
+    REQUIRE(cache.longest_prefix(tokens, &adapter).size == 100);
+    if (clears)
+      cache.clear(&adapter);
+    else
+      cache.forget_computed(&adapter);
+    CHECK(cache.longest_prefix(tokens, &adapter).size == 0);
+  }
 }
 
 TEST_CASE("only the last released sequences are kept", "[model][cache]") {

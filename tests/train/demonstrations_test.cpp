@@ -152,6 +152,8 @@ TEST_CASE("thoughts are written as the template has them", "[train]") {
   CHECK(said(qwen3, kAnswer) == "demonstration|2<|im_end|>");
   const ChatDialect qwen35{kChatMl, Qwen35{}, HermesCalls{}};
   CHECK(said(qwen35, thought) == "demonstration|one and one\n</think>\n\n2<|im_end|>");
+  const ChatDialect qwq{kChatMl, QwQ{}, HermesCalls{}};
+  CHECK(said(qwq, thought) == "demonstration|one and one\n</think>\n\n2<|im_end|>");
   const ChatDialect v31{kDeepSeek, DeepSeekV31{}, HermesCalls{}};
   CHECK(said(v31, thought) == "demonstration|one and one</think>2<｜end▁of▁sentence｜>");
 

@@ -310,7 +310,7 @@ class ConversationReader {
 /// refused unless `other_keys` names it or it is null. Example: Conversation c =
 /// ConversationRows{}.read(line, "chats.jsonl:1");
 struct ConversationRows {
-  std::vector<std::string> other_keys = {};  ///< of rows and messages, which are read over
+  std::vector<std::string> other_keys = {};  ///< of rows and messages, which are ignored
 
   Conversation read(std::string_view row, const std::string& where) const {
     return detail::ConversationReader(where, other_keys).read(row);

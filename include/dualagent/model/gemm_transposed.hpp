@@ -115,6 +115,7 @@ void gemm_transposed(std::type_identity_t<Matrix<const T>> a,
                      std::type_identity_t<Matrix<const T>> b, Matrix<T> c) {
   detail::require_shapes(a.rows == c.rows && a.columns == b.columns && b.rows == c.columns,
                          "gemm_transposed");
+  if (a.rows == 0) return;
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   static thread_local AlignedVector<T> scratch;
   std::size_t first = 0;

@@ -59,8 +59,9 @@ struct TransformerCore {
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
 /// Memory: parameters, twice if small (kKeptPanelBytes); from the first training on, 1 +
 /// gradient_shards gradients; activations of about 256 tokens (or of the longest row) per shard,
-/// linear in these tokens; keys and values of the most tokens of unreleased sequences, in blocks of
-/// 64.
+/// linear in these tokens; of decoding, activations of 64 tokens for each request that begins and
+/// the logits of one token for each; keys and values of the most tokens of unreleased sequences, in
+/// blocks of 64.
 ///
 /// Not copyable; movable while no generation runs.
 template <class Scalar = float>
@@ -98,7 +99,8 @@ class Transformer {
   }
   void release(SequenceId sequence) { core_->decoder.release(sequence); }
   void reset() { core_->decoder.reset(); }
-  /// How much was computed to sample, and how much of earlier work was used again.
+  /// How much was computed to sample, and how much of earlier work was used again, by the model
+  /// and its adapters together.
   PositionCounts position_counts() const { return core_->decoder.position_counts(); }
 
   // Training; see Learner.

@@ -199,7 +199,7 @@ class Decoder {
           mine.request.context.first(mine.request.context.size() - 1);
       std::size_t promised = 0;
       for (std::size_t j = 0; j < i; ++j)
-        if (!running_[j].waiting && running_[j].adapter == mine.adapter)
+        if (rows_of(running_[j]) > 0 && running_[j].adapter == mine.adapter)
           promised = std::max(promised, common_prefix(running_[j].request.context, wanted));
       const typename SequenceCache<T>::Prefix ready = cache_.longest_prefix(wanted, mine.adapter);
       if (promised >= kSharedPrefix && promised > ready.size)

@@ -42,10 +42,7 @@ class AnyChatTemplate {
     void assistant(Pieces& pieces) const override { chat.assistant(pieces); }
     void after_turn(Pieces& pieces) const override { chat.after_turn(pieces); }
     void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const override {
-      if constexpr (WritesWhatWasSaid<T>)
-        chat.said(pieces, thoughts, text);
-      else
-        pieces.text(text);
+      write_text_of_turn(chat, pieces, thoughts, text);
     }
     bool begins_thinking() const override { return chat.begins_thinking(); }
     T chat;

@@ -326,10 +326,7 @@ class ChatDialect {
 
   void write_said(Pieces& pieces, const SaidTurn& said) const {
     check_thoughts(said.thoughts);
-    if constexpr (WritesWhatWasSaid<Template>)
-      template_.said(pieces, said.thoughts, said.text);
-    else
-      pieces.text(said.text);
+    write_text_of_turn(template_, pieces, said.thoughts, said.text);
     if (said.calls.empty()) return;
     pieces.text(said.text.empty() ? "" : text_before_calls(format_));
     pieces.marked_text(format_.render_calls(said.calls), format_.markers);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/text/pieces.hpp"
 
 namespace dualagent {
@@ -66,6 +67,21 @@ template <class T>
 concept WritesWhatWasSaid = requires(const T& t, Pieces& pieces, std::string_view text) {
   t.said(pieces, text, text);
 };
+
+/// Writes what a model said up to its calls: by the template's `said`, or the text as it is.
+/// Errors: Error for thoughts where the template has no `said`.
+template <class T>
+void write_text_of_turn(const T& chat, Pieces& pieces, std::string_view thoughts,
+                        std::string_view text) {
+  if constexpr (WritesWhatWasSaid<T>) {
+    chat.said(pieces, thoughts, text);
+  } else {
+    if (!thoughts.empty())
+      throw Error("thoughts are given, but the template does not say how they are written",
+                  "ChatDialect", "Give the template the member said(pieces, thoughts, text)");
+    pieces.text(text);
+  }
+}
 
 /// One readable sentence if T is not a ChatTemplate.
 template <class T>

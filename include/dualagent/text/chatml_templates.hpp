@@ -188,6 +188,10 @@ struct QwQ : detail::QwenThoughts {
     begin(pieces, "assistant");
     pieces.marker(thinking_open).text("\n");
   }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
+    if (!thoughts.empty()) rest_of_thought(pieces, trimmed_of(thoughts, "\n"));
+    pieces.text(text);
+  }
 };
 static_assert(ChatTemplate<QwQ>);
 

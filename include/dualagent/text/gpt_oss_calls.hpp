@@ -22,7 +22,7 @@ namespace dualagent {
 ///
 /// on one line. A call without a text has no arguments. The recipient may also stand before the
 /// channel. The answer is the message of the channel `final`; messages of other channels without a
-/// recipient are read over. Source: the chat template of gpt-oss-120b and OpenAI's description of
+/// recipient are ignored. Source: the chat template of gpt-oss-120b and OpenAI's description of
 /// harmony.
 struct GptOssCalls {
   static constexpr std::array brackets{CallBrackets{"<|start|>", "<|call|>"}};

@@ -24,7 +24,7 @@ namespace dualagent {
 /// `arguments` is a string that holds JSON; an empty one means no arguments. A message without
 /// tool_calls is the answer, which is its content; so is a text that does not begin with '{' and in
 /// which no call stands. Keys of the message besides content and tool_calls, and of a call besides
-/// id and function, are read over; function_call, the form before tool_calls, is refused.
+/// id and function, are ignored; function_call, the form before tool_calls, is refused.
 /// Source: the OpenAI API reference, chat completions.
 struct OpenAiCalls {
   static constexpr std::array brackets{CallBrackets{"{", "}"}};

@@ -228,10 +228,11 @@ class Demonstrator {
     if constexpr (requires { std::span<const ToolSpec>(dialect_.tools()); })
       told = dialect_.tools();
     if (conversation_->tools) told = *conversation_->tools;
+    if (told.empty()) return;  // the prompt's text may tell of them
     std::vector<std::string> names;
     for (const ToolSpec& tool : told) names.push_back(tool.name);
     for (const ToolCall& call : calls)
-      if (!names.empty() && std::find(names.begin(), names.end(), call.tool) == names.end())
+      if (std::find(names.begin(), names.end(), call.tool) == names.end())
         refuse("a call names no tool that the model is told of: '" + printable(call.tool) + "'" +
                    spelling_hint(call.tool, names),
                "Add it to \"tools\", or to the dialect's");

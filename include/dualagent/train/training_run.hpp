@@ -86,8 +86,9 @@ class TrainingRun {
 
   const RunFiles& files() const { return files_; }
 
-  /// Calls `callback` after every `steps`th step and after the last, before the step's record is
-  /// written: it may add to the record and change its note. What it throws ends the run.
+  /// Calls `callback` after every `steps`th step and after the last of RunOptions::steps, before
+  /// the step's record is written: it may add to the record, change its note and end the run. What
+  /// it throws ends the run, too.
   void every(std::size_t steps, std::function<void(RunRecord&)> callback) {
     require_option(steps, kAtLeastOne, "steps", "TrainingRun::every");
     callbacks_.push_back({steps, std::move(callback)});
@@ -324,7 +325,8 @@ class TrainingRun {
   ProgressScreen screen_;
   std::vector<Callback> callbacks_;
   std::vector<std::function<void(const RunRecord&)>> after_record_;
-  std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;  // Of the run in progress.
+  std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;
+  // Of the run in progress.
   std::size_t done_ = 0;
   bool stopped_ = false, ended_ = false;  // by a signal, by a callback
   std::optional<Best> best_;

@@ -166,7 +166,8 @@ class WeightUpdater {
       if constexpr (kOnHost)
         if (updates_all()) return checkpoint.copy_to(stored, std::span<Scalar>(to));
       const auto all = checkpoint.template values<Scalar>(stored);
-      const auto mine = std::span(all).subspan(part_.begin, part_.size());
+      const auto mine =
+          updates_all() ? std::span(all) : std::span(all).subspan(part_.begin, part_.size());
       if constexpr (kOnHost)
         std::copy(mine.begin(), mine.end(), to.begin());
       else
@@ -213,8 +214,10 @@ class WeightUpdater {
       std::copy(values.begin(), values.end(),
                 gathered.begin() + static_cast<std::ptrdiff_t>(part_.begin));
     } else {
-      gathered.assign(model_->parameters().size(), Scalar{0});
-      model_->loops().download(values, std::span(gathered).subspan(part_.begin, part_.size()));
+      gathered.assign(updates_all() ? values.size() : model_->parameters().size(), Scalar{0});
+      model_->loops().download(
+          values, updates_all() ? std::span(gathered)
+                                : std::span(gathered).subspan(part_.begin, part_.size()));
       if (updates_all()) return gathered;
     }
     detail::UpdateStrategyOf<std::remove_const_t<Collective>>::gather(collective,
