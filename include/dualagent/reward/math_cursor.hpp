@@ -10,7 +10,8 @@
 
 namespace dualagent::detail {
 
-/// A place in a sequence of tokens, from which a parser reads; behind the end stand tokens without text.
+/// A place in a sequence of tokens, from which a parser reads; behind the end stand tokens without
+/// text.
 class MathCursor {
  public:
   explicit MathCursor(std::span<const MathToken> tokens) : tokens_(tokens) {}
