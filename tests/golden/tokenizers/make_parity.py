@@ -134,6 +134,7 @@ def main():
     path, count, output, *files = [argument for argument in sys.argv[1:] if argument != "--long"]
     tokenizer = Tokenizer.from_file(path)
     tokenizer.no_truncation()
+    tokenizer.no_padding()  # neither is applied, as in transformers
     with open(path) as file:
         entries = json.load(file)["added_tokens"]
     added = [entry["content"] for entry in entries]
