@@ -4,12 +4,13 @@ set(batch_size 20)  # files at most
 
 # Replaces in FILES, the name of a list of files of tests/FOLDER, those that can share a translation unit
 # by batches of equal size. In a batch each file stands in a namespace of its own, after the headers of all.
-# Files of OPTIMISED and those that replace operators of the whole program stay apart.
+# Files of OPTIMISED stay apart, and those that replace operators of the whole program or include parts of
+# functions (*.inc).
 function(batch_sources folder files optimised)
   set(kept "")
   set(shared "")
   foreach(source IN LISTS ${files})
-    file(STRINGS ${source} apart REGEX "^void\\* operator new" LIMIT_COUNT 1)
+    file(STRINGS ${source} apart REGEX "^void\\* operator new|^#include.*[.]inc\"" LIMIT_COUNT 1)
     file(RELATIVE_PATH relative ${CMAKE_CURRENT_SOURCE_DIR} ${source})
     if(apart OR relative IN_LIST ${optimised})
       list(APPEND kept ${source})

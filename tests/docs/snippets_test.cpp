@@ -36,7 +36,7 @@ void collectives(LocalCollective collective, std::span<float> gradients, std::si
 
 void data(BigramModel& model, Checkpoint& checkpoint, const LatestCheckpoint& latest) {
   auto trainer = toy_trainer(model);
-#include "data/data-tasks-from-files.inc"
+#include "data/data-tasks-and-conversations-from-files.inc"
 }
 
 void data_model(BigramModel& model) {

@@ -8,7 +8,7 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
-#include "tiny_folder.hpp"
+#include "retool_summary/tiny_folder.hpp"
 
 using namespace retool_summary;
 
