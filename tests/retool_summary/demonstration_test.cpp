@@ -5,10 +5,10 @@
 
 #include "dualagent/reward/math_answer.hpp"
 #include "dualagent/trace/render.hpp"
+#include "retool_summary/tiny_folder.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
-#include "retool_summary/tiny_folder.hpp"
 
 using namespace retool_summary;
 
