@@ -162,7 +162,8 @@ TEST_CASE("a callback ends a run early, and a resumed one remembers it", "[train
   RunOptions given = options(folder);
   given.checkpoint_every = 5;
   Counting work;
-  TrainingRun run(given, Screen().screen());
+  Screen screen;
+  TrainingRun run(given, screen.screen());
   run.every(1, [](RunRecord& record) { record.ends_run = record.step == 2; });
   const RunOutcome outcome = run.train(work);
   CHECK(outcome.ended());
@@ -181,7 +182,8 @@ TEST_CASE("a callback ends a run early, and a resumed one remembers it", "[train
 TEST_CASE("a run whose last step is to be its last has finished", "[train]") {
   TemporaryFolder folder;
   Counting work;
-  TrainingRun run(options(folder), Screen().screen());
+  Screen screen;
+  TrainingRun run(options(folder), screen.screen());
   run.every(kSteps, [](RunRecord& record) { record.ends_run = true; });
   const RunOutcome outcome = run.train(work);
   CHECK(outcome.end == RunOutcome::End::finished);

@@ -155,7 +155,7 @@ void add_low_rank(std::span<const AdaptedRows<T>> adapted, std::size_t layer, Pr
                   std::type_identity_t<Matrix<const T>> x, Matrix<T> y, ReducedRows<T>& reduced) {
   std::size_t first = 0;
   for (const auto& [adapter, rows] : adapted) {
-    if (adapter != nullptr && !adapter->product(layer, product).empty())
+    if (adapter != nullptr && rows > 0 && !adapter->product(layer, product).empty())
       adapter->product(layer, product)
           .forward(x.rows_at(first, rows), y.rows_at(first, rows),
                    reduced[static_cast<std::size_t>(product)]);

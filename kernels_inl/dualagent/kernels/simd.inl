@@ -62,6 +62,14 @@ inline Simd<T> broadcast(T value) {
 template <class T>
 inline constexpr std::size_t kPiece = 16 / sizeof(T);
 
+#if defined(__CUDACC__)  // whose front end does not expand packs in __builtin_shufflevector
+/// The columns of a block [kLanes, kPiece] of a matrix whose rows are `stride` elements apart.
+template <class T, std::size_t count>
+inline void load_columns(const T* from, std::size_t stride, Simd<T> (&columns)[count]) {
+  for (std::size_t c = 0; c < count; ++c)
+    for (std::size_t r = 0; r < kLanes<T>; ++r) columns[c][r] = from[r * stride + c];
+}
+#else
 namespace detail {
 
 template <class V, std::size_t... i>
@@ -130,6 +138,7 @@ inline void load_columns(const double* from, std::size_t stride, Simd<double> (&
   columns[0] = interleave<double, 1, false>(even, odd);
   columns[1] = interleave<double, 1, true>(even, odd);
 }
+#endif
 
 /// a * b + c, rounded once where the machine can; written out, since compilers decide case by case
 /// whether to fuse a product and a sum, and equal sums must have equal bits.
