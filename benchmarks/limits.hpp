@@ -41,6 +41,7 @@ inline double multiply_add_rate(dualagent::ThreadPool& pool) {
                            [](std::size_t worker) {
                              const auto x = kernels::broadcast(0.5F + static_cast<float>(worker));
                              kernels::Simd<float> sum[kChains] = {};
+                             for (auto& chain : sum) detail::use(chain);  // or all are one chain
                              for (std::size_t step = 0; step < kSteps; ++step)
 #pragma GCC unroll 12
                                for (std::size_t i = 0; i < kChains; ++i)

@@ -29,7 +29,7 @@ inline dualagent::GenerationRequest request_for(std::span<const dualagent::Token
           .random = dualagent::RandomStream::from_seed(seed)};
 }
 
-/// Stops after so many tokens, and for nothing else.
+/// Stops after `count` tokens, and for nothing else.
 inline dualagent::StopRule tokens(std::size_t count) {
   return {.stop_tokens = {}, .max_new_tokens = count, .stop_early = {}};
 }

@@ -23,8 +23,8 @@ struct DecodePlan {
 /// cache and its part of the third.
 ///
 /// A block of B requests reads W bytes of weights for every B tokens, and C bytes of keys and
-/// values for each token; if the block fits in the cache it stays there for several turns, and the
-/// C bytes are read once in so many tokens. The best block of weights that come from memory is
+/// values for each token. If the block fits in the cache, it stays there for several turns, and the
+/// C bytes are read once for all of them. The best block of weights that come from memory is
 /// therefore all requests: a smaller one reads (1 / B - 1 / requests) W more and saves less than C
 /// per token, but B C has to fit in the cache, which is smaller than W. For the same reason all
 /// workers then share each product, so that the weights are read once, not once by each. Weights

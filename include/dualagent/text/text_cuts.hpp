@@ -21,10 +21,11 @@ namespace dualagent {
 /// Where a text can be cut so that the tokens of both parts, joined, are those of the whole text,
 /// whatever its second part goes on with.
 ///
-/// Such a place is between a character that is no white space and a space, between an ASCII letter
-/// or digit and a line feed, and between a letter beyond ASCII and one of 、。，; no form of
-/// normalisation joins what stands there. It counts if every step of the pre-tokenizer leaves the
-/// place alone or cuts there, one does, and no added token can reach across. Expressions that no
+/// Three kinds of places come into question: between any character but white space and a space,
+/// between an ASCII letter or digit and a line feed, and between a letter beyond ASCII and one of
+/// 、。，; no form of normalisation joins what stands there. A place counts if every step of the
+/// pre-tokenizer leaves it alone or cuts there, one does, and no added token can reach across.
+/// Expressions that no
 /// scanner is written for, and parts that are merged, have no such places.
 class TextCuts {
  public:
