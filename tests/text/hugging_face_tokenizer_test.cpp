@@ -16,39 +16,27 @@
 #include "laws/tokenizer_laws.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/golden_tokenizers.hpp"
 
 using namespace dualagent;
 
 namespace {
-
-const std::string kFolder = DUALAGENT_TEST_DATA "/tokenizers/";
-const std::vector<std::string> kFamilies = {"gpt2",         "smollm2", "qwen2",
-                                            "qwen35",       "llama3",  "deepseek_v3",
-                                            "deepseek_llm", "o200k",   "splits"};
-
-HuggingFaceTokenizer family(const std::string& name) {
-  return HuggingFaceTokenizer::from_file(kFolder + name + ".json");
-}
-
-std::vector<Token> encoded(const HuggingFaceTokenizer& tokenizer, std::string_view text) {
-  std::vector<Token> tokens;
-  tokenizer.encode(text, tokens);
-  return tokens;
-}
 
 /// A line of a golden file: text, ids without special tokens, ids with them, decoded.
 void check_golden(const HuggingFaceTokenizer& tokenizer, const nlohmann::json& line) {
   const std::string text = line[0];
   CAPTURE(text);
   const std::vector<Token> plain = line[1], parsed = line[2];
-  CHECK(encoded(tokenizer, text) == plain);
+  CHECK(golden::encoded(tokenizer, text) == plain);
   std::vector<Token> ours;
   tokenizer.encode_with_special_tokens(text, ours);
   CHECK(ours == parsed);
   CHECK(valid_utf8(decode(tokenizer, std::span<const Token>(ours))) == line[3].get<std::string>());
 }
 
-nlohmann::json tiny() { return nlohmann::json::parse(read_file(kFolder + "gpt2.json")); }
+nlohmann::json tiny() {
+  return nlohmann::json::parse(read_file(golden::kTokenizerFolder + "gpt2.json"));
+}
 
 std::string refusal(const nlohmann::json& file) {
   return error_of([&] { HuggingFaceTokenizer::from_json(file.dump(), "tiny.json"); });
@@ -57,10 +45,10 @@ std::string refusal(const nlohmann::json& file) {
 }  // namespace
 
 TEST_CASE("tokens are those of the tokenizers package", "[text][tokenizers]") {
-  for (const std::string& name : kFamilies) {
+  for (const std::string& name : golden::kTokenizerFamilies) {
     CAPTURE(name);
-    const HuggingFaceTokenizer tokenizer = family(name);
-    std::istringstream lines(read_file(kFolder + name + ".golden.jsonl"));
+    const HuggingFaceTokenizer tokenizer = golden::tokenizer_of(name);
+    std::istringstream lines(read_file(golden::kTokenizerFolder + name + ".golden.jsonl"));
     std::size_t count = 0;
     for (std::string line; std::getline(lines, line); ++count)
       check_golden(tokenizer, nlohmann::json::parse(line));
@@ -71,7 +59,7 @@ TEST_CASE("tokens are those of the tokenizers package", "[text][tokenizers]") {
 TEST_CASE("the tokenizers keep the laws", "[text][tokenizers]") {
   const std::vector<std::string> names = {"<|end|>", "<|start|>", "<think>", "</think>",
                                           "<tool_call>"};
-  for (const std::string& name : kFamilies) {
+  for (const std::string& name : golden::kTokenizerFamilies) {
     if (name == "splits") continue;  // its added tokens take white space with them
     CAPTURE(name);
     const bool nfc = name == "qwen2" || name == "qwen35" || name == "o200k";
@@ -80,20 +68,20 @@ TEST_CASE("the tokenizers keep the laws", "[text][tokenizers]") {
       append_nfc(text, form);
       return nfc ? form : std::string(text);
     };
-    CHECK(laws::of_tokenizer(family(name), names, normalized).empty());
+    CHECK(laws::of_tokenizer(golden::tokenizer_of(name), names, normalized).empty());
   }
 }
 
 TEST_CASE("only templates write special tokens; other added tokens are found in text",
           "[text][tokenizers]") {
-  const HuggingFaceTokenizer tokenizer = family("qwen2");
+  const HuggingFaceTokenizer tokenizer = golden::tokenizer_of("qwen2");
   const Token end = tokenizer.special("<|end|>").value(),
               think = tokenizer.special("<think>").value();
   CHECK(tokenizer.is_special(end));
   CHECK(!tokenizer.is_special(think));
   CHECK(!tokenizer.special("the"));
-  CHECK(encoded(tokenizer, "<think>") == std::vector{think});
-  CHECK(encoded(tokenizer, "<|end|>").size() > 1);
+  CHECK(golden::encoded(tokenizer, "<think>") == std::vector{think});
+  CHECK(golden::encoded(tokenizer, "<|end|>").size() > 1);
   CHECK(encode(tokenizer, Pieces{}.special("<|end|>").text("<|end|>")).front() == end);
   std::vector<Token> trusted;
   tokenizer.encode_with_special_tokens("<|end|>", trusted);
@@ -101,37 +89,38 @@ TEST_CASE("only templates write special tokens; other added tokens are found in 
 }
 
 TEST_CASE("the file's BOS is told, not added", "[text][tokenizers]") {
-  const HuggingFaceTokenizer tokenizer = family("llama3");
+  const HuggingFaceTokenizer tokenizer = golden::tokenizer_of("llama3");
   const Token start = tokenizer.special("<|start|>").value();
   REQUIRE(tokenizer.file_prefix().size() == 1);
   CHECK(tokenizer.file_prefix()[0] == start);
   CHECK(tokenizer.file_suffix().empty());
-  CHECK(encoded(tokenizer, "").empty());
+  CHECK(golden::encoded(tokenizer, "").empty());
   const auto prompt = encode(tokenizer, Pieces{}.special("<|start|>").text("a"));  // once
   CHECK(std::count(prompt.begin(), prompt.end(), start) == 1);
 }
 
 TEST_CASE("a whole word of the vocabulary is a token where merges are ignored",
           "[text][tokenizers]") {
-  nlohmann::json file = nlohmann::json::parse(read_file(kFolder + "llama3.json"));
+  nlohmann::json file = nlohmann::json::parse(read_file(golden::kTokenizerFolder + "llama3.json"));
   file["model"]["vocab"]["zq"] = file["model"]["vocab"].size();
   file["added_tokens"] = nlohmann::json::array();
   file["post_processor"] = nullptr;
   const Token zq = file["model"]["vocab"]["zq"];
-  CHECK(encoded(HuggingFaceTokenizer::from_json(file.dump(), "x"), "zq") == std::vector{zq});
+  CHECK(golden::encoded(HuggingFaceTokenizer::from_json(file.dump(), "x"), "zq") ==
+        std::vector{zq});
   file["model"]["ignore_merges"] = false;
-  CHECK(encoded(HuggingFaceTokenizer::from_json(file.dump(), "x"), "zq").size() == 2);
+  CHECK(golden::encoded(HuggingFaceTokenizer::from_json(file.dump(), "x"), "zq").size() == 2);
 }
 
 TEST_CASE("copies are one tokenizer, for any number of threads", "[text][tokenizers]") {
-  const HuggingFaceTokenizer tokenizer = family("qwen35");
+  const HuggingFaceTokenizer tokenizer = golden::tokenizer_of("qwen35");
   const std::string text(2000, 'q');
-  const std::vector<Token> expected = encoded(tokenizer, text + "a quick fox 123");
+  const std::vector<Token> expected = golden::encoded(tokenizer, text + "a quick fox 123");
   std::vector<std::vector<Token>> all(4);
   std::vector<std::thread> threads;
   for (std::vector<Token>& own : all)
     threads.emplace_back([copy = tokenizer, &own, &text] {
-      for (int i = 0; i < 20; ++i) own = encoded(copy, text + "a quick fox 123");
+      for (int i = 0; i < 20; ++i) own = golden::encoded(copy, text + "a quick fox 123");
     });
   for (std::thread& thread : threads) thread.join();
   for (const std::vector<Token>& own : all) CHECK(own == expected);
@@ -141,12 +130,12 @@ TEST_CASE("long words cost no more than their share", "[text][tokenizers]") {
   // 400 kB without a place to cut: in quadratic time this test would take hours.
   for (const std::string& name :
        {std::string("qwen2"), std::string("deepseek_llm"), std::string("o200k")}) {
-    const HuggingFaceTokenizer tokenizer = family(name);
+    const HuggingFaceTokenizer tokenizer = golden::tokenizer_of(name);
     for (const std::string piece : {"ab", "  ", "\n", "1", "e\u0301", "<", "!", "中"}) {
       std::string text;
       while (text.size() < 400'000) text += piece;
       std::string bytes, form;
-      bytes = decode(tokenizer, std::span<const Token>(encoded(tokenizer, text)));
+      bytes = decode(tokenizer, std::span<const Token>(golden::encoded(tokenizer, text)));
       append_nfc(text, form);
       CHECK(bytes == (name == "deepseek_llm" ? text : form));
     }
@@ -161,7 +150,7 @@ TEST_CASE("bytes that no text has become U+FFFD where they have no token", "[tex
   vocab.erase("\u00FF");
   file["model"]["vocab"] = vocab;
   const auto tokenizer = HuggingFaceTokenizer::from_json(file.dump(), "x");
-  const auto tokens = encoded(tokenizer, "a\xFFz\xFE");
+  const auto tokens = golden::encoded(tokenizer, "a\xFFz\xFE");
   CHECK(decode(tokenizer, std::span<const Token>(tokens)) == "a\uFFFDz\xFE");
 }
 
@@ -199,7 +188,7 @@ TEST_CASE("what cannot be read is refused by name", "[text][tokenizers]") {
   file["added_tokens"] = nlohmann::json::array();
   file["post_processor"] = nullptr;
   const auto tokenizer = HuggingFaceTokenizer::from_json(file.dump(), "x");  // the byte is left out
-  CHECK(decode(tokenizer, std::span<const Token>(encoded(tokenizer, "bab a"))) == "bb ");
+  CHECK(decode(tokenizer, std::span<const Token>(golden::encoded(tokenizer, "bab a"))) == "bb ");
   file["model"]["unk_token"] = "b";
   CHECK_THAT(refusal(file), ContainsSubstring("no token 'a' for byte 97"));
   const nlohmann::json unknown = {
@@ -222,7 +211,7 @@ TEST_CASE("real tokenizer.json files are read, or refused by name", "[text][toke
     const std::string fault = error_of([&] {
       const auto tokenizer = HuggingFaceTokenizer::from_file(entry.path());
       const std::string text = "It's 2026: naïve café, 你好 <|im_end|> </s>\n\n\tx";
-      CHECK(decode(tokenizer, std::span<const Token>(encoded(tokenizer, text))) == text);
+      CHECK(decode(tokenizer, std::span<const Token>(golden::encoded(tokenizer, text))) == text);
     });
     if (fault != "no error") {
       std::cout << fault << "\n";

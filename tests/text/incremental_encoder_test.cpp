@@ -9,26 +9,12 @@
 #include "dualagent/core/random.hpp"
 #include "dualagent/text/hugging_face_tokenizer.hpp"
 #include "support/catch.hpp"
+#include "support/golden_tokenizers.hpp"
 #include "support/hostile_texts.hpp"
 
 using namespace dualagent;
 
 namespace {
-
-const std::string kFolder = DUALAGENT_TEST_DATA "/tokenizers/";
-const std::vector<std::string> kFamilies = {"gpt2",         "smollm2", "qwen2",
-                                            "qwen35",       "llama3",  "deepseek_v3",
-                                            "deepseek_llm", "o200k",   "splits"};
-
-HuggingFaceTokenizer family(const std::string& name) {
-  return HuggingFaceTokenizer::from_file(kFolder + name + ".json");
-}
-
-std::vector<Token> whole(const HuggingFaceTokenizer& tokenizer, std::string_view text) {
-  std::vector<Token> tokens;
-  tokenizer.encode(text, tokens);
-  return tokens;
-}
 
 void add(std::vector<Token>& all, const std::vector<Token>& more) {
   all.insert(all.end(), more.begin(), more.end());
@@ -70,9 +56,9 @@ struct Counting {
 
 TEST_CASE("a text that grows has the tokens of the whole at every byte", "[text][tokenizers]") {
   const auto random = RandomStream::from_seed(31);
-  for (const std::string& name : kFamilies) {
+  for (const std::string& name : golden::kTokenizerFamilies) {
     CAPTURE(name);
-    const HuggingFaceTokenizer tokenizer = family(name);
+    const HuggingFaceTokenizer tokenizer = golden::tokenizer_of(name);
     for (std::size_t i = 0; i < 300; ++i) {
       const std::string text = text_of(random.child(i));
       IncrementalEncoder encoder(tokenizer);
@@ -82,7 +68,7 @@ TEST_CASE("a text that grows has the tokens of the whole at every byte", "[text]
         std::vector<Token> so_far = final_tokens;
         add(so_far, encoder.open());
         CAPTURE(text, size);
-        REQUIRE(so_far == whole(tokenizer, std::string_view(text).substr(0, size)));
+        REQUIRE(so_far == golden::encoded(tokenizer, std::string_view(text).substr(0, size)));
       }
     }
   }
@@ -90,9 +76,9 @@ TEST_CASE("a text that grows has the tokens of the whole at every byte", "[text]
 
 TEST_CASE("the tokens do not depend on how the text comes", "[text][tokenizers]") {
   const auto random = RandomStream::from_seed(32);
-  for (const std::string& name : kFamilies) {
+  for (const std::string& name : golden::kTokenizerFamilies) {
     CAPTURE(name);
-    const HuggingFaceTokenizer tokenizer = family(name);
+    const HuggingFaceTokenizer tokenizer = golden::tokenizer_of(name);
     IncrementalEncoder encoder(tokenizer);  // of one text after the other
     for (std::size_t i = 0; i < 1000; ++i) {
       const RandomStream draws = random.child(i);
@@ -105,7 +91,7 @@ TEST_CASE("the tokens do not depend on how the text comes", "[text][tokenizers]"
       }
       add(tokens, encoder.finish());
       CAPTURE(text);
-      REQUIRE(tokens == whole(tokenizer, text));
+      REQUIRE(tokens == golden::encoded(tokenizer, text));
     }
   }
 }
@@ -114,10 +100,10 @@ TEST_CASE("what is final is encoded once, however the text comes", "[text][token
   std::string text;
   while (text.size() < 200'000)
     text += "def f(x): return x + 1  # 你好，世界。Привет, мир\nA line of words and 3 numbers\n";
-  for (const std::string& name : kFamilies) {
+  for (const std::string& name : golden::kTokenizerFamilies) {
     if (name == "splits") continue;  // its parts are merged: final at the end
     CAPTURE(name);
-    const Counting counting{family(name)};
+    const Counting counting{golden::tokenizer_of(name)};
     IncrementalEncoder encoder(counting);
     std::size_t longest_open = 0;
     for (std::size_t at = 0; at < text.size(); at += 7) {
