@@ -13,6 +13,7 @@
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/types.hpp"
+#include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/linear.hpp"
 #include "dualagent/model/low_rank.hpp"
 #include "dualagent/model/transformer_weights.hpp"
@@ -56,13 +57,8 @@ class Adapter {
   std::span<T> parameters() { return parameters_; }
   std::span<const T> parameters() const { return parameters_; }
   std::span<const TensorInfo> tensors() const { return tensors_; }
-  /// As `TransformerWeights::stages`.
-  std::vector<std::size_t> stages() const {
-    std::vector<std::size_t> bounds{total_};
-    bounds.insert(bounds.end(), layer_offsets_.rbegin(), layer_offsets_.rend());
-    bounds.push_back(0);
-    return bounds;
-  }
+  /// See `stage_bounds`.
+  std::vector<std::size_t> stages() const { return stage_bounds(layer_offsets_, total_); }
   const LowRankProduct<T>& product(std::size_t layer, Product product) const {
     return layers_[layer][static_cast<std::size_t>(product)];
   }

@@ -8,6 +8,17 @@
 
 namespace dualagent::detail {
 
+/// The stages of a backward pass over `total` parameters, as bounds that fall: what comes after the
+/// layers, the layers from the last to the first, and what comes before them. `layers`
+/// [layers + 1]: where each begins, and where the last ends.
+inline std::vector<std::size_t> stage_bounds(const std::vector<std::size_t>& layers,
+                                             std::size_t total) {
+  std::vector<std::size_t> bounds{total};
+  bounds.insert(bounds.end(), layers.rbegin(), layers.rend());
+  bounds.push_back(0);
+  return bounds;
+}
+
 /// Tells which parts of a gradient several workers have all finished. A backward pass goes through
 /// the parts from the last to the first; each worker does so with gradients of its own.
 class GradientStages {

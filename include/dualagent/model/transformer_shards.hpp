@@ -235,7 +235,7 @@ class BatchShards {
       const auto later = [](std::size_t) {};
       run(pool, batch,
           [&](BatchShard<T>& shard) { shard.backward(batch, objective, outputs, later); });
-      for_each_share(pool, [&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
+      for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
     } else {
       GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
                             shards_.size());
@@ -243,8 +243,9 @@ class BatchShards {
         shard.backward(batch, objective, outputs, [&](std::size_t done) {
           stages.finish(static_cast<std::size_t>(&shard - shards_.data()), done,
                         [&](std::size_t begin, std::size_t end) {
-                          for (std::size_t i = begin; i < end; i += kPart)
-                            add_shards(i, std::min(i + kPart, end));
+                          for_each_part(begin, end, [&](std::size_t first, std::size_t last) {
+                            add_shards(first, last);
+                          });
                           ready(begin, end);
                         });
         });
@@ -262,7 +263,7 @@ class BatchShards {
   }
   void zero_gradients(ThreadPool& pool) {
     allocate_gradients();
-    for_each_share(pool, [&](std::size_t begin, std::size_t end) {
+    for_each_part(pool, [&](std::size_t begin, std::size_t end) {
       std::fill(gradients_.data() + begin, gradients_.data() + end, T{0});
     });
   }
@@ -280,14 +281,16 @@ class BatchShards {
 
   static constexpr std::size_t kPart = 2048;  // numbers; small enough for the first-level cache
 
-  /// Calls body(begin, end) for parts of the parameters that together cover all, each worker its
-  /// own share of them.
+  /// Calls body(begin, end) for parts of [begin, end).
   template <class Body>
-  void for_each_share(ThreadPool& pool, Body&& body) {
-    pool.run([&](std::size_t worker) {
-      const std::size_t end = gradients_.size() * (worker + 1) / pool.size();
-      for (std::size_t i = gradients_.size() * worker / pool.size(); i < end; i += kPart)
-        body(i, std::min(i + kPart, end));
+  static void for_each_part(std::size_t begin, std::size_t end, Body&& body) {
+    for (std::size_t i = begin; i < end; i += kPart) body(i, std::min(i + kPart, end));
+  }
+  /// The same for parts of all parameters, shared among the pool's workers.
+  template <class Body>
+  void for_each_part(ThreadPool& pool, Body&& body) {
+    for_each_share(pool, gradients_.size(), kPart, [&](std::size_t first, std::size_t count) {
+      for_each_part(first, first + count, body);
     });
   }
 

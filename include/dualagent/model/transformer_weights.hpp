@@ -16,6 +16,7 @@
 #include "dualagent/kernels/simd.inl"
 #include "dualagent/model/architecture.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/linear.hpp"
 #include "dualagent/model/llama.hpp"
 #include "dualagent/model/transformer_config.hpp"
@@ -67,14 +68,8 @@ class TransformerWeights {
   std::size_t vocab_padded() const { return kernels::padded<T>(config_.vocab_size); }
 
   const LayerWeights<T>& layer(std::size_t index) const { return layers_[index]; }
-  /// The stages of a backward pass, as bounds of the parameters that fall: what comes after the
-  /// layers, the layers from the last to the first, and what comes before them.
-  std::vector<std::size_t> stages() const {
-    std::vector<std::size_t> bounds{total_};
-    bounds.insert(bounds.end(), layer_offsets_.rbegin(), layer_offsets_.rend());
-    bounds.push_back(0);
-    return bounds;
-  }
+  /// See `stage_bounds`.
+  std::vector<std::size_t> stages() const { return detail::stage_bounds(layer_offsets_, total_); }
   std::size_t embedding() const { return embedding_; }
   std::size_t final_norm() const { return final_norm_; }
   const Linear<T>& head() const { return head_; }

@@ -25,8 +25,7 @@ namespace dualagent {
 /// between an ASCII letter or digit and a line feed, and between a letter beyond ASCII and one of
 /// 、。，; no form of normalisation joins what stands there. A place counts if every step of the
 /// pre-tokenizer leaves it alone or cuts there, one does, and no added token can reach across.
-/// Expressions that no
-/// scanner is written for, and parts that are merged, have no such places.
+/// Expressions that no scanner is written for, and parts that are merged, have no such places.
 class TextCuts {
  public:
   TextCuts() = default;

@@ -166,8 +166,7 @@ class WeightUpdater {
       if constexpr (kOnHost)
         if (updates_all()) return checkpoint.copy_to(stored, std::span<Scalar>(to));
       const auto all = checkpoint.template values<Scalar>(stored);
-      const auto mine =
-          updates_all() ? std::span(all) : std::span(all).subspan(part_.begin, part_.size());
+      const auto mine = part_of(std::span(all));
       if constexpr (kOnHost)
         std::copy(mine.begin(), mine.end(), to.begin());
       else
@@ -202,6 +201,11 @@ class WeightUpdater {
     return name + "." + std::string(array);
   }
   bool updates_all() const { return part_.size() == model_->parameters().size(); }
+  /// What this rank has of an array of all ranks.
+  template <class T>
+  std::span<T> part_of(std::span<T> all) const {
+    return updates_all() ? all : all.subspan(part_.begin, part_.size());
+  }
 
   /// An array of the state on the host, with what the other ranks have of it.
   template <class Array, class Collective>
@@ -215,9 +219,7 @@ class WeightUpdater {
                 gathered.begin() + static_cast<std::ptrdiff_t>(part_.begin));
     } else {
       gathered.assign(updates_all() ? values.size() : model_->parameters().size(), Scalar{0});
-      model_->loops().download(
-          values, updates_all() ? std::span(gathered)
-                                : std::span(gathered).subspan(part_.begin, part_.size()));
+      model_->loops().download(values, part_of(std::span(gathered)));
       if (updates_all()) return gathered;
     }
     detail::UpdateStrategyOf<std::remove_const_t<Collective>>::gather(collective,
