@@ -2,9 +2,7 @@
 /// tests/golden/adapters/make_adapters.py.
 #include "dualagent/model/adapter_files.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -14,10 +12,12 @@
 #include "support/catch.hpp"
 #include "support/checkpoint_numbers.hpp"
 #include "support/error_of.hpp"
+#include "support/golden_training.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
 using namespace checkpoint_numbers;
+using namespace golden_training;
 
 namespace {
 
@@ -35,36 +35,6 @@ Transformer<float> base_of(const Golden& golden) {
 }
 SafeTensors expected_of(const Golden& golden) {
   return SafeTensors::open(folder_of(golden) / "expected.safetensors");
-}
-
-std::vector<std::vector<Token>> rows_of(const SafeTensors& expected) {
-  const std::vector<std::size_t>& shape = expected.at("tokens").shape;
-  const auto tokens = expected.values<std::int64_t>("tokens");
-  std::vector<std::vector<Token>> rows(shape[0]);
-  for (std::size_t i = 0; i < tokens.size(); ++i)
-    rows[i / shape[1]].push_back(static_cast<Token>(tokens[i]));
-  return rows;
-}
-
-/// Largest difference of the tensors of `expected` under PREFIX.NAME from the parts of `values` of
-/// these names; as a share of the tensor's largest element if `relative`.
-double largest_difference(const AdaptedTransformer<float>& model, std::span<const float> values,
-                          const SafeTensors& expected, const std::string& prefix, bool relative) {
-  double largest = 0;
-  for (const TensorInfo& tensor : model.tensors()) {
-    const auto wanted = expected.values<float>(prefix + tensor.name);
-    REQUIRE(wanted.size() == tensor.size);
-    double difference = 0, size = 0;
-    for (std::size_t i = 0; i < tensor.size; ++i) {
-      difference = std::max(difference, std::abs(static_cast<double>(values[tensor.offset + i]) -
-                                                 static_cast<double>(wanted[i])));
-      size = std::max(size, std::abs(static_cast<double>(wanted[i])));
-    }
-    INFO(tensor.name << ": " << difference << " of " << size);
-    CHECK(size > 0);
-    largest = std::max(largest, relative ? difference / size : difference);
-  }
-  return largest;
 }
 
 }  // namespace
@@ -95,32 +65,16 @@ TEST_CASE("loss and gradients of every A and B are those of autograd", "[model][
     INFO(golden.name);
     Transformer<float> base = base_of(golden);
     AdaptedTransformer<float> model = load_adapter(folder_of(golden), base);
-    const SafeTensors expected = expected_of(golden);
-    const double loss = cross_entropy_with_gradients(model, token_mean_batch(rows_of(expected)));
-    CHECK(loss == Approx(expected.values<double>("loss.0")[0]).margin(1e-5));
-    CHECK(largest_difference(model, model.gradients(), expected, "gradient.", true) <= 1e-4);
+    check_gradients(model, expected_of(golden));
   }
 }
 
 TEST_CASE("three steps of AdamW on an adapter end where torch's end", "[model][lora][golden]") {
-  const AdamW adamw{
-      .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01};
   for (const Golden& golden : kAdapters) {
     INFO(golden.name);
     Transformer<float> base = base_of(golden);
     AdaptedTransformer<float> model = load_adapter(folder_of(golden), base);
-    const SafeTensors expected = expected_of(golden);
-    const PackedBatch batch = token_mean_batch(rows_of(expected));
-    AdamWState<float> state(model.parameters().size());
-    for (int step = 0; step < 3; ++step) {
-      model.zero_gradients();
-      const double loss = cross_entropy_with_gradients(model, batch);
-      const auto torch = expected.values<double>("loss." + std::to_string(step))[0];
-      CHECK(loss == Approx(torch).margin(1e-5));
-      adamw.step(model.parameters(), model.gradients(), state);
-      model.weights_changed();
-    }
-    CHECK(largest_difference(model, model.parameters(), expected, "after.", false) <= 1e-5);
+    check_adamw_steps(model, expected_of(golden));
   }
 }
 

@@ -1,9 +1,7 @@
 /// Tiny random models of every architecture, against what transformers computed with them:
 /// tests/golden/models/make_models.py.
 
-#include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,9 +12,11 @@
 #include "dualagent/optim/adamw.hpp"
 #include "support/catch.hpp"
 #include "support/checkpoint_numbers.hpp"
+#include "support/golden_training.hpp"
 
 using namespace dualagent;
 using namespace checkpoint_numbers;
+using namespace golden_training;
 
 namespace {
 
@@ -31,47 +31,7 @@ SafeTensors expected_of(const std::string& name) {
   return SafeTensors::open(folder_of(name) / "expected.safetensors");
 }
 
-std::vector<std::vector<Token>> rows_of(const SafeTensors& expected) {
-  const std::vector<std::size_t>& shape = expected.at("tokens").shape;
-  const auto tokens = expected.values<std::int64_t>("tokens");
-  std::vector<std::vector<Token>> rows(shape[0]);
-  for (std::size_t i = 0; i < tokens.size(); ++i)
-    rows[i / shape[1]].push_back(static_cast<Token>(tokens[i]));
-  return rows;
-}
-
 Transformer<float> model_of(const std::string& name) { return load_model(folder_of(name)); }
-
-/// Largest |got - expected|, and the largest |expected|.
-struct Difference {
-  double difference = 0, size = 0;
-};
-Difference compare(std::span<const float> got, std::span<const float> expected) {
-  REQUIRE(got.size() == expected.size());
-  Difference result;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double e = expected[i];
-    const double difference = std::abs(static_cast<double>(got[i]) - e);
-    result.difference = std::isnan(difference) ? INFINITY : std::max(result.difference, difference);
-    result.size = std::max(result.size, std::abs(e));
-  }
-  return result;
-}
-
-/// Of the tensors of `expected` under PREFIX.NAME, each against the part of `values` of that name:
-/// the largest difference, as a share of the tensor's largest element if `relative`.
-double largest_difference(const Transformer<float>& model, std::span<const float> values,
-                          const SafeTensors& expected, const std::string& prefix, bool relative) {
-  double largest = 0;
-  for (const TensorInfo& tensor : model.tensors()) {
-    const auto [difference, size] = compare(values.subspan(tensor.offset, tensor.size),
-                                            expected.values<float>(prefix + tensor.name));
-    INFO(tensor.name << ": " << difference << " of " << size);
-    CHECK(size > 0);
-    largest = std::max(largest, relative ? difference / size : difference);
-  }
-  return largest;
-}
 
 }  // namespace
 
@@ -99,32 +59,15 @@ TEST_CASE("loss and gradients of every parameter are those of autograd", "[model
   for (const std::string& name : kModels) {
     INFO(name);
     Transformer<float> model = model_of(name);
-    const SafeTensors expected = expected_of(name);
-    const PackedBatch batch = token_mean_batch(rows_of(expected));
-    const double loss = cross_entropy_with_gradients(model, batch);
-    CHECK(loss == Approx(expected.values<double>("loss.0")[0]).margin(1e-5));
-    CHECK(largest_difference(model, model.gradients(), expected, "gradient.", true) <= 1e-4);
+    check_gradients(model, expected_of(name));
   }
 }
 
 TEST_CASE("three steps of AdamW end where torch's end", "[model][golden]") {
-  const AdamW adamw{
-      .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01};
   for (const std::string& name : kModels) {
     INFO(name);
     Transformer<float> model = model_of(name);
-    const SafeTensors expected = expected_of(name);
-    const PackedBatch batch = token_mean_batch(rows_of(expected));
-    AdamWState<float> state(model.parameters().size());
-    for (int step = 0; step < 3; ++step) {
-      model.zero_gradients();
-      const double loss = cross_entropy_with_gradients(model, batch);
-      const auto torch = expected.values<double>("loss." + std::to_string(step))[0];
-      CHECK(loss == Approx(torch).margin(1e-5));
-      adamw.step(model.parameters(), model.gradients(), state);
-      model.weights_changed();
-    }
-    CHECK(largest_difference(model, model.parameters(), expected, "after.", false) <= 1e-5);
+    check_adamw_steps(model, expected_of(name));
   }
 }
 
