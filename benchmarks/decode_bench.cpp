@@ -2,6 +2,7 @@
 // second. Options: --shape tiny|quickstart, --sequences N, --threads N, --repeats N.
 
 #include "bench.hpp"
+#include "model_work.hpp"
 
 namespace da = dualagent;
 
@@ -14,24 +15,13 @@ int main(int argc, char** argv) {
   const std::size_t sequences = options.number("--sequences", 64);
   const bench::Shape shape = bench::shape_of(name);
   da::Transformer<float> model(shape.model, {.pool = std::make_shared<da::ThreadPool>(threads)});
-  const da::StopRule stop{.stop_tokens = {}, .max_new_tokens = kNew, .stop_early = nullptr};
   std::vector<std::vector<da::Token>> prompts(sequences);
   for (std::size_t s = 0; s < sequences; ++s)
     for (std::size_t i = 0; i < kPrompt; ++i)
       prompts[s].push_back(static_cast<da::Token>(
           da::RandomStream::from_seed(2).child(s).below(i, shape.model.vocab_size)));
-  const double seconds = bench::median_seconds(1, options.number("--repeats", 5), [&] {
-    for (std::size_t s = 0; s < sequences; ++s)
-      model.submit({.sequence = s,
-                    .context = prompts[s],
-                    .agent = da::AgentRole::answerer,
-                    .sampling = {.temperature = 0.0F},
-                    .stop = &stop,
-                    .random = {}});
-    while (model.advance([](da::Generation&&) {}) > 0) {
-    }
-    model.reset();
-  });
+  const double seconds = bench::median_seconds(1, options.number("--repeats", 5),
+                                               [&] { bench::decode(model, prompts, kNew); });
   bench::report("decode_" + name + "_" + std::to_string(sequences), threads,
                 static_cast<double>(sequences * kNew) / seconds, "tokens/s");
 }

@@ -8,8 +8,8 @@
 
 #include "bench.hpp"
 #include "dualagent/model/model_files.hpp"
-#include "dualagent/optim/adamw.hpp"
 #include "limits.hpp"
+#include "model_work.hpp"
 
 namespace da = dualagent;
 
@@ -50,22 +50,10 @@ Seconds measure(std::size_t repeats, Body&& body) {
 /// Of one generation of `new_tokens` by each of `sequences` sequences.
 Seconds decode_seconds(da::Transformer<float>& model, std::size_t sequences, std::size_t new_tokens,
                        std::size_t repeats) {
-  const da::StopRule stop{.stop_tokens = {}, .max_new_tokens = new_tokens, .stop_early = nullptr};
   std::vector<std::vector<da::Token>> prompts;
   for (std::size_t s = 0; s < sequences; ++s)
     prompts.push_back(random_tokens(16, s, model.vocab_size()));
-  return measure(repeats, [&] {
-    for (std::size_t s = 0; s < sequences; ++s)
-      model.submit({.sequence = s,
-                    .context = prompts[s],
-                    .agent = da::AgentRole::answerer,
-                    .sampling = {.temperature = 0.0F},
-                    .stop = &stop,
-                    .random = {}});
-    while (model.advance([](da::Generation&&) {}) > 0) {
-    }
-    model.reset();
-  });
+  return measure(repeats, [&] { bench::decode(model, prompts, new_tokens); });
 }
 
 /// Of forward, backward and AdamW of one batch.
@@ -75,22 +63,9 @@ Seconds train_seconds(da::Transformer<float>& model, std::size_t repeats) {
     const std::size_t begin = batch.append_row(random_tokens(128, r, model.vocab_size()));
     for (std::size_t i = 1; i < 128; ++i) batch.loss_weight[begin + i] = 1e-3F;
   }
-  const da::AdamW optimizer{.learning_rate = 1e-6};
-  da::AdamWState<float> moments(model.parameters().size());
-  da::TokenOutputs outputs;
-  outputs.resize(batch.size());
-  const auto cross_entropy = [](const da::loops::TokenColumns&, std::size_t,
-                                const da::TokenPrediction& now) {
-    return da::TokenLossGradient{-now.log_prob, -1.0, 0.0};
-  };
-  const auto step = [&] {
-    model.zero_gradients();
-    model.backward(batch, cross_entropy, outputs);
-    optimizer.step(model.parameters(), model.gradients(), moments);
-    model.weights_changed();
-  };
+  bench::TrainingStep step(model, batch, 1e-6);
   step();
-  return measure(repeats, step);
+  return measure(repeats, [&] { step(); });
 }
 
 }  // namespace

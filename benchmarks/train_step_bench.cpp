@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "bench.hpp"
-#include "dualagent/optim/adamw.hpp"
 #include "dualagent/report/memory.hpp"
+#include "model_work.hpp"
 
 namespace da = dualagent;
 
@@ -38,21 +38,10 @@ int main(int argc, char** argv) {
       shape.model,
       {.pool = std::make_shared<da::ThreadPool>(threads), .gradient_shards = 2, .seed = 1});
   const da::PackedBatch batch = random_batch(shape);
-  const da::AdamW optimizer{.learning_rate = 1e-4};
-  da::AdamWState<float> moments(model.parameters().size());
-  da::TokenOutputs outputs;
-  outputs.resize(batch.size());
-  const auto cross_entropy = [](const da::loops::TokenColumns&, std::size_t,
-                                const da::TokenPrediction& now) {
-    return da::TokenLossGradient{-now.log_prob, -1.0, 0.0};
-  };
+  bench::TrainingStep step(model, batch, 1e-4);
   const std::size_t warm_up = options.number("--warm-up", 3);
-  const double seconds = bench::median_seconds(warm_up, options.number("--repeats", 30), [&] {
-    model.zero_gradients();
-    model.backward(batch, cross_entropy, outputs);
-    optimizer.step(model.parameters(), model.gradients(), moments);
-    model.weights_changed();
-  });
+  const double seconds =
+      bench::median_seconds(warm_up, options.number("--repeats", 30), [&] { step(); });
   bench::report("train_" + name, threads, static_cast<double>(batch.size()) / seconds, "tokens/s");
   if (const auto bytes = da::peak_memory_bytes())
     std::fprintf(stderr, "peak memory: %.0f MiB\n", static_cast<double>(*bytes) / (1 << 20));
