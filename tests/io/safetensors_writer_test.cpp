@@ -18,18 +18,14 @@ using namespace safetensors_files;
 
 namespace {
 
-struct StringSink {
-  std::string text;
-  void write(std::span<const std::byte> bytes) {
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
-};
-
 std::string written(const std::vector<TensorSource>& tensors,
                     const SafeTensorsMetadata& metadata = {}) {
-  StringSink sink;
-  stream_safetensors(sink, tensors, metadata, "t.safetensors");
-  return sink.text;
+  std::string text;
+  const auto append = [&](std::span<const std::byte> bytes) {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  stream_safetensors(append, tensors, metadata, "t.safetensors");
+  return text;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <typeinfo>
@@ -33,6 +34,24 @@ inline std::string describe_exception(const std::exception_ptr& thrown) {
   }
 }
 
+namespace detail {
+
+/// Throws what is being handled again, as `call_user_code` says.
+[[noreturn]] inline void rethrow_of_user(const char* name,
+                                         const std::function<std::string()>& where) {
+  const std::exception_ptr thrown = std::current_exception();
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error&) {
+    throw;
+  } catch (...) {
+    throw Error(std::string(name) + " threw " + describe_exception(thrown), where(),
+                "Catch it there, or throw dualagent::Error with a place and a remedy");
+  }
+}
+
+}  // namespace detail
+
 /// Calls code that a user wrote and returns its result. What it throws and is not an Error becomes
 /// one that says whose code failed and where; an Error passes as it is.
 ///
@@ -43,11 +62,8 @@ template <class Where, class Call>
 decltype(auto) call_user_code(const char* name, const Where& where, Call&& call) {
   try {
     return call();
-  } catch (const Error&) {
-    throw;
   } catch (...) {
-    throw Error(std::string(name) + " threw " + describe_exception(std::current_exception()),
-                where(), "Catch it there, or throw dualagent::Error with a place and a remedy");
+    detail::rethrow_of_user(name, where);
   }
 }
 

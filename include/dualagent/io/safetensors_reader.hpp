@@ -22,6 +22,7 @@
 #include "dualagent/core/half_float.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/core/sort_by_index.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/safetensors_format.hpp"
 
@@ -146,9 +147,9 @@ class SafeTensorsHeader {
     const auto place = [&](const TensorView& tensor) {
       return std::pair(tensor.bytes.data(), tensor.bytes.data() + tensor.bytes.size());
     };
-    std::sort(tensors_.begin(), tensors_.end(), [&](const TensorView& a, const TensorView& b) {
-      return std::tuple(place(a), std::string_view(a.name)) <
-             std::tuple(place(b), std::string_view(b.name));
+    sort_by_index(tensors_, [&](std::size_t i, std::size_t j) {
+      return std::tuple(place(tensors_[i]), std::string_view(tensors_[i].name)) <
+             std::tuple(place(tensors_[j]), std::string_view(tensors_[j].name));
     });
     const std::byte* expected = data_.data();
     for (const TensorView& tensor : tensors_) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -21,6 +22,7 @@
 #include "dualagent/core/half_float.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
+#include "dualagent/core/sort_by_index.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/safetensors_format.hpp"
 
@@ -41,6 +43,9 @@ struct TensorSource {
   std::optional<DType> stored_as = {};
 };
 
+/// Takes the bytes of a file, piece by piece.
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+
 /// The element type that the tensor has in the file.
 inline DType stored_dtype(const TensorSource& tensor) {
   if (tensor.stored_as) return *tensor.stored_as;
@@ -53,7 +58,9 @@ inline DType stored_dtype(const TensorSource& tensor) {
 
 /// Orders tensors as the reference package does: widest element type first, then by name.
 inline void sort_tensors(std::vector<TensorSource>& tensors) {
-  std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {
+  sort_by_index(tensors, [&](std::size_t i, std::size_t j) {
+    const TensorSource& a = tensors[i];
+    const TensorSource& b = tensors[j];
     const DType dtype_a = stored_dtype(a);
     const DType dtype_b = stored_dtype(b);
     return dtype_a != dtype_b ? dtype_a > dtype_b : a.name < b.name;
@@ -112,76 +119,67 @@ inline std::string safetensors_header(std::span<const TensorSource> tensors,
   return result + json;
 }
 
-/// Hands converted values to the sink in pieces of a few KiB.
-template <class Stored, class T, class Sink, class Encode>
-void stream_converted(Sink& sink, const TensorSource& tensor, std::span<const T> values,
-                      const std::string& where, Encode encode) {
-  std::array<Stored, 4096> piece;
-  for (std::size_t begin = 0; begin < values.size(); begin += piece.size()) {
-    const std::size_t count = std::min(piece.size(), values.size() - begin);
+/// Writes `value` as an element of a floating-point type to `out`; false when it became infinite.
+inline bool encode_element(double value, DType dtype, std::byte* out) {
+  const auto put = [&](auto encoded) { std::memcpy(out, &encoded, sizeof encoded); };
+  if (dtype == DType::f64) return put(value), true;
+  if (dtype == DType::f32) {
+    const auto narrow = static_cast<float>(value);
+    return put(narrow), !std::isinf(narrow) || std::isinf(value);
+  }
+  const bool half = dtype == DType::f16;
+  const std::uint16_t narrow = half ? to_float16(value) : to_bfloat16(value);
+  return put(narrow), (narrow & 0x7FFF) != (half ? 0x7C00 : 0x7F80) || std::isinf(value);
+}
+
+/// Hands out the values as elements of `dtype`, in pieces of a few KiB. float passes through double
+/// exactly, so that each value is rounded once.
+template <std::floating_point T>
+void stream_converted(const ByteSink& write, const TensorSource& tensor, std::span<const T> values,
+                      DType dtype, const std::string& where) {
+  constexpr std::size_t kPiece = 2048;
+  std::array<std::byte, kPiece * sizeof(double)> piece;
+  for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
+    const std::size_t count = std::min(kPiece, values.size() - begin);
     for (std::size_t i = 0; i < count; ++i)
-      if (!encode(values[begin + i], piece[i]))
+      if (!encode_element(values[begin + i], dtype, piece.data() + i * size_bytes(dtype)))
         throw Error("tensor \"" + printable(tensor.name) + "\" has a value too large for " +
-                        std::string(to_string(stored_dtype(tensor))) + " at element " +
-                        std::to_string(begin + i),
+                        std::string(to_string(dtype)) + " at element " + std::to_string(begin + i),
                     where, "Store it with a wider element type");
-    sink.write(std::as_bytes(std::span(piece.data(), count)));
+    write(std::span(piece.data(), count * size_bytes(dtype)));
   }
 }
 
-template <class Sink, class T>
-void stream_values(Sink& sink, const TensorSource& tensor, std::span<const T> values,
-                   const std::string& where) {
+inline void stream_values(const ByteSink& write, const TensorSource& tensor,
+                          const std::string& where) {
   const DType dtype = stored_dtype(tensor);
-  if (dtype == dtype_of<T>()) return sink.write(std::as_bytes(values));
-  // Each encoder returns false when a finite value became infinite.
-  if constexpr (std::floating_point<T>) switch (dtype) {
-      case DType::f64:
-        return stream_converted<double>(sink, tensor, values, where, [](T value, double& out) {
-          out = static_cast<double>(value);
-          return true;
-        });
-      case DType::f32:
-        return stream_converted<float>(sink, tensor, values, where, [](T value, float& out) {
-          out = static_cast<float>(value);
-          return !std::isinf(out) || std::isinf(value);
-        });
-      case DType::f16:
-        return stream_converted<std::uint16_t>(
-            sink, tensor, values, where, [](T value, std::uint16_t& out) {
-              out = to_float16(static_cast<double>(value));
-              return (out & 0x7FFF) != 0x7C00 || std::isinf(value);
-            });
-      case DType::bf16:
-        return stream_converted<std::uint16_t>(
-            sink, tensor, values, where, [](T value, std::uint16_t& out) {
-              out = to_bfloat16(static_cast<double>(value));
-              return (out & 0x7FFF) != 0x7F80 || std::isinf(value);
-            });
-      default:
-        break;
-    }
-  throw Error("tensor \"" + printable(tensor.name) + "\" of " +
-                  std::string(to_string(dtype_of<T>())) + " cannot be stored as " +
-                  std::string(to_string(dtype)),
-              where, "Leave stored_as empty");
+  const bool floating =
+      dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+  std::visit(
+      [&]<class T>(std::span<const T> values) {
+        if (dtype == dtype_of<T>()) return write(std::as_bytes(values));
+        if constexpr (std::floating_point<T>)
+          if (floating) return stream_converted(write, tensor, values, dtype, where);
+        throw Error("tensor \"" + printable(tensor.name) + "\" of " +
+                        std::string(to_string(dtype_of<T>())) + " cannot be stored as " +
+                        std::string(to_string(dtype)),
+                    where, "Leave stored_as empty");
+      },
+      tensor.values);
 }
 
 }  // namespace detail
 
-/// Writes tensors in the given order to anything with `write(std::span<const std::byte>)`.
+/// Writes tensors in the given order, as pieces of bytes that it hands to `write`.
 ///
 /// Bytes depend on the arguments only. Memory: one small piece at a time; nothing is copied whole.
 /// Errors: Error for a duplicate or reserved name, a shape that does not fit its values, text that
-/// is not UTF-8, a value too large for its element type, and whatever the sink throws.
-template <class Sink>
-void stream_safetensors(Sink& sink, std::span<const TensorSource> tensors,
-                        const SafeTensorsMetadata& metadata, const std::string& where) {
-  sink.write(std::as_bytes(
-      std::span(std::string_view(detail::safetensors_header(tensors, metadata, where)))));
-  for (const TensorSource& tensor : tensors)
-    std::visit([&](auto values) { detail::stream_values(sink, tensor, values, where); },
-               tensor.values);
+/// is not UTF-8, a value too large for its element type, and whatever `write` throws.
+inline void stream_safetensors(const ByteSink& write, std::span<const TensorSource> tensors,
+                               const SafeTensorsMetadata& metadata, const std::string& where) {
+  const std::string header = detail::safetensors_header(tensors, metadata, where);
+  write(std::as_bytes(std::span(header)));
+  for (const TensorSource& tensor : tensors) detail::stream_values(write, tensor, where);
 }
 
 /// Writes a safetensors file atomically, byte for byte as the reference package would.
@@ -193,7 +191,8 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Ten
                               const SafeTensorsMetadata& metadata = {}) {
   sort_tensors(tensors);
   AtomicFile file(path);
-  stream_safetensors(file, tensors, metadata, path.string());
+  stream_safetensors([&](std::span<const std::byte> bytes) { file.write(bytes); }, tensors,
+                     metadata, path.string());
   file.commit();
 }
 

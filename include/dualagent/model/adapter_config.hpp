@@ -120,7 +120,7 @@ inline AdapterConfig read_adapter_config(const std::filesystem::path& path) {
 /// values. Deterministic. Errors: as `LowRank::validate`.
 inline std::string to_adapter_config_json(const AdapterConfig& config) {
   config.change.validate();
-  nlohmann::ordered_json object;
+  nlohmann::json object;
   if (!config.base_model.empty()) object["base_model_name_or_path"] = config.base_model;
   object["bias"] = "none";
   object["inference_mode"] = true;
@@ -133,7 +133,7 @@ inline std::string to_adapter_config_json(const AdapterConfig& config) {
   object["modules_to_save"] = nullptr;
   object["peft_type"] = "LORA";
   object["r"] = config.change.rank;
-  auto& targets = object["target_modules"] = nlohmann::ordered_json::array();
+  auto& targets = object["target_modules"] = nlohmann::json::array();
   for (const auto& [role, name] : detail::kModuleNames)
     if (config.change.changes(role)) targets.push_back(std::string(name));
   object["task_type"] = "CAUSAL_LM";

@@ -188,9 +188,9 @@ inline void read_heads(const ConfigReader& reader, const ModelFamily& family,
 }
 
 /// As transformers 4 wrote it and 5 reads it.
-inline nlohmann::ordered_json rope_scaling_entry(const RopeScaling& scaling) {
+inline nlohmann::json rope_scaling_entry(const RopeScaling& scaling) {
   if (scaling.type == RopeScaling::Type::none) return nullptr;
-  nlohmann::ordered_json entry;
+  nlohmann::json entry;
   entry["factor"] = scaling.factor;
   if (scaling.type == RopeScaling::Type::llama3) {
     entry["high_freq_factor"] = scaling.high_freq_factor;
@@ -334,8 +334,8 @@ inline std::string to_config_json(const TransformerConfig& config,
 inline std::string to_config_json(const TransformerConfig& config, std::string_view torch_dtype,
                                   const std::string& source, const std::string& where) {
   detail::require_same_shape(config, parse_config_json(source, where), where);
-  auto json = parse_json<nlohmann::ordered_json>(source, where, "Use the folder of a model");
-  const nlohmann::ordered_json before = json;
+  auto json = parse_json(source, where, "Use the folder of a model");
+  const nlohmann::json before = json;
   const std::string type(torch_dtype);
   for (const char* key : {"dtype", "torch_dtype"})
     if (json.contains(key)) json[key] = type;

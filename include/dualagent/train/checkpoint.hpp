@@ -12,6 +12,7 @@
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/core/sort_by_index.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/train/checkpoint_format.hpp"
 
@@ -59,8 +60,7 @@ inline std::vector<CheckpointFile> list_checkpoints(const std::filesystem::path&
     if (step && name == checkpoint_file_name(*step)) files.push_back({*step, entry->path()});
   }
   if (error) throw_file_error("list the folder", directory, error.value());
-  std::sort(files.begin(), files.end(),
-            [](const CheckpointFile& a, const CheckpointFile& b) { return a.step < b.step; });
+  sort_by_index(files, [&](std::size_t i, std::size_t j) { return files[i].step < files[j].step; });
   return files;
 }
 

@@ -85,16 +85,6 @@ inline constexpr std::string_view kOptionPrefix = "option.";
 inline constexpr std::string_view kTextPrefix = "text.";
 inline constexpr std::string_view kCrcTensor = "dualagent.crc64";
 
-/// Hands bytes on to a file and sums them up.
-struct ChecksumSink {
-  AtomicFile& file;
-  Crc64 crc;
-  void write(std::span<const std::byte> bytes) {
-    crc.update(bytes);
-    file.write(bytes);
-  }
-};
-
 /// Why a file is not a whole checkpoint as it was written; nothing when its checksum is right.
 inline std::optional<std::string> find_damage(std::span<const std::byte> file) {
   std::uint64_t stored = 0;
@@ -280,14 +270,16 @@ inline void write_checkpoint_file(const std::filesystem::path& path, const Check
   const std::span<const std::uint64_t> checksum_values(&checksum, 1);
   arrays.push_back({std::string(detail::kCrcTensor), {1}, checksum_values, {}});
   AtomicFile file(path);
-  detail::ChecksumSink sink{file, {}};
+  Crc64 crc;
+  const ByteSink write = [&](std::span<const std::byte> bytes) {
+    crc.update(bytes);
+    file.write(bytes);
+  };
   const std::string header = detail::safetensors_header(arrays, metadata, path.string());
-  sink.write(std::as_bytes(std::span(header)));
+  write(std::as_bytes(std::span(header)));
   arrays.pop_back();
-  for (const TensorSource& array : arrays)
-    std::visit([&](auto values) { detail::stream_values(sink, array, values, path.string()); },
-               array.values);
-  checksum = sink.crc.value();
+  for (const TensorSource& array : arrays) detail::stream_values(write, array, path.string());
+  checksum = crc.value();
   file.write(std::as_bytes(checksum_values));
   file.commit();
 }
