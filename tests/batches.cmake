@@ -1,6 +1,6 @@
 # Several test files as one translation unit: what they all include and instantiate is compiled once.
 option(DUALAGENT_BATCH_TESTS "Compile test files in batches: faster all at once, slower after a change" OFF)
-set(batch_size 20)  # files at most
+set(batch_size 50)  # files at most: three of four functions that smaller batches compile are copies
 
 # Replaces in FILES, the name of a list of files of tests/FOLDER, those that can share a translation unit
 # by batches of equal size. In a batch each file stands in a namespace of its own, after the headers of all.
@@ -47,4 +47,23 @@ function(write_batch folder batch output)
   list(REMOVE_DUPLICATES headers)
   list(JOIN headers "\n" headers)
   file(CONFIGURE OUTPUT ${output} CONTENT "${headers}\n${bodies}" @ONLY)
+endfunction()
+
+# Sorts LIST, the name of a list of folders of tests/, by the bytes of their tests, and removes those without.
+function(largest_first list)
+  set(sized "")
+  foreach(folder IN LISTS ${list})
+    set(bytes 1000000000)  # for digits of equal number
+    file(GLOB sources ${folder}/*_test.cpp)
+    foreach(source IN LISTS sources)
+      file(SIZE ${source} size)
+      math(EXPR bytes "${bytes} + ${size}")
+    endforeach()
+    if(sources)
+      list(APPEND sized ${bytes}/${folder})
+    endif()
+  endforeach()
+  list(SORT sized ORDER DESCENDING)
+  list(TRANSFORM sized REPLACE "^[0-9]+/" "")
+  set(${list} ${sized} PARENT_SCOPE)
 endfunction()

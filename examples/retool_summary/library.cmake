@@ -1,15 +1,16 @@
-# All of examples/retool_summary but its main function: for the program, and for tests/retool_summary. One
-# file for each pairing, so that they compile in parallel; not part of a default build.
-if(NOT TARGET retool_summary_parts)
+# All of examples/retool_summary but its main function as the library TARGET: for the program, and for
+# tests/retool_summary, which compiles it by flags of its own. One file for each pairing, so that they compile
+# in parallel; not part of a default build.
+function(add_retool_summary_parts target)
   set(parts "")
   foreach(part run warm_start shared two answerer judge)
     list(APPEND parts ${PROJECT_SOURCE_DIR}/examples/retool_summary/${part}.cpp)
   endforeach()
-  add_library(retool_summary_parts STATIC EXCLUDE_FROM_ALL ${parts})
-  target_link_libraries(retool_summary_parts PUBLIC dualagent_own)
-  target_include_directories(retool_summary_parts PUBLIC ${PROJECT_SOURCE_DIR}/examples)
+  add_library(${target} STATIC EXCLUDE_FROM_ALL ${parts})
+  target_link_libraries(${target} PUBLIC dualagent_own)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/examples)
   if(TARGET dualagent::http)
-    target_link_libraries(retool_summary_parts PRIVATE dualagent::http)
-    target_compile_definitions(retool_summary_parts PRIVATE RETOOL_SUMMARY_HTTP)
+    target_link_libraries(${target} PRIVATE dualagent::http)
+    target_compile_definitions(${target} PRIVATE RETOOL_SUMMARY_HTTP)
   endif()
-endif()
+endfunction()

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dualagent/core/error.hpp"
 
@@ -55,12 +56,30 @@ int run(Body&& body) {
   return 0;
 }
 
+/// A target of this program: tests/fuzz/NAME_fuzz.cpp.
+struct Target {
+  std::string_view file;
+  void (*run)(std::string_view text);
+  std::string_view name() const {
+    std::string_view name = file.substr(file.rfind('/') + 1);
+    return name.substr(0, name.rfind("_fuzz.cpp"));
+  }
+};
+
+/// All targets of this program; run.sh compiles several into one.
+inline std::vector<Target>& targets() {
+  static std::vector<Target> all;
+  return all;
+}
+
+struct Registered {
+  explicit Registered(Target target) { targets().push_back(target); }
+};
+
 }  // namespace fuzz
 
 /// `FUZZ_TARGET(text) { ... }` is one libFuzzer target over the input as text.
-#define FUZZ_TARGET(text)                                                                   \
-  static void fuzz_one_input(std::string_view text);                                        \
-  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {       \
-    return fuzz::run([&] { fuzz_one_input({reinterpret_cast<const char*>(data), size}); }); \
-  }                                                                                         \
+#define FUZZ_TARGET(text)                                                    \
+  static void fuzz_one_input(std::string_view text);                         \
+  static const fuzz::Registered fuzz_registered({__FILE__, fuzz_one_input}); \
   static void fuzz_one_input(std::string_view text)
