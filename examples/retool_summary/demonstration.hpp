@@ -18,7 +18,6 @@
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/json_lines.hpp"
 #include "dualagent/text/known_templates.hpp"
-#include "dualagent/text/pieces.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "play.hpp"
 
@@ -123,10 +122,10 @@ class Demonstrator {
   }
 
   Tokens tokens_of(std::string_view text, bool ends) const {
-    dualagent::Pieces pieces;
-    pieces.text(text);
-    if (ends) pieces.special(known_.chat(options_).end_of_turn);
-    return dualagent::encode(play_.dialect.tokenizer(), pieces);
+    Tokens tokens;
+    play_.dialect.tokenizer().encode(text, tokens);
+    if (ends) tokens.push_back(play_.dialect.turn_stop().stop_tokens.front());
+    return tokens;
   }
 
   Tokens say_turn(dualagent::Context& context, std::string_view text, bool is_answer) const {

@@ -43,8 +43,9 @@ fuzz() { # TARGET
   local target=$1 log=$out/$1.log status=0 dictionary=json
   [[ $1 != *_calls ]] || dictionary=calls
   [[ $1 != conversation ]] || dictionary=chat
+  [[ $1 != tokenizer_json ]] || dictionary=tokenizer
   mkdir -p "$out/corpus/$target"
-  "$out/$target" -max_total_time="$seconds" -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+  "$out/$target" -max_total_time="$seconds" -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=2048 -max_len=2048 \
     "-dict=tests/fuzz/$dictionary.dict" -print_final_stats=1 -artifact_prefix="$out/$target-finding-" \
     "$out/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1 || status=$?
   printf '%-16s %10s executions\n' "$target" \

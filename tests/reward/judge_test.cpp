@@ -91,6 +91,25 @@ TEST_CASE("a judge is asked what its options say", "[reward]") {
         nlohmann::json{{"question", "What is 1+1?"}, {"material", "2"}, {"work", "two"}});
 }
 
+TEST_CASE("a judge asks for the form of its reply, the rubric's grades if that is wanted",
+          "[reward]") {
+  std::vector<ChatRequest> asked;
+  const Client client{[&](const ChatRequest& request) {
+    asked.push_back(request);
+    return R"({"truth": 4})";
+  }};
+  for (const ReplyForm form : {ReplyForm::free, ReplyForm::json_object, ReplyForm::json_schema})
+    Batch({"two"}).score(Judge{client, JudgedAnswer{}, {.rubric = kTruth, .reply_form = form}});
+  REQUIRE(asked.size() == 3);
+  CHECK(asked[0].reply_form == ReplyForm::free);
+  CHECK(asked[1].reply_form == ReplyForm::json_object);
+  CHECK(asked[1].schema.empty());
+  CHECK(asked[2].reply_form == ReplyForm::json_schema);
+  CHECK(nlohmann::json::parse(asked[2].schema) == nlohmann::json::parse(R"({
+    "type": "object", "additionalProperties": false, "required": ["truth"],
+    "properties": {"truth": {"type": "number", "minimum": 1, "maximum": 10}}})"));
+}
+
 TEST_CASE("what a model wrote cannot leave its place in the judge's message", "[reward]") {
   std::string seen;
   const Client client{[&](const ChatRequest& request) {

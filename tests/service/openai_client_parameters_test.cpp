@@ -94,3 +94,40 @@ TEST_CASE("a value that a server refuses is not sent again", "[service]") {
     CHECK(requests == 1);
   }
 }
+
+TEST_CASE("the form of a reply is sent as the protocol has it", "[service]") {
+  PickyServer server({});
+  const OpenAiClient client{options(server.url())};
+  ChatRequest request = kRequest;
+  CHECK(client.complete(request) == "yes");
+  request.reply_form = ReplyForm::json_object;
+  CHECK(client.complete(request) == "yes");
+  request.reply_form = ReplyForm::json_schema;
+  request.schema = R"({"type": "object"})";
+  CHECK(client.complete(request) == "yes");
+  REQUIRE(server.bodies.size() == 3);
+  CHECK(!server.bodies[0].contains("response_format"));
+  CHECK(server.bodies[1].at("response_format") == nlohmann::json{{"type", "json_object"}});
+  CHECK(server.bodies[2].at("response_format") ==
+        nlohmann::json::parse(R"({"type": "json_schema", "json_schema": {
+          "name": "reply", "strict": true, "schema": {"type": "object"}}})"));
+  for (const char* schema : {"", "{", "7"}) {
+    request.schema = schema;
+    CHECK_THROWS_WITH(client.complete(request), ContainsSubstring("ChatRequest::schema"));
+  }
+  CHECK(server.bodies.size() == 3);
+}
+
+TEST_CASE("a server that refuses response_format is asked once more without it", "[service]") {
+  PickyServer server({"response_format"});
+  const OpenAiClient client{options(server.url())};
+  ChatRequest request = kRequest;
+  request.reply_form = ReplyForm::json_object;
+  CHECK(client.complete(request) == "yes");
+  REQUIRE(server.bodies.size() == 2);
+  CHECK(server.bodies[1].at("max_tokens") == server.bodies[0].at("max_tokens"));
+  CHECK(server.bodies[1].at("temperature") == server.bodies[0].at("temperature"));
+  CHECK(!server.bodies[1].contains("response_format"));
+  CHECK(client.complete(request) == "yes");  // the model is known now
+  CHECK(server.bodies.size() == 3);
+}

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dualagent/text/call_format.hpp"
@@ -71,7 +72,9 @@ dualagent::Pieces rendered(const Template& chat, const Format& format, const Jso
     if (role == "user") chat.user(pieces, content);
     if (role == "assistant") {
       chat.assistant(pieces);
-      pieces.text(said(messages[i])).special(chat.end_of_turn);
+      pieces.text(said(messages[i]));
+      // Without an end of its own, the next message ends the turn.
+      if (!std::string_view(chat.end_of_turn).empty()) pieces.special(chat.end_of_turn);
       chat.after_turn(pieces);
     }
     if (role != "tool") continue;

@@ -31,7 +31,7 @@ struct Vocabulary {
   std::vector<Token> encode(const std::string& word, std::vector<bool> special = {}) const {
     special.resize(bytes.size());
     const BpeModel model(file, bytes, special, "x");
-    BpeScratch scratch;
+    BpeScratch scratch(bytes.size());
     std::vector<Token> tokens, again;
     model.encode_word(word, scratch, tokens);
     model.encode_word(word, scratch, again);  // from the cache

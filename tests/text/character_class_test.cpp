@@ -1,6 +1,8 @@
 #include "dualagent/text/character_class.hpp"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -28,6 +30,33 @@ TEST_CASE("runs of a class are matched from one character on", "[text]") {
   CHECK(match("[\\]\\-\\x41\\u0042\\x{1F600}]+", "]-AB😀z") == "]-AB😀");
   CHECK(match("\\P{L}+", "1 a") == "1 ");
   CHECK(match("a+", "aab") == "aa");
+}
+
+TEST_CASE("sets hold what was added, as single characters and as runs", "[text]") {
+  const UnicodeTable& table = UnicodeTable::get();
+  CharacterSet letters, others;
+  letters.add_if([&](char32_t c) { return table.is_in(c, kLetters); });
+  others.add(letters);
+  others.invert();
+  std::vector<std::pair<char32_t, char32_t>> runs;
+  bool same = true;
+  for (char32_t c = 0; c < 0x110000; ++c) {
+    const bool is_letter = table.is_in(c, kLetters);
+    same = same && letters.contains(c) == is_letter && others.contains(c) != is_letter;
+    if (!is_letter) continue;
+    if (!runs.empty() && runs.back().second + 1 == c)
+      runs.back().second = c;
+    else
+      runs.emplace_back(c, c);
+  }
+  CHECK(same);
+  CHECK(letters.runs() == runs);
+  for (const char32_t first : {0U, 1U, 63U, 64U, 100U})
+    for (const char32_t last : {100U, 127U, 128U, 0x10FFFFU}) {
+      CharacterSet set;
+      set.add(first, last);
+      CHECK(set.runs() == std::vector{std::pair{first, last}});
+    }
 }
 
 TEST_CASE("a run knows which characters its matches hold", "[text]") {

@@ -1,5 +1,6 @@
 #include "dualagent/text/word_cache.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -7,8 +8,9 @@
 
 using namespace dualagent;
 
-TEST_CASE("the cache gives back what was put there, or nothing", "[text]") {
-  WordCache cache;
+namespace {
+
+void check_cache(WordCache cache) {
   const auto put = [&](const std::string& word, std::vector<Token> tokens) {
     const ShortWord key(word);
     cache.put(key, key.hash(), tokens);
@@ -40,4 +42,10 @@ TEST_CASE("the cache gives back what was put there, or nothing", "[text]") {
   }
   put("many", std::vector<Token>(WordCache::kMostTokens + 1, 7));
   CHECK(find("many").empty());
+}
+
+}  // namespace
+
+TEST_CASE("the cache gives back what was put there, or nothing", "[text]") {
+  for (const std::size_t vocab_size : {0U, 100U, 1U << 20U}) check_cache(WordCache(vocab_size));
 }

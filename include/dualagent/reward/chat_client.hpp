@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,12 +14,17 @@ struct ChatMessage {
   std::string text = {};  ///< UTF-8
 };
 
+/// The form to which a server is to hold a reply: the protocol's `response_format`.
+enum class ReplyForm : std::uint8_t { free, json_object, json_schema };
+
 /// What a chat model is asked.
 struct ChatRequest {
   std::string model = {};  ///< the server's name of it
   std::vector<ChatMessage> messages = {};
   std::optional<double> temperature = 1.0;  ///< nothing: the server's own
   std::size_t max_tokens = 1024;            ///< of the reply
+  ReplyForm reply_form = ReplyForm::free;
+  std::string schema = {};  ///< the JSON schema of the reply, for ReplyForm::json_schema
 };
 
 /// Asks a chat model, usually on a server.

@@ -29,6 +29,9 @@ struct JudgeOptions {
   Rubric rubric = summary_rubric();
   std::optional<double> temperature = 0.3;  ///< nothing: the server's own
   std::size_t max_tokens = 1000;            ///< of a reply
+  /// To what the server is to hold the judge: any JSON object, or one with a number from 1 to 10
+  /// for each criterion. Not every server can.
+  ReplyForm reply_form = ReplyForm::free;
   std::size_t max_concurrent = 8;  ///< requests at a time; a rank of several counts for itself
   std::size_t attempts = 3;        ///< requests for one item until a reply can be read
   /// After this many requests in a row without a reply the rest of the batch is not asked about, so
@@ -198,7 +201,22 @@ class Judge {
             {{"system", std::move(system)},
              {"user", user.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}},
             options_.temperature,
-            options_.max_tokens};
+            options_.max_tokens,
+            options_.reply_form,
+            options_.reply_form == ReplyForm::json_schema ? schema_of_grades() : ""};
+  }
+
+  std::string schema_of_grades() const {
+    nlohmann::ordered_json properties, names;
+    for (const Criterion& criterion : options_.rubric) {
+      properties[criterion.name] = {{"type", "number"}, {"minimum", 1}, {"maximum", 10}};
+      names.push_back(criterion.name);
+    }
+    return nlohmann::ordered_json{{"type", "object"},
+                                  {"properties", properties},
+                                  {"required", names},
+                                  {"additionalProperties", false}}
+        .dump();
   }
 
   void count(std::size_t JudgeCounts::*which) const {

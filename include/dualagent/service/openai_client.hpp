@@ -122,11 +122,12 @@ inline std::string read_api_key(const std::string& variable) {
 /// server; other failures are not. Redirects are not followed. The reply is bounded in time and
 /// size. The key is read once, from the environment, and never shown.
 /// A server that answers HTTP 400 because it does not take `max_tokens` is asked once more with
-/// `max_completion_tokens`, one that does not take a temperature once more without, which stderr
-/// says once; what it took is kept for later requests to the same model.
+/// `max_completion_tokens`, one that does not take a temperature or a `response_format` once more
+/// without, which stderr says once; what it took is kept for later requests to the same model.
 /// Thread-safe: every request has a connection of its own.
 /// Errors: the constructor throws Error for an address, option or key that cannot be; `complete`
-/// throws Error with the address, what happened last and what to do.
+/// throws Error with the address, what happened last and what to do, and for a schema that is not a
+/// JSON object.
 /// Example: OpenAiClient client{{.base_url = "http://127.0.0.1:8000/v1", .retries = 4}};
 class OpenAiClient {
  public:
@@ -174,6 +175,7 @@ class OpenAiClient {
   struct Refused {
     bool max_tokens = false;
     bool temperature = false;
+    bool reply_form = false;
   };
 
   /// What came of one attempt: a text, or why not.
@@ -197,12 +199,18 @@ class OpenAiClient {
   /// After a request that was taken; says once what is no longer sent.
   void keep(const std::string& model, const Refused& refused) const {
     const std::lock_guard lock(refused_mutex_);
-    const bool silent = std::exchange(refused_[model], refused).temperature || !refused.temperature;
-    if (silent) return;
+    const Refused before = std::exchange(refused_[model], refused);
+    if (refused.temperature && !before.temperature)
+      say_refused(model, "a temperature", "temperature = std::nullopt");
+    if (refused.reply_form && !before.reply_form)
+      say_refused(model, "response_format", "reply_form = ReplyForm::free");
+  }
+
+  void say_refused(const std::string& model, const char* what, const char* option) const {
     std::fprintf(stderr,
-                 "dualagent: '%s' at %s refuses a temperature and is asked without (said once; "
-                 "JudgeOptions::temperature = std::nullopt sends none)\n",
-                 printable(model).c_str(), url_.server.c_str());
+                 "dualagent: '%s' at %s refuses %s and is asked without (said once; "
+                 "JudgeOptions::%s sends none)\n",
+                 printable(model).c_str(), url_.server.c_str(), what, option);
   }
 
   /// Notes what the outcome says is refused and the request held; false if there is nothing new.
@@ -212,6 +220,8 @@ class OpenAiClient {
       return known.max_tokens = true;
     if (outcome.refused.temperature && !known.temperature && request.temperature)
       return known.temperature = true;
+    if (outcome.refused.reply_form && !known.reply_form && request.reply_form != ReplyForm::free)
+      return known.reply_form = true;
     return false;
   }
 
@@ -224,7 +234,20 @@ class OpenAiClient {
     nlohmann::json body{
         {"model", request.model}, {"messages", std::move(messages)}, {limit, request.max_tokens}};
     if (request.temperature && !refused.temperature) body["temperature"] = *request.temperature;
+    if (request.reply_form != ReplyForm::free && !refused.reply_form)
+      body["response_format"] = response_format(request);
     return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+
+  static nlohmann::json response_format(const ChatRequest& request) {
+    if (request.reply_form == ReplyForm::json_object) return {{"type", "json_object"}};
+    const nlohmann::json schema =
+        parse_json(request.schema, "ChatRequest::schema", "Set it to the JSON schema of the reply");
+    if (!schema.is_object())
+      throw Error("the schema is not a JSON object", "ChatRequest::schema",
+                  "Set it to the JSON schema of the reply");
+    return {{"type", "json_schema"},
+            {"json_schema", {{"name", "reply"}, {"strict", true}, {"schema", schema}}}};
   }
 
   Outcome post(const std::string& body) const {
@@ -287,7 +310,8 @@ class OpenAiClient {
                                                  : "Check model, temperature and max_tokens",
         .again = status == 429 || status >= 500,
         .refused = {.max_tokens = unclear && says_unsupported(reply, "max_tokens"),
-                    .temperature = unclear && says_unsupported(reply, "temperature")},
+                    .temperature = unclear && says_unsupported(reply, "temperature"),
+                    .reply_form = unclear && says_unsupported(reply, "response_format")},
         .retry_after_seconds = retry_after(response.get_header_value("Retry-After"))};
   }
 

@@ -22,6 +22,7 @@ namespace dualagent {
 
 /// What the encoding of words keeps between them; for one thread at a time.
 struct BpeScratch {
+  explicit BpeScratch(std::size_t vocab_size) : cache(vocab_size) {}
   WordCache cache;
   std::vector<Token> word;
 };

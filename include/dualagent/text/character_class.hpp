@@ -21,15 +21,22 @@ class CharacterSet {
 
   bool contains(char32_t c) const { return ((bits_[c / 64] >> (c % 64)) & 1U) != 0; }
   void add(char32_t first, char32_t last) {
-    for (char32_t c = first; c <= last; ++c) bits_[c / 64] |= std::uint64_t{1} << (c % 64);
+    for (char32_t word = first / 64; word <= last / 64; ++word) {
+      std::uint64_t bits = ~std::uint64_t{0};
+      if (word == first / 64) bits &= ~std::uint64_t{0} << (first % 64);
+      if (word == last / 64) bits &= ~std::uint64_t{0} >> (63 - last % 64);
+      bits_[word] |= bits;
+    }
   }
   void add(const CharacterSet& other) {
     for (std::size_t i = 0; i < bits_.size(); ++i) bits_[i] |= other.bits_[i];
   }
+  /// All characters for which `holds(c)`, which may ask for nothing but UnicodeTable's properties.
   template <class Predicate>
   void add_if(Predicate&& holds) {
-    for (char32_t c = 0; c < 0x110000; ++c)
-      if (holds(c)) bits_[c / 64] |= std::uint64_t{1} << (c % 64);
+    UnicodeTable::for_each_run([&](char32_t first, char32_t last) {
+      if (holds(first)) add(first, last);
+    });
   }
   void invert() {
     for (std::uint64_t& word : bits_) word = ~word;
@@ -38,6 +45,7 @@ class CharacterSet {
   std::vector<std::pair<char32_t, char32_t>> runs() const {
     std::vector<std::pair<char32_t, char32_t>> found;
     for (char32_t c = 0; c < 0x110000; ++c) {
+      if (c % 64 == 0 && bits_[c / 64] == 0) c += 63;
       if (!contains(c)) continue;
       if (!found.empty() && found.back().second + 1 == c)
         found.back().second = c;

@@ -16,6 +16,7 @@
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/chat_template.hpp"
 #include "dualagent/text/tokenizer.hpp"
+#include "dualagent/text/turn_ends.hpp"
 #include "dualagent/trace/context.hpp"
 
 namespace dualagent {
@@ -51,10 +52,11 @@ struct ChatOptions {
 /// It appends only: sampled tokens stay as they are, and what the template writes around them is
 /// given. Special tokens come from the template alone; text from a task, a tool or a summary cannot
 /// make one. A turn that holds a special token of another kind than the format's markers is
-/// malformed. Thoughts (the template's thinking tags at the start of a turn, or what comes before
-/// the closing tag where the turn's header has the opening one) hold no calls.
-/// The StopRule of a turn refers to the dialect, which must outlive the generation and stay where
-/// it is, as a Protocol's does.
+/// malformed. Where the token that ends a turn opens the next message (GLM-4), what follows is
+/// written in that message, whatever it is. Thoughts (the template's thinking tags at the start of
+/// a turn, or what comes before the closing tag where the turn's header has the opening one) hold
+/// no calls. The StopRule of a turn refers to the dialect, which must outlive the generation and
+/// stay where it is, as a Protocol's does.
 ///
 /// Limits: with a format whose results stand in the model's own message (ReTool), a rewriter that
 /// keeps turns verbatim (KeepLastTurns, SlidingWindow) keeps them without the message's header.
@@ -73,7 +75,8 @@ class ChatDialect {
       : tokenizer_(std::move(tokenizer)),
         template_(std::move(chat)),
         format_(std::move(format)),
-        options_(std::move(options)) {
+        options_(std::move(options)),
+        ends_(tokenizer_, template_) {
     if (options_.max_turn_tokens == 0 || options_.max_summary_tokens == 0)
       throw Error("a turn or a summary may have no token", "ChatOptions",
                   "Set max_turn_tokens and max_summary_tokens to 1 or more");
@@ -87,11 +90,7 @@ class ChatDialect {
     template_.open(all, {});
     template_.assistant(all);
     template_.results(all, std::array{std::string()});
-    all.special(template_.end_of_turn);
     encode(tokenizer_, all);  // throws where a special token is missing
-    ends_.push_back(*tokenizer_.special(template_.end_of_turn));
-    for (const std::string_view name : template_.other_ends)
-      if (const auto token = tokenizer_.special(name)) ends_.push_back(*token);
   }
 
   const Text& tokenizer() const { return tokenizer_; }
@@ -120,10 +119,10 @@ class ChatDialect {
   StopRule turn_stop() const {
     std::vector<std::string> closes;
     for (const CallBrackets& call : format_.brackets) closes.emplace_back(call.close);
-    return {ends_, options_.max_turn_tokens,
+    return {ends_.tokens(), options_.max_turn_tokens,
             EarlyStop::of<&ChatDialect::turn_has_ended>(*this, std::move(closes))};
   }
-  StopRule summary_stop() const { return {ends_, options_.max_summary_tokens}; }
+  StopRule summary_stop() const { return {ends_.tokens(), options_.max_summary_tokens}; }
 
   /// Whether nothing more of the turn is to be sampled: the StopRule's test.
   bool turn_has_ended(std::span<const Token> said) const {
@@ -137,7 +136,7 @@ class ChatDialect {
   }
 
   Turn parse_turn(std::span<const Token> said) const {
-    const std::span<const Token> body = without_end(said);
+    const std::span<const Token> body = ends_.without_end(said);
     for (std::size_t i = 0; i < body.size(); ++i)
       if (tokenizer_.is_special(body[i]) && !is_marker(tokenizer_.bytes_of(body[i])))
         return MalformedTurn{"the turn holds the special token " +
@@ -176,18 +175,15 @@ class ChatDialect {
         options_.before_correction + malformed.reason + options_.after_correction;
     if (format_.result_place == ResultPlace::same_message)
       return answer_turn(std::array{format_.render_result(ToolCall{}, text)}, said);
-    Pieces pieces;
-    close_turn(pieces, said);
-    template_.user(pieces, text);
-    return encode(tokenizer_, pieces);
+    return user_message(text, said);
   }
 
   /// A later message of the user, in an answer to the turn `said`.
   std::vector<Token> user_message(std::string_view text, std::span<const Token> said) const {
-    Pieces pieces;
-    close_turn(pieces, said);
-    template_.user(pieces, text);
-    return encode(tokenizer_, pieces);
+    if (ends_.opened(said) == NextMessage::results)
+      return next_message(NextMessage::results, std::array{format_.render_result(ToolCall{}, text)},
+                          said);
+    return next_message(NextMessage::user, std::array{std::string(text)}, said);
   }
 
   /// Ends with the end-of-turn token, save for calls under CallsPerTurn::one, after which a rollout
@@ -201,13 +197,15 @@ class ChatDialect {
                   "ChatDialect", "Set ChatOptions::calls to CallsPerTurn::several");
     Pieces pieces;
     write_said(pieces, said);
-    if (!one || said.calls.empty()) pieces.special(template_.end_of_turn);
+    if (!one || said.calls.empty())
+      ends_.write(pieces, said.calls.empty() ? NextMessage::user : NextMessage::results);
     return encode(tokenizer_, pieces);
   }
   std::vector<Token> write_summary(const SaidTurn& said) const {
     Pieces pieces;
     write_said(pieces, said);
-    return encode(tokenizer_, pieces.special(template_.end_of_turn));
+    ends_.write(pieces, NextMessage::user);
+    return encode(tokenizer_, pieces);
   }
 
   std::vector<Token> summary_request() const {
@@ -246,18 +244,10 @@ class ChatDialect {
   }
 
  private:
-  bool is_end(Token token) const {
-    return std::find(ends_.begin(), ends_.end(), token) != ends_.end();
-  }
-
   bool is_marker(std::string_view name) const {
     return std::find(format_.markers.begin(), format_.markers.end(), name) !=
                format_.markers.end() ||
            name == template_.thinking_open || name == template_.thinking_close;
-  }
-
-  std::span<const Token> without_end(std::span<const Token> said) const {
-    return !said.empty() && is_end(said.back()) ? said.first(said.size() - 1) : said;
   }
 
   /// What follows the thoughts; nothing if they are not closed.
@@ -272,7 +262,7 @@ class ChatDialect {
 
   /// The tokens of a summary without thoughts and end of turn; nothing if the thoughts do not end.
   std::optional<std::span<const Token>> summary_tokens(std::span<const Token> said) const {
-    const std::span<const Token> body = without_end(said);
+    const std::span<const Token> body = ends_.without_end(said);
     const std::string text = decode(tokenizer_, body);
     const std::optional<std::string_view> spoken = without_thoughts(text);
     if (!spoken) return std::nullopt;
@@ -348,19 +338,37 @@ class ChatDialect {
   }
 
   void close_turn(Pieces& pieces, std::span<const Token> said) const {
-    if (said.empty() || !is_end(said.back())) pieces.special(template_.end_of_turn);
+    ends_.close(pieces, said);
     template_.after_turn(pieces);
+  }
+
+  /// What follows a turn, in a message of the kind that the turn has opened, if it has opened one.
+  std::vector<Token> next_message(NextMessage kind, std::span<const std::string> bodies,
+                                  std::span<const Token> said) const {
+    const std::optional<NextMessage> opened = ends_.opened(said);
+    Pieces pieces;
+    close_turn(pieces, said);
+    if (opened.value_or(kind) == NextMessage::results)
+      template_.results(pieces, bodies);
+    else
+      template_.user(pieces, joined_lines(bodies));
+    std::vector<Token> tokens = encode(tokenizer_, pieces);
+    if (opened && !tokens.empty()) tokens.erase(tokens.begin());
+    return tokens;
+  }
+
+  static std::string joined_lines(std::span<const std::string> lines) {
+    std::string text;
+    for (const std::string& line : lines) text += (&line == lines.data() ? "" : "\n") + line;
+    return text;
   }
 
   std::vector<Token> answer_turn(std::span<const std::string> bodies,
                                  std::span<const Token> said) const {
+    if (format_.result_place == ResultPlace::own_message)
+      return next_message(NextMessage::results, bodies, said);
     Pieces pieces;
-    if (format_.result_place == ResultPlace::own_message) {
-      close_turn(pieces, said);
-      template_.results(pieces, bodies);
-    } else {
-      for (const std::string& body : bodies) pieces.text(body);
-    }
+    for (const std::string& body : bodies) pieces.text(body);
     return encode(tokenizer_, pieces);
   }
 
@@ -368,7 +376,7 @@ class ChatDialect {
   Template template_;
   Format format_;
   ChatOptions options_;
-  std::vector<Token> ends_;
+  TurnEnds ends_;
 };
 
 }  // namespace dualagent

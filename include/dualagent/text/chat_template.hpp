@@ -33,7 +33,9 @@ enum class Thinking : std::uint8_t { on, off };
 /// them.
 /// 4. `t.assistant(pieces)` writes what stands before a turn of the model.
 /// 5. `t.end_of_turn` names the special token with which a turn ends; `t.other_ends` lists names of
-///    tokens that end it as well where the tokenizer has them.
+///    tokens that end it as well where the tokenizer has them. Empty: a turn ends with the special
+///    token that opens the next message, as `t.user` and `t.results` write it first; both are among
+///    `t.other_ends`. See TurnEnds.
 /// 6. `t.after_turn(pieces)` writes what stands after the end-of-turn token and is never sampled.
 /// 7. `t.thinking_open` and `t.thinking_close` name the tags of thoughts, in which no call is read;
 ///    empty: there are none.

@@ -169,6 +169,28 @@ struct Qwen3 : detail::QwenThoughts {
 };
 static_assert(ChatTemplate<Qwen3>);
 
+/// Qwen3-Coder, which does not think. Pair it with Qwen3CoderCalls.
+///
+/// Without a system message it has one of its own where there are tools.
+/// Source: the chat template of Qwen3-Coder-30B-A3B-Instruct.
+struct Qwen3Coder : detail::ChatMlWithoutThoughts {
+  void open(Pieces& pieces, const Opening& opening) const {
+    constexpr std::string_view kWithTools =
+        "You are Qwen, a helpful AI assistant that can interact with a computer to solve tasks.";
+    const bool own = opening.system.empty() && !opening.tools.empty();
+    open_with(pieces, own ? kWithTools : opening.system, opening);
+  }
+  void results(Pieces& pieces, std::span<const std::string> bodies) const {
+    begin(pieces, "user");
+    for (const std::string& body : bodies) {
+      result(pieces, body, [](std::string_view text) { return text; });
+      pieces.text("\n");
+    }
+    end(pieces);
+  }
+};
+static_assert(ChatTemplate<Qwen3Coder>);
+
 /// QwQ, which always thinks: a turn begins inside its thought.
 ///
 /// The model's own template drops the thoughts of turns before the last; ours keeps what was

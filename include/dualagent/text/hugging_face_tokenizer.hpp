@@ -188,7 +188,7 @@ class HuggingFaceTokenizer {
     Borrowed(const Borrowed&) = delete;
     Borrowed& operator=(const Borrowed&) = delete;
     BpeScratch& operator*() {
-      if (!scratch_) scratch_ = std::make_unique<BpeScratch>();
+      if (!scratch_) scratch_ = std::make_unique<BpeScratch>(state_.bytes.size());
       return *scratch_;
     }
 

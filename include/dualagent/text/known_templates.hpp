@@ -13,9 +13,13 @@
 #include "dualagent/text/chat_dialect.hpp"
 #include "dualagent/text/chatml_templates.hpp"
 #include "dualagent/text/deepseek_templates.hpp"
+#include "dualagent/text/gemma_template.hpp"
+#include "dualagent/text/glm_templates.hpp"
 #include "dualagent/text/hermes_calls.hpp"
 #include "dualagent/text/llama3_calls.hpp"
 #include "dualagent/text/llama3_template.hpp"
+#include "dualagent/text/phi_template.hpp"
+#include "dualagent/text/qwen3_coder_calls.hpp"
 #include "dualagent/text/qwen_coder_calls.hpp"
 
 /// Which Jinja texts of checkpoints write what our templates write.
@@ -46,12 +50,17 @@ namespace detail {
 
 inline constexpr std::string_view kChatMlMark = "<|im_start|>", kLlamaMark = "<|start_header_id|>",
                                   kLlamaBos = "<|begin_of_text|>", kDeepSeekMark = "<｜User｜>",
-                                  kDeepSeekBos = "<｜begin▁of▁sentence｜>";
+                                  kDeepSeekBos = "<｜begin▁of▁sentence｜>",
+                                  kGlmMark = "[gMASK]<sop>", kGemmaMark = "<start_of_turn>",
+                                  kPhiMark = "<|end|>";
 
 inline AnyCallFormat hermes_calls(const DialectOptions&) { return HermesCalls{}; }
 inline AnyCallFormat llama3_calls(const DialectOptions&) { return Llama3Calls{}; }
 inline AnyCallFormat qwen_coder_calls(const DialectOptions& options) {
   return QwenCoderCalls::of(options.chat.tools);
+}
+inline AnyCallFormat qwen3_coder_calls(const DialectOptions& options) {
+  return Qwen3CoderCalls::of(options.chat.tools);
 }
 
 template <class Template>
@@ -100,6 +109,8 @@ inline constexpr std::array kKnownTemplates{
                   &hermes_calls},
     KnownTemplate{"qwen3.5", "Qwen 3.5 and 3.6", kChatMlMark, "", TemplateThoughts::as_asked,
                   &thinking_template<Qwen35>, &qwen_coder_calls},
+    KnownTemplate{"qwen3-coder", "Qwen3-Coder", kChatMlMark, "", TemplateThoughts::none,
+                  &plain_template<Qwen3Coder>, &qwen3_coder_calls},
     KnownTemplate{
         "llama3", "Llama 3 Instruct", kLlamaMark, kLlamaBos, TemplateThoughts::none,
         [](const DialectOptions&) -> AnyChatTemplate { return Llama3{.knowledge_date = ""}; },
@@ -118,6 +129,17 @@ inline constexpr std::array kKnownTemplates{
                   TemplateThoughts::always,
                   [](const DialectOptions&) -> AnyChatTemplate { return DeepSeekR1{false}; },
                   &hermes_calls},
+    KnownTemplate{"glm-4", "GLM-4 9B Chat", kGlmMark, "", TemplateThoughts::none,
+                  [](const DialectOptions&) -> AnyChatTemplate { return Glm4{false}; },
+                  &hermes_calls},
+    KnownTemplate{"glm-4-0414", "GLM-4 0414", kGlmMark, "", TemplateThoughts::none,
+                  &plain_template<Glm4>, &hermes_calls},
+    KnownTemplate{"gemma", "Gemma 1 and 2", kGemmaMark, "<bos>", TemplateThoughts::none,
+                  &plain_template<Gemma>, &hermes_calls},
+    KnownTemplate{"gemma3", "Gemma 3", kGemmaMark, "<bos>", TemplateThoughts::none,
+                  &plain_template<Gemma>, &hermes_calls},
+    KnownTemplate{"phi3", "Phi-3 and Phi-3.5", kPhiMark, "", TemplateThoughts::none,
+                  &plain_template<Phi3>, &hermes_calls},
 };
 
 struct KnownDigest {
@@ -155,6 +177,13 @@ inline constexpr std::array kKnownDigests{
     KnownDigest{"56a1447ad31926fdc21fb07e56e5642bd9c850c4f52d8c8af7bbe5f079a84f5f", "deepseek-r1"},
     KnownDigest{"53671bac29bcb3e1f95f51b8c77d85a6011b66dc38bd23dce64eef04384a976b",
                 "deepseek-r1-0528"},
+    KnownDigest{"27288f957f8364c990a2ce13bf5f8bf86921c4bce467ce698c76dcc69466d821", "glm-4"},
+    KnownDigest{"cf52f2f6e24e32ee664f495aebf87934180ea4e8fbdc1bca8bf029c0f3bfa82e", "glm-4-0414"},
+    KnownDigest{"eae48a3307931acb10a6fce475a36b711709672ea79ee1a9bc52f083d8b0a2af", "qwen3-coder"},
+    KnownDigest{"ecd6ae513fe103f0eb62e8ab5bfa8d0fe45c1074fa398b089c93a7e70c15cfd6", "gemma"},
+    KnownDigest{"8d9e3a3c114fb2053ec500184677af4f7e5f8ec2582443cd535834e68b3ade29", "gemma3"},
+    KnownDigest{"dcaee66df77bfbb789ec541fe713218da30225a526f1db97138fc39ee6dc56aa", "phi3"},
+    KnownDigest{"78d976a442bcde2f0be15aafbb8e3050e1104f86732266f68403251b89982a90", "phi3"},
 };
 
 }  // namespace detail

@@ -92,6 +92,17 @@ class UnicodeTable {
   /// Whether NFC can change the character, or the one before it because of this one.
   bool is_normalized(char32_t c) const { return (bytes_[c] & 128U) != 0; }
 
+  /// Calls take(first, last) for all characters in ascending order, in runs of the same properties.
+  template <class Take>
+  static void for_each_run(Take&& take) {
+    char32_t first = 0;
+    for (const std::uint32_t run : detail::kPropertyRuns) {
+      const char32_t next = first + (run >> 8U);
+      take(first, next - 1);
+      first = next;
+    }
+  }
+
  private:
   UnicodeTable() : bytes_(0x110000) {
     std::size_t at = 0;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -47,22 +49,28 @@ struct ShortWord {
   }
 };
 
-/// The tokens of words seen before, where a word takes the place of another one: 16,384 places of
-/// 64 bytes, and before them as many of 16 bytes for words of at most 8 bytes that are one token.
-/// For one thread at a time; what it returns does not depend on what was asked before.
+/// The tokens of words seen before, where a word takes the place of another one: places of 64
+/// bytes, and before them as many of 16 bytes for words of at most 8 bytes that are one token. For
+/// one thread at a time; what it returns does not depend on what was asked before.
 class WordCache {
  public:
   static constexpr std::size_t kMostTokens = 8;
 
+  /// As many places as the vocabulary has tokens, the next power of two, from 64 to 16,384.
+  explicit WordCache(std::size_t vocab_size)
+      : mask_(std::bit_ceil(std::clamp(vocab_size, kFewestPlaces, kMostPlaces)) - 1),
+        small_(mask_ + 1),
+        places_(mask_ + 1) {}
+
   /// The token of a word of at most 8 bytes; -1 if it is not there.
   Token find_one(const ShortWord& word, std::uint64_t hash) const {
-    const Small& place = small_[hash % kSmallPlaces];
+    const Small& place = small_[hash & mask_];
     return place.part == word.parts[0] && place.size == word.size ? place.token : -1;
   }
 
   /// The tokens of the word; empty if it is not there.
   std::span<const Token> find(const ShortWord& word, std::uint64_t hash) const {
-    const Place& place = places_[hash % kPlaces];
+    const Place& place = places_[hash & mask_];
     const bool same = ((place.parts[0] ^ word.parts[0]) | (place.parts[1] ^ word.parts[1]) |
                        (place.parts[2] ^ word.parts[2])) == 0;
     if (!same || place.size != word.size) return {};
@@ -72,10 +80,10 @@ class WordCache {
   void put(const ShortWord& word, std::uint64_t hash, std::span<const Token> tokens) {
     if (tokens.size() > kMostTokens) return;
     if (word.size <= 8 && tokens.size() == 1) {
-      small_[hash % kSmallPlaces] = {word.parts[0], tokens[0], word.size};
+      small_[hash & mask_] = {word.parts[0], tokens[0], word.size};
       return;
     }
-    Place& place = places_[hash % kPlaces];
+    Place& place = places_[hash & mask_];
     place.parts = word.parts;
     place.size = word.size;
     place.count = static_cast<std::uint8_t>(tokens.size());
@@ -83,7 +91,7 @@ class WordCache {
   }
 
  private:
-  static constexpr std::size_t kPlaces = 1U << 14U, kSmallPlaces = 1U << 14U;
+  static constexpr std::size_t kFewestPlaces = 1U << 6U, kMostPlaces = 1U << 14U;
   struct Small {
     std::uint64_t part = 0;
     Token token = -1;
@@ -94,8 +102,9 @@ class WordCache {
     std::array<Token, kMostTokens> tokens{};
     std::uint8_t size = 0, count = 0;
   };
-  std::vector<Small> small_ = std::vector<Small>(kSmallPlaces);
-  std::vector<Place> places_ = std::vector<Place>(kPlaces);
+  std::size_t mask_;
+  std::vector<Small> small_;
+  std::vector<Place> places_;
 };
 
 }  // namespace dualagent

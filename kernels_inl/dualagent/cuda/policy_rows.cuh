@@ -51,7 +51,10 @@ class RowFaults {
       case RowFault::target:
         throw Error("a target is not in the vocabulary", row);
       case RowFault::temperature:
-        throw Error("a temperature is not a number > 0, or a loss weight is not finite", row);
+        throw Error(
+            "a temperature is not a number > 0, a loss weight is not finite, or a top_p or "
+            "min_p is out of range",
+            row);
       case RowFault::not_finite:
         throw Error("a policy loss is not finite", row,
                     "Look for NaN or infinity in the logits, then in the token loss");

