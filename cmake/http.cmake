@@ -1,22 +1,10 @@
-# dualagent::http: the library and cpp-httplib, for the headers of service/ that talk HTTP. Exists
-# only where cpp-httplib is found, by its own package or by pkg-config (Debian).
+# dualagent::http: the library and libcurl, for net/http_client.hpp and the headers of engine/ and service/
+# that talk HTTP. Exists only where libcurl is found (Debian: libcurl4-openssl-dev).
 if(TARGET dualagent::http)
   return()
 endif()
-set(dualagent_httplib "")
-find_package(httplib QUIET CONFIG GLOBAL)
-if(TARGET httplib::httplib)
-  set(dualagent_httplib httplib::httplib)
-else()
-  find_package(PkgConfig QUIET)
-  if(PkgConfig_FOUND)
-    pkg_check_modules(dualagent_cpp_httplib QUIET IMPORTED_TARGET GLOBAL cpp-httplib)
-    if(TARGET PkgConfig::dualagent_cpp_httplib)
-      set(dualagent_httplib PkgConfig::dualagent_cpp_httplib)
-    endif()
-  endif()
-endif()
-if(dualagent_httplib)
+find_package(CURL 7.68 QUIET)
+if(TARGET CURL::libcurl)
   add_library(dualagent::http INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(dualagent::http INTERFACE dualagent::dualagent ${dualagent_httplib})
+  target_link_libraries(dualagent::http INTERFACE dualagent::dualagent CURL::libcurl)
 endif()

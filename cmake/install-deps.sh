@@ -33,7 +33,7 @@ find_missing() {
   # The python tool runs /usr/bin/python3 and bwrap.
   [ -x /usr/bin/python3 ] || missing+=(python3)
   have bwrap || missing+=(bubblewrap)
-  have_header httplib.h || missing+=(libcpp-httplib-dev)
+  have_header curl/curl.h || have_header "$(uname -m)-linux-gnu/curl/curl.h" || missing+=(libcurl4-openssl-dev)
   have pkg-config || missing+=(pkgconf)
   if [ "$set_name" = tool ]; then
     have python3 && python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -42,6 +42,7 @@ find_missing() {
   have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
   have_header eigen3/Eigen/Core || have_header Eigen/Core || missing+=(libeigen3-dev)
   have_header pcre2.h || missing+=(libpcre2-dev)
+  have_header httplib.h || missing+=(libcpp-httplib-dev)
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)
   have clang++ || missing+=(clang)

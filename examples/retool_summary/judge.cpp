@@ -1,4 +1,4 @@
-// The judge: alone in a file, since it needs cpp-httplib, which not every machine has.
+// The judge: alone in a file, since it needs libcurl, which not every machine has.
 
 #include "reward.hpp"
 
@@ -44,7 +44,7 @@ AnyReward with_judge(AnyReward base, const Options& options,
 
 AnyReward with_judge(AnyReward, const Options&, const dualagent::HuggingFaceTokenizer&) {
   throw dualagent::Error("this build cannot ask a server", "--judge",
-                         "Install libcpp-httplib-dev, then run examples/retool_summary/run.sh "
+                         "Install libcurl4-openssl-dev, then run examples/retool_summary/run.sh "
                          "again, which builds anew");
 }
 

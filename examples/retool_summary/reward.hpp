@@ -49,7 +49,7 @@ inline constexpr dualagent::StrictBoxedMath kRight{
     .success = 1.0, .failure = -1.0, .last_bytes = 100};
 
 /// `base` and a judge's grades of the summaries on top, which never lift a wrong answer above 0.
-/// Errors: Error that names the flag where the program was built without cpp-httplib, or for an
+/// Errors: Error that names the flag where the program was built without libcurl, or for an
 /// address that cannot be meant.
 AnyReward with_judge(AnyReward base, const Options& options,
                      const dualagent::HuggingFaceTokenizer& tokenizer);

@@ -1,4 +1,4 @@
-// The page's judge, which needs cpp-httplib; compiled only.
+// The page's judge, which needs libcurl; compiled only.
 #include "dualagent/dualagent.hpp"
 #include "dualagent/service/openai_client.hpp"
 #include "support/bigram_model.hpp"

@@ -5,10 +5,10 @@ set(floor_kernels 0)
 set(floor_cpu 0)
 set(floor_loops 0)
 set(floor_core 1)
-foreach(folder io trace data text)  # text writes the tasks of data in tokens
+foreach(folder io net trace data text)  # text writes the tasks of data in tokens
   set(floor_${folder} 2)
 endforeach()
-foreach(folder model optim tools summary reward objective collective)
+foreach(folder model engine optim tools summary reward objective collective)
   set(floor_${folder} 3)
 endforeach()
 set(floor_rollout 4)
@@ -17,9 +17,10 @@ foreach(folder train report service)
   set(floor_${folder} 5)
 endforeach()
 
-# Headers that need an optional dependency; the umbrella must not name them.
-set(outside_umbrella dualagent/service/openai_client.hpp dualagent/model/eigen_view.hpp
-    dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp)
+# Headers that need an optional dependency, most of engine/ libcurl; the umbrella must not name them.
+file(GLOB engine RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp)
+set(outside_umbrella ${engine} dualagent/net/http_client.hpp dualagent/service/openai_client.hpp
+    dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp)
 
 set(errors "")
 file(GLOB_RECURSE headers RELATIVE ${ROOT} ${ROOT}/include/*.hpp ${ROOT}/kernels_inl/*.inl

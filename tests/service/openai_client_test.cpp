@@ -1,6 +1,5 @@
 #include "dualagent/service/openai_client.hpp"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,32 +17,6 @@
 
 using namespace dualagent;
 using namespace http_server;
-
-namespace {
-
-/// A port on which nobody listens, for as long as this lives.
-class ClosedPort {
- public:
-  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    if (bind(socket_, any, size) != 0 || getsockname(socket_, any, &size) != 0)
-      throw std::runtime_error("no free port");
-    port_ = ntohs(address.sin_port);
-  }
-  ~ClosedPort() { close(socket_); }
-  int socket_number() const { return socket_; }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
-
- private:
-  int socket_;
-  int port_ = 0;
-};
-
-}  // namespace
 
 TEST_CASE("a request reaches the server as the protocol writes it, and its text comes back",
           "[service]") {
@@ -184,17 +157,17 @@ TEST_CASE("a reply that never ends is cut by its time and by its size", "[servic
   OpenAiOptions in_time = options(server.url());
   in_time.reply_timeout_seconds = 0.05;
   in_time.retries = 0;
-  CHECK_THAT(failure_of(in_time), ContainsSubstring("too slow or too large"));
+  CHECK_THAT(failure_of(in_time), ContainsSubstring("did not reply in time"));
   OpenAiOptions in_size = options(server.url());
   in_size.max_reply_bytes = 1000;
   in_size.retries = 0;
-  CHECK_THAT(failure_of(in_size), ContainsSubstring("too slow or too large"));
+  CHECK_THAT(failure_of(in_size), ContainsSubstring("too large"));
 }
 
 TEST_CASE("nobody at the address is an error that names it", "[service]") {
   const ClosedPort port;
   CHECK_THAT(failure_of(options(port.url())),
-             ContainsSubstring("no connection to the server (" + port.url()));
+             ContainsSubstring("no connection to the server") && ContainsSubstring(port.url()));
 }
 
 TEST_CASE("a server that hangs up while it is written to is an error", "[service]") {

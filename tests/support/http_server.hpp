@@ -1,6 +1,13 @@
 #pragma once
 
+#include <arpa/inet.h>
+#include <httplib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstddef>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,12 +27,19 @@ inline std::string completion(const std::string& text) {
       .dump();
 }
 
-/// A server on the loopback interface, on a port of its own.
+/// A server on the loopback interface, on a port of its own or on the given one, with a thread for
+/// each of `threads` requests at a time.
 class Server {
  public:
-  explicit Server(Handler handler) {
-    server_.Post("/v1/chat/completions", std::move(handler));
-    port_ = server_.bind_to_any_port("127.0.0.1");
+  /// `paths`: a regular expression; POST and GET of these go to the handler.
+  explicit Server(Handler handler, const std::string& paths = "/v1/chat/completions",
+                  std::size_t threads = 8, int port = 0) {
+    server_.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
+    server_.Get(paths, handler);
+    server_.Post(paths, std::move(handler));
+    port_ = port == 0 ? server_.bind_to_any_port("127.0.0.1") : port;
+    if (port != 0 && !server_.bind_to_port("127.0.0.1", port))
+      throw std::runtime_error("the port is taken");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();
   }
@@ -33,12 +47,39 @@ class Server {
     server_.stop();
     thread_.join();
   }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
+  int port() const { return port_; }
+  std::string root() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const { return root() + "/v1"; }
 
  private:
   httplib::Server server_;
   int port_ = 0;
   std::thread thread_;
+};
+
+/// A port on which nobody listens, for as long as this lives, unless the test does.
+class ClosedPort {
+ public:
+  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (bind(socket_, any, size) != 0 || getsockname(socket_, any, &size) != 0)
+      throw std::runtime_error("no free port");
+    port_ = ntohs(address.sin_port);
+  }
+  ClosedPort(const ClosedPort&) = delete;
+  ClosedPort& operator=(const ClosedPort&) = delete;
+  ~ClosedPort() { close(socket_); }
+  int socket_number() const { return socket_; }
+  std::string root() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const { return root() + "/v1"; }
+
+ private:
+  int socket_;
+  int port_ = 0;
 };
 
 /// Fast enough for a test; 2 retries.

@@ -1,6 +1,6 @@
 #pragma once
 
-/// Needs cpp-httplib: link the CMake target dualagent::http. Not part of the umbrella.
+/// Needs libcurl: link the CMake target dualagent::http. Not part of the umbrella.
 
 #include <algorithm>
 #include <atomic>
@@ -23,16 +23,10 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
-#include "dualagent/core/no_pipe_signal.hpp"
-#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
+#include "dualagent/net/http_client.hpp"
 #include "dualagent/reward/chat_client.hpp"
-
-#if !__has_include(<httplib.h>)
-#error "dualagent/service/openai_client.hpp needs cpp-httplib (Debian: libcpp-httplib-dev)"
-#endif
-#include <httplib.h>
 
 namespace dualagent {
 
@@ -65,35 +59,6 @@ inline double retry_delay_seconds(const OpenAiOptions& options, std::size_t atte
 }
 
 namespace detail {
-
-/// "http://host:8000/v1/" -> "http://host:8000" and "/v1".
-struct BaseUrl {
-  std::string server;
-  std::string path;
-
-  explicit BaseUrl(const std::string& url) {
-    if (url.find_first_of("@?# \t\r\n") != std::string::npos)  // not shown: may hold a secret
-      throw Error("the server's address holds a user name, a query or white space", "base_url",
-                  "Write e.g. http://127.0.0.1:8000/v1; a key goes into an environment variable");
-    const bool secure = url.starts_with("https://");
-    if (!secure && !url.starts_with("http://"))
-      throw Error("the server's address begins with neither http:// nor https://",
-                  "'" + printable(url) + "'", "Write e.g. http://127.0.0.1:8000/v1");
-#ifndef CPPHTTPLIB_OPENSSL_SUPPORT
-    if (secure)
-      throw Error("https is not available in this build", "'" + url + "'",
-                  "Compile with CPPHTTPLIB_OPENSSL_SUPPORT and OpenSSL, or use an http server");
-#endif
-    const std::size_t host = secure ? 8 : 7;
-    const std::size_t slash = std::min(url.find('/', host), url.size());
-    server = url.substr(0, slash);
-    path = url.substr(slash);
-    while (path.ends_with('/')) path.pop_back();
-    if (slash == host)
-      throw Error("the server's address names no host", "'" + url + "'",
-                  "Write e.g. http://127.0.0.1:8000/v1");
-  }
-};
 
 inline std::string read_api_key(const std::string& variable) {
   if (variable.empty()) return {};
@@ -141,9 +106,6 @@ class OpenAiClient {
         throw Error("a time is " + std::to_string(seconds) + " seconds", "OpenAiOptions",
                     "Set all times above 0 and at most 1000000 seconds");
     require_option(options_.max_reply_bytes, kAtLeastOne, "max_reply_bytes", "OpenAiOptions");
-    if (!httplib::Client(url_.server).is_valid())
-      throw Error("the server's address cannot be read", "'" + options_.base_url + "'",
-                  "Write e.g. http://127.0.0.1:8000/v1");
   }
 
   std::string complete(const ChatRequest& request) const {
@@ -167,7 +129,6 @@ class OpenAiClient {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kShownBytes = 300;  // of a server's error
   static constexpr std::string_view kHiddenKey = "(key)";
 
@@ -251,68 +212,48 @@ class OpenAiClient {
   }
 
   Outcome post(const std::string& body) const {
-    const NoPipeSignal quiet;
-    httplib::Client client(url_.server);
-    const auto duration = [](double seconds) {
-      return std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6) + 1);
-    };
-    client.set_connection_timeout(duration(options_.connect_timeout_seconds));
-    client.set_read_timeout(duration(options_.reply_timeout_seconds));
-    client.set_write_timeout(duration(options_.reply_timeout_seconds));
-    const Clock::time_point deadline = Clock::now() + duration(options_.reply_timeout_seconds);
-
-    httplib::Request request;
-    request.method = "POST";
-    request.path = url_.path + "/chat/completions";
-    request.headers = {{"Content-Type", "application/json"}};
-    if (!api_key_.empty()) request.headers.emplace("Authorization", "Bearer " + api_key_);
-    request.body = body;
-    std::string reply;
-    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t,
-                                   std::uint64_t) {
-      if (Clock::now() > deadline || size > options_.max_reply_bytes - reply.size()) return false;
-      reply.append(data, size);
-      return true;
-    };
-    const httplib::Result result = client.send(request);
-    if (!result) return unreached(result.error());
-    return result->status == 200 ? read_reply(reply) : refused(*result, reply);
+    HttpClient client({.connect_timeout_seconds = options_.connect_timeout_seconds,
+                       .max_reply_bytes = options_.max_reply_bytes});
+    HttpRequest request{
+        .url = endpoint(), .body = body, .timeout_seconds = options_.reply_timeout_seconds};
+    if (!api_key_.empty()) request.headers.push_back("Authorization: Bearer " + api_key_);
+    const HttpReply reply = client.fetch(request);
+    if (reply.failure != HttpFailure::none) return unreached(reply);
+    return reply.status == 200 ? read_reply(reply.body) : refused(reply);
   }
 
-  Outcome unreached(httplib::Error error) const {
+  Outcome unreached(const HttpReply& reply) const {
     std::string failure;
-    switch (error) {
-      case httplib::Error::Connection:
-      case httplib::Error::ConnectionTimeout:
+    switch (reply.failure) {
+      case HttpFailure::no_connection:
         failure = "no connection to the server";
         break;
-      case httplib::Error::Canceled:
-        failure = "the reply was too slow or too large";
+      case HttpFailure::too_large:
+        failure = "the reply is too large";
         break;
       default:
-        failure = "the server closed the connection or did not reply in time (" +
-                  httplib::to_string(error) + ")";
+        failure = "the server closed the connection or did not reply in time";
     }
-    return {.failure = std::move(failure),
+    return {.failure = failure + ": " + printable(reply.reason),
             .remedy = "Check that the server runs there, and the timeouts",
             .again = true};
   }
 
-  Outcome refused(const httplib::Response& response, const std::string& reply) const {
-    const int status = response.status;
+  Outcome refused(const HttpReply& reply) const {
+    const int status = reply.status;
     const bool unclear = status == 400 || status == 422;
-    return {
-        .failure = "the server replied with HTTP " + std::to_string(status) + ": " + shown(reply),
-        .remedy = status == 401 || status == 403 ? "Check the key in the environment variable"
-                  : status == 404                ? "Check the address and the model's name"
-                  : status == 429                ? "Ask less at a time, or wait longer"
-                  : status >= 500                ? "Look into the server's log"
-                                                 : "Check model, temperature and max_tokens",
-        .again = status == 429 || status >= 500,
-        .refused = {.max_tokens = unclear && says_unsupported(reply, "max_tokens"),
-                    .temperature = unclear && says_unsupported(reply, "temperature"),
-                    .reply_form = unclear && says_unsupported(reply, "response_format")},
-        .retry_after_seconds = retry_after(response.get_header_value("Retry-After"))};
+    return {.failure =
+                "the server replied with HTTP " + std::to_string(status) + ": " + shown(reply.body),
+            .remedy = status == 401 || status == 403 ? "Check the key in the environment variable"
+                      : status == 404                ? "Check the address and the model's name"
+                      : status == 429                ? "Ask less at a time, or wait longer"
+                      : status >= 500                ? "Look into the server's log"
+                                                     : "Check model, temperature and max_tokens",
+            .again = status == 429 || status >= 500,
+            .refused = {.max_tokens = unclear && says_unsupported(reply.body, "max_tokens"),
+                        .temperature = unclear && says_unsupported(reply.body, "temperature"),
+                        .reply_form = unclear && says_unsupported(reply.body, "response_format")},
+            .retry_after_seconds = reply.retry_after_seconds};
   }
 
   Outcome read_reply(const std::string& reply) const {
@@ -344,11 +285,6 @@ class OpenAiClient {
     return false;
   }
 
-  /// Seconds; 0 for a date or anything else that is not a number.
-  static double retry_after(const std::string& header) {
-    return parse_number<unsigned>(header).value_or(0);
-  }
-
   /// The beginning of what a server said, for an error; without the key, should it repeat it.
   std::string shown(std::string text) const {
     for (std::size_t at = 0; !api_key_.empty(); at += kHiddenKey.size()) {
@@ -360,7 +296,7 @@ class OpenAiClient {
   }
 
   OpenAiOptions options_;
-  detail::BaseUrl url_;
+  BaseUrl url_;
   std::string api_key_;
   mutable std::atomic<std::uint64_t> waits_{0};
   mutable std::mutex refused_mutex_;

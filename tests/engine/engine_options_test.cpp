@@ -1,0 +1,24 @@
+#include "dualagent/engine/engine_options.hpp"
+
+#include <limits>
+
+#include "support/catch.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("options of an engine that cannot be meant are refused by their names", "[engine]") {
+  CHECK_NOTHROW(EngineOptions{.vocab_size = 5}.validate());
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto refuses = [](const EngineOptions& options, const char* name) {
+    CHECK_THROWS_WITH(options.validate(), ContainsSubstring(name));
+  };
+  refuses({}, "vocab_size");
+  refuses({.vocab_size = 5, .max_in_flight = 0}, "max_in_flight");
+  refuses({.vocab_size = 5, .connect_timeout_seconds = 0}, "connect_timeout_seconds");
+  refuses({.vocab_size = 5, .reply_timeout_seconds = nan}, "reply_timeout_seconds");
+  refuses({.vocab_size = 5, .restart_timeout_seconds = -1}, "restart_timeout_seconds");
+  refuses({.vocab_size = 5, .backoff_seconds = 0}, "backoff_seconds");
+  refuses({.vocab_size = 5, .canary = {.count = 0}}, "canary.count");
+  refuses({.vocab_size = 5, .canary = {.temperature = 0}}, "canary.temperature");
+  refuses({.vocab_size = 5, .canary = {.max_log_ratio = 0}}, "canary.max_log_ratio");
+}

@@ -1,0 +1,34 @@
+#include "dualagent/engine/engine_wire.hpp"
+
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+
+using namespace dualagent;
+
+TEST_CASE("spans of weight versions cover all tokens in order", "[engine]") {
+  const auto read = [](const char* spans, std::size_t tokens) {
+    return detail::read_labels(nlohmann::json::parse(spans), tokens);
+  };
+  const auto two = read(
+      R"([{"version": "a", "start": 0, "end": 2}, {"version": "b", "start": 2, "end": 5}])", 5);
+  REQUIRE(two.size() == 2);
+  CHECK(two[1].label == "b");
+  CHECK(two[1].begin == 2);
+  CHECK(two[1].end == 5);
+  CHECK(read("[]", 0).empty());
+  for (const char* spans :
+       {"[]", R"([{"version": "a", "start": 0, "end": 4}])",
+        R"([{"version": "a", "start": 1, "end": 5}])",
+        R"([{"version": "a", "start": 0, "end": 3}, {"version": "b", "start": 2, "end": 5}])",
+        R"([{"version": "a", "start": 0, "end": 6}])"})
+    CHECK_THAT(error_of([&] { read(spans, 5); }), ContainsSubstring("do not cover its 5 tokens"));
+}
+
+TEST_CASE("an error about a reply shows its beginning", "[engine]") {
+  const auto error = error_of([] {
+    detail::read_reply(nlohmann::json{{"detail", "no"}}, "a score", "Do this",
+                       [](const auto& json) { return json.at("tokens").template get<int>(); });
+  });
+  CHECK_THAT(error, ContainsSubstring("this is not a score") &&
+                        ContainsSubstring(R"({"detail":"no"})") && ContainsSubstring("Do this"));
+}

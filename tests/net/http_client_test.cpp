@@ -1,0 +1,165 @@
+#include "dualagent/net/http_client.hpp"
+
+#include <atomic>
+#include <barrier>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/http_server.hpp"
+
+using namespace dualagent;
+using http_server::ClosedPort;
+using http_server::Server;
+
+namespace {
+
+constexpr std::size_t kMany = 16;
+
+/// Takes one connection, reads a request's first line and sends `reply`, whatever it is.
+std::thread reply_raw(const ClosedPort& port, std::string reply) {
+  if (listen(port.socket_number(), 4) != 0) throw std::runtime_error("cannot listen");
+  return std::thread([&port, reply = std::move(reply)] {
+    const int connection = accept(port.socket_number(), nullptr, nullptr);
+    std::string read(4096, '\0');
+    if (recv(connection, read.data(), read.size(), 0) > 0)
+      static_cast<void>(send(connection, reply.data(), reply.size(), MSG_NOSIGNAL));
+    close(connection);
+  });
+}
+
+HttpReply fetch(const std::string& url, double timeout_seconds = 60, HttpOptions options = {}) {
+  HttpClient client(options);
+  return client.fetch({.url = url, .body = "{}", .timeout_seconds = timeout_seconds});
+}
+
+}  // namespace
+
+TEST_CASE("addresses are cut into server and path, and what cannot be one is refused", "[net]") {
+  CHECK(BaseUrl("http://host:8000/v1/").server == "http://host:8000");
+  CHECK(BaseUrl("http://host:8000/v1/").path == "/v1");
+  CHECK(BaseUrl("https://host").path.empty());
+  for (const char* url : {"", "host", "ftp://host", "http://", "http:///v1", "http://u:p@host/"})
+    CHECK_THROWS_AS(BaseUrl(url), Error);
+}
+
+TEST_CASE("many exchanges are under way at once from one thread, over kept connections", "[net]") {
+  std::barrier together(kMany);
+  std::mutex mutex;
+  std::set<int> ports;
+  Server server(
+      [&](const httplib::Request& request, httplib::Response& response) {
+        together.arrive_and_wait();  // nobody passes before all are here
+        response.set_content(request.body, "text/plain");
+        const std::lock_guard lock(mutex);
+        ports.insert(request.remote_port);
+      },
+      "/echo", kMany);
+  HttpClient client({.connect_timeout_seconds = 60});  // the server's queue of connections is short
+  for (int round = 0; round < 3; ++round) {
+    std::map<HttpClient::Ticket, std::string> sent;
+    for (std::size_t i = 0; i < kMany; ++i) {
+      const std::string body = std::to_string(round) + ":" + std::to_string(i);
+      sent[client.start({.url = server.root() + "/echo", .body = body})] = body;
+    }
+    CHECK(client.running() == kMany);
+    while (client.running() > 0)
+      client.poll(1.0, [&](HttpClient::Ticket ticket, HttpReply&& reply) {
+        CHECK(reply.ok());
+        CHECK(reply.body == sent.at(ticket));
+        sent.erase(ticket);
+      });
+    CHECK(sent.empty());
+  }
+  CHECK(ports.size() == kMany);
+}
+
+TEST_CASE("an exchange that is aborted has no reply, and its server sees the connection close",
+          "[net]") {
+  std::barrier reached(2);
+  std::atomic<bool> served = false, seen_closed = false;
+  Server server(
+      [&](const httplib::Request&, httplib::Response& response) {
+        reached.arrive_and_wait();
+        response.set_chunked_content_provider("text/plain",
+                                              [&](std::size_t, httplib::DataSink& sink) {
+                                                if (sink.is_writable() && sink.write("x", 1))
+                                                  return true;
+                                                seen_closed = true;
+                                                return false;
+                                              });
+      },
+      "/");
+  {
+    HttpClient client;
+    const auto ticket = client.start({.url = server.root() + "/"});
+    std::thread wait([&] {
+      reached.arrive_and_wait();
+      served = true;
+      client.wake();
+    });
+    while (!served) client.poll(60.0, [](auto, HttpReply&&) { CHECK(false); });
+    wait.join();
+    client.abort(ticket);
+    CHECK(client.running() == 0);
+    client.abort(ticket);  // ignored
+  }
+  while (!seen_closed) std::this_thread::yield();
+}
+
+TEST_CASE("what keeps a reply from coming is told apart", "[net]") {
+  const ClosedPort closed;
+  CHECK(fetch(closed.root()).failure == HttpFailure::no_connection);
+  CHECK(!fetch(closed.root()).reason.empty());
+
+  Server endless(
+      [](const httplib::Request&, httplib::Response& response) {
+        response.set_chunked_content_provider(
+            "text/plain", [](std::size_t, httplib::DataSink& sink) { return sink.write(" ", 1); });
+      },
+      "/");
+  CHECK(fetch(endless.root() + "/", 0.05).failure == HttpFailure::timed_out);
+  const HttpReply large = fetch(endless.root() + "/", 60, {.max_reply_bytes = 1000});
+  CHECK(large.failure == HttpFailure::too_large);
+  CHECK(large.body.empty());
+  CHECK(!large.ok());
+}
+
+TEST_CASE("a reply that ends too soon is broken, not short", "[net]") {
+  for (const char* reply :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"half\":", ""}) {
+    CAPTURE(reply);
+    const ClosedPort port;
+    std::thread server = reply_raw(port, reply);
+    CHECK(fetch(port.root()).failure == HttpFailure::broken);
+    server.join();
+  }
+}
+
+TEST_CASE("method, headers and status travel, and redirects are not followed", "[net]") {
+  Server server(
+      [](const httplib::Request& request, httplib::Response& response) {
+        response.status = 302;
+        response.set_header("Location", "http://127.0.0.1:1/");
+        response.set_header("Retry-After", "7");
+        response.set_content(request.method + " " + request.get_header_value("X-Key"),
+                             "text/plain");
+      },
+      "/");
+  HttpClient client;
+  const HttpReply reply = client.fetch(
+      {.url = server.root() + "/", .method = HttpMethod::get, .headers = {"X-Key: secret"}});
+  CHECK(reply.failure == HttpFailure::none);
+  CHECK(reply.status == 302);
+  CHECK(reply.retry_after_seconds == 7);
+  CHECK(reply.body == "GET secret");
+}
+
+TEST_CASE("options that cannot be meant are refused", "[net]") {
+  CHECK_THROWS_AS(HttpClient({.connect_timeout_seconds = 0}), Error);
+  CHECK_THROWS_AS(HttpClient({.max_reply_bytes = 0}), Error);
+}
