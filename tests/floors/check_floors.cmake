@@ -19,7 +19,8 @@ endforeach()
 
 # Headers that need an optional dependency; the umbrella must not name them.
 set(outside_umbrella dualagent/service/openai_client.hpp dualagent/model/eigen_view.hpp
-    dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp)
+    dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
+    dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 
 set(errors "")
 file(GLOB_RECURSE headers RELATIVE ${ROOT} ${ROOT}/include/*.hpp ${ROOT}/kernels_inl/*.inl
