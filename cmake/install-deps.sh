@@ -46,6 +46,8 @@ find_missing() {
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)
   have clang++ || missing+=(clang)
+  have_header mpi.h || [ -e "/usr/include/$(uname -m)-linux-gnu/mpi/mpi.h" ] || missing+=(libopenmpi-dev)
+  have mpirun || missing+=(openmpi-bin)
   have clang-format || missing+=(clang-format)
   # Sanitizers and libFuzzer of that clang; its version is known once clang is there.
   if have clang++ && [ ! -d "$(clang++ -print-resource-dir)/lib/linux" ]; then

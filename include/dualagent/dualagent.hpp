@@ -2,12 +2,17 @@
 
 /// Everything of dualagent that compiles without CUDA and without optional dependencies.
 
+#include "dualagent/collective/background_sums.hpp"
 #include "dualagent/collective/collective.hpp"
 #include "dualagent/collective/gradient_buckets.hpp"
+#include "dualagent/collective/hierarchical.hpp"
 #include "dualagent/collective/launch_environment.hpp"
+#include "dualagent/collective/launcher.hpp"
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/mesh.hpp"
 #include "dualagent/collective/rendezvous.hpp"
+#include "dualagent/collective/shared_memory.hpp"
+#include "dualagent/collective/shared_memory_group.hpp"
 #include "dualagent/collective/tcp_rendezvous.hpp"
 #include "dualagent/collective/threads.hpp"
 #include "dualagent/core/aligned_vector.hpp"
@@ -234,6 +239,7 @@
 #include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
 #include "dualagent/train/run_options.hpp"
+#include "dualagent/train/run_ranks.hpp"
 #include "dualagent/train/run_work.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/step_review.hpp"

@@ -157,6 +157,11 @@ void several_ranks(std::vector<BigramModel>& models, const std::vector<Task>& ta
 #include "training/several-ranks.inc"
 }
 
+int ranks(BigramModel& model, TaskStream& tasks, TrainingRun& run) {
+  const auto protocol = toy_protocol();
+#include "ranks/ranks-one-run-as-several-processes.inc"
+}
+
 std::size_t checkpoints(BigramModel& model, std::size_t done) {
   auto trainer = toy_trainer(model);
 #include "training/checkpoints.inc"

@@ -55,8 +55,10 @@ struct RunRecord {
 ///
 /// Syntax: `RunRecord step(RunStep)` does one step; `void save(Checkpoint&) const` adds all that
 /// the following steps depend on; `void load(const StoredCheckpoint&)` brings it back.
-/// Semantics: a step depends on its number, on the scale and on what `save` adds, on nothing else;
-/// so a run that goes on from a checkpoint ends like one that was never stopped.
+/// Optional: `collective()`, of the ranks that do the work together, each with its share; without
+/// it the work is one rank's. Semantics: a step depends on its number, on the scale and on what
+/// `save` adds, on nothing else; so a run that goes on from a checkpoint ends like one that was
+/// never stopped.
 template <class W>
 concept RunWork = requires(W& work, const W& saved, RunStep step, Checkpoint& checkpoint,
                            const StoredCheckpoint& stored) {
@@ -107,6 +109,7 @@ class Reinforcement {
     record.add(metrics);
     return record;
   }
+  auto& collective() { return trainer_->collective(); }
   void save(Checkpoint& checkpoint) const {
     trainer_->save(checkpoint);
     checkpoint.add(kTasks, tasks_->save());
@@ -148,6 +151,7 @@ class Imitation {
     record.add(metrics);
     return record;
   }
+  auto& collective() { return trainer_->collective(); }
   void save(Checkpoint& checkpoint) const { trainer_->save(checkpoint); }
   void load(const StoredCheckpoint& checkpoint) { trainer_->load(checkpoint); }
 

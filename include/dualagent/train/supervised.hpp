@@ -97,6 +97,9 @@ class SupervisedTrainer {
     return metrics;
   }
 
+  /// This rank's handle, which the trainer was given.
+  Collective& collective() { return collective_; }
+
   /// Adds weights and the optimizer's state; see WeightUpdater::save.
   void save(Checkpoint& checkpoint, const std::string& name = "model0") const {
     updater_.save(checkpoint, name, collective_);

@@ -142,6 +142,9 @@ class Trainer {
   /// Plays tasks with the trainer's pair, at the weights of the last step, and its protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
 
+  /// This rank's handle, which the trainer was given.
+  Collective& collective() { return collective_; }
+
   /// Adds all that a run needs to go on: every model's weights and optimizer's state, the steps
   /// done, from which random streams follow, and the options that the numbers depend on. On a
   /// `Sharded` collective all ranks must call it. Several trainers in one checkpoint need a `name`

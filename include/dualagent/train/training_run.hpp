@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/collective/local.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
@@ -27,6 +29,7 @@
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/run_options.hpp"
+#include "dualagent/train/run_ranks.hpp"
 #include "dualagent/train/run_work.hpp"
 
 namespace dualagent {
@@ -66,7 +69,15 @@ struct RunOutcome {
 /// moment and resumed ends with the bytes of one that was not (but for seconds and memory).
 /// Ctrl-C and SIGTERM: the step in progress is finished and saved; then `train` returns. So do
 /// callbacks that set the record's `ends_run`; a resumed run remembers that it has ended.
-/// Warnings are printed above the progress bar. One process and one rank write to a run's files.
+/// Warnings are printed above the progress bar.
+///
+/// On several ranks (of the collective that the trainer was given), each a process of its own, all
+/// make the run with the same options. They see one folder; rank 0 alone writes to it and shows
+/// progress. A checkpoint is not tied to the number of ranks: a resumed run may have another one,
+/// and then goes on to the same weights up to rounding. A signal that one rank gets ends the run of
+/// all behind the same step. Callbacks of `every` and `evaluate_every` run on every rank (an
+/// evaluation is played by each, with the same result), those of `after_record` and
+/// `after_checkpoint` and dumps of rollouts, which are rank 0's share, on rank 0.
 ///
 /// Example:
 ///   TrainingRun run({.folder = "out", .steps = 200, .earlier_run = EarlierRun::resume,
@@ -108,7 +119,8 @@ class TrainingRun {
   /// for people.
   template <class Trainer, class TokenText>
   void dump_rollouts_every(std::size_t steps, const Trainer& trainer, TokenText token_text) {
-    every(steps, [files = files_, &trainer, token_text](RunRecord& record) {
+    every(steps, [this, files = files_, &trainer, token_text](RunRecord& record) {
+      if (!is_first_) return;
       const std::filesystem::path path = files.rollouts(record.step);
       ensure_directory(path.parent_path());
       write_rollouts(path, trainer.rollouts(), token_text);
@@ -126,39 +138,20 @@ class TrainingRun {
     after_checkpoint_.push_back(std::move(callback));
   }
 
-  /// Does the steps that are not done yet.
+  /// Does the steps that are not done yet; all ranks of the work's collective call it.
   ///
   /// Errors: Error where the folder holds an earlier run that is not to be resumed, has other
-  /// options or cannot be read; of files; of the work and the callbacks. After an error the run can
-  /// be resumed from its last checkpoint.
+  /// options or cannot be read, or is not the same for all ranks; of files; of the work and the
+  /// callbacks. After an error the run can be resumed from its last checkpoint.
   template <class Work>
   [[nodiscard]] RunOutcome train(Work&& work) {
     static_assert(check_run_work<std::remove_cvref_t<Work>>());
-    const StopSignals signals;
-    const Save save = [&](Checkpoint& checkpoint) { work.save(checkpoint); };
-    if (const std::optional<StoredCheckpoint> stored = find_earlier_run()) {
-      work.load(*stored);
-      go_on_from(*stored, save);
+    if constexpr (requires { work.collective(); }) {
+      return train_on(work, RunRanks(work.collective()));
+    } else {
+      LocalCollective alone;
+      return train_on(work, RunRanks(alone));
     }
-    MetricsWriter metrics = open_metrics();
-    if (done_ >= options_.steps || ended_) return outcome();
-    Progress progress({.label = options_.label.empty() ? options_.name : options_.label,
-                       .total = options_.steps,
-                       .first = done_},
-                      screen_);
-    const WarningScope warnings(
-        [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
-    stopped_ = StopSignals::requested();
-    while (done_ < options_.steps && !stopped_ && !ended_) {
-      RunRecord record = work.step({done_, options_.schedule.at(done_)});
-      finish_step(record, metrics, progress);
-      stopped_ = StopSignals::requested();  // once: what is said is what was saved
-      save_if_due(record, save);
-    }
-    if (stopped_ && !ended_) say_interrupted(progress);
-    progress.finish();
-    warn_without_best();
-    return outcome();
   }
 
   /// Loads the best checkpoint into a trainer or a work; returns how many steps it had done.
@@ -206,6 +199,53 @@ class TrainingRun {
     record.messages.push_back(std::move(text));
   }
 
+  template <class Work, class Ranks>
+  RunOutcome train_on(Work& work, Ranks ranks) {
+    const StopSignals signals;
+    is_first_ = ranks.is_first();
+    const Save save = [&](Checkpoint& checkpoint) { work.save(checkpoint); };
+    if (const std::optional<StoredCheckpoint> stored = find_earlier_run()) {
+      work.load(*stored);
+      done_ = stored->step();
+      ranks.require_same(done_, "a checkpoint of step", files_.checkpoints().string());
+      go_on_from(*stored, save);
+    } else {
+      ranks.require_same(0, "a checkpoint of step", files_.checkpoints().string());
+    }
+    std::optional<MetricsWriter> metrics;
+    if (is_first_) metrics.emplace(open_metrics());
+    if (done_ >= options_.steps || ended_) return outcome();
+    Progress progress({.label = options_.label.empty() ? options_.name : options_.label,
+                       .total = options_.steps,
+                       .first = done_},
+                      is_first_ ? screen_ : no_screen());
+    const WarningScope warnings(
+        [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
+    stopped_ = ranks.any(std::array{StopSignals::requested()})[0];
+    while (done_ < options_.steps && !stopped_ && !ended_) {
+      RunRecord record = work.step({done_, options_.schedule.at(done_)});
+      finish_step(record, metrics, progress);
+      // Once: what is said is what was saved, by all ranks.
+      const auto [stopped, ends, best] = ranks.any(
+          std::array{StopSignals::requested(), record.ends_run, is_first_ && is_best(record)});
+      stopped_ = stopped;
+      ended_ = ends && done_ < options_.steps;
+      save_if_due(best, save);
+    }
+    if (stopped_ && !ended_) say_interrupted(progress);
+    progress.finish();
+    warn_without_best();
+    ranks.meet();  // all is written
+    return outcome();
+  }
+
+  /// For ranks that do not speak.
+  static ProgressScreen no_screen() {
+    return {.write = [](std::string_view) {},
+            .columns = [] { return std::size_t{80}; },
+            .seconds = [] { return 0.0; }};
+  }
+
   /// The newest checkpoint of the folder; also sets the run's clock and counters to a beginning.
   std::optional<StoredCheckpoint> find_earlier_run() {
     done_ = 0;
@@ -230,7 +270,6 @@ class TrainingRun {
   }
 
   void go_on_from(const StoredCheckpoint& checkpoint, const Save& save) {
-    done_ = checkpoint.step();
     seconds_before_ = checkpoint.real(kSeconds);
     ended_ = checkpoint.texts().contains(kEnded);
     if (checkpoint.texts().contains(kBestStep) && !options_.best.metric.empty()) {
@@ -241,7 +280,7 @@ class TrainingRun {
       best_ = Best{checkpoint.number(kBestStep), checkpoint.real(kBestValue)};
     }
     // Best ones of later steps will be found again; one of this step may not have been written.
-    remove_checkpoints_after(files_.best(), done_);
+    if (is_first_) remove_checkpoints_after(files_.best(), done_);
     if (best_ && best_->steps_done == done_) write(files_.best(), save, {.keep_last = 1});
   }
 
@@ -260,27 +299,27 @@ class TrainingRun {
   }
 
   /// Callbacks, record and progress of the step that was done.
-  void finish_step(RunRecord& record, MetricsWriter& metrics, Progress& progress) {
+  void finish_step(RunRecord& record, std::optional<MetricsWriter>& metrics, Progress& progress) {
     record.step = done_++;
     for (const Callback& callback : callbacks_)
       if (done_ % callback.every == 0 || done_ == options_.steps) callback.call(record);
     record.add("elapsed_seconds", seconds());
     record.add("peak_memory_bytes", peak_memory_bytes().value_or(0));
-    metrics.write(record.step, record.metrics);
+    if (metrics) metrics->write(record.step, record.metrics);
     for (const std::string& message : record.messages) progress.message(message);
     progress.update(done_, record.note);
-    for (const auto& callback : after_record_) callback(record);
-    ended_ = record.ends_run && done_ < options_.steps;
+    if (is_first_)
+      for (const auto& callback : after_record_) callback(record);
   }
 
-  void save_if_due(const RunRecord& record, const Save& save) {
-    const bool best = is_best(record);
+  void save_if_due(bool best, const Save& save) {
     // The best step has an ordinary checkpoint too, so that no run resumes before it.
     const bool last = done_ == options_.steps || stopped_ || ended_;
     if (!best && !last && done_ % options_.checkpoint_every != 0) return;
     const std::filesystem::path path = write(files_.checkpoints(), save, options_.retention);
     if (best) write(files_.best(), save, {.keep_last = 1});
-    for (const auto& callback : after_checkpoint_) callback(path);
+    if (is_first_)
+      for (const auto& callback : after_checkpoint_) callback(path);
   }
 
   /// Whether the record has the best value so far, which is then remembered. Of equal ones the
@@ -304,7 +343,8 @@ class TrainingRun {
       checkpoint.add(kBestValue, shortest_text(best_->value));
       checkpoint.add(kBestBy, options_.best.text());
     }
-    save(checkpoint);
+    save(checkpoint);  // by all ranks: they may have to gather it
+    if (!is_first_) return {};
     return write_checkpoint(folder, checkpoint, retention);
   }
 
@@ -315,7 +355,7 @@ class TrainingRun {
   }
 
   void warn_without_best() const {
-    if (!options_.best.metric.empty() && !best_ && (ended_ || done_ >= options_.steps))
+    if (is_first_ && !options_.best.metric.empty() && !best_ && (ended_ || done_ >= options_.steps))
       warn("no step had the number \"" + options_.best.metric +
            "\", so there is no best checkpoint (RunOptions::best)");
   }
@@ -328,6 +368,7 @@ class TrainingRun {
   std::vector<std::function<void(const std::filesystem::path&)>> after_checkpoint_;
   // Of the run in progress.
   std::size_t done_ = 0;
+  bool is_first_ = true;                  // of its ranks
   bool stopped_ = false, ended_ = false;  // by a signal, by a callback
   std::optional<Best> best_;
   double seconds_before_ = 0;

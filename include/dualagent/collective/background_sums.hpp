@@ -1,0 +1,128 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace dualagent {
+
+/// Does what a collective starts on a thread of its own, one after the other, while the caller goes
+/// on. The thread is made at the first `start` and sleeps where there is nothing to do.
+///
+/// Determinism: in the order in which they were started, each as a whole.
+/// Example: BackgroundSums sums([&] { group.abort("..."); });
+///          auto sum = sums.start([=] { collective.all_reduce_sum(values); });  ...  sum.wait();
+class BackgroundSums {
+  struct State;
+
+ public:
+  /// Something that was started.
+  class Sum {
+   public:
+    Sum(Sum&&) noexcept = default;
+    Sum& operator=(Sum&&) = delete;
+    /// Without `wait` the work is interrupted, so that it does not outlive the array.
+    ~Sum() {
+      if (state_ == nullptr) return;
+      owner_->abandon(*state_);
+    }
+
+    /// Until it is done. Errors: what it threw.
+    void wait() {
+      std::unique_lock lock(owner_->mutex_);
+      owner_->changed_.wait(lock, [&] { return state_->done; });
+      if (state_->error) std::rethrow_exception(std::exchange(state_->error, nullptr));
+    }
+
+   private:
+    friend class BackgroundSums;
+    Sum(BackgroundSums* owner, std::shared_ptr<State> state)
+        : owner_(owner), state_(std::move(state)) {}
+    BackgroundSums* owner_;
+    std::shared_ptr<State> state_;
+  };
+
+  /// `interrupt` makes work in progress throw soon; it may come from any thread.
+  explicit BackgroundSums(std::function<void()> interrupt) : interrupt_(std::move(interrupt)) {}
+  BackgroundSums(const BackgroundSums&) = delete;
+  BackgroundSums& operator=(const BackgroundSums&) = delete;
+  ~BackgroundSums() {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  /// Has `work()` done after all that was started before.
+  template <class Work>
+  Sum start(Work work) {
+    const auto state = std::make_shared<State>();
+    state->work = std::move(work);
+    {
+      const std::lock_guard lock(mutex_);
+      if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+      waiting_.push_back(state);
+    }
+    changed_.notify_all();
+    return {this, state};
+  }
+
+  /// Until nothing is in progress.
+  void finish() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_.empty(); });
+  }
+
+ private:
+  struct State {
+    std::function<void()> work;
+    bool done = false;
+    std::exception_ptr error;
+  };
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return ends_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      const std::shared_ptr<State> state = waiting_.front();
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        state->work();
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      state->error = error;
+      state->done = true;
+      waiting_.pop_front();
+      changed_.notify_all();
+    }
+  }
+
+  void abandon(State& state) {
+    std::unique_lock lock(mutex_);
+    if (state.done) return;
+    lock.unlock();
+    interrupt_();
+    lock.lock();
+    changed_.wait(lock, [&] { return state.done; });
+  }
+
+  std::function<void()> interrupt_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<State>> waiting_;  // the first is in progress
+  bool ends_ = false;
+  std::thread thread_;
+};
+
+}  // namespace dualagent
