@@ -32,7 +32,7 @@ inline constexpr std::string_view kNobody = "nobody";  ///< is next after the la
 /// What looking up one person says.
 struct Debt {
   std::string name = {};
-  int amount = 0;    ///< 1 to 9 coins
+  int amount = 0;         ///< 1 to 9 coins
   std::string next = {};  ///< whom to look up then, or kNobody
   std::string text = {};  ///< "Luke has 6 letters and owes 5 coins. Next is John."
 };
