@@ -23,7 +23,8 @@ inline std::vector<dualagent::ResultRow> trained_rows(const ProblemResult& probl
 inline void write_report(const std::filesystem::path& folder, const Options& options,
                          const ProblemResult& problem, std::string command) {
   const dualagent::Chart chart = quickstart::success_chart(
-      folder, trained_rows(problem), problem.title + ": success during training");
+      folder, trained_rows(problem), problem.title + ": success during training",
+      quickstart::kMeanOfSteps);
   dualagent::write_file_atomically(folder / "success.svg",
                                    dualagent::curve_svg(chart, {.width = 960, .height = 440}));
   dualagent::write_html_report(
@@ -40,7 +41,8 @@ inline void write_report(const std::filesystem::path& folder, const Options& opt
                                               " between sampling and training"}},
        .rows = problem.evaluations(),
        .rows_note = "One seed: intervals are of the held-out tasks only.",
-       .main_curve = quickstart::success_curve(),
+       .main_curve =
+           quickstart::success_curve(quickstart::kRolloutsPerStep, quickstart::kMeanOfSteps),
        .runs = dualagent::read_runs(folder)});
 }
 

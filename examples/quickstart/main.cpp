@@ -27,9 +27,10 @@ void run(const quickstart::Options& options, const std::string& command) {
                            .rows = rows,
                            .max_abs_log_ratio = run.max_abs_log_ratio()});
   report.finish(quickstart::report_data(run, rows, command));
-  dualagent::write_file_atomically(options.out / "success.svg",
-                                   dualagent::curve_svg(quickstart::success_chart(
-                                       options.out, rows, "Success during training")));
+  dualagent::write_file_atomically(
+      options.out / "success.svg",
+      dualagent::curve_svg(quickstart::success_chart(options.out, rows, "Success during training",
+                                                     quickstart::kMeanOfSteps)));
   std::printf(
       "\nSolved held-out tasks, seed %llu:\n\n%s\nSampled at temperature 1, %s\n"
       "max |log ratio| between sampling and training: %s\n\nDone in %.0f s: %s and %s\n",

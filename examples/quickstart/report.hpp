@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,37 +12,12 @@
 #include "dualagent/report/report_runs.hpp"
 #include "dualagent/report/result_json.hpp"
 #include "rows.hpp"
+#include "success_curve.hpp"
 
 namespace quickstart {
 
-/// A chart of success, for a picture of it: the mean of 5 steps, one series per row with metrics.
-inline dualagent::Chart success_chart(const std::filesystem::path& out,
-                                      std::span<const dualagent::ResultRow> rows,
-                                      std::string title) {
-  dualagent::Chart chart{
-      .title = std::move(title), .unit = dualagent::AxisUnit::percent, .y_min = 0, .y_max = 1};
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto path = dualagent::RunFiles{out, rows[i].name}.metrics();
-    if (!std::filesystem::exists(path)) continue;
-    dualagent::Series series =
-        dualagent::metric_series(dualagent::read_metrics(path), "reward_mean", rows[i].title());
-    series.y = dualagent::trailing_mean(series.y, 5);
-    series.colour = i;
-    chart.series.push_back(std::move(series));
-  }
-  return chart;
-}
-
-/// Success during training as the report draws it.
-inline dualagent::ReportCurve success_curve() {
-  return {.metric = "reward_mean",
-          .title = "Success during training",
-          .caption = "share of the step's 128 sampled rollouts, mean of 5 steps",
-          .unit = dualagent::AxisUnit::percent,
-          .mean_of = 5,
-          .y_min = 0,
-          .y_max = 1};
-}
+inline constexpr std::size_t kRolloutsPerStep = 128;  // 16 tasks x 8
+inline constexpr std::size_t kMeanOfSteps = 5;        // of a point in curves of success
 
 /// What the report shows; `rows` are those that are done.
 inline dualagent::ReportData report_data(const Run& run, std::span<const dualagent::ResultRow> rows,
@@ -64,7 +39,7 @@ inline dualagent::ReportData report_data(const Run& run, std::span<const dualage
           .rows_note =
               "Sliding window and no limit have a warm start of their own, in the best format "
               "for them.",
-          .main_curve = success_curve(),
+          .main_curve = success_curve(kRolloutsPerStep, kMeanOfSteps),
           .runs = dualagent::read_runs(options.out),
           .episodes = run.episodes()};
 }
