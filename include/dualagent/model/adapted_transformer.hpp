@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/backend.hpp"
@@ -49,6 +52,18 @@ class AdaptedTransformer {
   std::size_t vocab_size() const { return base_config().vocab_size; }
   std::size_t max_context_tokens() const { return base_config().max_position_embeddings; }
   WeightVersion weight_version() const { return adapter_->version; }
+
+  /// What a checkpoint of the adapter belongs to: its options but for the seed, and a digest of the
+  /// base's weights. A run is not resumed with another adapter or over another base.
+  std::map<std::string, std::string> identity() const {
+    std::string targets;
+    for (const TensorRole role : adapter().targets)
+      (targets += targets.empty() ? "" : " ") += to_string(role);
+    return {{"rank", std::to_string(adapter().rank)},
+            {"scale", shortest_text(adapter().scale())},
+            {"targets", targets},
+            {"base", std::to_string(core_->digest())}};
+  }
 
   /// Another adapter with the same parameters over the same base.
   AdaptedTransformer copy() const {

@@ -8,8 +8,10 @@
 #include <span>
 #include <utility>
 
+#include "dualagent/core/crc64.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -46,6 +48,19 @@ struct TransformerCore {
   RotaryTable<T> rotary;
   Decoder<T> decoder;
   WeightVersion version = 0;  // of the weights
+
+  /// Says which weights these are. The first call after they were changed reads all of them.
+  std::uint64_t digest() {
+    if (!digest_) digest_ = crc64(std::as_bytes(std::as_const(weights).parameters()));
+    return *digest_;
+  }
+  void changed(WeightVersion now) {
+    version = now;
+    digest_.reset();
+  }
+
+ private:
+  std::optional<std::uint64_t> digest_;
 };
 
 /// Options of a model that is trained like another one and whose weights are going to be written.
@@ -135,7 +150,7 @@ class Transformer {
   void zero_gradients() { shards_.zero_gradients(*pool_); }
   void weights_changed() { weights_changed(core_->version + 1); }
   void weights_changed(WeightVersion version) {
-    core_->version = version;
+    core_->changed(version);
     pool_->for_each(core_->weights.refresh_parts(),
                     [&](std::size_t part) { core_->weights.refresh(part); });
     core_->decoder.forget_cached();

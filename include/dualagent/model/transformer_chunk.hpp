@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -11,18 +10,12 @@
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_ops.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 
 namespace dualagent::detail {
-
-/// What a chunk keeps of its way forward.
-enum class Kept : std::uint8_t {
-  nothing,  ///< there is no way back
-  inputs,   ///< of each layer; `backward` computes the rest again, layer by layer
-  all
-};
 
 /// Packed sequences that go forward and backward together, and their activations.
 ///

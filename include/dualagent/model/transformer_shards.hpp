@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -17,6 +16,7 @@
 #include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/recompute.hpp"
 #include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/transformer_chunk.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -24,19 +24,6 @@
 #include "dualagent/model/transformer_weights.hpp"
 
 namespace dualagent {
-
-/// When training computes a layer's activations again in the backward pass instead of keeping them
-/// (activation checkpointing): of each layer only its input is kept then. Gradients have the same
-/// bits; the time is about a fifth more for all weights and a quarter for an adapter, see
-/// docs/models.md#memory-of-training.
-enum class Recompute : std::uint8_t {
-  never,
-  large,  ///< where those of the tokens in work would take more than kKeptActivationBytes
-  always
-};
-
-/// What Recompute::large lets each shard keep.
-inline constexpr std::size_t kKeptActivationBytes = std::size_t{1} << 30U;
 
 namespace detail {
 
@@ -126,11 +113,8 @@ class BatchShard {
   }
 
   Kept kept() const {
-    const auto rows = chunk_.rows();
-    const bool large = rows * LayerActivations<T>::row_bytes(*weights_) >
-                       kKeptActivationBytes / weights_->config().num_hidden_layers;
-    const bool again = recompute_ == Recompute::always || (recompute_ == Recompute::large && large);
-    return again ? Kept::inputs : Kept::all;
+    return kept_for(recompute_, chunk_.rows() * LayerActivations<T>::row_bytes(*weights_) *
+                                    weights_->config().num_hidden_layers);
   }
 
   /// Forward through the layers and, for trained tokens only, the final norm; false if there are
