@@ -28,10 +28,10 @@ inline void decode(dualagent::Transformer<float>& model,
 }
 
 /// Supervised steps (forward, backward, AdamW) on one batch; `model` and `batch` must outlive it.
+template <class Model>
 class TrainingStep {
  public:
-  TrainingStep(dualagent::Transformer<float>& model, const dualagent::PackedBatch& batch,
-               double learning_rate)
+  TrainingStep(Model& model, const dualagent::PackedBatch& batch, double learning_rate)
       : model_(model),
         batch_(batch),
         optimizer_{.learning_rate = learning_rate},
@@ -53,7 +53,7 @@ class TrainingStep {
   }
 
  private:
-  dualagent::Transformer<float>& model_;
+  Model& model_;
   const dualagent::PackedBatch& batch_;
   dualagent::AdamW optimizer_;
   dualagent::AdamWState<float> moments_;

@@ -19,8 +19,10 @@ constexpr std::size_t kA = 4, kB0 = kA + 2 * kRank * kIn + 1, kB1 = kB0 + 5 * kR
                       kParameters = kB1 + 11 * kRank;
 constexpr double kScale = 0.75;
 
+Product without_panels() { return {kIn, kRank, kScale, kA, {{2, 5, kB0}, {9, 11, kB1}}}; }
+
 Product make(const std::vector<double>& parameters) {
-  Product product(kIn, kRank, kScale, kA, {{2, 5, kB0}, {9, 11, kB1}});
+  Product product = without_panels();
   product.refresh(parameters.data());
   return product;
 }
@@ -50,7 +52,8 @@ TEST_CASE("an adapter adds to the outputs of its projections", "[model][lora]") 
   const Product product = make(parameters);
   std::vector<double> y(kRows * kOut, 3.0);
   AlignedVector<double> reduced;
-  product.forward(dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut), reduced);
+  product.forward(parameters.data(), dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut),
+                  reduced);
   for (std::size_t i = 0; i < y.size(); ++i) {
     std::vector<double> one(y.size(), 0.0);
     one[i] = 1.0;
@@ -63,12 +66,26 @@ TEST_CASE("a row of an adapter has the same bits alone", "[model][lora]") {
   const Product product = make(parameters);
   std::vector<double> y(kRows * kOut, 0.1);
   AlignedVector<double> reduced;
-  product.forward(dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut), reduced);
+  product.forward(parameters.data(), dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut),
+                  reduced);
   for (std::size_t r = 0; r < kRows; ++r) {
     std::vector<double> row(kOut, 0.1);
-    product.forward(dense(x.data() + r * kIn, 1, kIn), dense(row.data(), 1, kOut), reduced);
+    product.forward(parameters.data(), dense(x.data() + r * kIn, 1, kIn),
+                    dense(row.data(), 1, kOut), reduced);
     CHECK(std::equal(row.begin(), row.end(), y.begin() + static_cast<std::ptrdiff_t>(r * kOut)));
   }
+}
+
+TEST_CASE("an adapter adds the same bits with and without panels", "[model][lora]") {
+  const auto parameters = normals<double>(kParameters, 1), x = normals<double>(kRows * kIn, 2);
+  const auto outputs = [&](const Product& product) {
+    std::vector<double> y(kRows * kOut, 0.1);
+    AlignedVector<double> reduced;
+    product.forward(parameters.data(), dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut),
+                    reduced);
+    return y;
+  };
+  CHECK(outputs(make(parameters)) == outputs(without_panels()));
 }
 
 TEST_CASE("gradients of an adapter equal central differences", "[model][lora]") {
@@ -77,7 +94,8 @@ TEST_CASE("gradients of an adapter equal central differences", "[model][lora]") 
   const Product product = make(parameters);
   std::vector<double> y(kRows * kOut), gradients(kParameters, 10.0), dx(x.size(), 20.0);
   AlignedVector<double> reduced, scratch;
-  product.forward(dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut), reduced);
+  product.forward(parameters.data(), dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut),
+                  reduced);
   product.backward(parameters.data(), dense(x.data(), kRows, kIn), reduced,
                    dense(dy.data(), kRows, kOut), gradients.data(), dense(dx.data(), kRows, kIn),
                    scratch);
@@ -102,7 +120,9 @@ TEST_CASE("a merged adapter is part of the product's weights", "[model][lora]") 
   std::vector<double> weights(kOut * kIn, 0.0), added(kRows * kOut, 0.0);
   make(parameters).merge(parameters.data(), dense(weights.data(), kOut, kIn));
   AlignedVector<double> reduced;
-  make(parameters).forward(dense(x.data(), kRows, kIn), dense(added.data(), kRows, kOut), reduced);
+  make(parameters)
+      .forward(parameters.data(), dense(x.data(), kRows, kIn), dense(added.data(), kRows, kOut),
+               reduced);
   for (std::size_t r = 0; r < kRows; ++r)
     for (std::size_t o = 0; o < kOut; ++o) {
       double y = 0;

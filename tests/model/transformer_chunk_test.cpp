@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <numeric>
 #include <vector>
 
@@ -40,7 +41,7 @@ const std::vector<std::vector<Token>> kSequences{{1, 2, 3, 4, 5, 1, 2}, {7}, {10
 double loss(Model& model, const std::vector<double>& dx) {
   detail::Chunk<double> chunk(model.weights, model.rotary);
   for (const auto& sequence : kSequences) chunk.add(sequence);
-  chunk.forward();
+  chunk.forward(detail::Kept::all);
   return std::inner_product(dx.begin(), dx.end(), chunk.output(), 0.0);
 }
 
@@ -51,14 +52,14 @@ TEST_CASE("packed sequences come out as they do alone", "[model][chunk]") {
   detail::Chunk<double> chunk(model.weights, model.rotary);
   for (const auto& sequence : kSequences) chunk.add(sequence);
   CHECK(chunk.rows() == 13);
-  chunk.forward();
+  chunk.forward(detail::Kept::all);
   std::size_t row = 0;
   for (const auto& sequence : kSequences) {
     detail::Chunk<double> alone(model.weights, model.rotary);
     alone.add(kSequences[2]);  // what was in it before is forgotten
     alone.clear();
     alone.add(sequence);
-    alone.forward();
+    alone.forward(detail::Kept::all);
     CHECK(std::equal(alone.output(), alone.output() + sequence.size() * 10,
                      chunk.output() + row * 10));
     row += sequence.size();
@@ -70,7 +71,7 @@ TEST_CASE("a chunk's gradients equal central differences and are added", "[model
   const auto dx = normals<double>(13 * 10, 4);
   detail::Chunk<double> chunk(model.weights, model.rotary);
   for (const auto& sequence : kSequences) chunk.add(sequence);
-  chunk.forward();
+  chunk.forward(detail::Kept::all);
   std::vector<double> gradients(model.weights.parameters().size(), 10.0), destroyed = dx;
   chunk.backward(destroyed.data(), gradients.data(), [](std::size_t) {});
   constexpr double kStep = 1e-5;
@@ -106,7 +107,7 @@ TEST_CASE("outputs and gradients have the same bits whether panels are kept or n
     const detail::RotaryTable<float> rotary(config);
     detail::Chunk<float> chunk(weights, rotary);
     for (const auto& sequence : kSequences) chunk.add(sequence);
-    chunk.forward();
+    chunk.forward(detail::Kept::all);
     std::vector<float> all(chunk.output(), chunk.output() + 13 * 70), destroyed = dx;
     std::vector<float> gradients(weights.parameters().size(), 0.0F);
     chunk.backward(destroyed.data(), gradients.data(), [](std::size_t) {});
@@ -114,4 +115,52 @@ TEST_CASE("outputs and gradients have the same bits whether panels are kept or n
     return all;
   };
   CHECK(run(kKeptPanelBytes) == run(0));
+}
+
+TEST_CASE("gradients have the same bits whether all is kept or inputs alone", "[model][chunk]") {
+  TransformerConfig config = shape();
+  config.num_hidden_layers = 4;
+  config.qkv_bias = config.qk_norm = true;
+  TransformerWeights<float> weights(config);
+  weights.initialise(2);
+  weights.refresh();
+  const detail::RotaryTable<float> rotary(config);
+  detail::Adapter<float> adapter(weights, {.rank = 3});
+  const auto noise = normals<float>(adapter.parameters().size(), 5);
+  std::copy(noise.begin(), noise.end(), adapter.parameters().begin());
+  adapter.refresh();
+  const auto dx = normals<float>(13 * 10, 4);
+  const std::size_t sizes[] = {weights.parameters().size(), adapter.parameters().size()};
+  for (const bool adapted : {false, true}) {
+    const auto gradients = [&](std::initializer_list<detail::Kept> kept) {
+      detail::Chunk<float> chunk(weights, rotary, adapted ? &adapter : nullptr);
+      for (const auto& sequence : kSequences) chunk.add(sequence);
+      std::vector<float> sum(sizes[adapted], 0.0F);
+      for (const detail::Kept each : kept) {
+        std::vector<float> destroyed = dx;
+        chunk.forward(each);
+        chunk.backward(destroyed.data(), sum.data(), [](std::size_t) {});
+      }
+      return sum;
+    };
+    using enum detail::Kept;
+    const std::vector<float> expected = gradients({all, all});
+    CHECK(std::any_of(expected.begin(), expected.end(), [](float g) { return g != 0.0F; }));
+    CHECK(gradients({inputs, inputs}) == expected);
+    CHECK(gradients({inputs, all}) == expected);
+    CHECK(gradients({all, inputs}) == expected);
+  }
+}
+
+TEST_CASE("outputs do not depend on what is kept", "[model][chunk]") {
+  Model model;
+  const auto outputs = [&](detail::Kept kept) {
+    detail::Chunk<double> chunk(model.weights, model.rotary);
+    for (const auto& sequence : kSequences) chunk.add(sequence);
+    chunk.forward(kept);
+    return std::vector<double>(chunk.output(), chunk.output() + 13 * 10);
+  };
+  using enum detail::Kept;
+  CHECK(outputs(nothing) == outputs(all));
+  CHECK(outputs(inputs) == outputs(all));
 }

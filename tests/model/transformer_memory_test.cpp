@@ -12,6 +12,7 @@
 #include "laws/backend_laws.hpp"
 #include "support/catch.hpp"
 #include "support/odd_shape.hpp"
+#include "support/ragged_rows.hpp"
 #include "support/sanitizers.hpp"
 
 // ThreadSanitizer's runtime brings operators of its own, which cannot be replaced beside clang's.
@@ -114,6 +115,31 @@ TEST_CASE("keys and values take the memory of the tokens in use", "[model][decod
   const std::size_t taken = aligned_bytes - before;
   CHECK(taken > 12 * 37 * bytes_per_token);
   CHECK(taken < (1U << 16U) * bytes_per_token / 10);
+}
+
+TEST_CASE("recomputation keeps the inputs of layers, and one layer", "[model][transformer]") {
+  TransformerConfig config = odd_shape();
+  config.num_hidden_layers = 12;
+  std::vector<float> gradients[2];
+  std::size_t taken[2];
+  for (const bool again : {false, true}) {
+    Transformer<float> model(
+        config, {.recompute = again ? Recompute::always : Recompute::never, .seed = 3});
+    PackedBatch batch;
+    for (std::size_t r = 0; r < 9; ++r) batch.append_row(std::vector<Token>(20 + 15 * r, 3));
+    for (std::size_t t = 0; t < batch.size(); ++t) batch.loss_weight[t] = 1.0F;
+    for (std::size_t r = 0; r < 9; ++r) batch.loss_weight[batch.row_begin[r]] = 0.0F;
+    TokenOutputs outputs = laws::outputs_for(batch);
+    const std::size_t before = aligned_bytes;
+    model.zero_gradients();
+    model.backward(batch, curved_loss, outputs);
+    taken[again] = aligned_bytes - before;
+    gradients[again].assign(model.gradients().begin(), model.gradients().end());
+  }
+  CHECK(gradients[0] == gradients[1]);
+  // Of a row and layer: 5 of width 22, q, k, v of 60, 36 of attention, 3 of 27; then its input
+  // alone.
+  CHECK(taken[1] < taken[0] / 2);
 }
 
 TEST_CASE("training and scoring allocate nothing after the first batch of a size",

@@ -25,7 +25,7 @@ inline std::vector<std::vector<float>> logits_of(const TransformerWeights<float>
                                                  const detail::Adapter<float>* adapter = nullptr) {
   detail::Chunk<float> chunk(weights, rotary, adapter);
   chunk.add(tokens);
-  chunk.forward();
+  chunk.forward(detail::Kept::all);
   const std::size_t d = weights.config().hidden_size;
   const std::size_t rows = tokens.size() - first;
   std::vector<float> normed(rows * d);

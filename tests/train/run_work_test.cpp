@@ -138,6 +138,27 @@ TEST_CASE("imitation in a run takes the steps of a loop by hand, with breaks too
   CHECK(records[5].number("trained_tokens") == 4.0);
 }
 
+TEST_CASE("imitation does not go on with other demonstrations", "[train]") {
+  TemporaryFolder folder;
+  const auto error = [&](auto shown, std::size_t steps) {
+    BigramModel model(toy::vocab);
+    SupervisedTrainer trainer{model, {.optimizer = {.learning_rate = 0.2}}};
+    TrainingRun run(options(folder, steps), silent());
+    return error_of([&] { static_cast<void>(run.train(Imitation{trainer, shown})); });
+  };
+  const auto later = [](std::size_t step) { return demonstrations(step + 1); };
+  const auto one_more_at_1 = [](std::size_t step) {
+    std::vector<Segment> segments = demonstrations(step);
+    if (step == 1) segments.push_back(segments[0]);
+    return segments;
+  };
+  REQUIRE(error(demonstrations, 3) == "no error");
+  CHECK_THAT(error(later, 5), ContainsSubstring("demonstrations are not those of the saved run"));
+  CHECK_THAT(error(one_more_at_1, 5), ContainsSubstring("not those of the saved run"));
+  CHECK(error(demonstrations, 4) == "no error");
+  CHECK(error(demonstrations, 5) == "no error");  // what was shown before the break counts, too
+}
+
 TEST_CASE("a resumed run dumps the bytes of one that was not stopped, weight versions included",
           "[train]") {
   struct Dumped {

@@ -10,6 +10,7 @@
 #include "dualagent/train/supervised.hpp"
 #include "dualagent/train/trainer.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/guessing_pair.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_protocol.hpp"
@@ -136,6 +137,49 @@ TEST_CASE("a saved pair of adapters goes on bit for bit, and the base is not in 
   for (int step = 2; step < 4; ++step) resumed.step(five_tasks(8));
   CHECK(weights(again.answerer) == weights(pair.answerer));
   CHECK(weights(again.summarizer) == weights(pair.summarizer));
+}
+
+TEST_CASE("a checkpoint of an adapter is refused by another adapter and over another base",
+          "[train][lora]") {
+  TemporaryFolder folder;
+  Transformer<float> base = make_base();
+  const auto trainer_for = [](AdaptedTransformer<float>& model) {
+    return SupervisedTrainer<AdaptedTransformer<float>>(model);
+  };
+  const auto error = [&](Transformer<float>& over, LowRank options) {
+    AdaptedTransformer<float> model(over, options);
+    auto trainer = trainer_for(model);
+    return error_of([&] { trainer.load(*latest_checkpoint(folder.path(), {}).checkpoint); });
+  };
+  using enum TensorRole;
+  const LowRank options{.rank = 2, .alpha = 4, .targets = {query, value}, .seed = 1};
+  {
+    AdaptedTransformer<float> model(base, options);
+    auto trainer = trainer_for(model);
+    Checkpoint checkpoint{.step = 1};
+    trainer.save(checkpoint);
+    write_checkpoint(folder.path(), checkpoint);
+  }
+  LowRank other = options;
+  other.rank = 1;
+  other.alpha = 2;  // the same scale
+  CHECK_THAT(error(base, other),
+             ContainsSubstring("model0 is another model: rank was 2 and is 1") &&
+                 !ContainsSubstring("scale"));
+  other = options;
+  other.alpha = 8;
+  CHECK_THAT(error(base, other), ContainsSubstring("scale was 2 and is 4"));
+  other = options;
+  other.targets = {query, key};  // of the sizes of query and value
+  CHECK_THAT(error(base, other), ContainsSubstring("targets was query value and is query key"));
+  other = options;
+  other.seed = 7;  // of what is overwritten
+  CHECK(error(base, other) == "no error");
+  base.parameters()[5] += 0.25F;
+  base.weights_changed();
+  CHECK_THAT(error(base, options), ContainsSubstring("base was"));
+  Transformer<float> again = make_base();
+  CHECK(error(again, options) == "no error");
 }
 
 TEST_CASE("an adapter beside a frozen one over the same base", "[train][lora]") {

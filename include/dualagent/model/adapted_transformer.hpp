@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/backend.hpp"
@@ -23,12 +26,13 @@ namespace dualagent {
 /// Parameters, tensors (PEFT's names), gradients, and so moments, updates and checkpoints are those
 /// of the adapter. Several adapted models and their base share the weights and one decode batch:
 /// whichever is advanced, the requests of all go on, and each gets those of its own that are
-/// finished. Threads and the number of gradient shards are the base's.
+/// finished. Threads, the number of gradient shards and what is recomputed are the base's.
 ///
 /// Determinism: as Transformer; the bits of a row depend on the base, its own adapter and the row
 /// alone, whatever other models decode beside it.
 /// Memory: a few percent of the base's parameters, and 1 + gradient_shards times as much for
-/// gradients; activations as Transformer. The base keeps no gradients unless it is trained.
+/// gradients; activations as Transformer, logits of at most 64 tokens per shard. The base keeps no
+/// gradients unless it is trained.
 ///
 /// The base may be moved or destroyed; it must not be trained while adapters of it are. Models of
 /// one base are used by one thread at a time. Not copyable; movable while no generation runs.
@@ -38,7 +42,7 @@ class AdaptedTransformer {
  public:
   /// Errors: as `LowRank::validate`; Error for a base with a critic.
   explicit AdaptedTransformer(Transformer<Scalar>& base, LowRank options = {})
-      : AdaptedTransformer(base.core_, base.pool_, base.shards_.size(), std::move(options)) {}
+      : AdaptedTransformer(base.core_, base.pool_, base.shards_.options(), std::move(options)) {}
 
   /// What the adapter changes.
   const LowRank& adapter() const { return adapter_->options(); }
@@ -49,9 +53,21 @@ class AdaptedTransformer {
   std::size_t max_context_tokens() const { return base_config().max_position_embeddings; }
   WeightVersion weight_version() const { return adapter_->version; }
 
+  /// What a checkpoint of the adapter belongs to: its options but for the seed, and a digest of the
+  /// base's weights. A run is not resumed with another adapter or over another base.
+  std::map<std::string, std::string> identity() const {
+    std::string targets;
+    for (const TensorRole role : adapter().targets)
+      (targets += targets.empty() ? "" : " ") += to_string(role);
+    return {{"rank", std::to_string(adapter().rank)},
+            {"scale", shortest_text(adapter().scale())},
+            {"targets", targets},
+            {"base", std::to_string(core_->digest())}};
+  }
+
   /// Another adapter with the same parameters over the same base.
   AdaptedTransformer copy() const {
-    AdaptedTransformer twin(core_, pool_, shards_.size(), adapter());
+    AdaptedTransformer twin(core_, pool_, shards_.options(), adapter());
     std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
     twin.weights_changed();
     return twin;
@@ -60,8 +76,7 @@ class AdaptedTransformer {
   /// A model of its own whose weights are the base's with the adapter's changes added, e.g. for
   /// `save_model`. What it computes agrees with this model's to rounding.
   Transformer<Scalar> merged() const {
-    Transformer<Scalar> model(
-        base_config(), {.pool = pool_, .gradient_shards = shards_.size(), .seed = std::nullopt});
+    Transformer<Scalar> model(base_config(), detail::unwritten(pool_, shards_.options()));
     const std::span<const Scalar> weights = std::as_const(core_->weights).parameters();
     std::copy(weights.begin(), weights.end(), model.parameters().begin());
     adapter_->merge(core_->weights, model.parameters());
@@ -118,7 +133,7 @@ class AdaptedTransformer {
   };
 
   AdaptedTransformer(std::shared_ptr<Core> core, std::shared_ptr<ThreadPool> pool,
-                     std::size_t shards, LowRank options)
+                     const detail::ShardOptions& shards, LowRank options)
       : core_(std::move(core)),
         pool_(std::move(pool)),
         adapter_(new Adapter(core_->weights, std::move(options)), LeaveDecoder{core_}),

@@ -39,7 +39,8 @@ template <class T>
 class Adapter {
  public:
   /// Errors: as `LowRank::validate`.
-  Adapter(const TransformerWeights<T>& base, LowRank options) : options_(std::move(options)) {
+  Adapter(const TransformerWeights<T>& base, LowRank options)
+      : options_(std::move(options)), keeps_panels_(base.keeps_panels()) {
     options_.validate();
     for (std::size_t l = 0; l < base.config().num_hidden_layers; ++l) {
       layer_offsets_.push_back(total_);
@@ -65,6 +66,7 @@ class Adapter {
 
   /// Takes over the parameters.
   void refresh() {
+    if (!keeps_panels_) return;
     for (auto& layer : layers_)
       for (LowRankProduct<T>& product : layer) product.refresh(parameters_.data());
   }
@@ -126,6 +128,7 @@ class Adapter {
   }
 
   LowRank options_;
+  bool keeps_panels_;  // as the base does
   std::size_t total_ = 0;
   AlignedVector<T> parameters_;
   std::vector<TensorInfo> tensors_;
@@ -153,7 +156,7 @@ void add_low_rank(std::span<const AdaptedRows<T>> adapted, std::size_t layer, Pr
   for (const auto& [adapter, rows] : adapted) {
     if (adapter != nullptr && rows > 0 && !adapter->product(layer, product).empty())
       adapter->product(layer, product)
-          .forward(x.rows_at(first, rows), y.rows_at(first, rows),
+          .forward(adapter->parameters().data(), x.rows_at(first, rows), y.rows_at(first, rows),
                    reduced[static_cast<std::size_t>(product)]);
     first += rows;
   }

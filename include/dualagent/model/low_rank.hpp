@@ -14,6 +14,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/architecture.hpp"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/gemm_transposed.hpp"
 #include "dualagent/model/panels.hpp"
 
 namespace dualagent {
@@ -90,7 +91,8 @@ class LowRankProduct {
   bool empty() const { return projections_.empty(); }
   std::size_t width() const { return rank_ * projections_.size(); }
 
-  /// Takes over A and B from the adapter's parameters.
+  /// Makes copies of A and B in panels from the adapter's parameters, or makes them anew: faster
+  /// for few rows, the same bits.
   void refresh(const T* parameters) {
     a_panels_.resize(panels_size<T>(in_, width()));
     transpose_to_panels<T>(a(parameters), a_panels_.data());
@@ -100,14 +102,22 @@ class LowRankProduct {
     }
   }
 
-  /// y [rows, outputs] += scale x A^T B^T; leaves scale x A^T [rows, width] in `reduced`.
-  void forward(Matrix<const T> x, Matrix<T> y, AlignedVector<T>& reduced) const {
+  /// Leaves scale x A^T [rows, width] in `reduced`.
+  Matrix<T> reduce(const T* parameters, Matrix<const T> x, AlignedVector<T>& reduced) const {
     const Matrix<T> low = matrix_of(reduced, x.rows);
-    gemm(x, panels(a_panels_, in_, width()), low);
+    multiply_transposed<Store::overwrite>(x, a(parameters), a_panels_, low);
     multiply(low, scale_);
+    return low;
+  }
+
+  /// y [rows, outputs] += scale x A^T B^T, after `reduce`.
+  void forward(const T* parameters, Matrix<const T> x, Matrix<T> y,
+               AlignedVector<T>& reduced) const {
+    const Matrix<T> low = reduce(parameters, x, reduced);
     for (std::size_t p = 0; p < projections_.size(); ++p)
-      gemm<Store::accumulate>(part(low, p), panels(b_panels_[p], rank_, projections_[p].out),
-                              y.columns_at(projections_[p].first, projections_[p].out));
+      multiply_transposed<Store::accumulate>(
+          part(low, p), b(parameters, p), b_panels_[p],
+          y.columns_at(projections_[p].first, projections_[p].out));
   }
 
   /// Adds to dx and to the gradients of A and B, which lie as the parameters do. `reduced` is what
@@ -144,8 +154,14 @@ class LowRankProduct {
     for (std::size_t r = 0; r < m.rows; ++r)
       for (std::size_t i = 0; i < m.columns; ++i) m.row(r)[i] *= factor;
   }
-  static Panels<T> panels(const AlignedVector<T>& of, std::size_t rows, std::size_t columns) {
-    return {of.data(), rows, columns, rows * kernels::kLanes<T>};
+  /// y = x w^T, by the copy of w^T where there is one.
+  template <Store mode>
+  static void multiply_transposed(Matrix<const T> x, Matrix<const T> w,
+                                  const AlignedVector<T>& panels, Matrix<T> y) {
+    if (panels.empty())
+      gemm_transposed<mode>(x, w, y);
+    else
+      gemm<mode>(x, Panels<T>{panels.data(), w.columns, w.rows, w.columns * kernels::kLanes<T>}, y);
   }
   Matrix<T> matrix_of(AlignedVector<T>& buffer, std::size_t rows) const {
     grow(buffer, rows * width());
@@ -160,8 +176,8 @@ class LowRankProduct {
   std::size_t in_ = 0, rank_ = 0, a_ = 0;
   T scale_{};
   std::vector<Projection> projections_;
-  AlignedVector<T> a_panels_;               // A^T [in, width]
-  std::vector<AlignedVector<T>> b_panels_;  // B^T [rank, out] of each
+  AlignedVector<T> a_panels_;               // A^T [in, width], or nothing
+  std::vector<AlignedVector<T>> b_panels_;  // B^T [rank, out] of each, or nothing
 };
 
 }  // namespace detail

@@ -8,8 +8,10 @@
 #include <span>
 #include <utility>
 
+#include "dualagent/core/crc64.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -26,6 +28,8 @@ struct TransformerOptions {
   /// in order. More shards keep more threads busy and cost a copy of the gradients each. Results
   /// depend on this number, never on the threads.
   std::size_t gradient_shards = 2;
+  /// What training keeps of its way forward; changes memory and time, never results.
+  Recompute recompute = Recompute::large;
   /// Of the initial weights. Nothing: they are 0, and are going to be written.
   std::optional<std::uint64_t> seed = 0;
 };
@@ -44,7 +48,28 @@ struct TransformerCore {
   RotaryTable<T> rotary;
   Decoder<T> decoder;
   WeightVersion version = 0;  // of the weights
+
+  /// Says which weights these are. The first call after they were changed reads all of them.
+  std::uint64_t digest() {
+    if (!digest_) digest_ = crc64(std::as_bytes(std::as_const(weights).parameters()));
+    return *digest_;
+  }
+  void changed(WeightVersion now) {
+    version = now;
+    digest_.reset();
+  }
+
+ private:
+  std::optional<std::uint64_t> digest_;
 };
+
+/// Options of a model that is trained like another one and whose weights are going to be written.
+inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const ShardOptions& like) {
+  return {.pool = std::move(pool),
+          .gradient_shards = like.count,
+          .recompute = like.recompute,
+          .seed = std::nullopt};
+}
 
 }  // namespace detail
 
@@ -58,8 +83,9 @@ struct TransformerCore {
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
 /// Memory: parameters, twice if small (kKeptPanelBytes); from the first training on, 1 +
-/// gradient_shards gradients; activations of about 256 tokens (or of the longest row) per shard,
-/// linear in these tokens; of decoding, activations of 64 tokens for each request that begins and
+/// gradient_shards gradients; per shard the activations of about 256 tokens (or of the longest
+/// row), or of one layer and the inputs of all (`recompute`), and logits of at most 512 tokens;
+/// of decoding, activations of 64 tokens for each request that begins and
 /// the logits of one token for each; keys and values of the most tokens of unreleased sequences, in
 /// blocks of 64.
 ///
@@ -70,7 +96,8 @@ class Transformer {
   explicit Transformer(const TransformerConfig& config, TransformerOptions options = {})
       : core_(std::make_shared<Core>(config)),
         pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
-        shards_(core_->weights, core_->rotary, options.gradient_shards) {
+        shards_(core_->weights, core_->rotary,
+                {.count = options.gradient_shards, .recompute = options.recompute}) {
     if (options.seed) core_->weights.initialise(*options.seed);
     core_->weights.refresh();
   }
@@ -123,7 +150,7 @@ class Transformer {
   void zero_gradients() { shards_.zero_gradients(*pool_); }
   void weights_changed() { weights_changed(core_->version + 1); }
   void weights_changed(WeightVersion version) {
-    core_->version = version;
+    core_->changed(version);
     pool_->for_each(core_->weights.refresh_parts(),
                     [&](std::size_t part) { core_->weights.refresh(part); });
     core_->decoder.forget_cached();
@@ -131,8 +158,7 @@ class Transformer {
 
  private:
   Transformer copy_as(const TransformerConfig& shape) const {
-    Transformer twin(shape,
-                     {.pool = pool_, .gradient_shards = shards_.size(), .seed = std::nullopt});
+    Transformer twin(shape, detail::unwritten(pool_, shards_.options()));
     std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
     twin.weights_changed();
     return twin;

@@ -10,15 +10,17 @@
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_ops.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 
 namespace dualagent::detail {
 
-/// Packed sequences that go forward and backward together, and all their activations.
+/// Packed sequences that go forward and backward together, and their activations.
 ///
-/// With an adapter the weights are frozen: gradients are those of the adapter alone.
+/// With an adapter the weights are frozen: gradients are those of the adapter alone. Their bits do
+/// not depend on what is kept.
 template <class T>
 class Chunk {
  public:
@@ -28,7 +30,8 @@ class Chunk {
         rotary_(&rotary),
         adapter_(adapter),
         heads_(weights.config()),
-        layers_(weights.config().num_hidden_layers) {}
+        layers_(weights.config().num_hidden_layers),
+        inputs_(layers_.size()) {}
 
   void clear() {
     lengths_.clear();
@@ -43,7 +46,8 @@ class Chunk {
   std::size_t rows() const { return tokens_.size(); }
   const T* output() const { return x_.data(); }  // [rows, hidden] before the final norm
 
-  void forward() {
+  void forward(Kept kept) {
+    kept_ = kept;
     const std::size_t d = weights_->config().hidden_size;
     x_.resize(std::max(x_.size(), rows() * d));
     for (std::size_t i = 0; i < rows(); ++i)
@@ -51,19 +55,21 @@ class Chunk {
                   x_.data() + i * d);
     const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
     SerialExecutor alone;
-    for (std::size_t l = 0; l < layers_.size(); ++l)
-      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, layers_[l],
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      if (kept_ == Kept::inputs) inputs_[l].assign(x_.data(), x_.data() + rows() * d);
+      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
                     [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); });
+    }
   }
 
   /// Adds to `gradients` (laid out as what is trained: the parameters, or the adapter's); dx [rows,
-  /// hidden] is the gradient of
-  /// `output()` and is destroyed. Calls `layer_done(l)` after each layer, from the last to the
-  /// first; afterwards the embedding is added to.
+  /// hidden] is the gradient of `output()`; both are destroyed. Calls `layer_done(l)` after each
+  /// layer, from the last to the first; afterwards the embedding is added to.
   template <class LayerDone>
   void backward(T* dx, T* gradients, const LayerDone& layer_done) {
     const std::size_t d = weights_->config().hidden_size;
     for (std::size_t l = layers_.size(); l-- > 0;) {
+      if (kept_ == Kept::inputs && l + 1 < layers_.size()) forward_again(l);
       backward_feed_forward(l, dx, gradients);
       backward_attention(l, dx, gradients);
       layer_done(l);
@@ -84,6 +90,26 @@ class Chunk {
       visit(first, length);
       first += length;
     }
+  }
+
+  /// Of layer l; the layers share one where not all are kept.
+  LayerActivations<T>& activations(std::size_t l) {
+    return kept_ == Kept::all ? layers_[l] : layers_.front();
+  }
+
+  /// Computes the activations of layer l from its input.
+  void forward_again(std::size_t l) {
+    std::copy(inputs_[l].begin(), inputs_[l].end(), x_.data());
+    const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
+    SerialExecutor alone;
+    forward_activations(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted,
+                        activations(l),
+                        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); });
+    if (adapter_ == nullptr || adapter_->product(l, Product::down).empty()) return;
+    adapter_->product(l, Product::down)
+        .reduce(adapter_->parameters().data(),
+                rows_of(activations(l).act, weights_->config().intermediate_size),
+                activations(l).reduced[static_cast<std::size_t>(Product::down)]);
   }
 
   void attend(Matrix<const T> qkv, Matrix<T> mixed) {
@@ -112,8 +138,8 @@ class Chunk {
     const LowRankProduct<T>& change = adapter_->product(index, product);
     if (!change.empty())
       change.backward(std::as_const(*adapter_).parameters().data(), x,
-                      layers_[index].reduced[static_cast<std::size_t>(product)], dy, gradients, dx,
-                      d_reduced_);
+                      activations(index).reduced[static_cast<std::size_t>(product)], dy, gradients,
+                      dx, d_reduced_);
   }
 
   Matrix<T> scratch(AlignedVector<T>& buffer, std::size_t columns) const {
@@ -129,7 +155,7 @@ class Chunk {
     const std::size_t d = weights_->config().hidden_size;
     const std::size_t f = weights_->config().intermediate_size;
     const LayerWeights<T>& layer = weights_->layer(index);
-    const LayerActivations<T>& act = layers_[index];
+    const LayerActivations<T>& act = activations(index);
     const Matrix<T> d_act = scratch(d_inner_, f);
     const Matrix<T> d_gate_up = scratch(d_wide_, 2 * f);
     const Matrix<T> d_normed = scratch(d_normed_, d);
@@ -148,7 +174,7 @@ class Chunk {
   void backward_attention(std::size_t index, T* dx, T* gradients) {
     const std::size_t d = weights_->config().hidden_size;
     const LayerWeights<T>& layer = weights_->layer(index);
-    const LayerActivations<T>& act = layers_[index];
+    const LayerActivations<T>& act = activations(index);
     const Matrix<T> d_mixed = scratch(d_inner_, weights_->heads_size());
     const Matrix<T> d_qkv = scratch(d_wide_, weights_->qkv_size());
     const Matrix<T> d_normed = scratch(d_normed_, d);
@@ -175,8 +201,10 @@ class Chunk {
   std::vector<std::size_t> lengths_;
   std::vector<std::size_t> positions_;  // [rows]
   std::vector<Token> tokens_;           // [rows]
+  Kept kept_ = Kept::all;
   AlignedVector<T> x_;
-  std::vector<LayerActivations<T>> layers_;
+  std::vector<LayerActivations<T>> layers_;  // the first alone where not all are kept
+  std::vector<AlignedVector<T>> inputs_;     // [layers] of [rows, hidden], where only they are kept
   AttentionScratch<T> attention_;
   AlignedVector<T> d_wide_, d_inner_, d_normed_, d_head_, d_reduced_;  // scratch
 };

@@ -53,6 +53,15 @@ struct LayerActivations {
   AlignedVector<T> inverse_heads;  // [M, heads + kv_heads] 1 / rms of them
   ReducedRows<T> reduced;          // where an adapter changes the products
 
+  /// Bytes of a row, but for what an adapter adds.
+  static std::size_t row_bytes(const TransformerWeights<T>& weights) {
+    const TransformerConfig& config = weights.config();
+    const std::size_t norms = config.num_attention_heads + config.num_key_value_heads;
+    return sizeof(T) * (4 * config.hidden_size + weights.qkv_size() + weights.heads_size() +
+                        3 * config.intermediate_size + 2 +
+                        (config.qk_norm ? norms * (config.head_dim + 1) : 0));
+  }
+
   void resize(const TransformerWeights<T>& weights, std::size_t rows) {
     const std::size_t d = weights.config().hidden_size;
     const std::size_t f = weights.config().intermediate_size;
@@ -124,19 +133,29 @@ struct QueriesAndKeys : HeadLayout {
   }
 };
 
-/// One layer forward for M rows by a team (ThreadPool or SerialExecutor): x [M, hidden] is replaced
-/// by the layer's output.
-///
-/// `adapted` says which adapters change which rows; empty: none does. `attend(qkv, mixed)` computes
-/// attention from rotated q, k, v rows; everything else treats rows alone, so that a row's bits do
-/// not depend on its neighbours, nor on the team.
+/// One of a layer's products with what adapters add to it: out = in W^T, or out += in W^T where out
+/// is the residual stream.
+template <class Team, class T>
+void forward_product(Team& team, const TransformerWeights<T>& weights, std::size_t index,
+                     Product product, Matrix<const T> in, Matrix<T> out,
+                     std::span<const AdaptedRows<T>> adapted, ReducedRows<T>& reduced) {
+  const Linear<T>& linear = linear_of(weights.layer(index), product);
+  if (product == Product::output || product == Product::down)
+    linear.template forward<Store::accumulate>(team, weights.at(0), in, out);
+  else
+    linear.forward(team, weights.at(0), in, out);
+  add_low_rank(adapted, index, product, in, out, reduced);
+}
+
+/// A layer forward up to its last product: all of `act`. x [M, hidden] becomes the residual stream
+/// after attention. See `forward_layer`.
 template <class Team, class T, class Attend>
-void forward_layer(Team& team, const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-                   std::size_t index, std::span<const std::size_t> positions, T* data,
-                   std::type_identity_t<std::span<const AdaptedRows<T>>> adapted,
-                   LayerActivations<T>& act, Attend&& attend) {
+void forward_activations(Team& team, const TransformerWeights<T>& weights,
+                         const RotaryTable<T>& rotary, std::size_t index,
+                         std::span<const std::size_t> positions, T* data,
+                         std::type_identity_t<std::span<const AdaptedRows<T>>> adapted,
+                         LayerActivations<T>& act, Attend&& attend) {
   const LayerWeights<T>& layer = weights.layer(index);
-  const T* const parameters = weights.at(0);
   const std::size_t rows = positions.size();
   const std::size_t d = weights.config().hidden_size;
   const std::size_t f = weights.config().intermediate_size;
@@ -153,13 +172,7 @@ void forward_layer(Team& team, const TransformerWeights<T>& weights, const Rotar
     return dense(normed.data(), rows, d);
   };
   const auto multiply = [&](Product product, Matrix<const T> in, Matrix<T> out) {
-    const bool adds = product == Product::output || product == Product::down;  // to the residual
-    const Linear<T>& linear = linear_of(layer, product);
-    if (adds)
-      linear.template forward<Store::accumulate>(team, parameters, in, out);
-    else
-      linear.forward(team, parameters, in, out);
-    add_low_rank(adapted, index, product, in, out, act.reduced);
+    forward_product(team, weights, index, product, in, out, adapted, act.reduced);
   };
 
   const Matrix<T> qkv = dense(act.qkv.data(), rows, weights.qkv_size());
@@ -181,7 +194,24 @@ void forward_layer(Team& team, const TransformerWeights<T>& weights, const Rotar
     for (std::size_t i = first; i < first + count; ++i)
       swiglu(f, gate_up.row(i), gate_up.row(i) + f, activated.row(i));
   });
-  multiply(Product::down, activated, x);
+}
+
+/// One layer forward for M rows by a team (ThreadPool or SerialExecutor): x [M, hidden] is replaced
+/// by the layer's output.
+///
+/// `adapted` says which adapters change which rows; empty: none does. `attend(qkv, mixed)` computes
+/// attention from rotated q, k, v rows; everything else treats rows alone, so that a row's bits do
+/// not depend on its neighbours, nor on the team.
+template <class Team, class T, class Attend>
+void forward_layer(Team& team, const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+                   std::size_t index, std::span<const std::size_t> positions, T* data,
+                   std::type_identity_t<std::span<const AdaptedRows<T>>> adapted,
+                   LayerActivations<T>& act, Attend&& attend) {
+  forward_activations(team, weights, rotary, index, positions, data, adapted, act, attend);
+  const std::size_t rows = positions.size();
+  forward_product(team, weights, index, Product::down,
+                  dense<const T>(act.act.data(), rows, weights.config().intermediate_size),
+                  dense(data, rows, weights.config().hidden_size), adapted, act.reduced);
 }
 
 }  // namespace dualagent::detail

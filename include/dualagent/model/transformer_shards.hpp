@@ -16,13 +16,22 @@
 #include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/recompute.hpp"
 #include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/transformer_chunk.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_ops.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 
-namespace dualagent::detail {
+namespace dualagent {
+
+namespace detail {
+
+/// Into how many shards a batch is cut, and what of them is kept.
+struct ShardOptions {
+  std::size_t count = 2;
+  Recompute recompute = Recompute::large;
+};
 
 /// Size of what is trained: the adapter where there is one, else the weights.
 template <class T>
@@ -35,8 +44,11 @@ template <class T>
 class BatchShard {
  public:
   BatchShard(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-             const Adapter<T>* adapter)
-      : weights_(&weights), adapter_(adapter), chunk_(weights, rotary, adapter) {}
+             const Adapter<T>* adapter, Recompute recompute)
+      : weights_(&weights),
+        adapter_(adapter),
+        recompute_(recompute),
+        chunk_(weights, rotary, adapter) {}
 
   /// The rows of the batch that are this shard's: [first, end).
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
@@ -50,9 +62,13 @@ class BatchShard {
     const std::size_t layers = weights_->config().num_hidden_layers;
     gradients_.assign(trained_size(*weights_, adapter_), T{0});
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
-      if (!head_forward(batch, begin, end)) return;
-      differentiate(batch, objective, outputs);
-      head_backward();
+      if (!layers_forward(batch, begin, end, kept())) return;
+      begin_backward();
+      for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
+        differentiate(batch, objective, outputs, first);
+        head_backward(first, count);
+      });
+      norm_backward();
       const bool last = end == batch.row_begin[end_row_];
       if (last) done(1);
       chunk_.backward(dx_.data(), gradients_.data(), [&](std::size_t layer) {
@@ -64,16 +80,22 @@ class BatchShard {
 
   void score(const BatchColumns& batch, const OutputColumns& outputs) {
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
-      if (!head_forward(batch, begin, end)) return;
-      for (std::size_t s = 0; s < trained_.size(); ++s) {
-        const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), s);
-        outputs.write(trained_[s], with_value(s, prediction(head_.logits(), rows(), s, row)));
-      }
+      if (!layers_forward(batch, begin, end, Kept::nothing)) return;
+      for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
+        for (std::size_t r = 0; r < count; ++r) {
+          const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
+          outputs.write(trained_[first + r],
+                        with_value(first + r, prediction(head_.logits(), rows(), r, row)));
+        }
+      });
     });
   }
 
  private:
   static constexpr std::size_t kChunkTokens = 256;
+  // Rows of logits that exist at a time. Where the head is trained its gradients are read and
+  // written once for each block, and their bits depend on the blocks.
+  static constexpr std::size_t kTrainedHeadRows = 512, kFrozenHeadRows = 64;
 
   template <class Visitor>
   void for_each_chunk(const BatchColumns& batch, Visitor&& visit) {
@@ -90,26 +112,45 @@ class BatchShard {
     }
   }
 
-  /// Forward through the layers and, for trained tokens only, through the head.
-  bool head_forward(const BatchColumns& batch, std::size_t begin, std::size_t end) {
+  Kept kept() const {
+    return kept_for(recompute_, chunk_.rows() * LayerActivations<T>::row_bytes(*weights_) *
+                                    weights_->config().num_hidden_layers);
+  }
+
+  /// Forward through the layers and, for trained tokens only, the final norm; false if there are
+  /// none.
+  bool layers_forward(const BatchColumns& batch, std::size_t begin, std::size_t end, Kept kept) {
     first_token_ = begin;
     trained_.clear();
     for (std::size_t t = begin; t < end; ++t)
       if (kernels::is_trained(batch.loss_weight[t])) trained_.push_back(t);
     if (trained_.empty()) return false;
-    chunk_.forward();
+    chunk_.forward(kept);
     const TransformerWeights<T>& weights = *weights_;
     const std::size_t d = weights.config().hidden_size;
     grow(normed_, trained_.size() * d);
     grow(inverse_, trained_.size());
-    grow(d_value_, trained_.size());
     for (std::size_t s = 0; s < trained_.size(); ++s)
       inverse_[s] = rms_norm(d, chunk_.output() + (trained_[s] - 1 - begin) * d,
                              weights.at(weights.final_norm()),
                              static_cast<T>(weights.config().rms_norm_eps), normed_.data() + s * d);
-    gather_rows(batch);
-    head_.forward(alone_, dense(normed_.data(), trained_.size(), d), head_weights(weights));
     return true;
+  }
+
+  /// Calls visit(first, count) for blocks of the trained tokens, once `head_` has their logits.
+  template <class Visitor>
+  void for_each_head_block(const BatchColumns& batch, Visitor&& visit) {
+    const std::size_t most = adapter_ == nullptr ? kTrainedHeadRows : kFrozenHeadRows;
+    for (std::size_t first = 0; first < trained_.size(); first += most) {
+      const std::size_t count = std::min(most, trained_.size() - first);
+      gather_rows(batch, first, count);
+      head_.forward(alone_, normed_rows(first, count), head_weights(*weights_));
+      visit(first, count);
+    }
+  }
+  Matrix<T> normed_rows(std::size_t first, std::size_t count) {
+    const std::size_t d = weights_->config().hidden_size;
+    return dense(normed_.data() + first * d, count, d);
   }
 
   static HeadWeights<T> head_weights(const TransformerWeights<T>& weights) {
@@ -117,10 +158,10 @@ class BatchShard {
     return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed()};
   }
 
-  /// What the trained tokens' rows of logits are about.
-  void gather_rows(const BatchColumns& batch) {
+  /// What the rows of logits of a block are about.
+  void gather_rows(const BatchColumns& batch, std::size_t first, std::size_t count) {
     target_.clear(), loss_weight_.clear(), temperature_.clear();
-    for (const std::size_t t : trained_) {
+    for (const std::size_t t : std::span(trained_).subspan(first, count)) {
       target_.push_back(batch.token[t]);
       loss_weight_.push_back(batch.loss_weight[t]);
       temperature_.push_back(batch.temperature_of(t));
@@ -144,34 +185,44 @@ class BatchShard {
     return sum;
   }
 
-  /// Turns the logits into their gradients.
+  /// Turns the logits of the block that begins at `first` into their gradients.
   template <class Objective>
   void differentiate(const BatchColumns& batch, const Objective& objective,
-                     const OutputColumns& outputs) {
-    const auto loss = [&](std::size_t s, const TokenPrediction& now) {
-      const std::size_t t = trained_[s];
+                     const OutputColumns& outputs, std::size_t first) {
+    const auto loss = [&](std::size_t r, const TokenPrediction& now) {
+      const std::size_t s = first + r, t = trained_[s];
       const TokenLossGradient gradient =
           token_gradient(batch, objective, t, with_value(s, now), outputs);
       d_value_[s] = static_cast<T>(batch.loss_weight[t]) * static_cast<T>(gradient.d_value);
       return gradient;
     };
-    differentiate_logits(alone_, head_.logits(), rows(), {trained_, "token"}, loss);
+    differentiate_logits(alone_, head_.logits(), rows(),
+                         {std::span(trained_).subspan(first), "token"}, loss);
   }
 
-  /// From gradients of the logits to gradients of head, final norm and hidden states.
-  void head_backward() {
+  void begin_backward() {
+    const std::size_t d = weights_->config().hidden_size;
+    grow(d_value_, trained_.size());
+    grow(d_normed_, trained_.size() * d);
+    grow(dx_, chunk_.rows() * d);
+  }
+
+  /// From gradients of a block's logits to gradients of the head and of what is multiplied with it.
+  void head_backward(std::size_t first, std::size_t count) {
+    const std::size_t d = weights_->config().hidden_size;
+    head_.backward(alone_, normed_rows(first, count), head_weights(*weights_),
+                   dense(gradient_at(of_weights(), weights_->head().weight()),
+                         weights_->config().vocab_size, d),
+                   dense(d_normed_.data() + first * d, count, d));
+  }
+
+  /// From there to gradients of value head, final norm and hidden states.
+  void norm_backward() {
     const TransformerWeights<T>& weights = *weights_;
     const std::size_t d = weights.config().hidden_size;
-    const std::size_t count = trained_.size();
-    grow(d_normed_, count * d);
-    grow(dx_, chunk_.rows() * d);
-    head_.backward(
-        alone_, dense(normed_.data(), count, d), head_weights(weights),
-        dense(gradient_at(of_weights(), weights.head().weight()), weights.config().vocab_size, d),
-        dense(d_normed_.data(), count, d));
     value_backward(weights);
     std::fill_n(dx_.data(), chunk_.rows() * d, T{0});
-    for (std::size_t s = 0; s < count; ++s) {
+    for (std::size_t s = 0; s < trained_.size(); ++s) {
       const std::size_t row = trained_[s] - 1 - first_token_;
       rms_norm_backward(d, chunk_.output() + row * d, weights.at(weights.final_norm()), inverse_[s],
                         d_normed_.data() + s * d, dx_.data() + row * d,
@@ -197,12 +248,13 @@ class BatchShard {
 
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
+  Recompute recompute_;
   Chunk<T> chunk_;
   AlignedVector<T> gradients_;  // from the first `backward` on
   std::size_t first_row_ = 0, end_row_ = 0;
   std::size_t first_token_ = 0;       // of the chunk, in the batch
   std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
-  std::vector<Token> target_;         // [S] and of their rows of logits
+  std::vector<Token> target_;         // of the rows of logits of a block
   std::vector<float> loss_weight_, temperature_;
   SerialExecutor alone_;
   HeadChunk<T> head_;
@@ -216,13 +268,14 @@ template <class T>
 class BatchShards {
  public:
   BatchShards(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-              std::size_t shards, const Adapter<T>* adapter = nullptr)
-      : weights_(&weights), adapter_(adapter) {
-    if (shards == 0) throw Error("gradient_shards must be at least 1", "TransformerOptions");
-    for (std::size_t s = 0; s < shards; ++s) shards_.emplace_back(weights, rotary, adapter);
+              ShardOptions options, const Adapter<T>* adapter = nullptr)
+      : weights_(&weights), adapter_(adapter), options_(options) {
+    if (options.count == 0) throw Error("gradient_shards must be at least 1", "TransformerOptions");
+    for (std::size_t s = 0; s < options.count; ++s)
+      shards_.emplace_back(weights, rotary, adapter, options.recompute);
   }
 
-  std::size_t size() const { return shards_.size(); }
+  const ShardOptions& options() const { return options_; }
 
   /// See Learner. Reports gradients layer by layer, as soon as every shard has gone through its
   /// last rows; the thread that was last adds up the layer's gradients of all shards.
@@ -333,8 +386,11 @@ class BatchShards {
 
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
+  ShardOptions options_;
   AlignedVector<T> gradients_;  // of what is trained, once they are asked for
   std::vector<BatchShard<T>> shards_;
 };
 
-}  // namespace dualagent::detail
+}  // namespace detail
+
+}  // namespace dualagent

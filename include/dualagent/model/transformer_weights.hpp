@@ -86,6 +86,9 @@ class TransformerWeights {
     return weights * sizeof(T);
   }
 
+  /// Whether copies of the products in panels are kept.
+  bool keeps_panels() const { return product_bytes() <= kept_panel_bytes_; }
+
   /// Makes the copies of all products anew from the parameters, if copies are kept.
   void refresh() {
     for (std::size_t part = 0; part < refresh_parts(); ++part) refresh(part);
@@ -93,7 +96,7 @@ class TransformerWeights {
   /// Parts of `refresh` that may be done at the same time: the layers and the head.
   std::size_t refresh_parts() const { return layers_.size() + 1; }
   void refresh(std::size_t part) {
-    if (product_bytes() > kept_panel_bytes_) return;
+    if (!keeps_panels()) return;
     if (part == layers_.size()) return head_.refresh(at(0));
     LayerWeights<T>& layer = layers_[part];
     for (Linear<T>* product : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down})

@@ -27,6 +27,7 @@
 #include "dualagent/summary/rewriter.hpp"
 #include "dualagent/text/special_names.hpp"
 #include "dualagent/trace/rollout.hpp"
+#include "dualagent/train/segment_digest.hpp"
 
 namespace dualagent {
 
@@ -61,6 +62,15 @@ struct Demonstrations {
     for (const std::vector<Segment>& segments : conversations)
       all.insert(all.end(), segments.begin(), segments.end());
     return all;
+  }
+
+  /// Says which demonstrations these are, for RunOptions::fingerprint: a run is then not resumed
+  /// with another file, or with the same one read in another way.
+  std::string digest() const {
+    std::uint64_t digest = 0;
+    for (const std::vector<Segment>& segments : conversations)
+      digest = segment_digest(segments, digest);
+    return std::to_string(digest);
   }
 
   /// Those that one agent's model reads, for agents with weights of their own.

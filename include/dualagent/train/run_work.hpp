@@ -15,6 +15,7 @@
 #include "dualagent/data/task_stream.hpp"
 #include "dualagent/report/metrics.hpp"
 #include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/segment_digest.hpp"
 
 namespace dualagent {
 
@@ -135,7 +136,8 @@ class Reinforcement {
 /// Imitation as the work of a run: a SupervisedTrainer on demonstrations.
 ///
 /// `demonstrations(step)` gives a step's segments (a span or a vector), the same ones whenever it
-/// is asked. Holds a reference to the trainer.
+/// is asked. `load` asks for those of all steps that the saved run had done, and refuses other ones
+/// than it was shown. Holds a reference to the trainer.
 /// Example: run.train(Imitation{trainer, [&](std::size_t step) { return make_batch(step); }});
 template <class Trainer, class Demonstrations>
 class Imitation {
@@ -147,17 +149,35 @@ class Imitation {
   RunRecord step(RunStep step) {
     const auto& segments = demonstrations_(step.number);
     const auto metrics = trainer_->step(segments, step.learning_rate_scale);
+    shown_ = segment_digest(segments, shown_);
     RunRecord record{.note = "loss " + fixed_text(metrics.loss, 3)};
     record.add(metrics);
     return record;
   }
   auto& collective() { return trainer_->collective(); }
-  void save(Checkpoint& checkpoint) const { trainer_->save(checkpoint); }
-  void load(const StoredCheckpoint& checkpoint) { trainer_->load(checkpoint); }
+  void save(Checkpoint& checkpoint) const {
+    trainer_->save(checkpoint);
+    checkpoint.add(kShown, std::to_string(shown_));
+  }
+  /// Errors: Error for other demonstrations; as `load` of the trainer.
+  void load(const StoredCheckpoint& checkpoint) {
+    std::uint64_t shown = 0;
+    for (std::size_t step = 0; step < checkpoint.step(); ++step)
+      shown = segment_digest(demonstrations_(step), shown);
+    // One without was written by a loop of the user's own.
+    if (checkpoint.texts().contains(kShown) && checkpoint.number(kShown) != shown)
+      throw Error("the demonstrations are not those of the saved run", checkpoint.where(),
+                  "Resume with the same file of demonstrations, options and order");
+    trainer_->load(checkpoint);
+    shown_ = shown;
+  }
 
  private:
+  static constexpr const char* kShown = "demonstrations";
+
   Trainer* trainer_;
   Demonstrations demonstrations_;
+  std::uint64_t shown_ = 0;  // digest of all that was shown so far
 };
 
 }  // namespace dualagent

@@ -133,6 +133,7 @@ class WeightUpdater {
   /// Errors: Error for a name that is taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
+    for (const auto& [what, is] : identity()) checkpoint.add(part_name(name, what), is);
     const std::span<const Scalar> weights =
         on_host(*model_, model_->parameters(), gathered_["weights"]);
     require_finite(weights, "a weight", {0, weights.size()});
@@ -144,8 +145,10 @@ class WeightUpdater {
     checkpoint.add(name + ".weight_version", std::to_string(model_->weight_version()));
   }
 
-  /// Errors: Error unless the checkpoint has all that `load` takes, of the right types and sizes.
+  /// Errors: Error unless the checkpoint is of this model, as far as the model says which it is,
+  /// and has all that `load` takes, of the right types and sizes.
   void check(const StoredCheckpoint& checkpoint, const std::string& name) const {
+    check_identity(checkpoint, name);
     const std::size_t parameters = model_->parameters().size();
     checkpoint.template require_array<Scalar>(name + ".weights", parameters);
     state_.for_each([&](std::string_view array, const auto& values) {
@@ -244,6 +247,24 @@ class WeightUpdater {
       if (batch.rows() > 0) memory_.backward(*model_, batch, objective, outputs);
       Buckets(collective, model_->gradients(), options_.bucket_elements).finish();
     }
+  }
+
+  /// What the model says that it is beside its parameters, e.g. which adapter over which base.
+  RunFingerprint identity() const {
+    if constexpr (requires { RunFingerprint(model_->identity()); }) return model_->identity();
+    return {};
+  }
+  void check_identity(const StoredCheckpoint& checkpoint, const std::string& name) const {
+    const RunFingerprint now = identity();
+    RunFingerprint before;
+    for (const auto& [what, is] : now)
+      if (const auto found = checkpoint.texts().find(part_name(name, what));
+          found != checkpoint.texts().end())
+        before.emplace(what, found->second);
+    const std::string differences = fingerprint_differences(before, now);
+    if (!differences.empty())
+      throw Error("the checkpoint's " + name + " is another model: " + differences,
+                  checkpoint.where(), "Resume with the model that the run was started with");
   }
 
   [[noreturn]] void throw_not_finite() const {

@@ -20,12 +20,14 @@ from safetensors.torch import save_file
 from transformers import (GenerationConfig, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from three_steps import three_steps  # noqa: E402
+
 HERE = Path(__file__).parent
 SIZES = dict(vocab_size=72, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
              num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-5)
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 50.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 32}
-ADAMW = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
 
 MODELS = {
     "llama": (LlamaForCausalLM, LlamaConfig, torch.float32, dict(tie_word_embeddings=False)),
@@ -67,17 +69,7 @@ def make(name):
         expected["logits"] = single(tokens).logits
 
     model = model_class.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").double()
-    optimizer = torch.optim.AdamW(model.parameters(), **ADAMW)
-    for step in range(3):
-        optimizer.zero_grad()
-        logits = model(tokens).logits[:, :-1]
-        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), tokens[:, 1:].reshape(-1))
-        loss.backward()
-        expected[f"loss.{step}"] = loss.detach().reshape(1)
-        if step == 0:
-            expected |= {f"gradient.{k}": p.grad.float().clone() for k, p in model.named_parameters()}
-        optimizer.step()
-    expected |= {f"after.{k}": p.detach().float() for k, p in model.named_parameters()}
+    expected |= three_steps(model, dict(model.named_parameters()), tokens)
     save_file({k: v.contiguous() for k, v in expected.items()}, folder / "expected.safetensors")
     print(name, sum(p.numel() for p in model.parameters()), {f.name: f.stat().st_size for f in folder.iterdir()})
 
