@@ -1,7 +1,8 @@
-// One supervised training step (forward, backward, AdamW) in float; prints tokens per second,
+// One supervised training step (forward, backward, AdamW); prints tokens per second,
 // and on stderr the peak of resident memory.
 // Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --threads N, --warm-up N,
-// --repeats N.
+// --repeats N, --rows N and --row-tokens N (instead of the shape's), --precision float32|bfloat16
+// (of products).
 
 #include <numeric>
 
@@ -34,9 +35,12 @@ int main(int argc, char** argv) {
   const std::size_t threads = options.number("--threads", 1);
   bench::Shape shape = bench::shape_of(name);
   shape.model.num_hidden_layers = options.number("--layers", shape.model.num_hidden_layers);
-  da::Transformer<float> model(
-      shape.model,
-      {.pool = std::make_shared<da::ThreadPool>(threads), .gradient_shards = 2, .seed = 1});
+  if (const std::size_t rows = options.number("--rows", 0))
+    shape.row_sizes.assign(rows, options.number("--row-tokens", 512));
+  da::Transformer<float> model(shape.model, {.pool = std::make_shared<da::ThreadPool>(threads),
+                                             .gradient_shards = 2,
+                                             .seed = 1,
+                                             .precision = bench::precision_of(options)});
   const da::PackedBatch batch = random_batch(shape);
   bench::TrainingStep step(model, batch, 1e-4);
   const std::size_t warm_up = options.number("--warm-up", 3);

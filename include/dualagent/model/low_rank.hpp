@@ -103,10 +103,11 @@ class LowRankProduct {
   /// y [rows, outputs] += scale x A^T B^T; leaves scale x A^T [rows, width] in `reduced`.
   void forward(Matrix<const T> x, Matrix<T> y, AlignedVector<T>& reduced) const {
     const Matrix<T> low = matrix_of(reduced, x.rows);
-    gemm(x, panels(a_panels_, in_, width()), low);
+    gemm(x, dense_panels(a_panels_.data(), in_, width()), low);
     multiply(low, scale_);
     for (std::size_t p = 0; p < projections_.size(); ++p)
-      gemm<Store::accumulate>(part(low, p), panels(b_panels_[p], rank_, projections_[p].out),
+      gemm<Store::accumulate>(part(low, p),
+                              dense_panels(b_panels_[p].data(), rank_, projections_[p].out),
                               y.columns_at(projections_[p].first, projections_[p].out));
   }
 
@@ -143,9 +144,6 @@ class LowRankProduct {
   static void multiply(Matrix<T> m, T factor) {
     for (std::size_t r = 0; r < m.rows; ++r)
       for (std::size_t i = 0; i < m.columns; ++i) m.row(r)[i] *= factor;
-  }
-  static Panels<T> panels(const AlignedVector<T>& of, std::size_t rows, std::size_t columns) {
-    return {of.data(), rows, columns, rows * kernels::kLanes<T>};
   }
   Matrix<T> matrix_of(AlignedVector<T>& buffer, std::size_t rows) const {
     grow(buffer, rows * width());
