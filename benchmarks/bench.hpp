@@ -61,6 +61,15 @@ inline Shape shape_of(const std::string& name) {
   return shape;
 }
 
+/// --precision float32|bfloat16.
+inline dualagent::Precision precision_of(const Options& options) {
+  const std::string name = options.text("--precision", "float32");
+  if (name == "float32") return dualagent::Precision::of_parameters;
+  if (name == "bfloat16") return dualagent::Precision::bfloat16;
+  std::fprintf(stderr, "--precision is float32 or bfloat16, not %s\n", name.c_str());
+  std::exit(2);
+}
+
 /// Seconds of one call: the median of `repeats` calls after `warm_up` unmeasured ones.
 inline double median_seconds(std::size_t warm_up, std::size_t repeats,
                              const std::function<void()>& body) {

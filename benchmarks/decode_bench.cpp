@@ -1,5 +1,6 @@
-// Greedy decoding in float: prompts of 16 tokens, 128 new tokens each; prints new tokens per
-// second. Options: --shape tiny|quickstart, --sequences N, --threads N, --repeats N.
+// Greedy decoding: prompts of 16 tokens, 128 new tokens each; prints new tokens per
+// second. Options: --shape tiny|quickstart, --sequences N, --threads N, --repeats N,
+// --precision float32|bfloat16 (of products).
 
 #include "bench.hpp"
 #include "model_work.hpp"
@@ -14,7 +15,8 @@ int main(int argc, char** argv) {
   const std::size_t threads = options.number("--threads", 1);
   const std::size_t sequences = options.number("--sequences", 64);
   const bench::Shape shape = bench::shape_of(name);
-  da::Transformer<float> model(shape.model, {.pool = std::make_shared<da::ThreadPool>(threads)});
+  da::Transformer<float> model(shape.model, {.pool = std::make_shared<da::ThreadPool>(threads),
+                                             .precision = bench::precision_of(options)});
   std::vector<std::vector<da::Token>> prompts(sequences);
   for (std::size_t s = 0; s < sequences; ++s)
     for (std::size_t i = 0; i < kPrompt; ++i)

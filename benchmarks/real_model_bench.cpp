@@ -1,7 +1,7 @@
-// A model directory in float: seconds and memory of loading, greedy decoding of prompts of 16
+// A model directory: seconds and memory of loading, greedy decoding of prompts of 16
 // tokens, one supervised training step of 4 rows of 128 tokens; beside them the machine's limits.
 // Options: --model DIRECTORY, --threads N, --sequences N (0: 1, 16 and 64), --new-tokens N,
-// --repeats N, --train 0|1.
+// --repeats N, --train 0|1, --precision float32|bfloat16 (of products).
 
 #include <ctime>
 #include <fstream>
@@ -78,7 +78,8 @@ int main(int argc, char** argv) {
   const auto pool = std::make_shared<da::ThreadPool>(threads);
   const double before = status_megabytes("VmRSS");
   const auto begin = std::chrono::steady_clock::now();
-  auto model = da::load_model(options.text("--model", ""), {.pool = pool});
+  auto model = da::load_model(options.text("--model", ""),
+                              {.pool = pool, .precision = bench::precision_of(options)});
   const std::chrono::duration<double> loading = std::chrono::steady_clock::now() - begin;
   const double weights = static_cast<double>(model.parameters().size());
   const double peak = status_megabytes("VmHWM") - before;
@@ -91,6 +92,7 @@ int main(int argc, char** argv) {
   const auto per_thread = [&](const Seconds& seconds) {
     return seconds.processors / static_cast<double>(threads);
   };
+  const double bytes_per_weight = model.precision() == da::Precision::bfloat16 ? 2 : 4;
   std::vector<std::size_t> crowds{1, 16, 64};
   if (const std::size_t one = options.number("--sequences", 0)) crowds = {one};
   for (const std::size_t sequences : crowds) {
@@ -103,7 +105,7 @@ int main(int argc, char** argv) {
         "multiply-adds, %.2f of the reading\n",
         sequences, tokens / seconds.wall, 1e3 * seconds.processors / steps,
         tokens * 2 * weights / (operations * per_thread(seconds)),
-        steps * 4 * weights / (bytes * per_thread(seconds)));
+        steps * bytes_per_weight * weights / (bytes * per_thread(seconds)));
     std::fflush(stdout);
   }
   if (options.number("--train", 1) != 0) {

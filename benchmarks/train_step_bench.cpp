@@ -1,9 +1,9 @@
-// One supervised training step (forward, backward, AdamW) in float; prints tokens per second,
+// One supervised training step (forward, backward, AdamW); prints tokens per second,
 // and on stderr the peak of resident memory.
 // Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --rows N and --row-tokens N
-// (the shape's), --rank N (of an adapter, which alone is trained; 0: all weights), --targets
-// all|qv,
-// --recompute never|large|always, --shards N, --threads N, --warm-up N, --repeats N.
+// (the shape's), --precision float32|bfloat16 (of products), --rank N (of an adapter, which alone is
+// trained; 0: all weights), --targets all|qv, --recompute never|large|always, --shards N,
+// --threads N, --warm-up N, --repeats N.
 
 #include <ctime>
 
@@ -80,7 +80,8 @@ int main(int argc, char** argv) {
       shape.model, {.pool = std::make_shared<da::ThreadPool>(options.number("--threads", 1)),
                     .gradient_shards = options.number("--shards", 2),
                     .recompute = chosen_recompute(options),
-                    .seed = 1});
+                    .seed = 1,
+                    .precision = bench::precision_of(options)});
   const da::PackedBatch batch = random_batch(shape);
   if (options.number("--rank", 0) == 0) return measure(options, name, model, batch), 0;
   da::AdaptedTransformer<float> adapted(model, chosen_change(options));

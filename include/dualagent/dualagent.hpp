@@ -64,6 +64,7 @@
 #include "dualagent/model/config_reader.hpp"
 #include "dualagent/model/decode_plan.hpp"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/gemm_bfloat16.hpp"
 #include "dualagent/model/gemm_transposed.hpp"
 #include "dualagent/model/generation_config.hpp"
 #include "dualagent/model/gradient_stages.hpp"

@@ -73,6 +73,10 @@ namespace tokenizers {
 void models_real_models() {
 #include "models/real-models.inc"
 }
+void models_precision() {
+  namespace da = dualagent;
+#include "models/precision.inc"
+}
 void models_adapters() {
 #include "models/adapters.inc"
 }

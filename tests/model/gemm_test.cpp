@@ -46,12 +46,12 @@ template <class T>
 struct OwnedPanels {
   std::vector<T> data;
   std::size_t rows, columns;
-  Panels<T> view() const { return {data.data(), rows, columns, rows * kernels::kLanes<T>}; }
+  Panels<T> view() const { return {data.data(), rows, columns, rows * kernels::kPanelLanes<T>}; }
 };
 template <class T>
 OwnedPanels<T> in_panels(const Owned<T>& b) {
-  constexpr std::size_t kLanes = kernels::kLanes<T>;
-  std::vector<T> panels(kernels::padded<T>(b.columns) * b.rows, T{77});
+  constexpr std::size_t kLanes = kernels::kPanelLanes<T>;
+  std::vector<T> panels(panels_width<T>(b.columns) * b.rows, T{77});
   for (std::size_t k = 0; k < b.rows; ++k)
     for (std::size_t j = 0; j < b.columns; ++j)
       panels[j / kLanes * b.rows * kLanes + k * kLanes + j % kLanes] = b.at(k, j);
@@ -213,7 +213,7 @@ TEMPLATE_TEST_CASE("gemv multiplies every row by a matrix of its own with the bi
       INFO(heads << " heads, " << columns << " columns");
       CHECK(c.data == expected.data);
 
-      const std::size_t padded = kernels::padded<T>(columns);
+      const std::size_t padded = panels_width<T>(columns);
       std::vector<T> panels;
       for (std::size_t h = 0; h < heads; ++h) {
         Owned<T> one(depth, columns, 0);
@@ -223,7 +223,7 @@ TEMPLATE_TEST_CASE("gemv multiplies every row by a matrix of its own with the bi
         panels.insert(panels.end(), part.begin(), part.end());
       }
       Owned<T> wide(heads, padded, 0);
-      const Panels<T> first{panels.data(), depth, columns, depth * kernels::kLanes<T>};
+      const Panels<T> first{panels.data(), depth, columns, depth * kernels::kPanelLanes<T>};
       gemv(a.view(), first, depth * padded, wide.view());
       std::size_t different = 0;
       for (std::size_t h = 0; h < heads; ++h)
@@ -249,8 +249,9 @@ TEST_CASE("a product whose shapes do not fit is refused", "[model][gemm]") {
   CHECK_THROWS_WITH(gemm(matrix(2, 3), matrix(3, 5), matrix(2, 4)), message);
   CHECK_THROWS_WITH(gemm(transposed(matrix(2, 3)), matrix(3, 5), matrix(2, 5)), message);
   CHECK_THROWS_WITH(gemv(matrix(2, 3), matrix(4, 5), 20, matrix(2, 5)), message);
-  const Panels<float> panels{memory.data(), 3, 2, 3 * kernels::kLanes<float>};
-  CHECK_THROWS_WITH(gemm(matrix(2, 3), panels, matrix(2, kernels::kLanes<float> + 1)), message);
+  const Panels<float> panels{memory.data(), 3, 2, 3 * kernels::kPanelLanes<float>};
+  CHECK_THROWS_WITH(gemm(matrix(2, 3), panels, matrix(2, kernels::kPanelLanes<float> + 1)),
+                    message);
   CHECK_THROWS_WITH(gemv(matrix(2, 3), panels, 0, matrix(2, 1)), message);
 }
 

@@ -15,7 +15,8 @@ namespace {
 /// One chain of multiply-adds over k in order, as `gemm` promises it.
 template <class T>
 T chain(const T* a, const T* b, std::size_t depth, T sum) {
-  for (std::size_t k = 0; k < depth; ++k) sum = kernels::multiply_add_scalar(a[k], b[k], sum);
+  for (std::size_t k = 0; k < depth; ++k)
+    sum = cpu::products_are_fused() ? std::fma(a[k], b[k], sum) : a[k] * b[k] + sum;
   return sum;
 }
 

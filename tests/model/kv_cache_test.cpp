@@ -46,7 +46,7 @@ void fill(CachedSequence<float>& sequence, std::size_t positions, Token salt = 0
 /// Numbers of the positions [first, last) that are not what `fill` wrote.
 std::size_t wrong(const CachedSequence<float>& sequence, std::size_t first, std::size_t last,
                   Token salt = 0) {
-  constexpr std::size_t lanes = kernels::kLanes<float>;
+  constexpr std::size_t lanes = kernels::kPanelLanes<float>;
   std::size_t count = 0;
   for (std::size_t layer = 0; layer < 2; ++layer)
     for (std::size_t head = 0; head < 3; ++head)

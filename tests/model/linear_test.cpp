@@ -108,3 +108,48 @@ TEMPLATE_TEST_CASE("copy, team and rows beside it change no bit of a linear map'
     }
   }
 }
+
+TEST_CASE("a linear map in bfloat16 multiplies rounded factors, forward and backward",
+          "[model][linear][bfloat16]") {
+  const std::vector<float> parameters = normals<float>(kBias + kOut, 1),
+                           x = normals<float>(kRows * kIn, 2), dy = normals<float>(kRows * kOut, 3);
+  const auto rounded = [](float value) {
+    return static_cast<double>(kernels::rounded_to_bfloat16(value));
+  };
+  Linear<float> map(kOut, kIn, kWeight, kBias, Precision::bfloat16);
+  map.refresh(parameters.data());
+  CHECK(map.rounded().data != nullptr);
+  CHECK(map.transposed().data == nullptr);
+  std::vector<float> y(kRows * kOut, 3.0F), gradients(parameters.size(), 10.0F),
+      dx(x.size(), 99.0F);
+  map.forward(parameters.data(), dense(x.data(), kRows, kIn), dense(y.data(), kRows, kOut));
+  map.backward(parameters.data(), dense(x.data(), kRows, kIn), dense(dy.data(), kRows, kOut),
+               gradients.data(), dense(dx.data(), kRows, kIn));
+  const auto weight = [&](std::size_t i, std::size_t j) {
+    return rounded(parameters[kWeight + i * kIn + j]);
+  };
+  const double tolerance = 1e-5;  // of sums in float; 2^-9 would be that of a factor not rounded
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t i = 0; i < kOut; ++i) {
+      double sum = static_cast<double>(parameters[kBias + i]);
+      for (std::size_t j = 0; j < kIn; ++j) sum += rounded(x[r * kIn + j]) * weight(i, j);
+      CHECK(static_cast<double>(y[r * kOut + i]) == Approx(sum).margin(tolerance));
+    }
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t j = 0; j < kIn; ++j) {
+      double sum = 0;
+      for (std::size_t i = 0; i < kOut; ++i) sum += rounded(dy[r * kOut + i]) * weight(i, j);
+      CHECK(static_cast<double>(dx[r * kIn + j]) == Approx(sum).margin(tolerance));
+    }
+  for (std::size_t i = 0; i < kOut; ++i)
+    for (std::size_t j = 0; j < kIn; ++j) {
+      double sum = 10.0;
+      for (std::size_t r = 0; r < kRows; ++r)
+        sum += rounded(dy[r * kOut + i]) * rounded(x[r * kIn + j]);
+      CHECK(static_cast<double>(gradients[kWeight + i * kIn + j]) == Approx(sum).margin(tolerance));
+    }
+  std::vector<float> alone(x.size(), 99.0F);
+  map.backward_input(parameters.data(), dense(dy.data(), kRows, kOut),
+                     dense(alone.data(), kRows, kIn));
+  CHECK(alone == dx);
+}

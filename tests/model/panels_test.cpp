@@ -22,7 +22,7 @@ std::vector<T> numbered(std::size_t rows, std::size_t columns) {
 /// Element (k, j) as the docstring of Panels places it.
 template <class T>
 T at(const Panels<T>& panels, std::size_t k, std::size_t j) {
-  constexpr std::size_t lanes = kernels::kLanes<T>;
+  constexpr std::size_t lanes = kernels::kPanelLanes<T>;
   return panels.data[j / lanes * panels.stride + k * lanes + j % lanes];
 }
 
@@ -46,17 +46,17 @@ TEMPLATE_TEST_CASE("panels hold every element, or its transpose, and zeros beyon
       CHECK(turned.columns == rows);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < kernels::padded<T>(columns); ++j)
+        for (std::size_t j = 0; j < panels_width<T>(columns); ++j)
           wrong += at(plain, i, j) != (j < columns ? static_cast<T>(1 + 100 * i + j) : T{0});
       for (std::size_t j = 0; j < columns; ++j)
-        for (std::size_t i = 0; i < kernels::padded<T>(rows); ++i)
+        for (std::size_t i = 0; i < panels_width<T>(rows); ++i)
           wrong += at(turned, j, i) != (i < rows ? static_cast<T>(1 + 100 * i + j) : T{0});
       CHECK(wrong == 0);
     }
 }
 
 TEST_CASE("columns_at begins at a panel", "[model][panels]") {
-  constexpr std::size_t lanes = kernels::kLanes<float>;
+  constexpr std::size_t lanes = kernels::kPanelLanes<float>;
   const std::vector<float> data = numbered<float>(2, 3 * lanes);
   std::vector<float> to(panels_size<float>(2, 3 * lanes));
   const Panels<float> panels = copy_to_panels<float>(

@@ -122,12 +122,12 @@ TEMPLATE_TEST_CASE("refresh puts the transpose of every matrix into panels padde
   for (std::size_t i = 0; i < weights.parameters().size(); ++i)
     weights.parameters()[i] = static_cast<T>(i + 1);
   weights.refresh();
-  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  constexpr std::size_t kLanes = kernels::kPanelLanes<T>;
   const auto is_transposed = [&](const Linear<T>& product, std::size_t out, std::size_t in) {
     const Panels<T> panels = product.transposed();
     std::size_t wrong = panels.rows != in || panels.columns != out || panels.stride != in * kLanes;
     for (std::size_t c = 0; c < in; ++c)
-      for (std::size_t r = 0; r < kernels::padded<T>(out); ++r)
+      for (std::size_t r = 0; r < panels_width<T>(out); ++r)
         wrong += panels.data[r / kLanes * in * kLanes + c * kLanes + r % kLanes] !=
                  (r < out ? static_cast<T>(product.weight() + r * in + c + 1) : T{0});
     return wrong == 0;

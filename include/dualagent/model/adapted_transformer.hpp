@@ -76,7 +76,8 @@ class AdaptedTransformer {
   /// A model of its own whose weights are the base's with the adapter's changes added, e.g. for
   /// `save_model`. What it computes agrees with this model's to rounding.
   Transformer<Scalar> merged() const {
-    Transformer<Scalar> model(base_config(), detail::unwritten(pool_, shards_.options()));
+    Transformer<Scalar> model(
+        base_config(), detail::unwritten(pool_, shards_.options(), core_->weights.precision()));
     const std::span<const Scalar> weights = std::as_const(core_->weights).parameters();
     std::copy(weights.begin(), weights.end(), model.parameters().begin());
     adapter_->merge(core_->weights, model.parameters());

@@ -159,8 +159,7 @@ void attend_sequence(const HeadLayout& layout, Matrix<const T> qkv, AttentionScr
     const std::size_t kv_head = head / layout.queries_per_kv();
     if (head % layout.queries_per_kv() == 0)
       scratch.transpose(layout.keys(qkv, kv_head), scratch.keys);
-    const Panels<T> keys{scratch.keys.data(), layout.dim, qkv.rows,
-                         layout.dim * kernels::kLanes<T>};
+    const Panels<T> keys = dense_panels<T>(scratch.keys.data(), layout.dim, qkv.rows);
     attend_head(0, layout.queries(qkv, head), OnePart<T>{keys, layout.values(qkv, kv_head)},
                 scratch.p, layout.queries(out, head));
   }

@@ -90,7 +90,7 @@ void gemm_few_rows(Matrix<const T> a, Matrix<const T> b, Matrix<T> c, AlignedVec
   grow(scratch, panels_size<T>(a.columns, a.rows));
   transpose_to_panels<T>(a, scratch.data());
   const auto take = [&]<std::size_t kRows>(std::integral_constant<std::size_t, kRows>) {
-    gemm_turning_all<T, mode, kRows>(a.rows, scratch.data(), kLanes, b, c);
+    gemm_turning_all<T, mode, kRows>(a.rows, scratch.data(), kernels::kPanelLanes<T>, b, c);
   };
   if constexpr (kLanes >= 16)
     if (a.rows > 8) return take(std::integral_constant<std::size_t, 16>{});
@@ -119,11 +119,11 @@ void gemm_transposed(std::type_identity_t<Matrix<const T>> a,
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   static thread_local AlignedVector<T> scratch;
   std::size_t first = 0;
-  if (a.rows <= kLanes) {
+  if (a.rows <= kLanes && cpu::products_are_fused() == kernels::kFusedMultiplyAdd) {
     first = b.rows / kLanes * kLanes;
     detail::gemm_few_rows<T, mode>(a, b.rows_at(0, first), c.columns_at(0, first), scratch);
   }
-  const std::size_t block = detail::columns_in_cache<T>(a.columns);
+  const std::size_t block = cpu::detail::columns_in_cache<T>(a.columns);
   for (; first < b.rows; first += block) {
     const std::size_t count = std::min(block, b.rows - first);
     grow(scratch, panels_size<T>(b.columns, count));

@@ -29,7 +29,7 @@ template <class T>
 class KeyValueCache {
  public:
   static constexpr std::size_t kPositions = 64;
-  static_assert(kPositions % kernels::kLanes<T> == 0);
+  static_assert(kPositions % kernels::kPanelLanes<T> == 0);
 
   struct Block {
     AlignedVector<T> data;
@@ -72,12 +72,12 @@ class KeyValueCache {
   std::size_t bytes_per_token() const { return 2 * layers_ * row_ * sizeof(T); }
 
   /// Elements from one head's keys, or values, to the next head's.
-  std::size_t next_key_head() const { return dim_ * kernels::kLanes<T>; }
+  std::size_t next_key_head() const { return dim_ * kernels::kPanelLanes<T>; }
   std::size_t next_value_head() const { return dim_; }
 
   Panels<T> keys(const Block& block, std::size_t layer, std::size_t head) const {
     return {block.data.data() + 2 * layer * row_ * kPositions + head * next_key_head(), dim_,
-            kPositions, row_ * kernels::kLanes<T>};
+            kPositions, row_ * kernels::kPanelLanes<T>};
   }
   Matrix<const T> values(const Block& block, std::size_t layer, std::size_t head) const {
     return {block.data.data() + (2 * layer + 1) * row_ * kPositions + head * next_value_head(),
@@ -87,10 +87,10 @@ class KeyValueCache {
   /// Writes keys and values [heads, head_dim] of position `index` of the block.
   void write(Block& block, std::size_t layer, std::size_t index, const T* keys,
              const T* values) const {
-    constexpr std::size_t kLanes = kernels::kLanes<T>;
+    constexpr std::size_t kWidth = kernels::kPanelLanes<T>;
     T* const begin = block.data.data() + 2 * layer * row_ * kPositions;
-    T* const to = begin + index / kLanes * row_ * kLanes + index % kLanes;
-    for (std::size_t i = 0; i < row_; ++i) to[i * kLanes] = keys[i];
+    T* const to = begin + index / kWidth * row_ * kWidth + index % kWidth;
+    for (std::size_t i = 0; i < row_; ++i) to[i * kWidth] = keys[i];
     std::copy_n(values, row_, begin + (kPositions + index) * row_);
   }
 

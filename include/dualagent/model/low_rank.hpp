@@ -161,7 +161,7 @@ class LowRankProduct {
     if (panels.empty())
       gemm_transposed<mode>(x, w, y);
     else
-      gemm<mode>(x, Panels<T>{panels.data(), w.columns, w.rows, w.columns * kernels::kLanes<T>}, y);
+      gemm<mode>(x, dense_panels(panels.data(), w.columns, w.rows), y);
   }
   Matrix<T> matrix_of(AlignedVector<T>& buffer, std::size_t rows) const {
     grow(buffer, rows * width());

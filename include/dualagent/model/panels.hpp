@@ -14,10 +14,10 @@ namespace dualagent {
 using kernels::dense;
 using kernels::Matrix;
 
-/// A matrix [rows, columns] that is kept as panels of one vector of columns, so that a product
-/// which has it on the right reads memory in order; element (k, j) is data[j / lanes * stride + k *
-/// lanes + j % lanes], stride >= rows * lanes. The last panel is as wide as the others, whatever it
-/// holds beyond the last column.
+/// A matrix [rows, columns] that is kept as panels of kernels::kPanelLanes columns, so that a
+/// product which has it on the right reads memory in order; element (k, j) is data[j / lanes *
+/// stride + k * lanes + j % lanes], stride >= rows * lanes. The last panel is as wide as the
+/// others, whatever it holds beyond the last column.
 template <class T>
 struct Panels {
   const T* data = nullptr;
@@ -27,31 +27,48 @@ struct Panels {
 
   /// The part of `count` columns that begins at `first`, a multiple of the lanes.
   Panels columns_at(std::size_t first, std::size_t count) const {
-    return {data + first / kernels::kLanes<T> * stride, rows, count, stride};
+    return {data + first / kernels::kPanelLanes<T> * stride, rows, count, stride};
   }
 };
+
+/// Columns of as many whole panels as hold `columns`.
+template <class T>
+constexpr std::size_t panels_width(std::size_t columns) {
+  constexpr std::size_t kWidth = kernels::kPanelLanes<T>;
+  return (columns + kWidth - 1) / kWidth * kWidth;
+}
 
 /// Elements that [rows, columns] takes in panels that follow one another.
 template <class T>
 constexpr std::size_t panels_size(std::size_t rows, std::size_t columns) {
-  return rows * kernels::padded<T>(columns);
+  return rows * panels_width<T>(columns);
+}
+
+/// A matrix at `data` in panels that follow one another.
+template <class T>
+Panels<T> dense_panels(const T* data, std::size_t rows, std::size_t columns) {
+  return {data, rows, columns, rows * kernels::kPanelLanes<T>};
 }
 
 /// Copies a matrix into panels at `to`, with zeros beyond its last column.
 template <class T>
 Panels<T> copy_to_panels(std::type_identity_t<Matrix<const T>> from, T* to) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
+  constexpr std::size_t kWidth = kernels::kPanelLanes<T>;
   const std::size_t full = from.columns / kLanes * kLanes;
+  const auto place = [&](std::size_t k, std::size_t j) {
+    return to + j / kWidth * kWidth * from.rows + k * kWidth + j % kWidth;
+  };
   for (std::size_t k = 0; k < from.rows; ++k) {
     const T* const row = from.row(k);
-    T* const at = to + k * kLanes;
     for (std::size_t j = 0; j < full; j += kLanes)
-      kernels::store<T>(at + j * from.rows, kernels::load<T>(row + j));
-    if (full < from.columns)
-      kernels::store<T>(at + full * from.rows,
-                        cpu::detail::load_end(row + full, from.columns - full, T{0}));
+      kernels::store<T>(place(k, j), kernels::load<T>(row + j));
+    if (full == panels_width<T>(from.columns)) continue;
+    kernels::store<T>(place(k, full), cpu::detail::load_end(row + full, from.columns - full, T{0}));
+    for (std::size_t j = full + kLanes; j < panels_width<T>(from.columns); j += kLanes)
+      kernels::store<T>(place(k, j), kernels::Simd<T>{});
   }
-  return {to, from.rows, from.columns, from.rows * kLanes};
+  return dense_panels(to, from.rows, from.columns);
 }
 
 namespace detail {
@@ -74,23 +91,26 @@ template <class T>
 template <class T>
 Panels<T> transpose_to_panels(std::type_identity_t<Matrix<const T>> from, T* to) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
+  constexpr std::size_t kWidth = kernels::kPanelLanes<T>;
   constexpr std::size_t kPiece = kernels::kPiece<T>;
-  T* panel = to;
-  for (std::size_t first = 0; first < from.rows; first += kLanes, panel += from.columns * kLanes) {
-    const Matrix<const T> rows = from.rows_at(first, std::min(kLanes, from.rows - first));
-    if (rows.rows < kLanes) std::fill_n(panel, from.columns * kLanes, T{0});
+  for (std::size_t first = 0; first < panels_width<T>(from.rows); first += kLanes) {
+    // The first column of these `kLanes` of a panel.
+    T* const panel = to + first / kWidth * kWidth * from.columns + first % kWidth;
+    const std::size_t begin = std::min(first, from.rows);
+    const Matrix<const T> rows = from.rows_at(begin, std::min(kLanes, from.rows - begin));
     std::size_t c = 0;
     for (; rows.rows == kLanes && c + kPiece <= from.columns; c += kPiece) {
       if (c % kLanes == 0) detail::prefetch_rows(from, first, c);
       kernels::Simd<T> columns[kPiece];
       kernels::load_columns(rows.data + c, from.stride, columns);
       for (std::size_t i = 0; i < kPiece; ++i)
-        kernels::store<T>(panel + (c + i) * kLanes, columns[i]);
+        kernels::store<T>(panel + (c + i) * kWidth, columns[i]);
     }
     for (; c < from.columns; ++c)
-      for (std::size_t r = 0; r < rows.rows; ++r) panel[c * kLanes + r] = rows.row(r)[c];
+      for (std::size_t r = 0; r < kLanes; ++r)
+        panel[c * kWidth + r] = r < rows.rows ? rows.row(r)[c] : T{0};
   }
-  return {to, from.columns, from.rows, from.columns * kLanes};
+  return dense_panels(to, from.columns, from.rows);
 }
 
 }  // namespace dualagent

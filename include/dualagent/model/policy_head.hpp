@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
@@ -12,6 +13,7 @@
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/kernels/simd.inl"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/gemm_bfloat16.hpp"
 #include "dualagent/model/gemm_transposed.hpp"
 #include "dualagent/model/policy_loss.hpp"
 
@@ -19,11 +21,15 @@ namespace dualagent {
 
 namespace detail {
 
-/// The head of a language model: W [vocab, width], and W^T in panels if somebody keeps them.
+/// The head of a language model: W [vocab, width], and W^T in panels if somebody keeps them. With
+/// W^T in bfloat16 all products are of rounded factors, those of the gradients as well.
 template <class T>
 struct HeadWeights {
   Matrix<const T> rows;
   Panels<T> transposed = {};
+  Panels<Bfloat16Pair> rounded = {};
+
+  bool rounds() const { return rounded.data != nullptr; }
 };
 
 /// The memory of a chunk of rows on its way through the head, and the three products of the way:
@@ -45,10 +51,13 @@ class HeadChunk {
     const std::size_t vectors = kernels::padded<T>(vocab) / kLanes | 1U;
     grow(logits_, hidden.rows * vectors * kLanes);
     view_ = {logits_.data(), hidden.rows, vocab, vectors * kLanes};
+    const Matrix<const T> factor = head.rounds() ? rounded(hidden) : hidden;
     team.for_each_dynamic(tiles(vocab), [&](std::size_t, std::size_t tile) {
       const std::size_t first = tile * kTile;
       const std::size_t count = std::min(kTile, vocab - first);
       const Matrix<T> logits = view_.columns_at(first, count);
+      if constexpr (std::is_same_v<T, float>)
+        if (head.rounds()) return gemm(factor, head.rounded.columns_at(first, count), logits);
       if (head.transposed.data != nullptr)
         gemm(hidden, head.transposed.columns_at(first, count), logits);
       else
@@ -65,11 +74,23 @@ class HeadChunk {
   void backward(Team& team, Matrix<const T> hidden, const HeadWeights<T>& head, Matrix<T> d_head,
                 Matrix<T> d_hidden) {
     grow_scratch(team, head);
-    if (d_head.data != nullptr) backward_head(team, hidden, d_head);
+    if (head.rounds()) round_logits(team);
+    if (d_head.data != nullptr) backward_head(team, hidden, head, d_head);
     backward_hidden(team, head, d_hidden);
   }
 
  private:
+  Matrix<const T> rounded(Matrix<const T> hidden) {
+    if constexpr (std::is_same_v<T, float>) return rounded_to_bfloat16(hidden, hidden_);
+    return hidden;
+  }
+  template <class Team>
+  void round_logits(Team& team) {
+    if constexpr (std::is_same_v<T, float>)
+      team.for_each_dynamic(view_.rows, [&](std::size_t, std::size_t r) {
+        round_to_bfloat16(view_.columns, view_.row(r), view_.row(r));
+      });
+  }
   static constexpr std::size_t kLanes = kernels::kLanes<T>;
   static constexpr std::size_t kTile = 512;  // of the vocabulary; a multiple of the lanes
 
@@ -77,16 +98,25 @@ class HeadChunk {
 
   template <class Team>
   void grow_scratch(const Team& team, const HeadWeights<T>& head) {
-    scratch_size_ =
-        std::min(kTile, kernels::padded<T>(head.rows.rows)) * kernels::padded<T>(head.rows.columns);
+    scratch_size_ = std::min(kTile, head.rows.rows) * panels_width<T>(head.rows.columns);
     grow(scratch_, team.size() * scratch_size_);
   }
   T* scratch_of(std::size_t worker) { return scratch_.data() + worker * scratch_size_; }
 
   template <class Team>
-  void backward_head(Team& team, Matrix<const T> hidden, Matrix<T> d_head) {
+  void backward_head(Team& team, Matrix<const T> hidden, const HeadWeights<T>& head,
+                     Matrix<T> d_head) {
+    if constexpr (std::is_same_v<T, float>)
+      if (head.rounds()) {
+        grow(pairs_, panels_size<Bfloat16Pair>(row_pairs(hidden.rows), hidden.columns));
+        return add_products(team, copy_to_pairs(hidden, pairs_.data()), d_head);
+      }
     grow(hidden_, panels_size<T>(hidden.rows, hidden.columns));
-    const Panels<T> right = copy_to_panels<T>(hidden, hidden_.data());
+    add_products(team, copy_to_panels<T>(hidden, hidden_.data()), d_head);
+  }
+  /// d_head += the gradients over the logits, transposed, times the right operand.
+  template <class Team, class B>
+  void add_products(Team& team, Panels<B> right, Matrix<T> d_head) {
     team.for_each_dynamic(tiles(d_head.rows), [&](std::size_t, std::size_t tile) {
       const std::size_t first = tile * kTile;
       const std::size_t count = std::min(kTile, d_head.rows - first);
@@ -113,27 +143,34 @@ class HeadChunk {
       const std::size_t row = view_.rows * r / row_shares;
       const std::size_t rows = view_.rows * (r + 1) / row_shares - row;
       backward_hidden_share(view_.rows_at(row, rows), head.rows.columns_at(first, count),
-                            scratch_of(worker),
+                            head.rounds(), scratch_of(worker),
                             d_hidden.rows_at(row, rows).columns_at(first, count));
     });
   }
 
-  static void backward_hidden_share(Matrix<const T> d_logits, Matrix<const T> head, T* scratch,
-                                    Matrix<T> d_hidden) {
+  static void backward_hidden_share(Matrix<const T> d_logits, Matrix<const T> head, bool rounds,
+                                    T* scratch, Matrix<T> d_hidden) {
+    static_assert(kTile % 2 == 0);  // so that pairs stay together
     for (std::size_t r = 0; r < d_hidden.rows; ++r)
       std::fill_n(d_hidden.row(r), d_hidden.columns, T{0});
     for (std::size_t v = 0; v < head.rows; v += kTile) {
       const std::size_t depth = std::min(kTile, head.rows - v);
-      gemm<Store::extend>(d_logits.columns_at(v, depth),
-                          copy_to_panels<T>(head.rows_at(v, depth), scratch), d_hidden);
+      const Matrix<const T> left = d_logits.columns_at(v, depth), right = head.rows_at(v, depth);
+      if constexpr (std::is_same_v<T, float>)
+        if (rounds) {
+          gemm_bfloat16<Store::extend>(left, right, d_hidden);
+          continue;
+        }
+      gemm<Store::extend>(left, copy_to_panels<T>(right, scratch), d_hidden);
     }
   }
 
   Matrix<T> view_;
   AlignedVector<T> logits_;   // [rows, stride]
-  AlignedVector<T> hidden_;   // [rows, width] in panels
+  AlignedVector<T> hidden_;   // [rows, width] in panels, or rounded
   AlignedVector<T> scratch_;  // [team, tile of the vocabulary, width] in panels
   std::size_t scratch_size_ = 0;
+  AlignedVector<Bfloat16Pair> pairs_;  // [pairs of rows, width]
 };
 
 /// The trained rows among those of a policy_head_loss, some at a time, one after another.

@@ -11,6 +11,7 @@
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/linear.hpp"
 #include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
@@ -32,6 +33,8 @@ struct TransformerOptions {
   Recompute recompute = Recompute::large;
   /// Of the initial weights. Nothing: they are 0, and are going to be written.
   std::optional<std::uint64_t> seed = 0;
+  /// Of products; bfloat16 for float alone. Sampling and training compute the same ones.
+  Precision precision = Precision::of_parameters;
 };
 
 template <class Scalar>
@@ -42,8 +45,8 @@ namespace detail {
 /// What a transformer and the adapted models that are made from it share.
 template <class T>
 struct TransformerCore {
-  explicit TransformerCore(const TransformerConfig& config)
-      : weights(config), rotary(config), decoder(weights, rotary) {}
+  TransformerCore(const TransformerConfig& config, Precision precision)
+      : weights(config, precision), rotary(config), decoder(weights, rotary) {}
   TransformerWeights<T> weights;
   RotaryTable<T> rotary;
   Decoder<T> decoder;
@@ -64,11 +67,13 @@ struct TransformerCore {
 };
 
 /// Options of a model that is trained like another one and whose weights are going to be written.
-inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const ShardOptions& like) {
+inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const ShardOptions& like,
+                                    Precision precision) {
   return {.pool = std::move(pool),
           .gradient_shards = like.count,
           .recompute = like.recompute,
-          .seed = std::nullopt};
+          .seed = std::nullopt,
+          .precision = precision};
 }
 
 }  // namespace detail
@@ -82,10 +87,10 @@ inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const Shar
 /// Determinism: forward kernels are batch invariant. The log-probability of a token has the same
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
 /// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
-/// Memory: parameters, twice if small (kKeptPanelBytes); from the first training on, 1 +
-/// gradient_shards gradients; per shard the activations of about 256 tokens (or of the longest
-/// row), or of one layer and the inputs of all (`recompute`), and logits of at most 512 tokens;
-/// of decoding, activations of 64 tokens for each request that begins and
+/// Memory: parameters, twice if small (kKeptPanelBytes) and half of them more with bfloat16; from
+/// the first training on, 1 + gradient_shards gradients; per shard the activations of about 256
+/// tokens (or of the longest row), or of one layer and the inputs of all (`recompute`), and logits
+/// of at most 512 tokens; of decoding, activations of 64 tokens for each request that begins and
 /// the logits of one token for each; keys and values of the most tokens of unreleased sequences, in
 /// blocks of 64.
 ///
@@ -94,7 +99,7 @@ template <class Scalar = float>
 class Transformer {
  public:
   explicit Transformer(const TransformerConfig& config, TransformerOptions options = {})
-      : core_(std::make_shared<Core>(config)),
+      : core_(std::make_shared<Core>(config, options.precision)),
         pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
         shards_(core_->weights, core_->rotary,
                 {.count = options.gradient_shards, .recompute = options.recompute}) {
@@ -106,6 +111,7 @@ class Transformer {
   std::size_t vocab_size() const { return config().vocab_size; }
   std::size_t max_context_tokens() const { return config().max_position_embeddings; }
   WeightVersion weight_version() const { return core_->version; }
+  Precision precision() const { return core_->weights.precision(); }
   bool has_value_head() const { return config().value_head; }
 
   /// A model with the same weights that shares the threads and nothing else.
@@ -158,7 +164,7 @@ class Transformer {
 
  private:
   Transformer copy_as(const TransformerConfig& shape) const {
-    Transformer twin(shape, detail::unwritten(pool_, shards_.options()));
+    Transformer twin(shape, detail::unwritten(pool_, shards_.options(), precision()));
     std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
     twin.weights_changed();
     return twin;

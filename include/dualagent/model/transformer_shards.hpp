@@ -155,7 +155,8 @@ class BatchShard {
 
   static HeadWeights<T> head_weights(const TransformerWeights<T>& weights) {
     const Linear<T>& head = weights.head();
-    return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed()};
+    return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed(),
+            head.rounded()};
   }
 
   /// What the rows of logits of a block are about.

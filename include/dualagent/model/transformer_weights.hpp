@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
@@ -43,13 +44,18 @@ inline constexpr std::size_t kKeptPanelBytes = std::size_t{32} << 20U;
 template <class T>
 class TransformerWeights {
  public:
-  explicit TransformerWeights(const TransformerConfig& config)
-      : TransformerWeights(config, llama(config)) {}
-  /// Errors: as `require_described`; Error that names what does not follow one another in the
-  /// description.
+  explicit TransformerWeights(const TransformerConfig& config,
+                              Precision precision = Precision::of_parameters)
+      : TransformerWeights(config, llama(config), kKeptPanelBytes, precision) {}
+  /// Errors: Error for bfloat16 beside double; as `require_described`; Error that names what does
+  /// not follow one another in the description.
   TransformerWeights(const TransformerConfig& config, const Architecture& architecture,
-                     std::size_t kept_panel_bytes = kKeptPanelBytes)
-      : config_(config), kept_panel_bytes_(kept_panel_bytes) {
+                     std::size_t kept_panel_bytes = kKeptPanelBytes,
+                     Precision precision = Precision::of_parameters)
+      : config_(config), kept_panel_bytes_(kept_panel_bytes), precision_(precision) {
+    if (precision == Precision::bfloat16 && !std::is_same_v<T, float>)
+      throw Error("products in bfloat16 belong to a model in float", "Precision",
+                  "Use Transformer<float>, or Precision::of_parameters");
     config.validate();
     require_described(config, architecture);
     lay_out(architecture);
@@ -57,6 +63,7 @@ class TransformerWeights {
   }
 
   const TransformerConfig& config() const { return config_; }
+  Precision precision() const { return precision_; }
   std::span<T> parameters() { return parameters_; }
   std::span<const T> parameters() const { return parameters_; }
   std::span<const TensorInfo> tensors() const { return tensors_; }
@@ -83,11 +90,13 @@ class TransformerWeights {
     for (const LayerWeights<T>& layer : layers_)
       for (const Linear<T>* product : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down})
         weights += product->out() * product->in();
-    return weights * sizeof(T);
+    return weights * (precision_ == Precision::bfloat16 ? 2 : sizeof(T));
   }
 
-  /// Whether copies of the products in panels are kept.
-  bool keeps_panels() const { return product_bytes() <= kept_panel_bytes_; }
+  /// Whether copies of the products in panels are kept: always those in bfloat16.
+  bool keeps_panels() const {
+    return precision_ == Precision::bfloat16 || product_bytes() <= kept_panel_bytes_;
+  }
 
   /// Makes the copies of all products anew from the parameters, if copies are kept.
   void refresh() {
@@ -198,7 +207,7 @@ class TransformerWeights {
       joined(places, biases);
       bias = offset_of(places, *biases.begin());
     }
-    return {out, first.shape[1], first.offset, bias};
+    return {out, first.shape[1], first.offset, bias, precision_};
   }
 
   static bool is_norm(TensorRole role) {
@@ -229,6 +238,7 @@ class TransformerWeights {
 
   TransformerConfig config_;
   std::size_t kept_panel_bytes_;
+  Precision precision_;
   AlignedVector<T> parameters_;
   std::vector<TensorInfo> tensors_;
   std::size_t total_ = 0;

@@ -41,6 +41,23 @@ constexpr std::size_t padded(std::size_t n) {
   return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
 }
 
+/// Whether multiply_add rounds once.
+#if defined(__FMA__) || defined(__ARM_NEON)
+inline constexpr bool kFusedMultiplyAdd = true;
+#else
+inline constexpr bool kFusedMultiplyAdd = false;
+#endif
+
+/// Bytes of a row of a panel (model/panels.hpp): the widest vector register of any machine that the
+/// program may run on.
+#if defined(__x86_64__)
+inline constexpr std::size_t kPanelBytes = 64;
+#else
+inline constexpr std::size_t kPanelBytes = kVectorBytes;
+#endif
+template <class T>
+inline constexpr std::size_t kPanelLanes = kPanelBytes / sizeof(T);
+
 template <class T>
 inline Simd<T> load(const T* from) {
   Simd<T> v;
@@ -212,6 +229,15 @@ inline T sum_lanes(Simd<T> v) {
   for (std::size_t width = kLanes<T> / 2; width > 0; width /= 2)
     for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
   return lanes[0];
+}
+
+/// The bits of numbers that are rounded to bfloat16, lane by lane; see bfloat16_bits of one number.
+inline Simd<std::uint32_t> bfloat16_bits(Simd<float> values) {
+  Simd<std::uint32_t> bits;
+  std::memcpy(&bits, &values, sizeof bits);
+  const Simd<std::uint32_t> up = bits + 0x7FFFU + (bits >> 16U & 1U);
+  const auto is_nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
+  return (is_nan ? bits | 0x00400000U : up) & 0xFFFF0000U;
 }
 
 /// exp(x), lane by lane; 0 below -87.
