@@ -21,7 +21,7 @@ namespace quickstart {
 /// Kinds of failure, in the order of the table.
 inline constexpr std::array<std::string_view, 6> kFailureKinds{
     "malformed turn or summary", "limit met",   "answered early",
-    "forgot the total",          "wrong total", "aborted"};
+    "total not carried on",      "wrong total", "aborted"};
 
 namespace detail {
 

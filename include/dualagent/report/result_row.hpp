@@ -13,7 +13,7 @@ namespace dualagent {
 
 /// How often attempts failed in one way.
 struct FailureCount {
-  std::string kind = {};  ///< e.g. "forgot the total"
+  std::string kind = {};  ///< e.g. "total not carried on"
   std::size_t count = 0;
 };
 
