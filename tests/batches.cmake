@@ -1,6 +1,6 @@
 # Several test files as one translation unit: what they all include and instantiate is compiled once.
 option(DUALAGENT_BATCH_TESTS "Compile test files in batches: faster all at once, slower after a change" OFF)
-set(batch_size 50)  # files at most: three of four functions that smaller batches compile are copies
+set(batch_size 50)  # files at most; the more, the fewer copies of the same functions are compiled
 
 # Replaces in FILES, the name of a list of files of tests/FOLDER, those that can share a translation unit
 # by batches of equal size. In a batch each file stands in a namespace of its own, after the headers of all.

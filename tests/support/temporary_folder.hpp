@@ -12,7 +12,8 @@
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "test-of-dualagent-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "test-of-dualagent-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed: " + name);
     path_ = name;
     ::chmod(name.c_str(), 0755);
