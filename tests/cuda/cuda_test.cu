@@ -2,18 +2,13 @@
 //   bash tests/cuda/run.sh
 // or on the emulator of tests/cuda/emulator, where `ctest` runs them.
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <memory>
 #include <tuple>
 
 #include "cuda/cpu_head.hpp"
+#include "cuda/cuda_machine.cuh"
 #include "cuda/loop_cases.hpp"
-#include "dualagent/cpu/sampling.inl"
 #include "dualagent/cuda/loops.cuh"
 #include "dualagent/cuda/policy_head.cuh"
-#include "dualagent/cuda/sampling.cuh"
 #include "support/error_of.hpp"
 #include "support/policy_formula.hpp"
 
@@ -31,43 +26,6 @@ double error_of_gradient(const std::vector<double>& found, const std::vector<dou
   }
   return std::sqrt(difference / std::max(size, 0.01));
 }
-
-/// Arrays on the device that live as long as this.
-class Device {
- public:
-  template <class T>
-  T* view(const std::vector<T>& values) {
-    const auto buffer = std::make_shared<gpu::Buffer<T>>(std::span<const T>(values));
-    arrays_.push_back(buffer);
-    return buffer->data();
-  }
-  template <class T>
-  std::vector<T> fetch(const T* view, std::size_t size) const {
-    std::vector<T> values(size);
-    gpu::check(
-        cudaMemcpyAsync(values.data(), view, size * sizeof(T), cudaMemcpyDeviceToHost, nullptr),
-        "cudaMemcpyAsync");
-    gpu::check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
-    return values;
-  }
-
- private:
-  std::vector<std::shared_ptr<void>> arrays_;
-};
-
-struct CudaMachine : Device {
-  gpu::Loops loops;
-
-  std::vector<dualagent::Token> sample(const std::vector<float>& logits, std::size_t vocab,
-                                       const std::vector<dualagent::RandomStream>& random,
-                                       const std::vector<float>& temperature) {
-    gpu::RowFaults faults;
-    const auto tokens = view(std::vector<dualagent::Token>(random.size(), -1));
-    gpu::sample(gpu::dense(static_cast<const float*>(view(logits)), random.size(), vocab),
-                {.random = view(random), .temperature = view(temperature)}, tokens, faults);
-    return fetch(tokens, random.size());
-  }
-};
 
 /// What a type of the device makes of numbers, and back.
 std::vector<float> as(const std::vector<double>& numbers, float) {
@@ -302,77 +260,6 @@ TEST_CASE("the loops of a device pass the checks of all loops", "[cuda]") {
   loop_cases::check_all(machine);
 }
 
-TEST_CASE("a device draws the very tokens that the CPU draws", "[cuda]") {
-  const loop_cases::SamplingProblem problem;
-  CudaMachine machine;
-  const std::vector<dualagent::Token> found =
-      machine.sample(problem.logits, problem.vocab, problem.random, problem.temperature);
-  std::size_t different = 0;
-  for (std::size_t r = 0; r < problem.rows; ++r) {
-    if (problem.temperature[r] == 0.0F) continue;
-    const float* const row = problem.logits.data() + r * problem.vocab;
-    const float top = *std::max_element(row, row + problem.vocab);
-    std::vector<float> e;
-    for (std::size_t v = 0; v < problem.vocab; ++v)
-      e.push_back(
-          dualagent::kernels::portable_exp((row[v] - top) * (1.0F / problem.temperature[r])));
-    different += static_cast<std::size_t>(found[r]) !=
-                 dualagent::cpu::sample(e.size(), e.data(), problem.random[r].bits(0));
-  }
-  CHECK(different == 0);
-}
-
-TEST_CASE("a device leaves out the very tokens that the CPU leaves out", "[cuda]") {
-  loop_cases::SamplingProblem problem;
-  problem.rows = 48;
-  problem.logits.resize(problem.rows * problem.vocab);
-  problem.random.resize(problem.rows);
-  problem.temperature.resize(problem.rows);
-  std::vector<std::size_t> top_k;
-  std::vector<float> top_p, min_p;
-  for (std::size_t r = 0; r < problem.rows; ++r) {
-    top_k.push_back(std::array<std::size_t, 4>{0, 1, 20, 6000}[r % 4]);
-    top_p.push_back(std::array{1.0F, 0.9F, 0.3F}[r % 3]);
-    min_p.push_back(std::array{0.0F, 0.0F, 0.05F, 0.0F, 1.0F}[r % 5]);
-    // Equally probable tokens: whole numbers as logits.
-    for (std::size_t v = 0; r % 2 == 0 && v < problem.vocab; ++v)
-      problem.logits[r * problem.vocab + v] = std::round(problem.logits[r * problem.vocab + v]);
-  }
-  Device device;
-  gpu::RowFaults faults;
-  const auto tokens = device.view(std::vector<dualagent::Token>(problem.rows, -1));
-  const gpu::SamplingRows rows{.random = device.view(problem.random),
-                               .temperature = device.view(problem.temperature),
-                               .top_k = device.view(top_k),
-                               .top_p = device.view(top_p),
-                               .min_p = device.view(min_p)};
-  const auto logits = gpu::dense(static_cast<const float*>(device.view(problem.logits)),
-                                 problem.rows, problem.vocab);
-  gpu::sample(logits, rows, tokens, faults);
-  const std::vector<dualagent::Token> found = device.fetch(tokens, problem.rows);
-  std::size_t different = 0, left_out = 0;
-  for (std::size_t r = 0; r < problem.rows; ++r) {
-    if (problem.temperature[r] == 0.0F) continue;
-    const float* const row = problem.logits.data() + r * problem.vocab;
-    const float top = *std::max_element(row, row + problem.vocab);
-    std::vector<float> e;
-    for (std::size_t v = 0; v < problem.vocab; ++v)
-      e.push_back(
-          dualagent::kernels::portable_exp((row[v] - top) * (1.0F / problem.temperature[r])));
-    left_out += dualagent::cpu::leave_out(e.size(), e.data(), top_k[r], top_p[r], min_p[r]) != 0;
-    different += static_cast<std::size_t>(found[r]) !=
-                 dualagent::cpu::sample(e.size(), e.data(), problem.random[r].bits(0));
-  }
-  CHECK(different == 0);
-  CHECK(left_out > problem.rows / 2);
-
-  top_p[3] = 0.0F;
-  gpu::SamplingRows wrong = rows;
-  wrong.top_p = device.view(top_p);
-  CHECK_THAT(error_of([&] { gpu::sample(logits, wrong, tokens, faults); }),
-             ContainsSubstring("top_p") && ContainsSubstring("row 3"));
-}
-
 TEST_CASE("log-probability, policy loss and its gradient on a device are the formula", "[cuda]") {
   SECTION("float") { check_rows<float>(1e-5); }
   SECTION("bfloat16") { check_rows<gpu::BFloat16>(4e-3); }  // the gradient is rounded to 2^-9
@@ -451,20 +338,6 @@ TEST_CASE("the first row that is wrong is named", "[cuda]") {
   CHECK_THAT(error(good), ContainsSubstring("vocabulary") && ContainsSubstring("row 1"));
   problem.temperature[0] = 0;
   CHECK_THAT(error(good), ContainsSubstring("temperature") && ContainsSubstring("row 0"));
-}
-
-TEST_CASE("sampling refuses a row without a largest logit", "[cuda]") {
-  CudaMachine machine;
-  loop_cases::SamplingProblem problem;
-  std::fill_n(problem.logits.data() + 5 * problem.vocab, problem.vocab, std::nanf(""));
-  const auto error = [&] {
-    return error_of([&] {
-      machine.sample(problem.logits, problem.vocab, problem.random, problem.temperature);
-    });
-  };
-  CHECK_THAT(error(), ContainsSubstring("row 5"));
-  problem.temperature[2] = -1;
-  CHECK_THAT(error(), ContainsSubstring("temperature") && ContainsSubstring("row 2"));
 }
 
 TEST_CASE("products of matrices that do not fit are refused", "[cuda]") {

@@ -21,7 +21,7 @@ elif echo '#include <catch2/catch_all.hpp>' | "$nvcc" -x cu -E - >/dev/null 2>&1
   echo "CUDA tests: not built, nvcc hangs on Catch2 v3; give CATCH2_V2=FOLDER of v2's headers"
   exit 0
 fi
-"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/cuda/learner_test.cu tests/cuda/cpu_head.cpp \
+"$nvcc" "${flags[@]}" tests/cuda/cuda_test.cu tests/cuda/sampling_test.cu tests/cuda/learner_test.cu tests/cuda/cpu_head.cpp \
   tests/support/main.cpp -lcublasLt -o build/cuda/tests
 build/cuda/tests
 if [ "${1:-}" = sanitize ]; then

@@ -7,13 +7,16 @@
 #include <vector>
 
 #include "dualagent/core/random.hpp"
+#include "dualagent/io/atomic_file.hpp"
 #include "dualagent/model/scripted.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/text/chat_dialect.hpp"
 #include "dualagent/text/hermes_calls.hpp"
+#include "dualagent/train/demonstrations.hpp"
 #include "laws/dialect_laws.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/toy_protocol.hpp"
 
 using namespace dualagent;
@@ -142,6 +145,28 @@ TEST_CASE("in an episode of GLM-4 the opener belongs to the turn that ends with 
   for (const Span& span : context.spans())
     if (span.provenance == Provenance::sampled) sampled.push_back(text_of(context.tokens(span)));
   CHECK(sampled == std::vector<std::string>{kCall + "<|observation|>", "2<|user|>"});
+}
+
+TEST_CASE("in a demonstration of GLM-4 each opener stands once and is trained with its turn",
+          "[text][train]") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "c.jsonl",
+                        R"({"messages": [{"role": "user", "content": "1 + 1?"},)"
+                        R"({"role": "assistant", "content": "2"},)"
+                        R"({"role": "user", "content": "2 + 2?"},)"
+                        R"({"role": "assistant", "content": "4"}]})");
+  const ChatDialect glm{kBytes, Glm4{}, HermesCalls{}};
+  const auto segments =
+      read_demonstrations(folder / "c.jsonl", glm, {.max_tokens = 1000}).segments();
+  REQUIRE(segments.size() == 1);
+  const Context& context = segments[0].context;
+  CHECK(text_of(context.tokens()) ==
+        "[gMASK]<sop><|user|>\n1 + 1?<|assistant|>\n2<|user|>\n2 + 2?<|assistant|>\n4<|user|>");
+  std::vector<std::string> shown;
+  for (const Span& span : context.spans())
+    if (span.provenance == Provenance::demonstration)
+      shown.push_back(text_of(context.tokens(span)));
+  CHECK(shown == std::vector<std::string>{"2<|user|>", "4<|user|>"});
 }
 
 TEST_CASE("in glm-4-9b-chat the model says the line break behind its header", "[text]") {
