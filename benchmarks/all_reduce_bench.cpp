@@ -26,21 +26,30 @@ double now() {
 
 /// What an all-reduce cannot do without: every rank reads its array and writes it once.
 void rewrite(std::span<float> values) {
-  for (float& value : values) value += 1.0F;
+  for (float& value : values) value *= 0.5F;
   asm volatile("" : : "r"(values.data()) : "memory");
 }
 
+/// A way to sum an array of each rank.
+template <class Body>
+struct Side {
+  std::span<float> array;
+  Body sum;
+};
+
 /// Median over `repeats` rounds of each side's seconds in the slowest rank. The sides take turns,
-/// so that what else the machine does meets all of them.
+/// so that what else the machine does meets all of them; before each sum every rank has written its
+/// array, as a backward pass does.
 template <class... Sides>
 std::vector<double> median_seconds(std::size_t repeats, const Sides&... sides) {
   std::vector<std::vector<double>> seconds(sizeof...(Sides));
   for (std::size_t round = 0; round < repeats + 2; ++round) {
     std::size_t side = 0;
-    const auto time = [&](const auto& body) {
+    const auto time = [&](const auto& one) {
+      rewrite(one.array);
       MPI_Barrier(MPI_COMM_WORLD);
       const double begin = now();
-      body();
+      one.sum();
       double mine = now() - begin, slowest = 0;
       MPI_Allreduce(&mine, &slowest, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
       if (round >= 2) seconds[side].push_back(slowest);
@@ -74,12 +83,14 @@ int main(int argc, char** argv) {
     da::MpiCollective mpi;
     da::SharedMemoryCollective shared(
         da::rank_from_environment(),
-        {.slot_bytes = options.number("--slot-bytes", da::SharedMemoryOptions{}.slot_bytes)});
+        {.slot_bytes = options.number("--slot-bytes", da::SharedMemoryOptions{}.slot_bytes),
+         .array_bytes = std::size_t{128} << 20});
     const std::size_t rank = shared.rank(), ranks = shared.size();
     if (rank == 0)
       std::printf(
-          "%zu ranks; milliseconds\n\n| MiB | shared memory | MPI_Allreduce | MpiCollective | "
-          "read and write once | shared memory over MPI_Allreduce |\n|---|---|---|---|---|---|\n",
+          "%zu ranks; milliseconds\n\n| MiB | in place | through buffers | MPI_Allreduce | "
+          "MpiCollective | read and write once | MPI_Allreduce / in place |\n"
+          "|---|---|---|---|---|---|---|\n",
           ranks);
     for (const std::size_t mib : {1U, 4U, 16U, 64U}) {
       std::vector<float> values(mib << 18U);
@@ -90,18 +101,25 @@ int main(int argc, char** argv) {
         MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_FLOAT,
                       MPI_SUM, MPI_COMM_WORLD);
       };
+      da::AlignedVector<float> shared_values(mib << 18U);
+      const auto in_place = [&] { shared.all_reduce_sum(std::span<float>(shared_values)); };
       const auto by_shared = [&] { shared.all_reduce_sum(std::span(values)); };
       const auto by_ours_on_mpi = [&] { mpi.all_reduce_sum(std::span(values)); };
       fill(), by_shared(), check(values, ranks, "shared memory");
+      std::fill(shared_values.begin(), shared_values.end(), static_cast<float>(rank + 1));
+      in_place(), check(shared_values, ranks, "shared memory in place");
       fill(), by_mpi(), check(values, ranks, "MPI_Allreduce");
       fill(), by_ours_on_mpi(), check(values, ranks, "MpiCollective");
       std::fill(values.begin(), values.end(), 0.0F);  // sums of zeros stay zeros
+      std::fill(shared_values.begin(), shared_values.end(), 0.0F);
+      const std::span<float> own(values), shared_ones(shared_values);
       const std::vector<double> seconds = median_seconds(
-          repeats, by_shared, by_mpi, by_ours_on_mpi, [&] { rewrite(values); },
-          [&] { std::fill(values.begin(), values.end(), 0.0F); });
+          repeats, Side{shared_ones, in_place}, Side{own, by_shared}, Side{own, by_mpi},
+          Side{own, by_ours_on_mpi}, Side{own, [&] { rewrite(own); }});
       if (rank == 0)
-        std::printf("| %zu | %.3f | %.3f | %.3f | %.3f | %.2f |\n", mib, 1e3 * seconds[0],
-                    1e3 * seconds[1], 1e3 * seconds[2], 1e3 * seconds[3], seconds[1] / seconds[0]);
+        std::printf("| %zu | %.3f | %.3f | %.3f | %.3f | %.3f | %.1f |\n", mib, 1e3 * seconds[0],
+                    1e3 * seconds[1], 1e3 * seconds[2], 1e3 * seconds[3], 1e3 * seconds[4],
+                    seconds[2] / seconds[0]);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

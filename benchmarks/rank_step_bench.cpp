@@ -80,7 +80,8 @@ double rate_of_ranks(int argc, char** argv, const char* strategy) {
 int main(int argc, char** argv) try {
   const bench::Options options(argc, argv);
   if (std::getenv("RANK") != nullptr) {
-    const da::SharedMemoryCollective collective(da::rank_from_environment());
+    const da::SharedMemoryCollective collective(da::rank_from_environment(),
+                                                {.array_bytes = std::size_t{64} << 20});
     const bool sharded = std::string(std::getenv("BENCH_STRATEGY")) == "sharded";
     const double value =
         sharded ? rate(options, 1, da::Sharded{collective}) : rate(options, 1, collective);

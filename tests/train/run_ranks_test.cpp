@@ -15,6 +15,7 @@
 #include "dualagent/train/run_options.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
+#include "support/program_beside.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
@@ -31,13 +32,14 @@ Processes run_trainer(std::size_t ranks, const TemporaryFolder& folder, std::siz
                       const std::string& strategy, const std::string& disturbance = "none",
                       std::size_t disturbed_step = 0) {
   Processes all{{}, std::vector<std::string>(ranks)};
-  all.outcome = launch_ranks({DUALAGENT_RANK_TRAINER, folder.path().string(), std::to_string(steps),
-                              strategy, disturbance, std::to_string(disturbed_step)},
-                             {.ranks = ranks,
-                              .grace_seconds = 60,
-                              .on_line = [&](std::size_t rank, bool, std::string_view line) {
-                                all.lines[rank] += std::string(line) + "\n";
-                              }});
+  all.outcome =
+      launch_ranks({program_beside(DUALAGENT_RANK_TRAINER), folder.path().string(),
+                    std::to_string(steps), strategy, disturbance, std::to_string(disturbed_step)},
+                   {.ranks = ranks,
+                    .grace_seconds = 60,
+                    .on_line = [&](std::size_t rank, bool, std::string_view line) {
+                      all.lines[rank] += std::string(line) + "\n";
+                    }});
   return all;
 }
 

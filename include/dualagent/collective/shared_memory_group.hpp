@@ -2,99 +2,29 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <ctime>
 #include <memory>
 #include <new>
-#include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "dualagent/collective/rendezvous.hpp"
+#include "dualagent/collective/shared_arrays.hpp"
+#include "dualagent/collective/shared_memory_layout.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent::detail {
-
-/// A count that other processes may wait for. It lies in memory that they share.
-struct SharedCount {
-  std::atomic<std::uint32_t> value{0};  // what the kernel compares
-  std::atomic<std::uint32_t> sleepers{0};
-
-  /// Whether it has come to `wanted`, of counts that wrap around.
-  bool reached(std::uint32_t wanted) const {
-    return static_cast<std::int32_t>(value.load(std::memory_order_acquire) - wanted) >= 0;
-  }
-  void wake() { ::syscall(SYS_futex, &value, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
-  void set(std::uint32_t to) {
-    value.store(to);
-    if (sleepers.load() != 0) wake();
-  }
-  /// Until the next `set`, a tenth of a second at most.
-  void sleep(std::uint32_t wanted) {
-    const timespec limit{0, 100'000'000};
-    sleepers.fetch_add(1);
-    const std::uint32_t seen = value.load();
-    if (!reached(wanted)) ::syscall(SYS_futex, &value, FUTEX_WAIT, seen, &limit, nullptr, 0);
-    sleepers.fetch_sub(1);
-  }
-};
-static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
-
-/// What a rank asks for.
-struct SharedRequest {
-  char operation[24] = {};
-  char type[2] = {};  // 'f' or 'd'
-  std::uint64_t root = 0;
-  std::uint64_t elements = 0;
-
-  friend bool operator==(const SharedRequest& a, const SharedRequest& b) {
-    return std::strcmp(a.operation, b.operation) == 0 && a.type[0] == b.type[0] &&
-           a.root == b.root && a.elements == b.elements;
-  }
-  std::string text() const {
-    std::string of =
-        std::to_string(elements) + (type[0] == 'd' ? " doubles" : " floats") + " to " + operation;
-    if (std::string_view(operation) == "broadcast") of += " from rank " + std::to_string(root);
-    if (std::string_view(operation) == "reduce_sum") of += " on rank " + std::to_string(root);
-    return of;
-  }
-};
-
-/// A rank's part of the segment's head.
-struct alignas(64) SharedRank {
-  std::atomic<std::int32_t> process{0};  // its id, once it has joined
-  std::atomic<std::uint32_t> left{0};    // it has ended its work
-  cpu_set_t cores{};                     // that it may use
-  SharedRequest requests[2];             // of operations of even and odd number
-  alignas(64) SharedCount brought;       // chunks in its slots
-  alignas(64) SharedCount summed;        // chunks whose sums are in its slots
-};
-
-/// The segment's head; the ranks and then their slots follow.
-struct alignas(64) SharedHead {
-  static constexpr std::uint64_t kReady = 0x31676c6175640aULL;  // and the layout's version
-  std::atomic<std::uint64_t> ready{0};
-  std::uint64_t ranks = 0, slot_bytes = 0;
-  std::atomic<std::uint32_t> failed{0};  // 1: someone writes why, 2: it is written
-  char failure[480] = {};
-};
 
 /// A group of processes of this host, by a segment of POSIX shared memory.
 ///
@@ -110,8 +40,8 @@ class SharedMemoryGroup {
 
   /// All ranks call it. Errors: see SharedMemoryCollective.
   SharedMemoryGroup(const std::string& name, std::size_t rank, std::size_t size,
-                    std::size_t slot_bytes, double timeout_seconds)
-      : name_(file_name(name)), rank_(rank), size_(size), slot_bytes_(slot_bytes) {
+                    const SharedRoom& room, double timeout_seconds)
+      : name_(file_name(name)), rank_(rank), size_(size), room_(room) {
     if (size == 0 || size > kMaxRanks || rank >= size)
       throw Error("rank " + std::to_string(rank) + " of " + std::to_string(size) + " ranks",
                   where(),
@@ -131,22 +61,37 @@ class SharedMemoryGroup {
     }
     if (rank == 0) ::shm_unlink(name_.c_str());
     spins_ = size <= usable_cores() ? 2000 : 0;
+    if (room_.array_bytes > 0) {
+      arena_ =
+          std::make_shared<SharedArena>(segment_, segment_->file.get(), arena_begin(rank_),
+                                        segment_->memory + arena_begin(rank_), room_.array_bytes);
+      SharedArrays::of_process().add(arena_);
+    }
   }
   SharedMemoryGroup(const SharedMemoryGroup&) = delete;
   SharedMemoryGroup& operator=(const SharedMemoryGroup&) = delete;
   ~SharedMemoryGroup() {
-    if (memory_ == nullptr) return;
+    if (arena_ != nullptr) SharedArrays::of_process().close(arena_.get());
     ranks_[rank_].left = 1;
     wake_all();
-    ::munmap(memory_, bytes_);
   }
 
   std::size_t rank() const { return rank_; }
   std::size_t size() const { return size_; }
-  std::size_t slot_bytes() const { return slot_bytes_; }
+  std::size_t slot_bytes() const { return room_.slot_bytes; }
   SharedRank& of(std::size_t rank) const { return ranks_[rank]; }
   std::byte* slot(std::size_t rank, std::size_t number) const {
-    return slots_ + (rank * kSlots + number % kSlots) * slot_bytes_;
+    return segment_->memory + head_bytes() + (rank * kSlots + number % kSlots) * room_.slot_bytes;
+  }
+  /// Where an array of this process is in its arena, see SharedRequest.
+  std::uint64_t place_of(const void* array, std::size_t bytes) const {
+    if (arena_ == nullptr || !arena_->holds(array, bytes)) return 0;
+    const auto* const begin = segment_->memory + arena_begin(rank_);
+    return static_cast<std::uint64_t>(static_cast<const std::byte*>(array) - begin) + 1;
+  }
+  /// Where this process sees what is at this place in a rank's arena.
+  std::byte* array_at(std::size_t rank, std::uint64_t place) const {
+    return segment_->memory + arena_begin(rank) + (place - 1);
   }
 
   /// Until a count of every rank has come to `wanted`. Errors: Error once the group has failed or
@@ -217,25 +162,33 @@ class SharedMemoryGroup {
     return page_rounded(sizeof(SharedHead) + size_ * sizeof(SharedRank));
   }
 
+  std::size_t arena_begin(std::size_t rank) const {
+    return head_bytes() + size_ * kSlots * room_.slot_bytes + rank * room_.array_bytes;
+  }
+
   void create() {
     remove_leftovers();
-    file_ = FileDescriptor(::shm_open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
-    if (file_.get() < 0 && errno != EEXIST) throw_file_error("make", where(), errno);
-    if (file_.get() < 0 || !lock(file_.get(), F_OFD_SETLK, 0))
+    FileDescriptor file(::shm_open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
+    if (file.get() < 0 && errno != EEXIST) throw_file_error("make", where(), errno);
+    if (file.get() < 0 || !lock(file.get(), F_OFD_SETLK, 0))
       throw Error("another run uses this name", where(),
                   "Give each run on this host a name of its own");
-    bytes_ = head_bytes() + size_ * kSlots * slot_bytes_;
-    if (const int fault = ::posix_fallocate(file_.get(), 0, static_cast<off_t>(bytes_))) {
+    const std::size_t bytes = arena_begin(0);
+    int fault = ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
+    if (fault == 0 && ::ftruncate(file.get(), static_cast<off_t>(arena_begin(size_))) != 0)
+      fault = errno;
+    if (fault != 0) {
       ::shm_unlink(name_.c_str());
-      throw Error("no room for " + std::to_string(bytes_) +
+      throw Error("no room for " + std::to_string(bytes) +
                       " bytes of shared memory: " + std::generic_category().message(fault),
                   where(), "Make /dev/shm larger (docker run --shm-size) or the slots smaller");
     }
-    map();
-    head_ = new (memory_) SharedHead;
+    map(std::move(file), arena_begin(size_));
+    head_ = new (segment_->memory) SharedHead;
     for (std::size_t rank = 0; rank < size_; ++rank) new (&ranks_[rank]) SharedRank;
     head_->ranks = size_;
-    head_->slot_bytes = slot_bytes_;
+    head_->slot_bytes = room_.slot_bytes;
+    head_->array_bytes = room_.array_bytes;
     head_->ready.store(SharedHead::kReady, std::memory_order_release);
   }
 
@@ -258,41 +211,34 @@ class SharedMemoryGroup {
 
   /// Whether rank 0 is there and this one has joined it.
   bool try_to_open() {
-    file_ = FileDescriptor(::shm_open(name_.c_str(), O_RDWR, 0));
-    if (file_.get() < 0 && errno != ENOENT) throw_file_error("open", where(), errno);
+    FileDescriptor file(::shm_open(name_.c_str(), O_RDWR, 0));
+    if (file.get() < 0 && errno != ENOENT) throw_file_error("open", where(), errno);
     struct stat facts {};
-    if (file_.get() < 0 || lock(file_.get(), F_OFD_GETLK, 0) || ::fstat(file_.get(), &facts) != 0 ||
+    if (file.get() < 0 || lock(file.get(), F_OFD_GETLK, 0) || ::fstat(file.get(), &facts) != 0 ||
         static_cast<std::size_t>(facts.st_size) < page_rounded(sizeof(SharedHead)))
       return false;
-    bytes_ = static_cast<std::size_t>(facts.st_size);
-    map();
-    if (head_->ready.load(std::memory_order_acquire) != SharedHead::kReady) return unmap(), false;
-    if (head_->ranks != size_ || head_->slot_bytes != slot_bytes_) {
-      const std::string theirs = std::to_string(head_->ranks) + " ranks and slots of " +
-                                 std::to_string(head_->slot_bytes) + " bytes";
-      unmap();
-      throw Error("rank 0 has " + theirs + ", rank " + std::to_string(rank_) + " has " +
-                      std::to_string(size_) + " and " + std::to_string(slot_bytes_),
+    map(std::move(file), static_cast<std::size_t>(facts.st_size));
+    if (head_->ready.load(std::memory_order_acquire) != SharedHead::kReady) return false;
+    const SharedRoom theirs{head_->slot_bytes, head_->array_bytes};
+    if (head_->ranks != size_ || theirs != room_)
+      throw Error("rank 0 has " + text_of(head_->ranks, theirs) + ", rank " +
+                      std::to_string(rank_) + " has " + text_of(size_, room_),
                   where());
-    }
-    if (!lock(file_.get(), F_OFD_SETLK, rank_)) {
-      unmap();
+    if (!lock(segment_->file.get(), F_OFD_SETLK, rank_))
       throw Error("rank " + std::to_string(rank_) + " is there already", where(),
                   "Start each rank once");
-    }
     return true;
   }
-
-  void map() {
-    void* const memory =
-        ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
-    if (memory == MAP_FAILED) throw_file_error("map", where(), errno);
-    memory_ = static_cast<std::byte*>(memory);
-    head_ = reinterpret_cast<SharedHead*>(memory_);
-    ranks_ = reinterpret_cast<SharedRank*>(memory_ + sizeof(SharedHead));
-    slots_ = memory_ + head_bytes();
+  static std::string text_of(std::size_t ranks, const SharedRoom& room) {
+    return std::to_string(ranks) + " ranks, slots of " + std::to_string(room.slot_bytes) +
+           " bytes and " + std::to_string(room.array_bytes) + " bytes for arrays";
   }
-  void unmap() { ::munmap(std::exchange(memory_, nullptr), bytes_); }
+
+  void map(FileDescriptor file, std::size_t bytes) {
+    segment_ = std::make_shared<SharedSegment>(std::move(file), bytes, where());
+    head_ = reinterpret_cast<SharedHead*>(segment_->memory);
+    ranks_ = reinterpret_cast<SharedRank*>(segment_->memory + sizeof(SharedHead));
+  }
 
   void meet(double timeout_seconds) {
     std::string missing;
@@ -301,7 +247,8 @@ class SharedMemoryGroup {
       for (std::size_t rank = 0; rank < size_; ++rank)
         if (ranks_[rank].process == 0)
           missing += " " + std::to_string(rank);
-        else if (rank != rank_ && ranks_[rank].left == 0 && lock(file_.get(), F_OFD_GETLK, rank))
+        else if (rank != rank_ && ranks_[rank].left == 0 &&
+                 lock(segment_->file.get(), F_OFD_GETLK, rank))
           fail(died(rank));
       require_alive();
       return missing.empty();
@@ -331,7 +278,7 @@ class SharedMemoryGroup {
   void require_present(std::size_t rank, const SharedCount& count, std::uint32_t wanted) {
     require_alive();
     const bool left = ranks_[rank].left == 1;
-    if (!left && (rank == rank_ || !lock(file_.get(), F_OFD_GETLK, rank))) return;
+    if (!left && (rank == rank_ || !lock(segment_->file.get(), F_OFD_GETLK, rank))) return;
     if (count.reached(wanted)) return;  // it brought this before it went
     fail(left ? "rank " + std::to_string(rank) + " has left the group" : died(rank));
     require_alive();
@@ -346,12 +293,12 @@ class SharedMemoryGroup {
 
   static constexpr const char* kPrefix = "/dualagent-";
   std::string name_;
-  std::size_t rank_, size_, slot_bytes_, bytes_ = 0;
-  FileDescriptor file_;
-  std::byte* memory_ = nullptr;
+  std::size_t rank_, size_;
+  SharedRoom room_;
+  std::shared_ptr<SharedSegment> segment_;
   SharedHead* head_ = nullptr;
-  SharedRank* ranks_ = nullptr;  // [size]
-  std::byte* slots_ = nullptr;   // [size][kSlots][slot_bytes]
+  SharedRank* ranks_ = nullptr;         // [size]
+  std::shared_ptr<SharedArena> arena_;  // of this process, if there is room for arrays
   int spins_ = 0;
 };
 
