@@ -2,7 +2,7 @@
 # file for each pairing, so that they compile in parallel; not part of a default build.
 if(NOT TARGET retool_summary_parts)
   set(parts "")
-  foreach(part run warm_start shared two answerer judge)
+  foreach(part run warm_start shared two answerer adapters judge)
     list(APPEND parts ${PROJECT_SOURCE_DIR}/examples/retool_summary/${part}.cpp)
   endforeach()
   add_library(retool_summary_parts STATIC EXCLUDE_FROM_ALL ${parts})
