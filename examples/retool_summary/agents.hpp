@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dualagent/data/task.hpp"
+#include "dualagent/model/adapted_transformer.hpp"
 #include "dualagent/model/transformer.hpp"
 #include "dualagent/report/report_episode.hpp"
 #include "dualagent/text/hugging_face_tokenizer.hpp"
@@ -18,6 +19,7 @@
 namespace retool_summary {
 
 using Model = dualagent::Transformer<float>;
+using AdaptedModel = dualagent::AdaptedTransformer<float>;
 
 /// What all pairs are trained and measured with.
 struct Setup {
@@ -45,8 +47,7 @@ Setup make_setup(const Options& options, const Model& model);
 /// Trains `model` by imitation of worked solutions (demonstration.hpp).
 void warm_start(const Options& options, const Setup& setup, Model& model);
 
-// Each trains a pair and saves it to options.out/models. Each has a file of its own, so that they
-// compile apart; two adapters over one base will be a fourth.
+// Each trains a pair. Each has a file of its own, so that they compile apart.
 
 /// One model in both roles.
 Outcome train_shared(const Options& options, const Setup& setup, Model& model);
@@ -55,5 +56,9 @@ Outcome train_two(const Options& options, const Setup& setup, Model& answerer, M
 /// Two models; the Answerer alone is trained.
 Outcome train_answerer(const Options& options, const Setup& setup, Model& answerer,
                        Model& summarizer);
+/// Two adapters over one base, which stays as it is; both trained, as far as the view has tokens of
+/// theirs.
+Outcome train_adapters(const Options& options, const Setup& setup, const Model& base,
+                       AdaptedModel& answerer, AdaptedModel& summarizer);
 
 }  // namespace retool_summary

@@ -17,7 +17,7 @@
 #include "dualagent/data/task_format.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/io/json_lines.hpp"
-#include "dualagent/text/known_templates.hpp"
+#include "dualagent/text/dialect.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "play.hpp"
 
@@ -71,13 +71,10 @@ inline std::vector<WorkedTask> read_worked_tasks(const std::filesystem::path& pa
 class Demonstrator {
  public:
   /// `play` must outlive it.
-  explicit Demonstrator(const Play& play)
-      : play_(play),
-        known_(*dualagent::known_template(play.dialect.name)),
-        options_{.chat = play.dialect.options()} {}
+  explicit Demonstrator(const Play& play) : play_(play) {}
 
-  /// Errors: Error that names --warm-start-steps where a turn is not read as it was meant, since
-  /// the model's template wants other turns, e.g. with thoughts.
+  /// Errors: Error that names --warm-start-steps where the dialect cannot write a turn or does not
+  /// read it as it was meant, since the model's template wants other turns, e.g. with thoughts.
   std::vector<dualagent::Segment> play(const WorkedTask& worked) const {
     using namespace dualagent;
     std::vector<Segment> segments;
@@ -88,8 +85,7 @@ class Demonstrator {
       const std::string program = "print(" + worked.steps[i] + ")";
       const ToolCall call{.tool = std::string(SandboxedPython::name),
                           .arguments = "{\"code\": " + nlohmann::json(program).dump() + "}"};
-      const std::vector<Token> turn = say_turn(
-          segments.back().context, known_.calls(options_).render_calls(std::span(&call, 1)), false);
+      const Tokens turn = say_turn(segments.back().context, {.calls = {call}});
       const std::string output = play_.tools.call(call, {.task = &worked.task, .call = i}).text;
       segments.back().context.append(Provenance::observation,
                                      play_.dialect.observation(std::array{output}, turn));
@@ -101,7 +97,8 @@ class Demonstrator {
       said.erase(said.begin(), said.end() - 1);
       ++summaries;
     }
-    say_turn(segments.back().context, "The answer is \\boxed{" + worked.task.answer + "}.", true);
+    say_turn(segments.back().context,
+             {.text = "The answer is \\boxed{" + worked.task.answer + "}."});
     return segments;
   }
 
@@ -121,24 +118,30 @@ class Demonstrator {
                                            .summaries = summaries});
   }
 
-  Tokens tokens_of(std::string_view text, bool ends) const {
-    Tokens tokens;
-    play_.dialect.tokenizer().encode(text, tokens);
-    if (ends) tokens.push_back(play_.dialect.turn_stop().stop_tokens.front());
-    return tokens;
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw dualagent::Error("turns of the template '" + play_.dialect.name +
+                               "' are written in another way than the warm start's: " + why,
+                           "--warm-start-steps", "Leave it out for this model");
   }
 
-  Tokens say_turn(dualagent::Context& context, std::string_view text, bool is_answer) const {
+  /// What `write` returns: a turn or a summary as the dialect writes it.
+  template <class Write>
+  Tokens written(Write&& write) const {
+    try {
+      return write();
+    } catch (const dualagent::Error& error) {
+      refuse(error.problem());
+    }
+  }
+
+  Tokens say_turn(dualagent::Context& context, const dualagent::SaidTurn& said) const {
     context.append(dualagent::Provenance::injected, play_.dialect.turn_opening(context));
-    const Tokens turn = tokens_of(text, is_answer);
+    const Tokens turn = written([&] { return play_.dialect.write_turn(said); });
     const dualagent::Turn read = play_.dialect.parse_turn(turn);
-    const bool as_meant = is_answer
+    const bool as_meant = said.calls.empty()
                               ? std::holds_alternative<dualagent::Answer>(read)
                               : std::holds_alternative<std::vector<dualagent::ToolCall>>(read);
-    if (!as_meant)
-      throw dualagent::Error("turns of the template '" + play_.dialect.name +
-                                 "' are written in another way than the warm start's",
-                             "--warm-start-steps", "Leave it out for this model");
+    if (!as_meant) refuse("a turn would be read otherwise");
     context.append(dualagent::Provenance::demonstration, turn);
     return turn;
   }
@@ -148,15 +151,13 @@ class Demonstrator {
                                std::span<const std::string> said) const {
     std::string text;
     for (const std::string& call : said) (text += text.empty() ? "" : "\n") += call;
-    const Tokens summary = tokens_of(text, true);
+    const Tokens summary = written([&] { return play_.dialect.write_summary({.text = text}); });
     context.append(dualagent::Provenance::injected, play_.dialect.summary_request());
     context.append(dualagent::Provenance::demonstration, summary, dualagent::AgentRole::summarizer);
     return play_.rewriter.rewrite(context, play_.dialect.present_summary(summary));
   }
 
   const Play& play_;
-  const dualagent::KnownTemplate& known_;
-  dualagent::DialectOptions options_;
 };
 
 }  // namespace retool_summary

@@ -16,6 +16,8 @@ inline dualagent::RunFingerprint fingerprint_of(const Options& o) {
           {"summarizer_model", o.summarizer_model.string()},
           {"seed", std::to_string(o.seed)},
           {"pair", number(o.pair)},
+          {"rank", number(o.rank)},
+          {"alpha", dualagent::shortest_text(o.alpha)},
           {"train", number(o.trained)},
           {"mean", number(o.mean)},
           {"reward", number(o.reward)},

@@ -19,7 +19,9 @@ With --model the defaults below count.
   --resume                     go on with the run in the output folder
 
 agents
-  --pair shared|two            one model in both roles, or two models (default shared)
+  --pair shared|two|adapters   one model in both roles, two models, or two low-rank adapters over one model
+                               that stays as it is (default shared)
+  --rank N, --alpha X          of the adapters; their scale is alpha / rank (default 16, 32)
   --summarizer-model DIR       another directory for the Summarizer, with the same tokenizer; --pair two
   --system TEXT                the Answerer's system message
   --budget N                   tokens of a context above which it is summarized (default 2048)

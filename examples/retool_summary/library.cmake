@@ -3,7 +3,7 @@
 # in parallel; not part of a default build.
 function(add_retool_summary_parts target)
   set(parts "")
-  foreach(part run warm_start shared two answerer judge)
+  foreach(part run warm_start shared two answerer adapters judge)
     list(APPEND parts ${PROJECT_SOURCE_DIR}/examples/retool_summary/${part}.cpp)
   endforeach()
   add_library(${target} STATIC EXCLUDE_FROM_ALL ${parts})

@@ -23,7 +23,7 @@
 namespace retool_summary {
 
 /// Which weights play the two roles.
-enum class Pair { shared, two };
+enum class Pair { shared, two, adapters };
 /// Whose tokens are trained, and in which segments.
 enum class Trained { all, final_and_summaries, answerer, final_segment };
 /// What the loss is the mean over.
@@ -40,6 +40,8 @@ struct Options {
   bool resume = false, help = false;
 
   Pair pair = Pair::shared;
+  std::size_t rank = 16;  ///< of the adapters
+  double alpha = 32;      ///< their scale is alpha / rank
   Trained trained = Trained::all;
   Mean mean = Mean::tokens;
   RewardForm reward = RewardForm::strict;
@@ -151,7 +153,12 @@ inline bool set_training_option(Options& o, const FlagValue& v) {
   else if (flag == "--threads")
     o.threads = v.number(1);
   else if (flag == "--pair")
-    o.pair = v.one_of<Pair>({{"shared", Pair::shared}, {"two", Pair::two}});
+    o.pair = v.one_of<Pair>(
+        {{"shared", Pair::shared}, {"two", Pair::two}, {"adapters", Pair::adapters}});
+  else if (flag == "--rank")
+    o.rank = v.number(1);
+  else if (flag == "--alpha")
+    o.alpha = v.real(0, false, FlagValue::kNoLimit);
   else if (flag == "--train")
     o.trained = v.one_of<Trained>({{"all", Trained::all},
                                    {"final+summaries", Trained::final_and_summaries},
@@ -265,8 +272,11 @@ inline void check_together(const Options& o, const std::set<std::string_view>& g
     needs(flag, "--eval-tasks");
   for (const char* flag : {"--warm-start-episodes", "--warm-start-rate"})
     needs(flag, "--warm-start-steps");
-  if (!o.summarizer_model.empty() && o.pair == Pair::shared)
-    refuse("--summarizer-model", "there is one model for both roles", "Add --pair two");
+  for (const char* flag : {"--rank", "--alpha"})
+    if (given.contains(flag) && o.pair != Pair::adapters)
+      refuse(flag, "it is of adapters", "Add --pair adapters, or leave it out");
+  if (!o.summarizer_model.empty() && o.pair != Pair::two)
+    refuse("--summarizer-model", "both roles have one model", "Add --pair two");
   if (!o.summarizer_model.empty() && o.warm_start_steps > 0)
     refuse("--summarizer-model", "the warm start trains one model from which both agents begin",
            "Leave --summarizer-model or --warm-start-steps out");

@@ -1,6 +1,8 @@
 #include "run.hpp"
 
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,6 +11,7 @@
 #include "agents.hpp"
 #include "dualagent/data/task_file.hpp"
 #include "dualagent/io/atomic_file.hpp"
+#include "dualagent/model/adapter_files.hpp"
 #include "dualagent/model/model_files.hpp"
 #include "dualagent/model/save_model.hpp"
 #include "dualagent/train/training_run.hpp"
@@ -50,13 +53,38 @@ Model load_summarizer(const Options& options, const Model& answerer,
   return load(options.summarizer_model, options, pool);
 }
 
+da::DType stored_as(const Options& options) {
+  return options.storage == Storage::bf16 ? da::DType::bf16 : da::DType::f32;
+}
+
 void save(const Options& options, const char* name, const std::filesystem::path& from,
           Model& model) {
   const std::filesystem::path folder = options.out / "models" / name;
-  da::save_model(folder, model,
-                 {.stored_as = options.storage == Storage::bf16 ? da::DType::bf16 : da::DType::f32,
-                  .from = from});
+  da::save_model(folder, model, {.stored_as = stored_as(options), .from = from});
   std::printf("%s: %s\n", name, folder.c_str());
+}
+
+void save_adapter(const Options& options, const char* name, const std::filesystem::path& base,
+                  AdaptedModel& model) {
+  const std::filesystem::path folder = options.out / "models" / name;
+  da::save_adapter(folder, model, {.stored_as = stored_as(options), .base_model = base.string()});
+  std::printf("%s: %s, an adapter of %s\n", name, folder.c_str(), base.c_str());
+}
+
+/// Trains and saves two adapters, and the base where the warm start has changed it.
+Outcome train_over_base(const Options& options, const Setup& setup, Model& base) {
+  if (options.warm_start_steps > 0) base = base.copy();  // without the warm start's gradients
+  const auto adapt = [&](std::uint64_t seed) {
+    return AdaptedModel(base, {.rank = options.rank, .alpha = options.alpha, .seed = seed});
+  };
+  AdaptedModel answerer = adapt(2 * options.seed), summarizer = adapt(2 * options.seed + 1);
+  Outcome outcome = train_adapters(options, setup, base, answerer, summarizer);
+  if (options.warm_start_steps > 0) save(options, "base", options.model, base);
+  // As seen from an adapter's directory, so that all of them can be moved together.
+  const std::filesystem::path of = options.warm_start_steps > 0 ? "../base" : options.model;
+  save_adapter(options, "answerer", of, answerer);
+  save_adapter(options, "summarizer", of, summarizer);
+  return outcome;
 }
 
 Outcome train(const Options& options, const Setup& setup, Model& model,
@@ -67,6 +95,7 @@ Outcome train(const Options& options, const Setup& setup, Model& model,
     save(options, "pair", options.model, model);
     return outcome;
   }
+  if (options.pair == Pair::adapters) return train_over_base(options, setup, model);
   Model summarizer = load_summarizer(options, model, pool);
   const bool both =
       options.trained == Trained::all || options.trained == Trained::final_and_summaries;

@@ -67,6 +67,11 @@ inline bool same(const Generation& a, const Generation& b) {
          std::ranges::equal(a.sampled.drawn_log_probs(), b.sampled.drawn_log_probs()) &&
          a.finish == b.finish;
 }
+inline bool same(const Generations& a, const Generations& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.first == y.first && same(x.second, y.second);
+  });
+}
 
 /// A handful of ragged requests, some with a common beginning; owns what they point to.
 class SomeRequests {

@@ -81,12 +81,6 @@ std::pair<laws::Generations, laws::Generations> generate_together(
   return found;
 }
 
-bool same(const laws::Generations& a, const laws::Generations& b) {
-  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
-    return x.first == y.first && laws::same(x.second, y.second);
-  });
-}
-
 }  // namespace
 
 TEST_CASE("an adapted transformer obeys the laws of samplers and learners", "[model][lora]") {
@@ -204,18 +198,18 @@ TEST_CASE("two adapters and their base decode in one batch, each with the bits t
     const auto of_first = laws::generate(lonely, requests.all());
     const auto of_second = laws::generate(other, requests.all());
     const auto of_base = laws::generate(lonely_base, requests.all());
-    CHECK_FALSE(same(of_first, of_second));
+    CHECK_FALSE(laws::same(of_first, of_second));
 
     Transformer<float> base = make_base(threads);
     AdaptedTransformer<float> first = make_adapted(base, 5);
     AdaptedTransformer<float> second = make_adapted(base, 6);
     const auto together = generate_together(first, requests.all(), second, requests.all());
-    CHECK(same(together.first, of_first));
-    CHECK(same(together.second, of_second));
+    CHECK(laws::same(together.first, of_first));
+    CHECK(laws::same(together.second, of_second));
     second.reset();
     const auto with_base = generate_together(base, requests.all(), second, requests.all());
-    CHECK(same(with_base.first, of_base));
-    CHECK(same(with_base.second, of_second));
+    CHECK(laws::same(with_base.first, of_base));
+    CHECK(laws::same(with_base.second, of_second));
   }
 }
 
@@ -285,7 +279,7 @@ TEST_CASE("an error of one adapter's requests leaves the other's requests whole"
   second.reset();
   while (first.advance(take) > 0) {
   }
-  CHECK(same(found, expected));
+  CHECK(laws::same(found, expected));
 }
 
 TEST_CASE("an adapted model outlives its base and may go before the others", "[model][lora]") {
@@ -301,7 +295,7 @@ TEST_CASE("an adapted model outlives its base and may go before the others", "[m
   }
   base.reset();
   AdaptedTransformer<float> moved = std::move(model);
-  CHECK(same(laws::generate(moved, requests.all()), expected));
+  CHECK(laws::same(laws::generate(moved, requests.all()), expected));
 }
 
 TEST_CASE("a base with a critic is not adapted", "[model][lora]") {

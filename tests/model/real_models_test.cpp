@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dualagent/io/safetensors_reader.hpp"
+#include "dualagent/model/adapter_files.hpp"
 #include "dualagent/model/model_files.hpp"
 #include "dualagent/model/save_model.hpp"
 #include "support/catch.hpp"
@@ -26,7 +27,10 @@ using namespace checkpoint_numbers;
 namespace {
 
 struct RealModel {
-  std::filesystem::path folder, expected, saved, drawn;
+  std::filesystem::path folder, expected;
+  std::filesystem::path made;  // folder/NAME of what the tests write; a suffix says what it is
+
+  std::filesystem::path file(const char* suffix) const { return made.string() + suffix; }
 };
 
 /// Of the folder that the environment names; says where there is none.
@@ -36,12 +40,9 @@ std::vector<RealModel> real_models() {
   if (root != nullptr)
     for (const auto& entry : std::filesystem::directory_iterator(root)) {
       const std::filesystem::path folder = entry.path();
-      const std::filesystem::path made = std::filesystem::path(root) / "dualagent";
-      const std::string name = folder.filename().string();
-      const std::filesystem::path expected = made / (name + ".safetensors");
-      if (std::filesystem::exists(expected))
-        models.push_back(
-            {folder, expected, made / (name + ".saved"), made / (name + ".drawn.json")});
+      const auto made = std::filesystem::path(root) / "dualagent" / folder.filename();
+      const std::filesystem::path expected = made.string() + ".safetensors";
+      if (std::filesystem::exists(expected)) models.push_back({folder, expected, made});
     }
   if (models.empty())
     WARN("left out: DUALAGENT_REAL_MODELS names no folder of real models with expected numbers");
@@ -63,8 +64,8 @@ std::vector<std::vector<Token>> prompts_of(const SafeTensors& expected) {
 TransformerOptions two_threads() { return {.pool = std::make_shared<ThreadPool>(2)}; }
 
 /// A continuation of every prompt, drawn at the temperature.
-laws::Generations continuations(Transformer<float>& model,
-                                const std::vector<std::vector<Token>>& prompts,
+template <class Model>
+laws::Generations continuations(Model& model, const std::vector<std::vector<Token>>& prompts,
                                 std::size_t new_tokens, float temperature) {
   const StopRule stop{.stop_tokens = {}, .max_new_tokens = new_tokens, .stop_early = {}};
   std::vector<GenerationRequest> requests;
@@ -129,8 +130,27 @@ TEST_CASE(
       CHECK(std::ranges::equal(said.sampled.tokens(),
                                tokens(expected, "greedy." + std::to_string(p))));
     CHECK(largest_log_ratio(model, prompts, 8) == 0.0);
-    save_model(real.saved, model, {.stored_as = DType::bf16, .from = real.folder});
-    write_drawn(real.drawn, prompts, continuations(model, prompts, 32, 1.0F));
+    save_model(real.file(".saved"), model, {.stored_as = DType::bf16, .from = real.folder});
+    write_drawn(real.file(".drawn.json"), prompts, continuations(model, prompts, 32, 1.0F));
+  }
+}
+
+TEST_CASE("real models: an adapter is saved for engines, with what it draws", "[model][real]") {
+  for (const RealModel& real : real_models()) {
+    INFO(real.folder.string());
+    Transformer<float> base = load_model(real.folder, two_threads());
+    AdaptedTransformer<float> model(base, {.rank = 16, .alpha = 32, .seed = 1});
+    const RandomStream random = RandomStream::from_seed(2);
+    for (std::size_t i = 0; i < model.parameters().size(); ++i)
+      model.parameters()[i] += static_cast<float>(0.01 * random.normal(i));
+    model.weights_changed();
+    const auto prompts = prompts_of(SafeTensors::open(real.expected));
+    const laws::Generations drawn = continuations(model, prompts, 32, 1.0F);
+    CHECK(!laws::same(drawn, continuations(base, prompts, 32, 1.0F)));  // the adapter says something else
+    save_adapter(real.file(".adapter"), model, {.base_model = real.folder.string()});
+    AdaptedTransformer<float> again = load_adapter(real.file(".adapter"), base);
+    CHECK(laws::same(drawn, continuations(again, prompts, 32, 1.0F)));
+    write_drawn(real.file(".adapter.drawn.json"), prompts, drawn);
   }
 }
 

@@ -71,6 +71,10 @@ TEST_CASE("flags say what they say, the last one of a name counts", "[retool_sum
   CHECK(options.resume);
   CHECK(options.eval_top_p == 0.9);
   CHECK(options.storage == Storage::f32);
+  const Options adapters = parse({"--pair", "adapters", "--rank", "8", "--alpha", "12.5"});
+  CHECK(adapters.pair == Pair::adapters);
+  CHECK(adapters.rank == 8);
+  CHECK(adapters.alpha == 12.5);
   CHECK(options.judge_weight == 0.5);
 }
 
@@ -91,7 +95,10 @@ TEST_CASE("a flag that cannot be meant is refused by name", "[retool_summary]") 
       {{"--temperature", "0"}, "--temperature", "above 0"},
       {{"--summarizer-top-p", "1.5"}, "--summarizer-top-p", "to 1"},
       {{"--tool-seconds", "-1"}, "--tool-seconds", "above 0"},
-      {{"--pair", "adapters"}, "--pair", "shared, two"},
+      {{"--pair", "three"}, "--pair", "shared, two, adapters"},
+      {{"--rank", "4"}, "--rank", "--pair adapters"},
+      {{"--alpha", "4", "--pair", "two"}, "--alpha", "--pair adapters"},
+      {{"--pair", "adapters", "--rank", "0"}, "--rank", "from 1"},
       {{"--train", "everything"}, "--train", "all, final+summaries, answerer, final"},
       {{"--reward", "kind"}, "--reward", "strict, guarded, reference"},
       {{"--sandbox", "docker"}, "--sandbox", "auto, bubblewrap, rlimits"},

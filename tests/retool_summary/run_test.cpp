@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/model/adapter_files.hpp"
 #include "dualagent/model/model_files.hpp"
 #include "retool_summary/agents.hpp"
 #include "retool_summary/tiny_folder.hpp"
@@ -168,6 +169,35 @@ TEST_CASE("two models come out as two directories", "[retool_summary]") {
       "");
   CHECK(dualagent::load_model(place.folder / "out/models/answerer").vocab_size() == 259);
   CHECK(place.weights("out/models/summarizer") == place.weights("s"));
+}
+
+TEST_CASE("two adapters over one base come out as PEFT directories", "[retool_summary]") {
+  const Place place;
+  const Options options = place.options("out", {"--pair", "adapters", "--rank", "2"});
+  {
+    Model base = dualagent::load_model(options.model);
+    AdaptedModel answerer(base, {.rank = 2}), summarizer(base, {.rank = 2});
+    const std::vector<float> before(answerer.parameters().begin(), answerer.parameters().end());
+    Setup setup = make_setup(options, base);
+    setup.reward = AnyReward(OddTokens{});
+    train_adapters(options, setup, base, answerer, summarizer);
+    const Model start = dualagent::load_model(options.model);
+    CHECK(
+        std::equal(base.parameters().begin(), base.parameters().end(), start.parameters().begin()));
+    CHECK(!std::equal(before.begin(), before.end(), answerer.parameters().begin()));
+    // No summary is sampled: the Summarizer has nothing to learn from.
+    CHECK(std::equal(before.begin(), before.end(), summarizer.parameters().begin()));
+  }
+  run(place.options("warm", {"--pair", "adapters", "--rank", "2", "--alpha", "3", "--steps", "1",
+                             "--warm-start-steps", "1", "--warm-start-episodes", "1"}),
+      "");
+  Model base = dualagent::load_model(place.folder / "warm/models/base");
+  CHECK(place.weights("warm/models/base") != place.weights("m"));
+  for (const char* agent : {"answerer", "summarizer"}) {
+    const std::filesystem::path folder = place.folder / "warm/models" / agent;
+    CHECK(dualagent::load_adapter(folder, base).adapter().alpha == 3);
+    CHECK(dualagent::read_adapter_config(folder / "adapter_config.json").base_model == "../base");
+  }
 }
 
 TEST_CASE("what does not fit the files is refused by name", "[retool_summary]") {

@@ -7,6 +7,10 @@ tests/model/real_models_test.cpp writes the file, and beside it the directory NA
 http://127.0.0.1:8000) serves in float32; MODEL is its name there. The engine is asked for the log-probability of every
 token that our model drew: softmax over the whole vocabulary, temperature 1. Prints the largest difference and the
 tokens; fails above 1e-3. Needs nothing but Python.
+
+NAME.adapter.drawn.json is what an adapter over NAME drew, and NAME.adapter that adapter as PEFT has it. For vLLM:
+  vllm serve FOLDER/NAME --dtype float32 --enable-lora --max-lora-rank 16 --lora-modules adapter=FOLDER/dualagent/NAME.adapter
+  compare_engine.py vllm URL FOLDER/dualagent/NAME.adapter.drawn.json adapter
 """
 import json
 import sys
