@@ -1,5 +1,5 @@
 // One supervised training step (forward, backward, AdamW); prints tokens per second,
-// and on stderr the peak of resident memory.
+// and on stderr processor time and the peak of resident memory.
 // Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --threads N, --warm-up N,
 // --repeats N, --rows N and --row-tokens N (instead of the shape's), --precision float32|bfloat16
 // (of products).
@@ -44,9 +44,14 @@ int main(int argc, char** argv) {
   const da::PackedBatch batch = random_batch(shape);
   bench::TrainingStep step(model, batch, 1e-4);
   const std::size_t warm_up = options.number("--warm-up", 3);
-  const double seconds =
-      bench::median_seconds(warm_up, options.number("--repeats", 30), [&] { step(); });
+  double processors = 0;  // seconds of the last step on all threads
+  const double seconds = bench::median_seconds(warm_up, options.number("--repeats", 30), [&] {
+    const double begin = bench::processor_seconds();
+    step();
+    processors = bench::processor_seconds() - begin;
+  });
   bench::report("train_" + name, threads, static_cast<double>(batch.size()) / seconds, "tokens/s");
+  std::fprintf(stderr, "last step: %.2f s of processors\n", processors);
   if (const auto bytes = da::peak_memory_bytes())
     std::fprintf(stderr, "peak memory: %.0f MiB\n", static_cast<double>(*bytes) / (1 << 20));
 }
