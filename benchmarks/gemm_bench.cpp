@@ -1,7 +1,7 @@
 // Products of the shapes that the transformer makes, one thread; prints GFLOP/s of processor time
-// each. torch_gemm.py measures the largest ones. In bfloat16 the left operand is rounded, and a right
-// one that is not a weight packed, each time.
-// Options: --repeats N, --precision float32|bfloat16.
+// each. torch_gemm.py measures the largest ones. In bfloat16 the left operand is rounded, and a
+// right one that is not a weight packed, each time. Options: --repeats N, --precision
+// float32|bfloat16.
 
 #include "bench.hpp"
 #include "dualagent/model/gemm.hpp"
