@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <string>
@@ -70,16 +71,21 @@ inline dualagent::Precision precision_of(const Options& options) {
   std::exit(2);
 }
 
+/// Seconds by the clock.
+inline double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+/// Seconds that this process had a processor: other programs on the machine do not count.
+inline double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
 /// Seconds of one call: the median of `repeats` calls after `warm_up` unmeasured ones.
 inline double median_seconds(std::size_t warm_up, std::size_t repeats,
-                             const std::function<void()>& body) {
-  using Clock = std::chrono::steady_clock;
+                             const std::function<void()>& body, double (*now)() = wall_seconds) {
   std::vector<double> seconds;
   for (std::size_t i = 0; i < warm_up + repeats; ++i) {
-    const auto begin = Clock::now();
+    const double begin = now();
     body();
-    if (i >= warm_up)
-      seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    if (i >= warm_up) seconds.push_back(now() - begin);
   }
   std::sort(seconds.begin(), seconds.end());
   return seconds[seconds.size() / 2];

@@ -21,12 +21,12 @@ def parse_options(**extra):
     return parser.parse_args()
 
 
-def median_seconds(warm_up, repeats, body):
+def median_seconds(warm_up, repeats, body, now=time.perf_counter):
     seconds = []
     for _ in range(warm_up + repeats):
-        begin = time.perf_counter()
+        begin = now()
         body()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(now() - begin)
     return statistics.median(seconds[warm_up:])
 
 

@@ -1,11 +1,9 @@
 // One supervised training step (forward, backward, AdamW); prints tokens per second,
-// and on stderr the peak of resident memory.
+// and on stderr processor time and the peak of resident memory.
 // Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --rows N and --row-tokens N
 // (the shape's), --precision float32|bfloat16 (of products), --rank N (of an adapter, which alone is
 // trained; 0: all weights), --targets all|qv, --recompute never|large|always, --shards N,
 // --threads N, --warm-up N, --repeats N.
-
-#include <ctime>
 
 #include "bench.hpp"
 #include "dualagent/model/adapted_transformer.hpp"
@@ -57,11 +55,11 @@ template <class Model>
 void measure(const bench::Options& options, const std::string& name, Model& model,
              const da::PackedBatch& batch) {
   bench::TrainingStep step(model, batch, 1e-4);
-  const std::clock_t begin = std::clock();
+  const double begin = bench::processor_seconds();
   const std::size_t warm_up = options.number("--warm-up", 3);
   const std::size_t repeats = options.number("--repeats", 30);
   const double seconds = bench::median_seconds(warm_up, repeats, [&] { step(); });
-  const double processors = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  const double processors = bench::processor_seconds() - begin;
   bench::report("train_" + name, options.number("--threads", 1),
                 static_cast<double>(batch.size()) / seconds, "tokens/s");
   std::fprintf(stderr, "seconds of processors a step: %.2f\n",

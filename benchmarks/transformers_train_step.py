@@ -1,13 +1,14 @@
 """One supervised training step (forward, backward, fused AdamW) of SmolLM2-135M's shape with
 transformers, random weights: what `train_step_bench --shape smollm2 --rows 4` measures of ours.
 
-Prints tokens per second, and on stderr the peak of resident memory. With bfloat16 weights, gradients
+Prints tokens per second, and on stderr processor time and the peak of resident memory. With bfloat16 weights, gradients
 and moments are bfloat16, too. Needs torch and transformers.
 """
 
 import argparse
 import resource
 import sys
+import time
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -33,13 +34,20 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fus
 tokens = torch.randint(49152, (options.rows, options.row_tokens))
 
 
+processors = 0.0  # seconds of the last step on all threads
+
+
 def step():
+    global processors
+    begin = time.process_time()
     optimizer.zero_grad(set_to_none=True)
     model(input_ids=tokens, labels=tokens, use_cache=False).loss.backward()
     optimizer.step()
+    processors = time.process_time() - begin
 
 
 seconds = median_seconds(options.warm_up, options.repeats, step)
 report("train_smollm2", options.threads, tokens.numel() / seconds)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"last step: {processors:.2f} s of processors", file=sys.stderr)
 print(f"peak memory: {peak:.0f} MiB", file=sys.stderr)

@@ -131,6 +131,26 @@ TEMPLATE_TEST_CASE("products on every machine have the bits of chains of its mul
   for_each_machine([](auto machine) { check_machine<decltype(machine), TestType>(); });
 }
 
+TEST_CASE("copies of a transposed left operand change no bit on any machine", "[cpu][product]") {
+  constexpr std::size_t kColumns = 37, kDepth = 21;
+  for (const std::size_t rows : {1U, 12U, 50U, 111U}) {
+    const std::vector<float> a = normals<float>(kDepth * rows, 1);
+    const std::vector<float> b = normals<float>(kDepth * kColumns, 2);
+    const cpu::LeftOperand<float> left(a.data(), rows, kDepth, 1, rows);
+    const cpu::RightOperand<float> right{b.data(), kColumns, kernels::kPanelLanes<float>};
+    for_each_machine([&](auto machine) {
+      using M = decltype(machine);
+      std::vector<float> strip(cpu::detail::strip_size<M>(left)), c(rows * kColumns), copied = c;
+      cpu::detail::multiply_on<M, Store::overwrite, float, float>(
+          left, right, kDepth, false, kernels::dense(c.data(), rows, kColumns));
+      cpu::detail::multiply_on<M, Store::overwrite, float, float>(
+          left, right, kDepth, false, kernels::dense(copied.data(), rows, kColumns), strip.data());
+      INFO(M::kBytes << " bytes, " << rows << " rows");
+      CHECK(copied == c);
+    });
+  }
+}
+
 TEST_CASE("the best machine of a program is no narrower than what it is compiled for",
           "[cpu][product]") {
   std::size_t calls = 0;

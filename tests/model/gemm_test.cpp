@@ -122,6 +122,17 @@ TEMPLATE_TEST_CASE("gemm is exact for shapes of several cache blocks", "[model][
   check_exact<TestType, Store::accumulate>(133, 259, 1025, true);
 }
 
+TEMPLATE_TEST_CASE("gemm is exact where far rows of its operands are copied first", "[model][gemm]",
+                   float, double) {
+  for (const std::size_t rows : {47U, 48U, 300U})  // of A; where transposed, these are far apart
+    for (const std::size_t columns : {127U, 131U, 400U}) {
+      check_exact<TestType, Store::overwrite>(rows, columns, 67, true);
+      check_exact<TestType, Store::accumulate>(rows, columns, 67, true);
+      check_exact<TestType, Store::extend>(rows, columns, 67, true);
+      check_exact<TestType, Store::extend>(rows, columns, 67, false);
+    }
+}
+
 TEST_CASE("float gemm rounds like float arithmetic", "[model][gemm]") {
   const auto a = random_matrix<float>(13, 200, 0, 5, false);
   const auto b = random_matrix<float>(200, 37, 0, 6, false);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/cpu/product.inl"
 #include "dualagent/model/panels.hpp"
@@ -26,14 +28,41 @@ inline void require_shapes(bool fit, const char* where) {
     throw Error("the shapes of a product do not fit together", where);
 }
 
+/// Bytes from row to row of a matrix from which on its columns are better copied before they are
+/// read again and again: each of their elements is on another page, and many in one cache set.
+inline constexpr std::size_t kFarRows = 1024;
+
 /// A product by the best machine that this processor is.
 template <Store mode, class T, class B>
 void multiply(const LeftOperand<T>& a, const cpu::RightOperand<B>& b, std::size_t depth,
               bool padded, Matrix<T> c) {
+  const bool copies = a.row == 1 && a.column * sizeof(T) >= kFarRows && c.columns >= 128;
   cpu::with_machine([&](auto machine) {
-    cpu::detail::multiply_on<decltype(machine), mode, T, B>(a, b, depth, padded, c);
+    using Machine = decltype(machine);
+    static thread_local AlignedVector<T> strip;
+    if (copies) grow(strip, cpu::detail::strip_size<Machine>(a));
+    cpu::detail::multiply_on<Machine, mode, T, B>(a, b, depth, padded, c,
+                                                  copies ? strip.data() : nullptr);
   });
 }
+/// Rows of a product from which on a right operand with far rows is copied into panels first.
+inline constexpr std::size_t kManyRows = 48;
+
+/// A product with a right operand that is copied into panels, as many columns at a time as stay in
+/// the second-level cache.
+template <Store mode, class T>
+void multiply_copied(const LeftOperand<T>& a, Matrix<const T> b, Matrix<T> c) {
+  static thread_local AlignedVector<T> scratch;
+  const std::size_t block = cpu::detail::columns_in_cache<T>(b.rows);
+  for (std::size_t first = 0; first < b.columns; first += block) {
+    const std::size_t count = std::min(block, b.columns - first);
+    grow(scratch, panels_size<T>(b.rows, count));
+    const Panels<T> panels = copy_to_panels<T>(b.columns_at(first, count), scratch.data());
+    multiply<mode, T, T>(a, {panels.data, kernels::kPanelLanes<T>, panels.stride}, b.rows, true,
+                         c.columns_at(first, count));
+  }
+}
+
 template <Store mode, class T>
 void multiply_heads(Matrix<const T> a, const cpu::RightOperand<T>& b, std::size_t next_b,
                     Matrix<T> c) {
@@ -50,12 +79,15 @@ void multiply_heads(Matrix<const T> a, const cpu::RightOperand<T>& b, std::size_
 /// A is a matrix or `transposed(matrix)`. Batch invariance: element (i, j) is one chain of
 /// multiply-adds over k = 0 .. depth - 1 that starts at 0, or at C's value with Store::extend; then
 /// added to C's value with accumulate; its bits depend on row i of A and column j of B only, not on
-/// `rows`, nor on how B is stored. One thread. Errors: Error if shapes do not fit.
-/// Example: gemm(dense(x, rows, in), w_transposed, dense(y, rows, out))
+/// `rows`, nor on how B is stored. One thread, which keeps scratch for copies of what it would read
+/// from far places again and again: as much as stays in the second-level cache. Errors: Error if
+/// shapes do not fit. Example: gemm(dense(x, rows, in), w_transposed, dense(y, rows, out))
 template <Store mode = Store::overwrite, class T>
 void gemm(std::type_identity_t<LeftOperand<T>> a, std::type_identity_t<Matrix<const T>> b,
           Matrix<T> c) {
   detail::require_shapes(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns, "gemm");
+  if (c.rows >= detail::kManyRows && b.stride * sizeof(T) >= detail::kFarRows)
+    return detail::multiply_copied<mode, T>(a, b, c);
   detail::multiply<mode, T, T>(a, {b.data, b.stride, kernels::kPanelLanes<T>}, b.rows, false, c);
 }
 

@@ -230,24 +230,56 @@ constexpr std::size_t columns_in_cache(std::size_t depth) {
       kFour, kCacheBytes / (sizeof(B) * std::max<std::size_t>(depth, 1)) / kFour * kFour);
 }
 
-/// A whole product on a machine: columns of B that stay in the cache, then tiles of rows.
+/// Rows of a tile of a product on a machine.
+template <class M>
+inline constexpr int kTileRows = M::kBytes == 64   ? 12
+                                 : M::kBytes == 32 ? 6
+                                                   : 4;
+
+/// Tiles of a transposed left operand that are copied together, so that whole cache lines are read.
+inline constexpr std::size_t kStripTiles = 4;
+
+/// Elements of a strip: kStripTiles tiles of the rows of a left operand.
+template <class M, class T>
+std::size_t strip_size(const LeftOperand<T>& a) {
+  return kStripTiles * kTileRows<M> * a.columns;
+}
+
+/// Copies `tiles` tiles of a transpose, one behind the other, each [columns, rows of a tile].
+template <int kRows, class T>
+void copy_strip(const LeftOperand<T>& a, std::size_t tiles, T* to) {
+  for (std::size_t k = 0; k < a.columns; ++k)
+    for (std::size_t t = 0; t < tiles; ++t)
+      std::memcpy(to + (t * a.columns + k) * kRows, a.data + k * a.column + t * kRows,
+                  kRows * sizeof(T));
+}
+
+/// A whole product on a machine: columns of B that stay in the cache, then tiles of rows. Tiles of
+/// a transposed left operand are copied to `strip` [strip_size] first, unless it is null.
 template <class M, Store mode, class T, class B>
 void multiply_on(const LeftOperand<T>& a, const RightOperand<B>& b, std::size_t depth, bool padded,
-                 kernels::Matrix<T> c) {
-  constexpr int kRows = M::kBytes == 64 ? 12 : M::kBytes == 32 ? 6 : 4;
+                 kernels::Matrix<T> c, T* strip = nullptr) {
+  constexpr int kRows = kTileRows<M>;
   const std::size_t block = columns_in_cache<B>(depth);
   for (std::size_t j = 0; j < c.columns; j += block) {
     const std::size_t width = std::min(block, c.columns - j);
     std::size_t i = 0;
-    const auto take = [&]<int rows>(std::integral_constant<int, rows>) {
-      for (; i + rows <= c.rows; i += rows)
-        M::run(ProductRows<T, B, mode, rows>{width, a.from_row(i), b.from_column(j), padded,
-                                             c.row(i) + j, c.stride});
+    const auto take = [&]<int rows>(std::integral_constant<int, rows>, const LeftOperand<T>& left) {
+      M::run(ProductRows<T, B, mode, rows>{width, left, b.from_column(j), padded, c.row(i) + j,
+                                           c.stride});
+      i += rows;
     };
-    take(std::integral_constant<int, kRows>{});
-    take(std::integral_constant<int, 4>{});
-    take(std::integral_constant<int, 2>{});
-    take(std::integral_constant<int, 1>{});
+    while (strip != nullptr && i + kRows <= c.rows) {
+      const std::size_t tiles = std::min(kStripTiles, (c.rows - i) / kRows);
+      copy_strip<kRows>(a.from_row(i), tiles, strip);
+      for (std::size_t t = 0; t < tiles; ++t)
+        take(std::integral_constant<int, kRows>{},
+             {strip + t * kRows * a.columns, kRows, a.columns, 1, kRows});
+    }
+    while (i + kRows <= c.rows) take(std::integral_constant<int, kRows>{}, a.from_row(i));
+    while (i + 4 <= c.rows) take(std::integral_constant<int, 4>{}, a.from_row(i));
+    while (i + 2 <= c.rows) take(std::integral_constant<int, 2>{}, a.from_row(i));
+    while (i < c.rows) take(std::integral_constant<int, 1>{}, a.from_row(i));
   }
 }
 

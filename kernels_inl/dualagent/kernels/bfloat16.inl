@@ -2,8 +2,10 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "dualagent/kernels/host_device.inl"
+#include "dualagent/kernels/simd.inl"
 
 namespace dualagent::kernels {
 
@@ -36,6 +38,15 @@ DUALAGENT_HD inline float first_of(Bfloat16Pair pair) {
 }
 DUALAGENT_HD inline float second_of(Bfloat16Pair pair) {
   return std::bit_cast<float>(pair.bits & 0xFFFF0000U);
+}
+
+/// The bits of numbers that are rounded to bfloat16, lane by lane; see bfloat16_bits of one number.
+inline Simd<std::uint32_t> bfloat16_bits(Simd<float> values) {
+  Simd<std::uint32_t> bits;
+  std::memcpy(&bits, &values, sizeof bits);
+  const Simd<std::uint32_t> up = bits + 0x7FFFU + (bits >> 16U & 1U);
+  const auto is_nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
+  return (is_nan ? bits | 0x00400000U : up) & 0xFFFF0000U;
 }
 
 }  // namespace dualagent::kernels

@@ -231,15 +231,6 @@ inline T sum_lanes(Simd<T> v) {
   return lanes[0];
 }
 
-/// The bits of numbers that are rounded to bfloat16, lane by lane; see bfloat16_bits of one number.
-inline Simd<std::uint32_t> bfloat16_bits(Simd<float> values) {
-  Simd<std::uint32_t> bits;
-  std::memcpy(&bits, &values, sizeof bits);
-  const Simd<std::uint32_t> up = bits + 0x7FFFU + (bits >> 16U & 1U);
-  const auto is_nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
-  return (is_nan ? bits | 0x00400000U : up) & 0xFFFF0000U;
-}
-
 /// exp(x), lane by lane; 0 below -87.
 ///
 /// Float: range reduction by multiples of log 2 and a polynomial of degree 6, minimax for the
