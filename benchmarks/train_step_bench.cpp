@@ -1,8 +1,8 @@
 // One supervised training step (forward, backward, AdamW); prints tokens per second,
 // and on stderr processor time and the peak of resident memory.
 // Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --rows N and --row-tokens N
-// (the shape's), --precision float32|bfloat16 (of products), --rank N (of an adapter, which alone is
-// trained; 0: all weights), --targets all|qv, --recompute never|large|always, --shards N,
+// (the shape's), --precision float32|bfloat16 (of products), --rank N (of an adapter, which alone
+// is trained; 0: all weights), --targets all|qv, --recompute never|large|always, --shards N,
 // --threads N, --warm-up N, --repeats N.
 
 #include "bench.hpp"
