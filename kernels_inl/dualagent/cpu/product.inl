@@ -277,8 +277,10 @@ void multiply_on(const LeftOperand<T>& a, const RightOperand<B>& b, std::size_t 
              {strip + t * kRows * a.columns, kRows, a.columns, 1, kRows});
     }
     while (i + kRows <= c.rows) take(std::integral_constant<int, kRows>{}, a.from_row(i));
-    while (i + 4 <= c.rows) take(std::integral_constant<int, 4>{}, a.from_row(i));
-    while (i + 2 <= c.rows) take(std::integral_constant<int, 2>{}, a.from_row(i));
+    if constexpr (kRows > 6)  // fewer kinds of tiles of lesser machines: they take compile time
+      while (i + 4 <= c.rows) take(std::integral_constant<int, 4>{}, a.from_row(i));
+    if constexpr (kRows > 4)
+      while (i + 2 <= c.rows) take(std::integral_constant<int, 2>{}, a.from_row(i));
     while (i < c.rows) take(std::integral_constant<int, 1>{}, a.from_row(i));
   }
 }
