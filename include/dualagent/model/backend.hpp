@@ -75,7 +75,7 @@ struct GenerationRequest {
   SequenceId sequence = 0;
   std::span<const Token> context;
   AgentRole agent = AgentRole::answerer;
-  SamplingOptions sampling;
+  SamplingOptions sampling = {};
   const StopRule* stop = nullptr;  ///< must outlive the generation
   RandomStream random;
   /// For a sampler that computes elsewhere (another thread, process or machine): called, from any
