@@ -29,9 +29,12 @@ Generation generation(EngineRequests& requests, std::size_t new_tokens = 8) {
   const std::vector<Token> context{504, 3575, 282, 4649, 314};
   const StopRule stop{.max_new_tokens = new_tokens};
   CompletionQueue<int> queue;
-  requests.submit({.sequence = 1, .context = context, .stop = &stop, .random = {}, .on_ready = [&] {
-                     queue.wake();
-                   }});
+  requests.submit({.sequence = 1,
+                   .context = context,
+                   .sampling = {},
+                   .stop = &stop,
+                   .random = {},
+                   .on_ready = [&] { queue.wake(); }});
   std::vector<int> none;
   while (true) {
     queue.take(none, CompletionQueue<int>::Wait::for_one);

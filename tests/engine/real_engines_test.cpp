@@ -36,21 +36,22 @@ std::string from_environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// Turns of SmolLM2 that end with a line; each but the last is a call of the tool, and the history
-/// is summarized on the way. What is given are SmolLM2's tokens.
-struct LineDialect {
+/// Turns of six tokens of SmolLM2, each but the last a call of the tool; the history is summarized
+/// on the way. What is given are SmolLM2's tokens. The engine is told to stop at letters that any
+/// text holds, and has to go on from there.
+struct SixTokens {
   std::vector<Token> prompt(const Task& task) const {
     std::vector<Token> tokens{504, 3575, 282, 4649, 314};  // "The capital of France is"
     for (const char c : task.prompt) tokens.push_back(100 + c);
     return tokens;
   }
-  bool line_has_ended(std::span<const Token> said) const {
-    return said.size() >= 6 && said.back() == 198;  // a line's end; before six tokens it goes on
-  }
+  bool six_are_said(std::span<const Token> said) const { return said.size() >= 6; }
   StopRule turn_stop() const {
-    return {{2}, 16, EarlyStop::of<&LineDialect::line_has_ended>(*this, {"\n"})};
+    return {{2}, 16, EarlyStop::of<&SixTokens::six_are_said>(*this, {"e", "a", "i", "o"})};
   }
-  StopRule summary_stop() const { return {{2}, 12, nullptr}; }
+  StopRule summary_stop() const {
+    return {{2}, 16, EarlyStop::of<&SixTokens::six_are_said>(*this)};
+  }
   Turn parse_turn(std::span<const Token> said) const {
     return std::vector<ToolCall>{{"successor", "{\"x\":" + std::to_string(said.size() % 6) + "}"}};
   }
@@ -70,7 +71,7 @@ struct LineDialect {
     return {said.begin(), said.end()};
   }
 };
-static_assert(ToolDialect<LineDialect>);
+static_assert(ToolDialect<SixTokens>);
 
 /// The largest |log ratio| of what the rollouts' samplers reported and what the learner finds.
 double largest_log_ratio(Transformer<float>& learner, std::span<const Rollout> rollouts,
@@ -102,7 +103,7 @@ template <class EngineType>
 std::vector<Rollout> play(Transformer<float>& learner, EngineType& engine, std::uint64_t seed) {
   RolloutScheduler scheduler(
       SharedWeights{Learning{learner, engine}},
-      Protocol{LineDialect{}, toy::Tools{toy::Successor<>{}}, TokenBudget{.max_tokens = 24},
+      Protocol{SixTokens{}, toy::Tools{toy::Successor<>{}}, TokenBudget{.max_tokens = 24},
                ReplaceBySummary{}, RolloutLimits{.max_context_tokens = 512}});
   std::vector<Task> tasks;
   for (std::size_t i = 0; i < kRollouts; ++i)

@@ -6,6 +6,7 @@ Usage: python tests/golden/engines/record_engines.py sglang|vllm URL MODEL_FOLDE
 A server of SmolLM2-135M-Instruct in float32 stands at URL (docs/engines.md says how it is started); MODEL_FOLDER is the
 directory that it serves, which it is asked to load again; NAME is the model's name there. Writes a list of
 {"name", "path", "body", "status", "reply"}; "reply" is the JSON, or the text where it is none. Needs nothing but Python.
+Start vLLM again afterwards: the last question, weights that are not there, leaves it without any, and it dies of the next.
 """
 import concurrent.futures
 import json
