@@ -14,12 +14,12 @@ namespace ledger_smollm2 {
 inline constexpr std::string_view kHelp =
     R"(Trains SmolLM2-135M, a real pretrained model, to keep notes: as Answerer it follows a chain of debts
 that is longer than its context window, as Summarizer it writes what the window is to be replaced by.
-Two adapters (LoRA), one for each agent, over one frozen model. Leaves a report in the output folder.
+An adapter (LoRA) over the frozen model is trained. Leaves a report in the output folder.
 
 usage: bash examples/ledger_smollm2/run.sh [options]
 
-  --only ROW            train and evaluate one row only: dual, warm_start, frozen_summarizer,
-                        sliding_window or no_limit
+  --only ROW            train and evaluate one row only: dual (beside it the warm start that it began
+                        from), warm_start, frozen_summarizer, sliding_window or no_limit
   --model DIR           a Hugging Face directory of SmolLM2, or of another model whose chat template
                         is known (default: run.sh prepares SmolLM2-135M-Instruct in build/models)
   --seed N              of everything random (default 0)

@@ -68,13 +68,14 @@ class Run {
   std::vector<dualagent::ReportEpisode> episodes_;
 };
 
-// Each row has a file of its own, so that they compile apart. Errors of all: as `Run::warm_start`.
+// Each type of trainer has a file of its own, so that they compile apart. Errors of all: as
+// `Run::warm_start`.
 
-/// Both agents begin from `warm` and are trained: two adapters over one base.
+/// One adapter that begins as `warm` plays both agents, and is trained on what both say.
 dualagent::ResultRow train_dual(Run& run, const Agent& warm);
 /// The warm start as it is.
 dualagent::ResultRow evaluate_warm_start(Run& run, const Agent& warm);
-/// The Answerer alone is trained; the Summarizer stays what it is after the warm start.
+/// Two adapters over one base: the Answerer's is trained, the Summarizer's stays as `warm`.
 dualagent::ResultRow train_answerer(Run& run, const Agent& warm);
 /// No notes: the newest lookups that fit, after a warm start of its own.
 dualagent::ResultRow train_sliding_window(Run& run);
