@@ -44,7 +44,7 @@ double rate(const bench::Options& options, std::size_t threads, Collective colle
   const bench::Shape shape = bench::shape_of(options.text("--shape", "tiny"));
   da::Transformer<float> model(
       shape.model,
-      {.pool = std::make_shared<da::ThreadPool>(threads), .gradient_shards = threads, .seed = 1});
+      {.pool = std::make_shared<da::ThreadPool>(threads), .gradient_parts = threads, .seed = 1});
   const da::PackedBatch batch =
       rows_of(shape, da::shard_of(shape.row_sizes.size(), collective.rank(), collective.size()));
   da::WeightUpdater updater(model, {.bucket_elements = std::size_t{1} << 18}, collective);

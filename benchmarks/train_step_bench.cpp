@@ -2,7 +2,7 @@
 // and on stderr processor time and the peak of resident memory.
 // Options: --shape tiny|quickstart|smollm2, --layers N (the shape's), --rows N and --row-tokens N
 // (the shape's), --precision float32|bfloat16 (of products), --rank N (of an adapter, which alone
-// is trained; 0: all weights), --targets all|qv, --recompute never|large|always, --shards N,
+// is trained; 0: all weights), --targets all|qv, --recompute never|large|always, --parts N,
 // --threads N, --warm-up N, --repeats N.
 
 #include "bench.hpp"
@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
   const bench::Shape shape = chosen_shape(options, name);
   da::Transformer<float> model(
       shape.model, {.pool = std::make_shared<da::ThreadPool>(options.number("--threads", 1)),
-                    .gradient_shards = options.number("--shards", 2),
+                    .gradient_parts = options.number("--parts", 2),
                     .recompute = chosen_recompute(options),
                     .seed = 1,
                     .precision = bench::precision_of(options)});

@@ -3,7 +3,7 @@
 # in parallel; not part of a default build.
 function(add_ledger_smollm2_parts target)
   set(parts "")
-  foreach(part run warm_start dual frozen plain)
+  foreach(part run warm_start dual frozen sliding_window)
     list(APPEND parts ${PROJECT_SOURCE_DIR}/examples/ledger_smollm2/${part}.cpp)
   endforeach()
   add_library(${target} STATIC EXCLUDE_FROM_ALL ${parts})

@@ -59,8 +59,6 @@ struct Room {
   std::size_t unlimited = 320;  ///< holds every whole history
   std::size_t turn = 48;        ///< of one turn
   std::size_t note = 32;        ///< of one note
-
-  std::size_t window_of(Memory memory) const { return memory == Memory::all ? unlimited : window; }
 };
 
 using Dialect =

@@ -134,9 +134,9 @@ dualagent::ResultRow train(Run& run, dualagent::ResultRow row, Pairing pairing, 
   return evaluate(run, std::move(row), pairing, protocol, view);
 }
 
-inline auto notes_protocol(const Run& run) {
-  const Room& room = run.options().room;
-  return make_protocol(run.dialect(), run.data().book, room.window_of(Memory::notes),
+/// Notes above the room's budget.
+inline auto notes_protocol(const Run& run, const Room& room) {
+  return make_protocol(run.dialect(), run.data().book, room.window,
                        dualagent::TokenBudget{.max_tokens = room.budget},
                        dualagent::ReplaceBySummary{});
 }

@@ -30,7 +30,7 @@ inline dualagent::RunFingerprint fingerprint_of(const Options& o) {
           {"max_calls", number(o.max_calls)},
           {"turn_tokens", number(o.turn_tokens)},
           {"summary_tokens", number(o.summary_tokens)},
-          {"gradient_shards", number(o.gradient_shards)},
+          {"gradient_parts", number(o.gradient_parts)},
           {"warm_start_steps", number(o.warm_start_steps)},
           {"warm_start_episodes", number(o.warm_start_episodes)},
           {"warm_start_rate", dualagent::shortest_text(o.warm_start_rate)}};

@@ -62,7 +62,7 @@ evaluation and files
 
 machine
   --live-episodes N            that are played at once (default 64)
-  --gradient-shards N          parts of a batch that are worked on at once (default 2); results depend on it
+  --gradient-parts N          parts of a batch that are worked on at once (default 2); results depend on it
   --threads N                  (default: all cores); results do not depend on it
   --seed N                     (default 0)
   --help                       this text

@@ -68,7 +68,7 @@ struct Options {
   double eval_temperature = 1, eval_top_p = 0.7;
   std::size_t save_every = 10;
   Storage storage = Storage::bf16;
-  std::size_t live_episodes = 64, gradient_shards = 2;
+  std::size_t live_episodes = 64, gradient_parts = 2;
   std::uint64_t seed = 0;
   std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
 
@@ -146,8 +146,8 @@ inline bool set_training_option(Options& o, const FlagValue& v) {
     o.warm_start_rate = v.real(0, false, 1);
   else if (flag == "--save-every")
     o.save_every = v.number(1);
-  else if (flag == "--gradient-shards")
-    o.gradient_shards = v.number(1);
+  else if (flag == "--gradient-parts")
+    o.gradient_parts = v.number(1);
   else if (flag == "--seed")
     o.seed = v.number(0);
   else if (flag == "--threads")

@@ -39,7 +39,7 @@ std::vector<da::EvaluationTask> read_held_out(const Options& options, const AnyR
 
 Model load(const std::filesystem::path& folder, const Options& options,
            const std::shared_ptr<da::ThreadPool>& pool) {
-  return da::load_model(folder, {.pool = pool, .gradient_shards = options.gradient_shards});
+  return da::load_model(folder, {.pool = pool, .gradient_parts = options.gradient_parts});
 }
 
 /// Errors: Error that names --summarizer-model for one with another tokenizer.

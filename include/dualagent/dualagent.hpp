@@ -96,7 +96,7 @@
 #include "dualagent/model/transformer_decode.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_ops.hpp"
-#include "dualagent/model/transformer_shards.hpp"
+#include "dualagent/model/transformer_parts.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 #include "dualagent/objective/advantage.hpp"
 #include "dualagent/objective/aggregation.hpp"

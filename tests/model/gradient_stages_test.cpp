@@ -79,16 +79,16 @@ TEST_CASE("a stage whose report failed is not reported again", "[model]") {
 
 TEST_CASE("a transformer reports its gradients layer by layer", "[model][transformer][laws]") {
   for (const bool tied : {false, true})
-    for (const std::size_t shards : {1U, 2U, 3U})
+    for (const std::size_t parts : {1U, 2U, 3U})
       for (const std::size_t untrained : {0U, 5U, 8U}) {
-        INFO("tied " << tied << ", shards " << shards << ", untrained " << untrained);
+        INFO("tied " << tied << ", parts " << parts << ", untrained " << untrained);
         TransformerConfig shape = odd_shape(tied);
         shape.value_head = true;
         const PackedBatch batch = rows(8, 60, untrained);  // more than one chunk of 256 tokens
         const auto make_model = [&] {
           return Transformer<float>(
               shape,
-              {.pool = std::make_shared<ThreadPool>(2), .gradient_shards = shards, .seed = 3});
+              {.pool = std::make_shared<ThreadPool>(2), .gradient_parts = parts, .seed = 3});
         };
         const Ranges ranges =
             laws::check_ready_laws(make_model, [&](Transformer<float>& model, const auto& ready) {

@@ -17,14 +17,14 @@ using namespace dualagent;
 
 namespace {
 
-TransformerOptions rounding(std::size_t threads = 1, std::size_t shards = 2) {
-  TransformerOptions options = with_threads(threads, shards);
+TransformerOptions rounding(std::size_t threads = 1, std::size_t parts = 2) {
+  TransformerOptions options = with_threads(threads, parts);
   options.precision = Precision::bfloat16;
   return options;
 }
 
-Transformer<float> rounding_model(bool tied, std::size_t threads = 1, std::size_t shards = 2) {
-  return odd_model<float>(ragged_shape(tied), rounding(threads, shards));
+Transformer<float> rounding_model(bool tied, std::size_t threads = 1, std::size_t parts = 2) {
+  return odd_model<float>(ragged_shape(tied), rounding(threads, parts));
 }
 
 /// |got - expected| over |expected|, lengths of vectors.

@@ -67,11 +67,11 @@ void check_gradients(const TransformerConfig& config, float temperature) {
   const PackedBatch batch = ragged_batch({5, 1, 17, 9, 2, 13}, temperature);
   Transformer<double> oracle = odd_model<double>(config, with_threads(1, 1));
   const std::vector<double> expected = central_differences(oracle, batch);
-  for (const std::size_t shards : {1U, 2U, 3U}) {
-    Transformer<double> model = odd_model<double>(config, with_threads(1, shards));
+  for (const std::size_t parts : {1U, 2U, 3U}) {
+    Transformer<double> model = odd_model<double>(config, with_threads(1, parts));
     const std::vector<double> got = gradients_of(model, batch);
     for (const TensorInfo& tensor : model.tensors()) {
-      INFO(tensor.name << ", " << shards << " shards, temperature " << temperature);
+      INFO(tensor.name << ", " << parts << " parts, temperature " << temperature);
       const auto part = [&](const std::vector<double>& all) {
         return std::span(all).subspan(tensor.offset, tensor.size);
       };
@@ -156,7 +156,7 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
   std::vector<std::size_t> lengths;
   for (std::size_t r = 0; r < 27; ++r) lengths.push_back(1 + (r * 29) % 64);
   const PackedBatch batch = ragged_batch(lengths, 1.3F);
-  REQUIRE(batch.size() > 3 * 256);  // a shard holds several chunks
+  REQUIRE(batch.size() > 3 * 256);  // a part holds several chunks
   Transformer<double> model = odd_model<double>(ragged_shape(false), with_threads(1, 1));
   std::vector<double> expected(model.parameters().size(), 0.0);
   for (std::size_t r = 0; r < batch.rows(); ++r) {
@@ -176,10 +176,10 @@ TEST_CASE("a batch of many chunks has the sum of its rows' gradients", "[model][
         outputs);
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += model.gradients()[i];
   }
-  for (const std::size_t shards : {1U, 2U, 3U, 40U}) {  // 40: most shards have no row
-    Transformer<double> sharded = odd_model<double>(ragged_shape(false), with_threads(1, shards));
-    INFO(shards << " shards");
-    CHECK(relative_error(gradients_of(sharded, batch), expected) < 1e-12);
+  for (const std::size_t parts : {1U, 2U, 3U, 40U}) {  // 40: most parts have no row
+    Transformer<double> in_parts = odd_model<double>(ragged_shape(false), with_threads(1, parts));
+    INFO(parts << " parts");
+    CHECK(relative_error(gradients_of(in_parts, batch), expected) < 1e-12);
   }
 }
 
@@ -195,12 +195,12 @@ TEST_CASE("float gradients are close to double gradients", "[model][transformer]
 
 TEST_CASE("gradients have the same bits on any number of threads", "[model][transformer]") {
   const PackedBatch batch = ragged_batch({40, 3, 64, 1, 13, 64, 7, 22, 64, 64, 50}, 1.0F);
-  for (const std::size_t shards : {1U, 2U, 3U}) {
-    Transformer<float> alone(ragged_shape(true), with_threads(1, shards));
+  for (const std::size_t parts : {1U, 2U, 3U}) {
+    Transformer<float> alone(ragged_shape(true), with_threads(1, parts));
     const std::vector<float> expected = gradients_of(alone, batch);
     for (const std::size_t threads : {2U, 3U}) {
-      Transformer<float> model(ragged_shape(true), with_threads(threads, shards));
-      INFO(threads << " threads, " << shards << " shards");
+      Transformer<float> model(ragged_shape(true), with_threads(threads, parts));
+      INFO(threads << " threads, " << parts << " parts");
       CHECK(gradients_of(model, batch) == expected);
       CHECK(gradients_of(model, batch) == expected);  // buffers that were used before
     }
@@ -209,8 +209,8 @@ TEST_CASE("gradients have the same bits on any number of threads", "[model][tran
 
 TEST_CASE("log-probabilities have the same bits in any batch", "[model][transformer]") {
   PackedBatch batch = ragged_batch({40, 3, 64, 2, 13, 64, 7, 22, 64, 64, 50}, 0.9F);
-  const auto outputs_of = [](const PackedBatch& some, std::size_t shards) {
-    Transformer<float> model(ragged_shape(false), with_threads(1, shards));
+  const auto outputs_of = [](const PackedBatch& some, std::size_t parts) {
+    Transformer<float> model(ragged_shape(false), with_threads(1, parts));
     TokenOutputs outputs;
     outputs.resize(some.size());
     model.score(some, outputs);

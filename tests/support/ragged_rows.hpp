@@ -26,10 +26,10 @@ inline dualagent::TransformerConfig ragged_shape(bool tied) {
           .value_head = !tied};
 }
 
-inline dualagent::TransformerOptions with_threads(std::size_t threads, std::size_t shards,
+inline dualagent::TransformerOptions with_threads(std::size_t threads, std::size_t parts,
                                                   std::uint64_t seed = 3) {
   return {.pool = std::make_shared<dualagent::ThreadPool>(threads),
-          .gradient_shards = shards,
+          .gradient_parts = parts,
           .seed = seed};
 }
 

@@ -16,7 +16,7 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/low_rank.hpp"
 #include "dualagent/model/transformer.hpp"
-#include "dualagent/model/transformer_shards.hpp"
+#include "dualagent/model/transformer_parts.hpp"
 
 namespace dualagent {
 
@@ -26,12 +26,12 @@ namespace dualagent {
 /// Parameters, tensors (PEFT's names), gradients, and so moments, updates and checkpoints are those
 /// of the adapter. Several adapted models and their base share the weights and one decode batch:
 /// whichever is advanced, the requests of all go on, and each gets those of its own that are
-/// finished. Threads, the number of gradient shards and what is recomputed are the base's.
+/// finished. Threads, the number of gradient parts and what is recomputed are the base's.
 ///
 /// Determinism: as Transformer; the bits of a row depend on the base, its own adapter and the row
 /// alone, whatever other models decode beside it.
-/// Memory: a few percent of the base's parameters, and 1 + gradient_shards times as much for
-/// gradients; activations as Transformer, logits of at most 64 tokens per shard. The base keeps no
+/// Memory: a few percent of the base's parameters, and 1 + gradient_parts times as much for
+/// gradients; activations as Transformer, logits of at most 64 tokens per part. The base keeps no
 /// gradients unless it is trained.
 ///
 /// The base may be moved or destroyed; it must not be trained while adapters of it are. Models of
@@ -42,7 +42,7 @@ class AdaptedTransformer {
  public:
   /// Errors: as `LowRank::validate`; Error for a base with a critic.
   explicit AdaptedTransformer(Transformer<Scalar>& base, LowRank options = {})
-      : AdaptedTransformer(base.core_, base.pool_, base.shards_.options(), std::move(options)) {}
+      : AdaptedTransformer(base.core_, base.pool_, base.parts_.options(), std::move(options)) {}
 
   /// What the adapter changes.
   const LowRank& adapter() const { return adapter_->options(); }
@@ -67,7 +67,7 @@ class AdaptedTransformer {
 
   /// Another adapter with the same parameters over the same base.
   AdaptedTransformer copy() const {
-    AdaptedTransformer twin(core_, pool_, shards_.options(), adapter());
+    AdaptedTransformer twin(core_, pool_, parts_.options(), adapter());
     std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
     twin.weights_changed();
     return twin;
@@ -77,7 +77,7 @@ class AdaptedTransformer {
   /// `save_model`. What it computes agrees with this model's to rounding.
   Transformer<Scalar> merged() const {
     Transformer<Scalar> model(
-        base_config(), detail::unwritten(pool_, shards_.options(), core_->weights.precision()));
+        base_config(), detail::unwritten(pool_, parts_.options(), core_->weights.precision()));
     const std::span<const Scalar> weights = std::as_const(core_->weights).parameters();
     std::copy(weights.begin(), weights.end(), model.parameters().begin());
     adapter_->merge(core_->weights, model.parameters());
@@ -102,17 +102,17 @@ class AdaptedTransformer {
   template <class Objective, class Ready = IgnoreReady>
   void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
                 const Ready& ready = {}) {
-    shards_.backward(*pool_, batch, objective, outputs, ready);
+    parts_.backward(*pool_, batch, objective, outputs, ready);
   }
   void score(const BatchColumns& batch, const OutputColumns& outputs) {
-    shards_.score(*pool_, batch, outputs);
+    parts_.score(*pool_, batch, outputs);
   }
 
   std::span<Scalar> parameters() { return adapter_->parameters(); }
   std::span<const Scalar> parameters() const { return std::as_const(*adapter_).parameters(); }
-  std::span<Scalar> gradients() { return shards_.gradients(); }
+  std::span<Scalar> gradients() { return parts_.gradients(); }
   std::span<const TensorInfo> tensors() const { return adapter_->tensors(); }
-  void zero_gradients() { shards_.zero_gradients(*pool_); }
+  void zero_gradients() { parts_.zero_gradients(*pool_); }
   void weights_changed() { weights_changed(adapter_->version + 1); }
   void weights_changed(WeightVersion version) {
     adapter_->version = version;
@@ -134,11 +134,11 @@ class AdaptedTransformer {
   };
 
   AdaptedTransformer(std::shared_ptr<Core> core, std::shared_ptr<ThreadPool> pool,
-                     const detail::ShardOptions& shards, LowRank options)
+                     const detail::PartOptions& parts, LowRank options)
       : core_(std::move(core)),
         pool_(std::move(pool)),
         adapter_(new Adapter(core_->weights, std::move(options)), LeaveDecoder{core_}),
-        shards_(core_->weights, core_->rotary, shards, adapter_.get()) {
+        parts_(core_->weights, core_->rotary, parts, adapter_.get()) {
     if (base_config().value_head)
       throw Error("an adapter cannot be trained over a model with a critic", "AdaptedTransformer",
                   "Adapt the model without its value head");
@@ -147,7 +147,7 @@ class AdaptedTransformer {
   std::shared_ptr<Core> core_;
   std::shared_ptr<ThreadPool> pool_;
   std::unique_ptr<Adapter, LeaveDecoder> adapter_;
-  detail::BatchShards<Scalar> shards_;
+  detail::BatchParts<Scalar> parts_;
 };
 
 }  // namespace dualagent

@@ -11,11 +11,11 @@ namespace dualagent {
 /// Gradients have the same bits either way; docs/models.md#memory-of-training has memory and time.
 enum class Recompute : std::uint8_t {
   never,
-  large,  ///< where a shard would keep more than kKeptActivationBytes
+  large,  ///< where a part of the batch would keep more than kKeptActivationBytes
   always
 };
 
-/// Activations that Recompute::large lets each shard keep.
+/// Activations that Recompute::large lets each part of a batch keep.
 inline constexpr std::size_t kKeptActivationBytes = std::size_t{1} << 30U;
 
 namespace detail {

@@ -16,7 +16,7 @@
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
 #include "dualagent/model/transformer_layers.hpp"
-#include "dualagent/model/transformer_shards.hpp"
+#include "dualagent/model/transformer_parts.hpp"
 #include "dualagent/model/transformer_weights.hpp"
 
 namespace dualagent {
@@ -25,10 +25,10 @@ namespace dualagent {
 struct TransformerOptions {
   /// Threads to work with; several models may share one pool.
   std::shared_ptr<ThreadPool> pool = {};
-  /// A batch's rows are cut into this many shards, each with gradients of its own that are summed
-  /// in order. More shards keep more threads busy and cost a copy of the gradients each. Results
+  /// A batch's rows are cut into this many parts, each with gradients of its own that are summed
+  /// in order. More parts keep more threads busy and cost a copy of the gradients each. Results
   /// depend on this number, never on the threads.
-  std::size_t gradient_shards = 2;
+  std::size_t gradient_parts = 2;
   /// What training keeps of its way forward; changes memory and time, never results.
   Recompute recompute = Recompute::large;
   /// Of the initial weights. Nothing: they are 0, and are going to be written.
@@ -67,10 +67,10 @@ struct TransformerCore {
 };
 
 /// Options of a model that is trained like another one and whose weights are going to be written.
-inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const ShardOptions& like,
+inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const PartOptions& like,
                                     Precision precision) {
   return {.pool = std::move(pool),
-          .gradient_shards = like.count,
+          .gradient_parts = like.count,
           .recompute = like.recompute,
           .seed = std::nullopt,
           .precision = precision};
@@ -86,9 +86,9 @@ inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const Shar
 ///
 /// Determinism: forward kernels are batch invariant. The log-probability of a token has the same
 /// bits whether it is decoded step by step, prefilled, or computed in a packed training row, and
-/// whatever else is in the batch; gradients depend on `gradient_shards`, not on threads.
+/// whatever else is in the batch; gradients depend on `gradient_parts`, not on threads.
 /// Memory: parameters, twice if small (kKeptPanelBytes) and half of them more with bfloat16; from
-/// the first training on, 1 + gradient_shards gradients; per shard the activations of about 256
+/// the first training on, 1 + gradient_parts gradients; per part the activations of about 256
 /// tokens (or of the longest row), or of one layer and the inputs of all (`recompute`), and logits
 /// of at most 512 tokens; of decoding, activations of 64 tokens for each request that begins and
 /// the logits of one token for each; keys and values of the most tokens of unreleased sequences, in
@@ -101,8 +101,8 @@ class Transformer {
   explicit Transformer(const TransformerConfig& config, TransformerOptions options = {})
       : core_(std::make_shared<Core>(config, options.precision)),
         pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
-        shards_(core_->weights, core_->rotary,
-                {.count = options.gradient_shards, .recompute = options.recompute}) {
+        parts_(core_->weights, core_->rotary,
+                {.count = options.gradient_parts, .recompute = options.recompute}) {
     if (options.seed) core_->weights.initialise(*options.seed);
     core_->weights.refresh();
   }
@@ -142,18 +142,18 @@ class Transformer {
   template <class Objective, class Ready = IgnoreReady>
   void backward(const BatchColumns& batch, const Objective& objective, const OutputColumns& outputs,
                 const Ready& ready = {}) {
-    shards_.backward(*pool_, batch, objective, outputs, ready);
+    parts_.backward(*pool_, batch, objective, outputs, ready);
   }
 
   void score(const BatchColumns& batch, const OutputColumns& outputs) {
-    shards_.score(*pool_, batch, outputs);
+    parts_.score(*pool_, batch, outputs);
   }
 
   std::span<Scalar> parameters() { return core_->weights.parameters(); }
   std::span<const Scalar> parameters() const { return std::as_const(core_->weights).parameters(); }
-  std::span<Scalar> gradients() { return shards_.gradients(); }
+  std::span<Scalar> gradients() { return parts_.gradients(); }
   std::span<const TensorInfo> tensors() const { return core_->weights.tensors(); }
-  void zero_gradients() { shards_.zero_gradients(*pool_); }
+  void zero_gradients() { parts_.zero_gradients(*pool_); }
   void weights_changed() { weights_changed(core_->version + 1); }
   void weights_changed(WeightVersion version) {
     core_->changed(version);
@@ -164,7 +164,7 @@ class Transformer {
 
  private:
   Transformer copy_as(const TransformerConfig& shape) const {
-    Transformer twin(shape, detail::unwritten(pool_, shards_.options(), precision()));
+    Transformer twin(shape, detail::unwritten(pool_, parts_.options(), precision()));
     std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
     twin.weights_changed();
     return twin;
@@ -175,7 +175,7 @@ class Transformer {
 
   std::shared_ptr<Core> core_;
   std::shared_ptr<ThreadPool> pool_;
-  detail::BatchShards<Scalar> shards_;
+  detail::BatchParts<Scalar> parts_;
 };
 
 }  // namespace dualagent

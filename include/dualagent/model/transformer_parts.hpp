@@ -27,8 +27,8 @@ namespace dualagent {
 
 namespace detail {
 
-/// Into how many shards a batch is cut, and what of them is kept.
-struct ShardOptions {
+/// Into how many parts a batch is cut, and what of them is kept.
+struct PartOptions {
   std::size_t count = 2;
   Recompute recompute = Recompute::large;
 };
@@ -41,16 +41,16 @@ std::size_t trained_size(const TransformerWeights<T>& weights, const Adapter<T>*
 
 /// A fixed share of a batch's rows on its way through a transformer, worked on by one thread.
 template <class T>
-class BatchShard {
+class BatchPart {
  public:
-  BatchShard(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+  BatchPart(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
              const Adapter<T>* adapter, Recompute recompute)
       : weights_(&weights),
         adapter_(adapter),
         recompute_(recompute),
         chunk_(weights, rotary, adapter) {}
 
-  /// The rows of the batch that are this shard's: [first, end).
+  /// The rows of the batch that are this part's: [first, end).
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
   /// Of what is trained, from the rows of the last `backward`.
   const AlignedVector<T>& gradients() const { return gradients_; }
@@ -262,24 +262,24 @@ class BatchShard {
   AlignedVector<T> normed_, inverse_, d_normed_, d_value_, dx_;
 };
 
-/// All shards of a batch: a transformer forward and backward over rows that are cut into shards,
+/// All parts of a batch: a transformer forward and backward over rows that are cut into parts,
 /// whose gradients are summed in their order. Trained is the adapter where there is one, else the
-/// weights. Bits depend on the number of shards, never on threads.
+/// weights. Bits depend on the number of parts, never on threads.
 template <class T>
-class BatchShards {
+class BatchParts {
  public:
-  BatchShards(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-              ShardOptions options, const Adapter<T>* adapter = nullptr)
+  BatchParts(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
+              PartOptions options, const Adapter<T>* adapter = nullptr)
       : weights_(&weights), adapter_(adapter), options_(options) {
-    if (options.count == 0) throw Error("gradient_shards must be at least 1", "TransformerOptions");
+    if (options.count == 0) throw Error("gradient_parts must be at least 1", "TransformerOptions");
     for (std::size_t s = 0; s < options.count; ++s)
-      shards_.emplace_back(weights, rotary, adapter, options.recompute);
+      parts_.emplace_back(weights, rotary, adapter, options.recompute);
   }
 
-  const ShardOptions& options() const { return options_; }
+  const PartOptions& options() const { return options_; }
 
-  /// See Learner. Reports gradients layer by layer, as soon as every shard has gone through its
-  /// last rows; the thread that was last adds up the layer's gradients of all shards.
+  /// See Learner. Reports gradients layer by layer, as soon as every part has gone through its
+  /// last rows; the thread that was last adds up the layer's gradients of all parts.
   template <class Objective, class Ready>
   void backward(ThreadPool& pool, const BatchColumns& batch, const Objective& objective,
                 const OutputColumns& outputs, const Ready& ready) {
@@ -288,17 +288,17 @@ class BatchShards {
     if constexpr (std::is_same_v<Ready, IgnoreReady>) {
       const auto later = [](std::size_t) {};
       run(pool, batch,
-          [&](BatchShard<T>& shard) { shard.backward(batch, objective, outputs, later); });
-      for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_shards(begin, end); });
+          [&](BatchPart<T>& part) { part.backward(batch, objective, outputs, later); });
+      for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_parts(begin, end); });
     } else {
       GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
-                            shards_.size());
-      run(pool, batch, [&](BatchShard<T>& shard) {
-        shard.backward(batch, objective, outputs, [&](std::size_t done) {
-          stages.finish(static_cast<std::size_t>(&shard - shards_.data()), done,
+                            parts_.size());
+      run(pool, batch, [&](BatchPart<T>& part) {
+        part.backward(batch, objective, outputs, [&](std::size_t done) {
+          stages.finish(static_cast<std::size_t>(&part - parts_.data()), done,
                         [&](std::size_t begin, std::size_t end) {
                           for_each_part(begin, end, [&](std::size_t first, std::size_t last) {
-                            add_shards(first, last);
+                            add_parts(first, last);
                           });
                           ready(begin, end);
                         });
@@ -308,7 +308,7 @@ class BatchShards {
   }
 
   void score(ThreadPool& pool, const BatchColumns& batch, const OutputColumns& outputs) {
-    run(pool, batch, [&](BatchShard<T>& shard) { shard.score(batch, outputs); });
+    run(pool, batch, [&](BatchPart<T>& part) { part.score(batch, outputs); });
   }
 
   std::span<T> gradients() {
@@ -327,10 +327,10 @@ class BatchShards {
     if (gradients_.empty()) gradients_.assign(trained_size(*weights_, adapter_), T{0});
   }
 
-  /// Adds the shards' gradients [begin, end), in the order of the shards, whoever adds.
-  void add_shards(std::size_t begin, std::size_t end) {
-    for (const BatchShard<T>& shard : shards_)
-      for (std::size_t i = begin; i < end; ++i) gradients_[i] += shard.gradients()[i];
+  /// Adds the parts' gradients [begin, end), in the order of the parts, whoever adds.
+  void add_parts(std::size_t begin, std::size_t end) {
+    for (const BatchPart<T>& part : parts_)
+      for (std::size_t i = begin; i < end; ++i) gradients_[i] += part.gradients()[i];
   }
 
   static constexpr std::size_t kPart = 2048;  // numbers; small enough for the first-level cache
@@ -348,19 +348,19 @@ class BatchShards {
     });
   }
 
-  /// Cuts the rows into shards of about equal tokens and runs them on the pool.
+  /// Cuts the rows into parts of about equal tokens and runs them on the pool.
   template <class Body>
   void run(ThreadPool& pool, const BatchColumns& batch, Body&& body) {
     check(batch);
     std::size_t row = 0;
-    for (std::size_t s = 0; s < shards_.size(); ++s) {
+    for (std::size_t s = 0; s < parts_.size(); ++s) {
       const std::size_t first = row;
-      const std::size_t until = batch.size() * (s + 1) / shards_.size();
-      while (row < batch.rows && (s + 1 == shards_.size() || batch.row_begin[row + 1] <= until))
+      const std::size_t until = batch.size() * (s + 1) / parts_.size();
+      while (row < batch.rows && (s + 1 == parts_.size() || batch.row_begin[row + 1] <= until))
         ++row;
-      shards_[s].take_rows(first, row);
+      parts_[s].take_rows(first, row);
     }
-    pool.for_each(shards_.size(), [&](std::size_t s) { body(shards_[s]); });
+    pool.for_each(parts_.size(), [&](std::size_t s) { body(parts_[s]); });
   }
 
   void check(const BatchColumns& batch) const {
@@ -387,9 +387,9 @@ class BatchShards {
 
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
-  ShardOptions options_;
+  PartOptions options_;
   AlignedVector<T> gradients_;  // of what is trained, once they are asked for
-  std::vector<BatchShard<T>> shards_;
+  std::vector<BatchPart<T>> parts_;
 };
 
 }  // namespace detail

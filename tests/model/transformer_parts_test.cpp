@@ -1,4 +1,4 @@
-#include "dualagent/model/transformer_shards.hpp"
+#include "dualagent/model/transformer_parts.hpp"
 
 #include <cstddef>
 #include <span>
@@ -24,9 +24,9 @@ struct Model {
 
 const std::vector<std::vector<Token>> kRows{{1, 2, 3, 4, 5}, {6, 5}, {7, 7, 1, 0}, {2, 9, 9}};
 
-std::vector<double> gradients_of(const Model& model, const PackedBatch& batch, std::size_t shards) {
+std::vector<double> gradients_of(const Model& model, const PackedBatch& batch, std::size_t parts) {
   ThreadPool pool(2);
-  detail::BatchShards<double> all(model.weights, model.rotary, {.count = shards});
+  detail::BatchParts<double> all(model.weights, model.rotary, {.count = parts});
   TokenOutputs outputs;
   outputs.resize(batch.size());
   all.backward(pool, batch, checkpoint_numbers::NegativeLogProb{}, outputs, IgnoreReady{});
@@ -36,7 +36,7 @@ std::vector<double> gradients_of(const Model& model, const PackedBatch& batch, s
 
 }  // namespace
 
-TEST_CASE("shards add up to the gradients of the rows, however many there are",
+TEST_CASE("parts add up to the gradients of the rows, however many there are",
           "[model][transformer]") {
   const Model model;
   const PackedBatch batch = checkpoint_numbers::token_mean_batch(kRows);
@@ -48,8 +48,8 @@ TEST_CASE("shards add up to the gradients of the rows, however many there are",
     const std::vector<double> gradients = gradients_of(model, alone, 1);
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += gradients[i];
   }
-  for (const std::size_t shards : std::vector<std::size_t>{1, 2, 3, 7}) {
-    const std::vector<double> gradients = gradients_of(model, batch, shards);
+  for (const std::size_t parts : std::vector<std::size_t>{1, 2, 3, 7}) {
+    const std::vector<double> gradients = gradients_of(model, batch, parts);
     double largest = 0;
     for (std::size_t i = 0; i < sum.size(); ++i)
       largest = std::max(largest, std::abs(gradients[i] - sum[i]));
@@ -69,7 +69,7 @@ TEST_CASE("a row of more trained tokens than a block of the head holds", "[model
     row[i] = static_cast<Token>(RandomStream::from_seed(4).below(i, 37));
   const PackedBatch batch = checkpoint_numbers::token_mean_batch({row});
   ThreadPool pool(1);
-  detail::BatchShards<double> all(model.weights, model.rotary, {.count = 1}, &adapter);
+  detail::BatchParts<double> all(model.weights, model.rotary, {.count = 1}, &adapter);
   const auto backward = [&](const PackedBatch& some) {
     TokenOutputs outputs;
     outputs.resize(some.size());
@@ -98,7 +98,7 @@ TEST_CASE("a row of more trained tokens than a block of the head holds", "[model
   CHECK(scored.log_prob == together.log_prob);
 }
 
-TEST_CASE("a batch without shards is refused", "[model][transformer]") {
+TEST_CASE("a batch without parts is refused", "[model][transformer]") {
   const Model model;
-  CHECK_THROWS_AS(detail::BatchShards<double>(model.weights, model.rotary, {.count = 0}), Error);
+  CHECK_THROWS_AS(detail::BatchParts<double>(model.weights, model.rotary, {.count = 0}), Error);
 }
