@@ -87,8 +87,7 @@ TEST_CASE("a transformer reports its gradients layer by layer", "[model][transfo
         const PackedBatch batch = rows(8, 60, untrained);  // more than one chunk of 256 tokens
         const auto make_model = [&] {
           return Transformer<float>(
-              shape,
-              {.pool = std::make_shared<ThreadPool>(2), .gradient_parts = parts, .seed = 3});
+              shape, {.pool = std::make_shared<ThreadPool>(2), .gradient_parts = parts, .seed = 3});
         };
         const Ranges ranges =
             laws::check_ready_laws(make_model, [&](Transformer<float>& model, const auto& ready) {

@@ -146,7 +146,8 @@ TEST_CASE("real models: an adapter is saved for engines, with what it draws", "[
     model.weights_changed();
     const auto prompts = prompts_of(SafeTensors::open(real.expected));
     const laws::Generations drawn = continuations(model, prompts, 32, 1.0F);
-    CHECK(!laws::same(drawn, continuations(base, prompts, 32, 1.0F)));  // the adapter says something else
+    CHECK(!laws::same(drawn,
+                      continuations(base, prompts, 32, 1.0F)));  // the adapter says something else
     save_adapter(real.file(".adapter"), model, {.base_model = real.folder.string()});
     AdaptedTransformer<float> again = load_adapter(real.file(".adapter"), base);
     CHECK(laws::same(drawn, continuations(again, prompts, 32, 1.0F)));

@@ -102,7 +102,7 @@ class Transformer {
       : core_(std::make_shared<Core>(config, options.precision)),
         pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
         parts_(core_->weights, core_->rotary,
-                {.count = options.gradient_parts, .recompute = options.recompute}) {
+               {.count = options.gradient_parts, .recompute = options.recompute}) {
     if (options.seed) core_->weights.initialise(*options.seed);
     core_->weights.refresh();
   }

@@ -44,7 +44,7 @@ template <class T>
 class BatchPart {
  public:
   BatchPart(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-             const Adapter<T>* adapter, Recompute recompute)
+            const Adapter<T>* adapter, Recompute recompute)
       : weights_(&weights),
         adapter_(adapter),
         recompute_(recompute),
@@ -269,7 +269,7 @@ template <class T>
 class BatchParts {
  public:
   BatchParts(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-              PartOptions options, const Adapter<T>* adapter = nullptr)
+             PartOptions options, const Adapter<T>* adapter = nullptr)
       : weights_(&weights), adapter_(adapter), options_(options) {
     if (options.count == 0) throw Error("gradient_parts must be at least 1", "TransformerOptions");
     for (std::size_t s = 0; s < options.count; ++s)
