@@ -1,5 +1,5 @@
 """One supervised training step (forward, backward, fused AdamW) of SmolLM2-135M's shape with
-transformers, random weights: what `train_step_bench --shape smollm2 --rows 4` measures of ours.
+transformers, random weights: what `train_step_bench --shape smollm2 --rows 4 --row-tokens 512` measures of ours.
 
 Prints tokens per second, and on stderr processor time and the peak of resident memory. With bfloat16 weights, gradients
 and moments are bfloat16, too. Needs torch and transformers.

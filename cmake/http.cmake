@@ -3,7 +3,7 @@
 if(TARGET dualagent::http)
   return()
 endif()
-find_package(CURL 7.68 QUIET)
+find_package(CURL 7.68 QUIET GLOBAL)
 if(TARGET CURL::libcurl)
   add_library(dualagent::http INTERFACE IMPORTED GLOBAL)
   target_link_libraries(dualagent::http INTERFACE dualagent::dualagent CURL::libcurl)

@@ -1,4 +1,4 @@
-// A chain of debts: SmolLM2-135M learns to keep notes. docs/ledger-smollm2.md explains it.
+// A chain of debts: SmolLM2-135M is trained to keep notes. docs/ledger-smollm2.md explains it.
 
 #include "quickstart/program.hpp"
 #include "run.hpp"

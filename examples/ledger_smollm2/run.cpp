@@ -41,7 +41,7 @@ std::string recipe_of(const Options& options) {
 
 da::ReportData report_data(const Run& run, std::vector<da::ResultRow> rows, std::string command) {
   const Options& options = run.options();
-  return {.title = "A chain of debts: SmolLM2 learns to keep notes",
+  return {.title = "A chain of debts: notes by SmolLM2",
           .subtitle = "A chain of 6 or 7 debts takes 209 to 274 tokens; the context window has " +
                       std::to_string(options.room.window) +
                       ". Every row is evaluated on the same held-out tasks.",

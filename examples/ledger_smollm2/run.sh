@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SmolLM2-135M learns to keep notes: trains an Answerer and a Summarizer and writes a report.
+# Trains SmolLM2-135M to keep notes, as Answerer and as Summarizer, and writes a report.
 #   bash examples/ledger_smollm2/run.sh --only dual     the trained pair alone
 #   bash examples/ledger_smollm2/run.sh                 with its baselines; --help lists the options
 set -euo pipefail

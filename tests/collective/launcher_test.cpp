@@ -43,7 +43,7 @@ TEST_CASE("ranks are told who they are, and their ends are told", "[collective]"
 
 TEST_CASE("a rank that fails ends the others and is named first", "[collective]") {
   std::vector<std::string> lines;
-  const LaunchOutcome outcome = launch("one_fails", 3, 0, lines);
+  const LaunchOutcome outcome = launch("one_fails", 3, 1, lines);
   CHECK(outcome.first_failed == std::size_t{1});
   CHECK(outcome.status() == 7);
   CHECK(outcome.ranks[0].status == 128 + SIGTERM);

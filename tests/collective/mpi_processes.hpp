@@ -18,6 +18,9 @@ inline MpiProcesses run_mpi(const std::string& what, std::size_t ranks) {
   for (const char* const name : {"OMPI_MCA_rmaps_base_oversubscribe", "OMPI_ALLOW_RUN_AS_ROOT",
                                  "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
     ::setenv(name, "1", 1);
+  ::setenv("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", 1);  // Open MPI 5
+  // Containers may forbid copies between processes, of which Open MPI 4 then complains.
+  ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
   MpiProcesses all;
   all.status =
       dualagent::launch_ranks(

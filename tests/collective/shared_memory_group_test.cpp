@@ -67,7 +67,7 @@ TEST_CASE("a name that is in use and ranks that do not agree are refused", "[col
   detail::run_threads(
       3,
       [&](std::size_t i) {  // two ranks 0 of 2, and a rank 1 that believes in 3
-        seen[i] = error_of_joining(name, i == 2 ? 1 : 0, i == 2 ? 3 : 2, 0.5);
+        seen[i] = error_of_joining(name, i == 2 ? 1 : 0, i == 2 ? 3 : 2, 3);
       },
       [](std::size_t, const std::string&) {});
   const bool first_refused = seen[0].find("another run uses this name") != std::string::npos;

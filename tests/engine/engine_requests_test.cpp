@@ -28,16 +28,16 @@ EngineWords words() {
 Generation generation(EngineRequests& requests, std::size_t new_tokens = 8) {
   const std::vector<Token> context{504, 3575, 282, 4649, 314};
   const StopRule stop{.max_new_tokens = new_tokens};
-  CompletionQueue<int> queue;
+  const auto queue = std::make_shared<CompletionQueue<int>>();  // `on_ready` may be called late
   requests.submit({.sequence = 1,
                    .context = context,
                    .sampling = {},
                    .stop = &stop,
                    .random = {},
-                   .on_ready = [&] { queue.wake(); }});
+                   .on_ready = [queue] { queue->wake(); }});
   std::vector<int> none;
   while (true) {
-    queue.take(none, CompletionQueue<int>::Wait::for_one);
+    queue->take(none, CompletionQueue<int>::Wait::for_one);
     std::vector<Generation> done = requests.take_finished();
     if (!done.empty()) return std::move(done.at(0));
   }

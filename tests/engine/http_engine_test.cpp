@@ -75,7 +75,7 @@ class Asked {
  public:
   Asked(EngineType& engine, const Requests& asked) : engine_(engine), left_(asked.requests.size()) {
     for (GenerationRequest request : asked.requests) {
-      request.on_ready = [this] { queue_.wake(); };
+      request.on_ready = [queue = queue_] { queue->wake(); };
       engine.submit(request);
     }
   }
@@ -89,14 +89,15 @@ class Asked {
         const SequenceId sequence = one.sequence;
         CHECK(done.emplace(sequence, std::move(one)).second);
       }) == 0);
-      if (left_ == before) queue_.take(none, CompletionQueue<int>::Wait::for_one);
+      if (left_ == before) queue_->take(none, CompletionQueue<int>::Wait::for_one);
     }
     return done;
   }
 
  private:
   EngineType& engine_;
-  CompletionQueue<int> queue_;
+  // `on_ready` may be called late.
+  std::shared_ptr<CompletionQueue<int>> queue_ = std::make_shared<CompletionQueue<int>>();
   std::size_t left_;
 };
 

@@ -78,12 +78,6 @@ struct Registered {
 
 }  // namespace fuzz
 
-/// Memory that was freed stays poisoned for 8 MB of further allocations, more than an execution
-/// makes, instead of 256 MB: fresh pages for every execution would cost more than the parser.
-extern "C" inline const char* __asan_default_options() {
-  return "quarantine_size_mb=8:malloc_context_size=8";
-}
-
 /// `FUZZ_TARGET(text) { ... }` is one libFuzzer target over the input as text.
 #define FUZZ_TARGET(text)                                                    \
   static void fuzz_one_input(std::string_view text);                         \

@@ -121,7 +121,7 @@ TEST_CASE("what keeps a reply from coming is told apart", "[net]") {
             "text/plain", [](std::size_t, httplib::DataSink& sink) { return sink.write(" ", 1); });
       },
       "/");
-  CHECK(fetch(endless.root() + "/", 0.05).failure == HttpFailure::timed_out);
+  CHECK(fetch(endless.root() + "/", 0.5).failure == HttpFailure::timed_out);
   const HttpReply large = fetch(endless.root() + "/", 60, {.max_reply_bytes = 1000});
   CHECK(large.failure == HttpFailure::too_large);
   CHECK(large.body.empty());

@@ -31,7 +31,7 @@ enum class Fault {
   stale_weights,       ///< an update changes the label and nothing else
   stale_after_wake,    ///< after sleep the first weights are back, whatever is loaded
   stale_prefix_cache,  ///< what was computed for a prompt outlives an update
-  garbage_later,       ///< from the second update on the weights are broken
+  garbage_later,       ///< the second update breaks the weights
   stamped_late,        ///< a reply says throughout which weights the engine has when it is written
   cut_silently,        ///< top-p of the checkpoint's generation_config is in force
   temperature_one      ///< log-probabilities are of temperature 1
@@ -180,7 +180,7 @@ class Engine {
     path_ = folder;
     if (fault == Fault::stale_weights || fault == Fault::stale_after_wake) return;
     read_weights(folder);
-    if (fault == Fault::garbage_later && loads >= 2) {
+    if (fault == Fault::garbage_later && loads == 2) {
       for (float& weight : model_->parameters()) weight += 0.3F;
       model_->weights_changed();
     }

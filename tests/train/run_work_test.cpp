@@ -147,14 +147,14 @@ TEST_CASE("imitation does not go on with other demonstrations", "[train]") {
     return error_of([&] { static_cast<void>(run.train(Imitation{trainer, shown})); });
   };
   const auto later = [](std::size_t step) { return demonstrations(step + 1); };
-  const auto one_more_at_1 = [](std::size_t step) {
+  const auto one_more_at_2 = [](std::size_t step) {
     std::vector<Segment> segments = demonstrations(step);
-    if (step == 1) segments.push_back(segments[0]);
+    if (step == 2) segments.push_back(segments[0]);
     return segments;
   };
   REQUIRE(error(demonstrations, 3) == "no error");
   CHECK_THAT(error(later, 5), ContainsSubstring("demonstrations are not those of the saved run"));
-  CHECK_THAT(error(one_more_at_1, 5), ContainsSubstring("not those of the saved run"));
+  CHECK_THAT(error(one_more_at_2, 5), ContainsSubstring("not those of the saved run"));
   CHECK(error(demonstrations, 4) == "no error");
   CHECK(error(demonstrations, 5) == "no error");  // what was shown before the break counts, too
 }

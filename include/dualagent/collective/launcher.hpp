@@ -113,7 +113,12 @@ class LaunchedProcess {
     if (end_.process == 0) become(arguments, variables, writers, parent);
     ::setpgid(end_.process, end_.process);  // as the child does: who comes first
     pidfd_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, end_.process, 0)));
-    if (pidfd_.get() < 0) throw_file_error("watch", command[0], errno);
+    if (pidfd_.get() < 0) {
+      const int error = errno;
+      ::kill(-end_.process, SIGKILL);
+      ::waitpid(end_.process, nullptr, 0);
+      throw_file_error("watch", command[0], error);
+    }
   }
   LaunchedProcess(LaunchedProcess&&) = default;
   ~LaunchedProcess() {
@@ -168,6 +173,7 @@ class LaunchedProcess {
     ::dup2(nothing, 0);
     ::dup2(writers[0].get(), 1);
     ::dup2(writers[1].get(), 2);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -119,7 +119,7 @@ class SharedMemoryGroup {
   void require_alive() const {
     if (head_->failed == 0) return;
     // A rank that dies while it writes leaves 1 behind.
-    for (int i = 0; head_->failed == 1 && i < 1000; ++i) ::sched_yield();
+    for (int i = 0; head_->failed == 1 && i < 100; ++i) ::usleep(1000);
     throw Error("the collective was aborted", head_->failed == 2 ? head_->failure : "a rank died",
                 "See that rank's own error; the run goes on from its last checkpoint");
   }
@@ -173,6 +173,10 @@ class SharedMemoryGroup {
     if (file.get() < 0 || !lock(file.get(), F_OFD_SETLK, 0))
       throw Error("another run uses this name", where(),
                   "Give each run on this host a name of its own");
+    struct stat facts {};
+    if (::fstat(file.get(), &facts) != 0 || facts.st_nlink == 0)  // removed before it was locked
+      throw Error("another run uses this name", where(),
+                  "Give each run on this host a name of its own");
     const std::size_t bytes = arena_begin(0);
     int fault = ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
     if (fault == 0 && ::ftruncate(file.get(), static_cast<off_t>(arena_begin(size_))) != 0)
@@ -224,6 +228,7 @@ class SharedMemoryGroup {
       throw Error("rank 0 has " + text_of(head_->ranks, theirs) + ", rank " +
                       std::to_string(rank_) + " has " + text_of(size_, room_),
                   where());
+    if (segment_->bytes != arena_begin(size_)) return false;  // mapped before it had its size
     if (!lock(segment_->file.get(), F_OFD_SETLK, rank_))
       throw Error("rank " + std::to_string(rank_) + " is there already", where(),
                   "Start each rank once");

@@ -113,21 +113,34 @@ class HttpEngine {
   const RefitProof& proof() const { return proof_; }
   EngineCounts counts() const { return requests_->counts(); }
 
-  /// Has the engine give its memory back; requests wait until `wake`. Errors: as of EngineControl.
+  /// Has the engine give its memory back; requests wait until `wake`. To be called while no request
+  /// is under way. Errors: Error where nothing was published, since the engine then could not get
+  /// its weights back, and where it sleeps already; as of EngineControl.
   void sleep() {
     const std::lock_guard lock(control_mutex_);
+    if (!weights_ || asleep_)
+      throw Error(asleep_ ? "the engine sleeps already" : "an engine without published weights",
+                  control_.place(""), "Publish before it sleeps, and wake it once for each sleep");
     requests_->hold();
-    Wire::sleep(control_);
+    try {
+      Wire::sleep(control_);
+    } catch (...) {
+      requests_->go_on(Refit::failed);
+      throw;
+    }
+    asleep_ = true;
   }
   /// Has the engine take its memory again, load the published weights again and prove them.
+  /// Errors: Error where it does not sleep; as of EngineControl and of the proof.
   void wake() {
     const std::lock_guard lock(control_mutex_);
+    if (!asleep_)
+      throw Error("the engine does not sleep", control_.place(""), "Call sleep() before wake()");
+    asleep_ = false;
     try {
       Wire::wake(control_);
-      if (weights_) {
-        load(*weights_);
-        prove_again();
-      }
+      load(*weights_);
+      prove_again();
     } catch (...) {
       requests_->go_on(Refit::failed);
       throw;
@@ -252,6 +265,9 @@ class HttpEngine {
           if (weights_ && (label != weights_->label || requests_->unproved())) {
             load(*weights_);
             prove_again();
+          } else if (!weights_ && requests_->unproved()) {
+            throw Error("the first weights that were published are not proved", control_.place(""),
+                        "Publish again, or start the engine anew");
           } else if (!weights_ && label != served_label_) {
             throw Error("the engine came back with the weights '" + label + "', not '" +
                             served_label_ + "'",
@@ -295,6 +311,7 @@ class HttpEngine {
   std::mutex control_mutex_;  // of everything below but the requests
   EngineControl control_;
   std::size_t max_context_tokens_ = 0;
+  bool asleep_ = false;
   std::string served_label_;        // of the weights that it was started with
   std::optional<Weights> weights_;  // that were published
   std::vector<Canary> canaries_;    // of the last proof

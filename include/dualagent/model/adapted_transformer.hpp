@@ -56,13 +56,16 @@ class AdaptedTransformer {
   /// What a checkpoint of the adapter belongs to: its options but for the seed, and a digest of the
   /// base's weights. A run is not resumed with another adapter or over another base.
   std::map<std::string, std::string> identity() const {
+    std::vector<TensorRole> roles = adapter().targets;
+    std::sort(roles.begin(), roles.end());  // their order changes nothing
     std::string targets;
-    for (const TensorRole role : adapter().targets)
-      (targets += targets.empty() ? "" : " ") += to_string(role);
-    return {{"rank", std::to_string(adapter().rank)},
-            {"scale", shortest_text(adapter().scale())},
-            {"targets", targets},
-            {"base", std::to_string(core_->digest())}};
+    for (const TensorRole role : roles) (targets += targets.empty() ? "" : " ") += to_string(role);
+    std::map<std::string, std::string> identity{{"rank", std::to_string(adapter().rank)},
+                                                {"scale", shortest_text(adapter().scale())},
+                                                {"targets", targets},
+                                                {"base", std::to_string(core_->digest())}};
+    if (core_->weights.precision() == Precision::bfloat16) identity["precision"] = "bfloat16";
+    return identity;
   }
 
   /// Another adapter with the same parameters over the same base.

@@ -174,9 +174,9 @@ class Exchange {
     if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
       return HttpFailure::no_connection;
     if (code != CURLE_OPERATION_TIMEDOUT) return HttpFailure::broken;
-    curl_off_t connected = 0;  // microseconds; 0: never
-    curl_easy_getinfo(curl(), CURLINFO_CONNECT_TIME_T, &connected);
-    return connected == 0 ? HttpFailure::no_connection : HttpFailure::timed_out;
+    long sent = 0;  // bytes; a kept connection has no time of connecting
+    curl_easy_getinfo(curl(), CURLINFO_REQUEST_SIZE, &sent);
+    return sent == 0 ? HttpFailure::no_connection : HttpFailure::timed_out;
   }
 
   std::string body_;

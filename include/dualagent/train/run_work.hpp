@@ -110,7 +110,8 @@ class Reinforcement {
     record.add(metrics);
     return record;
   }
-  auto& collective() { return trainer_->collective(); }
+  auto& collective() requires requires(Trainer& trainer) { trainer.collective(); }
+  { return trainer_->collective(); }
   void save(Checkpoint& checkpoint) const {
     trainer_->save(checkpoint);
     checkpoint.add(kTasks, tasks_->save());
@@ -136,8 +137,9 @@ class Reinforcement {
 /// Imitation as the work of a run: a SupervisedTrainer on demonstrations.
 ///
 /// `demonstrations(step)` gives a step's segments (a span or a vector), the same ones whenever it
-/// is asked. `load` asks for those of all steps that the saved run had done, and refuses other ones
-/// than it was shown. Holds a reference to the trainer.
+/// is asked; on several ranks, this rank's share of them. Where there is one rank, `load` asks for
+/// those of the saved run's last step again and refuses other ones; put the digest of a whole file
+/// into RunOptions::fingerprint (`Demonstrations::digest`). Holds a reference to the trainer.
 /// Example: run.train(Imitation{trainer, [&](std::size_t step) { return make_batch(step); }});
 template <class Trainer, class Demonstrations>
 class Imitation {
@@ -149,35 +151,40 @@ class Imitation {
   RunRecord step(RunStep step) {
     const auto& segments = demonstrations_(step.number);
     const auto metrics = trainer_->step(segments, step.learning_rate_scale);
-    shown_ = segment_digest(segments, shown_);
+    shown_ = segment_digest(segments);
     RunRecord record{.note = "loss " + fixed_text(metrics.loss, 3)};
     record.add(metrics);
     return record;
   }
-  auto& collective() { return trainer_->collective(); }
+  auto& collective() requires requires(Trainer& trainer) { trainer.collective(); }
+  { return trainer_->collective(); }
   void save(Checkpoint& checkpoint) const {
     trainer_->save(checkpoint);
-    checkpoint.add(kShown, std::to_string(shown_));
+    if (shown_ && is_alone()) checkpoint.add(kShown, std::to_string(*shown_));
   }
   /// Errors: Error for other demonstrations; as `load` of the trainer.
   void load(const StoredCheckpoint& checkpoint) {
-    std::uint64_t shown = 0;
-    for (std::size_t step = 0; step < checkpoint.step(); ++step)
-      shown = segment_digest(demonstrations_(step), shown);
-    // One without was written by a loop of the user's own.
-    if (checkpoint.texts().contains(kShown) && checkpoint.number(kShown) != shown)
-      throw Error("the demonstrations are not those of the saved run", checkpoint.where(),
-                  "Resume with the same file of demonstrations, options and order");
+    shown_.reset();
+    // One without was written by several ranks, or by a loop of the user's own.
+    if (is_alone() && checkpoint.step() > 0 && checkpoint.texts().contains(kShown)) {
+      shown_ = segment_digest(demonstrations_(checkpoint.step() - 1));
+      if (checkpoint.number(kShown) != *shown_)
+        throw Error("the demonstrations are not those of the saved run", checkpoint.where(),
+                    "Resume with the same file of demonstrations, options and order");
+    }
     trainer_->load(checkpoint);
-    shown_ = shown;
   }
 
  private:
   static constexpr const char* kShown = "demonstrations";
+  bool is_alone() const {
+    if constexpr (requires { trainer_->collective(); }) return trainer_->collective().size() == 1;
+    return true;
+  }
 
   Trainer* trainer_;
   Demonstrations demonstrations_;
-  std::uint64_t shown_ = 0;  // digest of all that was shown so far
+  std::optional<std::uint64_t> shown_;  // digest of what the last step was shown
 };
 
 }  // namespace dualagent

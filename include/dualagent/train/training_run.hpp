@@ -95,6 +95,10 @@ class TrainingRun {
     options_.validate();
   }
 
+  // Callbacks of dumps hold its address.
+  TrainingRun(const TrainingRun&) = delete;
+  TrainingRun& operator=(const TrainingRun&) = delete;
+
   const RunFiles& files() const { return files_; }
 
   /// Calls `callback` after every `steps`th step and after the last of RunOptions::steps, before
@@ -214,7 +218,10 @@ class TrainingRun {
     }
     std::optional<MetricsWriter> metrics;
     if (is_first_) metrics.emplace(open_metrics());
-    if (done_ >= options_.steps || ended_) return outcome();
+    if (done_ >= options_.steps || ended_) {
+      ranks.meet();  // the best checkpoint may have been written again
+      return outcome();
+    }
     Progress progress({.label = options_.label.empty() ? options_.name : options_.label,
                        .total = options_.steps,
                        .first = done_},
@@ -262,7 +269,8 @@ class TrainingRun {
       return std::nullopt;
     }
     LatestCheckpoint latest = latest_checkpoint(files_.checkpoints(), options_.fingerprint);
-    for (const std::string& skipped : latest.skipped) warn(skipped);
+    if (is_first_)
+      for (const std::string& skipped : latest.skipped) warn(skipped);
     if (!latest.checkpoint && !detail::list_checkpoints(files_.best()).empty())
       throw Error("the folder holds a best checkpoint but none to go on from",
                   files_.best().string(), "Move it away to begin anew");
