@@ -32,6 +32,7 @@
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/sha256.hpp"
+#include "dualagent/core/sort_by_index.hpp"
 #include "dualagent/core/spelling.hpp"
 #include "dualagent/core/stop_signals.hpp"
 #include "dualagent/core/thread_pool.hpp"
