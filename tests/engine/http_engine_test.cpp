@@ -11,118 +11,25 @@
 #include "dualagent/engine/sglang_engine.hpp"
 #include "dualagent/engine/vllm_engine.hpp"
 #include "dualagent/model/adapted_transformer.hpp"
-#include "dualagent/rollout/completion_queue.hpp"
 #include "support/catch.hpp"
 #include "support/engine_double.hpp"
+#include "support/engine_setting.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dualagent;
+using engine_double::Asked;
 using engine_double::Engine;
 using engine_double::Fault;
+using engine_double::generate;
+using engine_double::Generations;
 using engine_double::Kind;
-using engine_double::Served;
+using engine_double::kKind;
+using engine_double::largest_log_ratio;
+using engine_double::Requests;
+using engine_double::Setting;
 
 namespace {
-
-template <class EngineType>
-constexpr Kind kKind = std::is_same_v<EngineType, SglangEngine> ? Kind::sglang : Kind::vllm;
-
-/// A double, a learner of the model that it serves, and an engine that talks to it.
-template <class EngineType>
-struct Setting {
-  explicit Setting(Token eos = -1) : server(kKind<EngineType>, served.folder, eos) {}
-
-  EngineOptions options() const {
-    return {.url = server.url(),
-            .vocab_size = 24,
-            .weights_folder = folder / "weights",
-            .max_in_flight = 8,
-            .restart_timeout_seconds = 60,
-            .restart_poll_seconds = 1e-3,
-            .backoff_seconds = 1e-3,
-            .canary = {.count = 2, .prompt_tokens = 20, .new_tokens = 4}};
-  }
-
-  TemporaryFolder folder;
-  Served served{folder / "served"};
-  Engine server;
-};
-
-/// Contexts of some tokens and their requests.
-struct Requests {
-  Requests(std::size_t count, std::size_t new_tokens, float temperature = 0.8F) {
-    stop.max_new_tokens = new_tokens;
-    for (std::size_t i = 0; i < count; ++i)
-      contexts.push_back({static_cast<Token>(i % 24), 3, static_cast<Token>(i % 5)});
-    for (std::size_t i = 0; i < count; ++i)
-      requests.push_back({.sequence = i,
-                          .context = contexts[i],
-                          .sampling = {.temperature = temperature},
-                          .stop = &stop,
-                          .random = RandomStream::from_seed(9).child(i)});
-  }
-  StopRule stop;
-  std::vector<std::vector<Token>> contexts;
-  std::vector<GenerationRequest> requests;
-};
-
-using Generations = std::map<SequenceId, Generation>;
-
-/// Waits, asleep, until `count` generations have ended.
-template <class EngineType>
-class Asked {
- public:
-  Asked(EngineType& engine, const Requests& asked) : engine_(engine), left_(asked.requests.size()) {
-    for (GenerationRequest request : asked.requests) {
-      request.on_ready = [queue = queue_] { queue->wake(); };
-      engine.submit(request);
-    }
-  }
-  Generations all() {
-    Generations done;
-    std::vector<int> none;
-    while (left_ > 0) {
-      const std::size_t before = left_;
-      CHECK(engine_.advance([&](Generation&& one) {
-        --left_;
-        const SequenceId sequence = one.sequence;
-        CHECK(done.emplace(sequence, std::move(one)).second);
-      }) == 0);
-      if (left_ == before) queue_->take(none, CompletionQueue<int>::Wait::for_one);
-    }
-    return done;
-  }
-
- private:
-  EngineType& engine_;
-  // `on_ready` may be called late.
-  std::shared_ptr<CompletionQueue<int>> queue_ = std::make_shared<CompletionQueue<int>>();
-  std::size_t left_;
-};
-
-template <class EngineType>
-Generations generate(EngineType& engine, const Requests& requests) {
-  return Asked<EngineType>(engine, requests).all();
-}
-
-/// The largest difference between a generation's log-probabilities and those that the learner
-/// finds.
-double largest_log_ratio(Transformer<float>& learner, const Requests& asked,
-                         const Generations& done) {
-  double largest = 0;
-  for (const auto& [sequence, generation] : done) {
-    Canary canary{.tokens = asked.contexts[sequence], .prompt = asked.contexts[sequence].size()};
-    const auto said = generation.sampled.tokens();
-    canary.tokens.insert(canary.tokens.end(), said.begin(), said.end());
-    const auto scores = score_canaries(learner, std::span<const Canary>(&canary, 1),
-                                       asked.requests[sequence].sampling.temperature)[0];
-    const std::vector<double> given(generation.sampled.log_probs().begin(),
-                                    generation.sampled.log_probs().end());
-    largest = std::max(largest, largest_difference(scores, given));
-  }
-  return largest;
-}
 
 template <class EngineType>
 std::string refusal(Fault fault, int updates = 1) {
