@@ -12,6 +12,20 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 
+namespace {
+
+/// What the CPU samples row r from: exp((logit - largest logit) / temperature).
+std::vector<float> weights_of(const loop_cases::SamplingProblem& problem, std::size_t r) {
+  const float* const row = problem.logits.data() + r * problem.vocab;
+  const float top = *std::max_element(row, row + problem.vocab);
+  std::vector<float> e;
+  for (std::size_t v = 0; v < problem.vocab; ++v)
+    e.push_back(dualagent::kernels::portable_exp((row[v] - top) * (1.0F / problem.temperature[r])));
+  return e;
+}
+
+}  // namespace
+
 TEST_CASE("a device draws the very tokens that the CPU draws", "[cuda]") {
   const loop_cases::SamplingProblem problem;
   CudaMachine machine;
@@ -20,12 +34,7 @@ TEST_CASE("a device draws the very tokens that the CPU draws", "[cuda]") {
   std::size_t different = 0;
   for (std::size_t r = 0; r < problem.rows; ++r) {
     if (problem.temperature[r] == 0.0F) continue;
-    const float* const row = problem.logits.data() + r * problem.vocab;
-    const float top = *std::max_element(row, row + problem.vocab);
-    std::vector<float> e;
-    for (std::size_t v = 0; v < problem.vocab; ++v)
-      e.push_back(
-          dualagent::kernels::portable_exp((row[v] - top) * (1.0F / problem.temperature[r])));
+    std::vector<float> e = weights_of(problem, r);
     different += static_cast<std::size_t>(found[r]) !=
                  dualagent::cpu::sample(e.size(), e.data(), problem.random[r].bits(0));
   }
@@ -63,12 +72,7 @@ TEST_CASE("a device leaves out the very tokens that the CPU leaves out", "[cuda]
   std::size_t different = 0, left_out = 0;
   for (std::size_t r = 0; r < problem.rows; ++r) {
     if (problem.temperature[r] == 0.0F) continue;
-    const float* const row = problem.logits.data() + r * problem.vocab;
-    const float top = *std::max_element(row, row + problem.vocab);
-    std::vector<float> e;
-    for (std::size_t v = 0; v < problem.vocab; ++v)
-      e.push_back(
-          dualagent::kernels::portable_exp((row[v] - top) * (1.0F / problem.temperature[r])));
+    std::vector<float> e = weights_of(problem, r);
     left_out += dualagent::cpu::leave_out(e.size(), e.data(), top_k[r], top_p[r], min_p[r]) != 0;
     different += static_cast<std::size_t>(found[r]) !=
                  dualagent::cpu::sample(e.size(), e.data(), problem.random[r].bits(0));

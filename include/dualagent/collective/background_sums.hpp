@@ -125,4 +125,18 @@ class BackgroundSums {
   std::thread thread_;
 };
 
+/// A sum that a collective has started, which keeps what it works with.
+class StartedSum {
+ public:
+  StartedSum(std::shared_ptr<const void> keeps, BackgroundSums::Sum sum)
+      : keeps_(std::move(keeps)), sum_(std::move(sum)) {}
+
+  /// Until the sum is there. Errors: those of the collective.
+  void wait() { sum_.wait(); }
+
+ private:
+  std::shared_ptr<const void> keeps_;  // outlives the sum
+  BackgroundSums::Sum sum_;
+};
+
 }  // namespace dualagent

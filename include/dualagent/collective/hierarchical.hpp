@@ -35,19 +35,7 @@ class Hierarchical {
   struct Member;
 
  public:
-  /// A sum that was started.
-  class Sum {
-   public:
-    /// Until the sum is there. Errors: as for the class.
-    void wait() { sum_.wait(); }
-
-   private:
-    friend class Hierarchical;
-    Sum(std::shared_ptr<Member> member, BackgroundSums::Sum sum)
-        : member_(std::move(member)), sum_(std::move(sum)) {}
-    std::shared_ptr<Member> member_;  // outlives the sum
-    BackgroundSums::Sum sum_;
-  };
+  using Sum = StartedSum;
 
   /// All ranks call it; leaders alone bring `leaders`. Errors: Error if another rank does.
   Hierarchical(Local local, std::optional<Leaders> leaders) {

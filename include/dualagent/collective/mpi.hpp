@@ -93,19 +93,7 @@ class MpiCollective {
   struct Member;
 
  public:
-  /// A sum that was started.
-  class Sum {
-   public:
-    /// Until the sum is there. Errors: as for the class.
-    void wait() { sum_.wait(); }
-
-   private:
-    friend class MpiCollective;
-    Sum(std::shared_ptr<Member> member, BackgroundSums::Sum sum)
-        : member_(std::move(member)), sum_(std::move(sum)) {}
-    std::shared_ptr<Member> member_;  // outlives the sum
-    BackgroundSums::Sum sum_;
-  };
+  using Sum = StartedSum;
 
   /// All ranks of the communicator call it; it is duplicated. Errors: Error without MPI_Init.
   explicit MpiCollective(MPI_Comm ranks = MPI_COMM_WORLD)

@@ -64,19 +64,7 @@ class SharedMemoryCollective {
   struct Member;
 
  public:
-  /// A sum that was started.
-  class Sum {
-   public:
-    /// Until the sum is there. Errors: as for the class.
-    void wait() { sum_.wait(); }
-
-   private:
-    friend class SharedMemoryCollective;
-    Sum(std::shared_ptr<Member> member, BackgroundSums::Sum sum)
-        : member_(std::move(member)), sum_(std::move(sum)) {}
-    std::shared_ptr<Member> member_;  // outlives the sum
-    BackgroundSums::Sum sum_;
-  };
+  using Sum = StartedSum;
 
   /// All ranks of the group `name` call it.
   SharedMemoryCollective(const std::string& name, std::size_t rank, std::size_t size,
