@@ -3,6 +3,9 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <string>
+
+#include "dualagent/core/error.hpp"
 
 namespace dualagent {
 
@@ -70,5 +73,16 @@ consteval bool check_collective() {
       "all_reduce_sum(std::span<double>); see docs/policies.md#collectives");
   return true;
 }
+
+namespace detail {
+
+/// Errors: Error if `root` is not a rank of a group of `size`.
+inline void require_rank(std::size_t root, std::size_t size, const char* where) {
+  if (root >= size)
+    throw Error("rank " + std::to_string(root) + " is not in a group of " + std::to_string(size),
+                where);
+}
+
+}  // namespace detail
 
 }  // namespace dualagent

@@ -66,7 +66,7 @@ class Hierarchical {
   /// Errors: also if `root` is not a rank.
   template <class T>
   void broadcast(std::span<T> values, std::size_t root) {
-    require_rank(root, "Hierarchical::broadcast");
+    detail::require_rank(root, size(), "Hierarchical::broadcast");
     member_->background.finish();
     member_->broadcast(values, root);
   }
@@ -79,7 +79,7 @@ class Hierarchical {
   /// Starts a sum that rank `root` alone gets; the other ranks' arrays stay as they are.
   template <class T>
   Sum start_reduce_sum(std::span<T> values, std::size_t root) {
-    require_rank(root, "Hierarchical::start_reduce_sum");
+    detail::require_rank(root, size(), "Hierarchical::start_reduce_sum");
     return start([values, root, rank = rank()](Member& member) {
       if (rank == root) return member.all_reduce_sum(values);
       std::vector<T> copy(values.begin(), values.end());
@@ -165,13 +165,6 @@ class Hierarchical {
   template <class Work>
   Sum start(Work work) {
     return {member_, member_->background.start([member = member_.get(), work] { work(*member); })};
-  }
-
-  void require_rank(std::size_t root, const char* where) const {
-    if (root >= size())
-      throw Error(
-          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
-          where);
   }
 
   std::shared_ptr<Member> member_;

@@ -120,7 +120,7 @@ class MpiCollective {
   /// Errors: also if `root` is not a rank.
   template <class T>
   void broadcast(std::span<T> values, std::size_t root) {
-    require_rank(root, "MpiCollective::broadcast");
+    detail::require_rank(root, size(), "MpiCollective::broadcast");
     member_->background.finish();
     member_->broadcast(values, root);
   }
@@ -134,7 +134,7 @@ class MpiCollective {
   /// Starts a sum that rank `root` alone gets; the other ranks' arrays stay as they are.
   template <class T>
   Sum start_reduce_sum(std::span<T> values, std::size_t root) {
-    require_rank(root, "MpiCollective::start_reduce_sum");
+    detail::require_rank(root, size(), "MpiCollective::start_reduce_sum");
     return start([values, root](Member& member) { member.reduce_sum(values, root); });
   }
 
@@ -344,13 +344,6 @@ class MpiCollective {
     return {member_, member_->background.start([member = member_.get(), work] {
               if (member->in_background) work(*member);
             })};
-  }
-
-  void require_rank(std::size_t root, const char* where) const {
-    if (root >= size())
-      throw Error(
-          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
-          where);
   }
 
   std::shared_ptr<Member> member_;

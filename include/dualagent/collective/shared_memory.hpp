@@ -95,7 +95,7 @@ class SharedMemoryCollective {
   /// Errors: also if `root` is not a rank.
   template <class T>
   void broadcast(std::span<T> values, std::size_t root) {
-    require_rank(root, "SharedMemoryCollective::broadcast");
+    detail::require_rank(root, size(), "SharedMemoryCollective::broadcast");
     idle().broadcast(values, root);
   }
 
@@ -108,7 +108,7 @@ class SharedMemoryCollective {
   /// Starts a sum that rank `root` alone gets; the other ranks' arrays stay as they are.
   template <class T>
   Sum start_reduce_sum(std::span<T> values, std::size_t root) {
-    require_rank(root, "SharedMemoryCollective::start_reduce_sum");
+    detail::require_rank(root, size(), "SharedMemoryCollective::start_reduce_sum");
     return start([values, root](detail::SharedMemoryRank& rank) { rank.reduce_sum(values, root); });
   }
 
@@ -148,13 +148,6 @@ class SharedMemoryCollective {
   template <class Work>
   Sum start(Work work) {
     return {member_, member_->background.start([rank = &member_->rank, work] { work(*rank); })};
-  }
-
-  void require_rank(std::size_t root, const char* where) const {
-    if (root >= size())
-      throw Error(
-          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
-          where);
   }
 
   std::shared_ptr<Member> member_;

@@ -78,7 +78,7 @@ class ThreadCollective {
   /// Errors: also if `root` is not a rank.
   template <class T>
   void broadcast(std::span<T> values, std::size_t root) {
-    require_rank(root, "ThreadCollective::broadcast");
+    detail::require_rank(root, size(), "ThreadCollective::broadcast");
     together("broadcast", root, values, [&] {
       if (rank_ != root) std::copy_n(array<T>(root), values.size(), values.begin());
     });
@@ -120,7 +120,7 @@ class ThreadCollective {
   /// Starts a sum that rank `root` alone gets; the other ranks' arrays stay as they are.
   template <class T>
   Sum start_reduce_sum(std::span<T> values, std::size_t root) {
-    require_rank(root, "ThreadCollective::start_reduce_sum");
+    detail::require_rank(root, size(), "ThreadCollective::start_reduce_sum");
     return start("reduce_sum", root, values, {root, root + 1});
   }
 
@@ -189,13 +189,6 @@ class ThreadCollective {
   template <class T>
   T* array(std::size_t rank) const {
     return array<T>(shared_->ranks, rank);
-  }
-
-  void require_rank(std::size_t root, const char* where) const {
-    if (root >= size())
-      throw Error(
-          "rank " + std::to_string(root) + " is not in a group of " + std::to_string(size()),
-          where);
   }
 
   /// Shows this rank's array to the others, then runs `work` while all hold still.
