@@ -64,7 +64,7 @@ Panels<T> copy_to_panels(std::type_identity_t<Matrix<const T>> from, T* to) {
     for (std::size_t j = 0; j < full; j += kLanes)
       kernels::store<T>(place(k, j), kernels::load<T>(row + j));
     if (full == panels_width<T>(from.columns)) continue;
-    kernels::store<T>(place(k, full), cpu::detail::load_end(row + full, from.columns - full, T{0}));
+    kernels::store<T>(place(k, full), kernels::load_end(row + full, from.columns - full, T{0}));
     for (std::size_t j = full + kLanes; j < panels_width<T>(from.columns); j += kLanes)
       kernels::store<T>(place(k, j), kernels::Simd<T>{});
   }

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <vector>
 
 #include "dualagent/cpu/policy_loss.inl"
@@ -25,14 +24,9 @@ inline void for_each_vector(std::size_t n, Body&& body) {
     body([i](const T* p) { return kernels::load<T>(p + i); },
          [i](T* p, Vec<T> v) { kernels::store<T>(p + i, v); });
   if (i == n) return;
-  const std::size_t bytes = (n - i) * sizeof(T);
-  body(
-      [i, bytes](const T* p) {
-        Vec<T> v{};
-        std::memcpy(&v, p + i, bytes);
-        return v;
-      },
-      [i, bytes](T* p, Vec<T> v) { std::memcpy(p + i, &v, bytes); });
+  const std::size_t left = n - i;
+  body([i, left](const T* p) { return kernels::load_end(p + i, left, T{0}); },
+       [i, left](T* p, Vec<T> v) { kernels::store_end<T>(p + i, left, v); });
 }
 
 /// y = x / rms(x) * weight; returns 1 / rms(x). Source: Zhang, Sennrich, "Root mean square layer

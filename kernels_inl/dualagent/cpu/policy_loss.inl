@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <limits>
 
 #include "dualagent/kernels/log_prob.inl"
@@ -21,18 +20,6 @@ struct LogitsRow {
   T entropy;  // nats
 };
 
-namespace detail {
-
-/// The last `count` < lanes numbers of a row; the other lanes are `fill`.
-template <class T>
-inline kernels::Simd<T> load_end(const T* from, std::size_t count, T fill) {
-  kernels::Simd<T> v = kernels::broadcast(fill);
-  std::memcpy(&v, from, count * sizeof(T));
-  return v;
-}
-
-}  // namespace detail
-
 /// Largest of n >= 1 numbers; a NaN among them is either the result or passed over.
 template <class T>
 inline T largest(std::size_t n, const T* x) {
@@ -49,7 +36,7 @@ inline T largest(std::size_t n, const T* x) {
     for (std::size_t c = 0; c < kChains; ++c)
       top[c] = kernels::max(kernels::load<T>(x + i + c * kLanes), top[c]);
   for (; i + kLanes <= n; i += kLanes) top[0] = kernels::max(kernels::load<T>(x + i), top[0]);
-  if (i < n) top[0] = kernels::max(detail::load_end(x + i, n - i, x[i]), top[0]);
+  if (i < n) top[0] = kernels::max(kernels::load_end(x + i, n - i, x[i]), top[0]);
   top[0] = kernels::max(kernels::max(top[0], top[1]), kernels::max(top[2], top[3]));
   T result = top[0][0];
   for (std::size_t lane = 1; lane < kLanes; ++lane)
@@ -87,10 +74,10 @@ template <class T>
   }
   if (i < n) {
     const T never = -std::numeric_limits<T>::infinity();
-    const Vec z = (detail::load_end(logits + i, n - i, never) - top) * inverse_temperature;
+    const Vec z = (kernels::load_end(logits + i, n - i, never) - top) * inverse_temperature;
     const Vec exp_z = add(z);
-    std::memcpy(logits + i, &z, (n - i) * sizeof(T));
-    if (e != nullptr) std::memcpy(e + i, &exp_z, (n - i) * sizeof(T));
+    kernels::store_end<T>(logits + i, n - i, z);
+    if (e != nullptr) kernels::store_end<T>(e + i, n - i, exp_z);
   }
   LogitsRow<T> row{top, kernels::sum_lanes<T>(sum), T{0}, T{0}};
   row.log_sum = std::log(row.sum);
@@ -121,8 +108,7 @@ template <class T>
     kernels::store<T>(z + i, gradient(kernels::load<T>(z + i)));
   }
   if (i < n) {
-    const Vec end = gradient(detail::load_end(z + i, n - i, T{0}));
-    std::memcpy(z + i, &end, (n - i) * sizeof(T));
+    kernels::store_end<T>(z + i, n - i, gradient(kernels::load_end(z + i, n - i, T{0})));
   }
   z[target] += d_log_prob;  // the target's share
 }

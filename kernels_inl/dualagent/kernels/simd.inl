@@ -75,6 +75,47 @@ inline Simd<T> broadcast(T value) {
   return value - Simd<T>{};
 }
 
+#if defined(__AVX512F__)  // without a store of parts before the load of all, which waits for it
+namespace detail {
+
+inline __m512 load_lanes(const float* from, unsigned lanes, __m512 fill) {
+  return _mm512_mask_loadu_ps(fill, static_cast<__mmask16>(lanes), from);
+}
+inline __m512d load_lanes(const double* from, unsigned lanes, __m512d fill) {
+  return _mm512_mask_loadu_pd(fill, static_cast<__mmask8>(lanes), from);
+}
+inline void store_lanes(float* to, unsigned lanes, __m512 v) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>(lanes), v);
+}
+inline void store_lanes(double* to, unsigned lanes, __m512d v) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>(lanes), v);
+}
+
+}  // namespace detail
+#endif
+
+/// The last `count` < kLanes numbers of a row; the other lanes are `fill`.
+template <class T>
+inline Simd<T> load_end(const T* from, std::size_t count, T fill) {
+  Simd<T> v = broadcast(fill);
+#if defined(__AVX512F__)
+  return detail::load_lanes(from, (1U << count) - 1, v);
+#else
+  std::memcpy(&v, from, count * sizeof(T));
+  return v;
+#endif
+}
+
+/// Writes the first `count` < kLanes lanes.
+template <class T>
+inline void store_end(T* to, std::size_t count, Simd<T> v) {
+#if defined(__AVX512F__)
+  detail::store_lanes(to, (1U << count) - 1, v);
+#else
+  std::memcpy(to, &v, count * sizeof(T));
+#endif
+}
+
 /// Elements of a 16-byte piece of a vector; shuffles stay within pieces.
 template <class T>
 inline constexpr std::size_t kPiece = 16 / sizeof(T);
