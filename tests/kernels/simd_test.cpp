@@ -50,6 +50,25 @@ TEST_CASE("double exp is std::exp", "[kernels][simd]") {
     CHECK(exp_in_lane(x, 0, 1.0) == std::exp(x));
 }
 
+TEMPLATE_TEST_CASE("the end of a row is loaded and stored without touching what lies behind it",
+                   "[kernels][simd]", float, double) {
+  using T = TestType;
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  for (std::size_t count = 0; count < kLanes; ++count) {
+    std::vector<T> row(count);  // nothing behind it: AddressSanitizer sees a longer read or write
+    for (std::size_t i = 0; i < count; ++i) row[i] = static_cast<T>(i + 1);
+    const kernels::Simd<T> v = kernels::load_end(row.data(), count, T(-7));
+    for (std::size_t i = 0; i < kLanes; ++i)
+      CHECK(v[i] == (i < count ? static_cast<T>(i + 1) : T(-7)));
+    std::vector<T> stored(count);
+    kernels::store_end<T>(stored.data(), count, v);
+    CHECK(stored == row);
+    std::vector<T> longer(kLanes, T(9));
+    kernels::store_end<T>(longer.data(), count, v);
+    for (std::size_t i = 0; i < kLanes; ++i) CHECK(longer[i] == (i < count ? row[i] : T(9)));
+  }
+}
+
 TEMPLATE_TEST_CASE("exp gives the same bits in every lane, whatever the others hold",
                    "[kernels][simd]", float, double) {
   using T = TestType;
