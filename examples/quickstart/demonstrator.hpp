@@ -187,7 +187,9 @@ class Demonstration {
 struct Stage {
   double until;  ///< share of the warm start's steps at which the stage ends
   Difficulty difficulty;
-  Range budget;  ///< of an episode, instead of the difficulty's
+  Range budget;                         ///< of an episode, instead of the difficulty's
+  Sloppiness sloppiness{.forgets = 0};  ///< carried totals are copied exactly only if no
+                                        ///< demonstrator forgets while copying forms
 };
 
 inline std::vector<Stage> curriculum(Memory memory) {
@@ -195,7 +197,7 @@ inline std::vector<Stage> curriculum(Memory memory) {
       {0.135, {.pages = {2, 6}, .noise = {2, 4}, .short_sums = false}, {26, 52}},
       {0.27, {.pages = {3, 7}, .noise = {4, 8}, .short_sums = false}, {38, 66}},
       {0.385, {.pages = {4, 8}, .noise = {8, 14}, .short_sums = false}, {56, 80}},
-      {1.0, {}, {80, 80}}};
+      {1.0, {}, {80, 80}, Sloppiness{}}};
   if (memory == Memory::window)  // the window is what a summarizing agent reaches, not its trigger
     for (Stage& stage : stages)
       stage.budget = {stage.budget.least * 5 / 4, stage.budget.most * 5 / 4};
@@ -203,14 +205,14 @@ inline std::vector<Stage> curriculum(Memory memory) {
 }
 
 /// One demonstration: the segments of an episode.
-using Demonstrator =
-    std::function<std::vector<dualagent::Segment>(Memory, const Difficulty&, const RandomStream&)>;
+using Demonstrator = std::function<std::vector<dualagent::Segment>(
+    Memory, const Difficulty&, const Sloppiness&, const RandomStream&)>;
 
 /// The quickstart's demonstrator; only agents that summarize can forget.
 inline std::vector<dualagent::Segment> demonstrate_ledger(Memory memory,
                                                           const Difficulty& difficulty,
+                                                          Sloppiness sloppiness,
                                                           const RandomStream& random) {
-  Sloppiness sloppiness;
   if (memory != Memory::summaries) sloppiness.forgets = 0;
   return Demonstration(memory, difficulty, sloppiness, random).play();
 }
@@ -253,7 +255,8 @@ class DemonstrationStream {
     Difficulty difficulty = stages_[stage].difficulty;
     for (std::uint64_t i = 1; pool_.size() < kBlockSteps * batch_; ++i) {
       difficulty.budget = stages_[stage].budget.draw(random, i);
-      for (dualagent::Segment& segment : demonstrate_(memory_, difficulty, random.child(i)))
+      for (dualagent::Segment& segment :
+           demonstrate_(memory_, difficulty, stages_[stage].sloppiness, random.child(i)))
         pool_.push_back(std::move(segment));
     }
     dualagent::shuffle(std::span<dualagent::Segment>(pool_), random.child(0));

@@ -215,7 +215,7 @@ class Run {
     constexpr std::size_t kEpisodes = 32;
     std::vector<Episode> episodes;
     for (std::uint64_t i = 0; i < kEpisodes; ++i)
-      episodes.push_back(demonstrate_(memory, Difficulty{}, random.child(i)));
+      episodes.push_back(demonstrate_(memory, Difficulty{}, Sloppiness{}, random.child(i)));
     return episodes;
   }
 

@@ -35,9 +35,10 @@ inline std::size_t choose_book(const Problem& problem, const Sloppiness& sloppin
   return random.uniform(3) < sloppiness.opens_general ? kGeneralBook : problem.right_book;
 }
 
-/// A `quickstart::Demonstrator`.
+/// A `quickstart::Demonstrator`, as sloppy in all stages.
 inline std::vector<dualagent::Segment> demonstrate(quickstart::Memory,
                                                    const quickstart::Difficulty& difficulty,
+                                                   const quickstart::Sloppiness&,
                                                    const RandomStream& random) {
   const Sloppiness sloppiness;
   const Problem problem = make_problem(difficulty, random.child(0));

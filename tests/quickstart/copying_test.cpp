@@ -41,8 +41,8 @@ struct Reader {
 std::vector<quickstart::Episode> demonstrations(Memory memory) {
   std::vector<quickstart::Episode> episodes;
   for (std::uint64_t i = 0; i < 8; ++i)
-    episodes.push_back(
-        demonstrate_ledger(memory, Difficulty{}, RandomStream::from_seed(5).child(i)));
+    episodes.push_back(demonstrate_ledger(memory, Difficulty{}, Sloppiness{},
+                                          RandomStream::from_seed(5).child(i)));
   return episodes;
 }
 

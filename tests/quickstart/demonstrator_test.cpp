@@ -133,3 +133,26 @@ TEST_CASE("the stream of demonstrations is a pure function of the step", "[quick
   }
   CHECK(first[0].size() < 50);  // the curriculum begins with short problems
 }
+
+TEST_CASE("no demonstrator forgets before the last stage of a warm start", "[quickstart]") {
+  constexpr std::size_t kSteps = 200;
+  constexpr std::size_t kLastStage = 77;  // 38.5 % of the steps
+  std::vector<double> asked;
+  DemonstrationStream stream(Memory::summaries, kSteps, 8, RandomStream::from_seed(9),
+                             [&](Memory memory, const Difficulty& difficulty,
+                                 const Sloppiness& sloppiness, const RandomStream& random) {
+                               asked.push_back(sloppiness.forgets);
+                               return demonstrate_ledger(memory, difficulty, sloppiness, random);
+                             });
+  const auto forgetfulness = [&](std::size_t step) {
+    asked.clear();
+    (void)stream.at(step);
+    REQUIRE_FALSE(asked.empty());  // the step begins a block
+    return asked.back();
+  };
+  CHECK(forgetfulness(0) == 0.0);
+  CHECK(forgetfulness(32) == 0.0);
+  CHECK(forgetfulness(kLastStage - 1) == 0.0);
+  CHECK(forgetfulness(kLastStage) == 0.50);
+  CHECK(forgetfulness(kSteps - 1) == 0.50);
+}

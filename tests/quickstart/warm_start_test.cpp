@@ -41,7 +41,7 @@ TEST_CASE("a warm start writes every 50 steps what share of each kind the model 
   const RandomStream random = RandomStream::from_seed(1);
   CopiesLate model;
   const std::vector<quickstart::Episode> measured{
-      demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))};
+      demonstrate_ledger(Memory::summaries, Difficulty{}, Sloppiness{}, random.child(9))};
   const RunOutcome outcome =
       warm_start(model, {Memory::summaries, kSteps, kWarmStartSegments, random}, measured,
                  {.folder = folder.path(), .name = "warm", .steps = kSteps}, SlowStart::goes_on);
@@ -63,7 +63,7 @@ TEST_CASE("a warm start that has not begun to copy by its middle ends there, if 
           "[quickstart]") {
   const RandomStream random = RandomStream::from_seed(1);
   const std::vector<quickstart::Episode> measured{
-      demonstrate_ledger(Memory::summaries, Difficulty{}, random.child(9))};
+      demonstrate_ledger(Memory::summaries, Difficulty{}, Sloppiness{}, random.child(9))};
   const auto steps_done = [&](SlowStart slow, std::size_t steps) {
     TemporaryFolder folder;
     CopiesLate model;  // from step 51 on
