@@ -43,7 +43,7 @@ struct Data {
   std::string fingerprint;             ///< changes with the contents of the files
 };
 
-inline constexpr std::size_t kGeneratedTrainingTasks = 800;  // 50 steps of 16
+inline constexpr std::size_t kGeneratedTrainingTasks = 1200;  // 75 steps of 16
 
 /// Writes tasks.jsonl, held_out.jsonl and ledger.csv; equal options give equal bytes.
 inline void generate_files(Options& options) {

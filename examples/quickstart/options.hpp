@@ -29,7 +29,7 @@ usage: bash examples/quickstart/run.sh [options]
   --only ROW            train and evaluate one row only: dual, warm_start, frozen_summarizer,
                         sliding_window or no_limit
   --seed N              of everything random (default 0)
-  --steps N             steps of reinforcement learning per row (default 50)
+  --steps N             steps of reinforcement learning per row (default 75)
   --warm-start-steps N  steps of the supervised warm start (default 1700)
   --any-warm-start      go on with a warm start that has not learned to copy; else it is an error
   --eval-tasks N        held-out tasks that are generated (default 200)
@@ -48,7 +48,7 @@ models/, checkpoints/ and the generated task files.
 struct Options {
   std::optional<std::string> only;  ///< one of kRowNames
   std::uint64_t seed = 0;
-  std::size_t steps = 50;
+  std::size_t steps = 75;
   /// Of reinforcement: half a cosine from the first to the second over its steps.
   double learning_rate = 4.5e-4, last_learning_rate = 4.5e-5;
   std::size_t warm_start_steps = 1700;

@@ -18,6 +18,8 @@ struct Data {
   std::vector<Problem> held_out;  ///< for scoring books and totals, never shown to a model
 };
 
+inline constexpr std::size_t kTrainingTasks = 800;  // 50 steps of 16
+
 /// Generates all tasks and leaves them in the output folder; equal options give equal bytes.
 inline Data generate_data(const quickstart::Options& options) {
   using quickstart::Use;
@@ -34,8 +36,7 @@ inline Data generate_data(const quickstart::Options& options) {
     }
     return tasks;
   };
-  data.run.training =
-      generate("train", Use::training_tasks, quickstart::kGeneratedTrainingTasks, [](Problem&&) {});
+  data.run.training = generate("train", Use::training_tasks, kTrainingTasks, [](Problem&&) {});
   const std::vector<dualagent::Task> held_out =
       generate("held-out", Use::held_out_tasks, options.eval_tasks, [&](Problem&& problem) {
         data.run.held_out_trails.push_back(problem.right());

@@ -30,6 +30,7 @@ Output: result.json, metrics/, models/, checkpoints/ and the generated task file
 inline quickstart::Options parse_options(std::span<const char* const> arguments) {
   quickstart::Options defaults;
   defaults.out = "two-books-out";
+  defaults.steps = 50;
   defaults.warm_start_steps = 2300;
   defaults.learning_rate = defaults.last_learning_rate = 1.5e-4;
   const quickstart::Options options = quickstart::parse_options(arguments, defaults);
