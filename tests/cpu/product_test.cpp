@@ -37,10 +37,9 @@ std::size_t wrong(std::size_t rows, std::size_t columns, std::size_t depth) {
   const std::vector<T> a = normals<T>(rows * depth, 1), b = normals<T>(depth * ldb, 2);
   const std::vector<T> before = normals<T>(rows * ldc, 3);
   std::vector<T> c = before;
-  cpu::detail::multiply_on<M, mode, T, T>(
-      cpu::LeftOperand<T>(a.data(), rows, depth, depth, 1),
-      cpu::RightOperand<T>{b.data(), ldb, kernels::kPanelLanes<T>}, depth, false,
-      kernels::Matrix<T>{c.data(), rows, columns, ldc});
+  cpu::detail::multiply_on<M, T, T>(mode, cpu::LeftOperand<T>(a.data(), rows, depth, depth, 1),
+                                    cpu::RightOperand<T>{b.data(), ldb, kernels::kPanelLanes<T>},
+                                    depth, false, kernels::Matrix<T>{c.data(), rows, columns, ldc});
   std::size_t count = 0;
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t j = 0; j < ldc; ++j) {
@@ -59,8 +58,8 @@ std::size_t wrong_heads(std::size_t heads, std::size_t columns, std::size_t dept
   const std::vector<T> a = normals<T>(heads * depth, 1), b = normals<T>(heads * depth * columns, 2);
   const std::vector<T> before = normals<T>(heads * columns, 3);
   std::vector<T> c = before;
-  cpu::detail::multiply_heads_on<M, mode, T>(
-      kernels::dense<const T>(a.data(), heads, depth),
+  cpu::detail::multiply_heads_on<M, T>(
+      mode, kernels::dense<const T>(a.data(), heads, depth),
       cpu::RightOperand<T>{b.data(), columns, kernels::kPanelLanes<T>}, depth * columns,
       kernels::dense(c.data(), heads, columns));
   std::size_t count = 0;
@@ -116,8 +115,8 @@ std::vector<float> product_of_pairs(const std::vector<kernels::Bfloat16Pair>& a,
     left.push_back(second_of(pair));
   }
   const std::size_t pairs = (depth + 1) / 2;
-  cpu::detail::multiply_on<M, Store::overwrite, float, kernels::Bfloat16Pair>(
-      cpu::LeftOperand<float>(left.data(), rows, depth, 2 * pairs, 1),
+  cpu::detail::multiply_on<M, float, kernels::Bfloat16Pair>(
+      Store::overwrite, cpu::LeftOperand<float>(left.data(), rows, depth, 2 * pairs, 1),
       cpu::RightOperand<kernels::Bfloat16Pair>{b.data(), kernels::kPanelLanes<float>,
                                                pairs * kernels::kPanelLanes<float>},
       pairs, true, kernels::dense(c.data(), rows, columns));
@@ -141,10 +140,11 @@ TEST_CASE("copies of a transposed left operand change no bit on any machine", "[
     for_each_machine([&](auto machine) {
       using M = decltype(machine);
       std::vector<float> strip(cpu::detail::strip_size<M>(left)), c(rows * kColumns), copied = c;
-      cpu::detail::multiply_on<M, Store::overwrite, float, float>(
-          left, right, kDepth, false, kernels::dense(c.data(), rows, kColumns));
-      cpu::detail::multiply_on<M, Store::overwrite, float, float>(
-          left, right, kDepth, false, kernels::dense(copied.data(), rows, kColumns), strip.data());
+      cpu::detail::multiply_on<M, float, float>(Store::overwrite, left, right, kDepth, false,
+                                                kernels::dense(c.data(), rows, kColumns));
+      cpu::detail::multiply_on<M, float, float>(Store::overwrite, left, right, kDepth, false,
+                                                kernels::dense(copied.data(), rows, kColumns),
+                                                strip.data());
       INFO(M::kBytes << " bytes, " << rows << " rows");
       CHECK(copied == c);
     });

@@ -33,16 +33,16 @@ inline void require_shapes(bool fit, const char* where) {
 inline constexpr std::size_t kFarRows = 1024;
 
 /// A product by the best machine that this processor is.
-template <Store mode, class T, class B>
-void multiply(const LeftOperand<T>& a, const cpu::RightOperand<B>& b, std::size_t depth,
+template <class T, class B>
+void multiply(Store mode, const LeftOperand<T>& a, const cpu::RightOperand<B>& b, std::size_t depth,
               bool padded, Matrix<T> c) {
   const bool copies = a.row == 1 && a.column * sizeof(T) >= kFarRows && c.columns >= 128;
   cpu::with_machine([&](auto machine) {
     using Machine = decltype(machine);
     static thread_local AlignedVector<T> strip;
     if (copies) grow(strip, cpu::detail::strip_size<Machine>(a));
-    cpu::detail::multiply_on<Machine, mode, T, B>(a, b, depth, padded, c,
-                                                  copies ? strip.data() : nullptr);
+    cpu::detail::multiply_on<Machine, T, B>(mode, a, b, depth, padded, c,
+                                            copies ? strip.data() : nullptr);
   });
 }
 /// Rows of a product from which on a right operand with far rows is copied into panels first.
@@ -50,25 +50,24 @@ inline constexpr std::size_t kManyRows = 48;
 
 /// A product with a right operand that is copied into panels, as many columns at a time as stay in
 /// the second-level cache.
-template <Store mode, class T>
-void multiply_copied(const LeftOperand<T>& a, Matrix<const T> b, Matrix<T> c) {
+template <class T>
+void multiply_copied(Store mode, const LeftOperand<T>& a, Matrix<const T> b, Matrix<T> c) {
   static thread_local AlignedVector<T> scratch;
   const std::size_t block = cpu::detail::columns_in_cache<T>(b.rows);
   for (std::size_t first = 0; first < b.columns; first += block) {
     const std::size_t count = std::min(block, b.columns - first);
     grow(scratch, panels_size<T>(b.rows, count));
     const Panels<T> panels = copy_to_panels<T>(b.columns_at(first, count), scratch.data());
-    multiply<mode, T, T>(a, {panels.data, kernels::kPanelLanes<T>, panels.stride}, b.rows, true,
-                         c.columns_at(first, count));
+    multiply<T, T>(mode, a, {panels.data, kernels::kPanelLanes<T>, panels.stride}, b.rows, true,
+                   c.columns_at(first, count));
   }
 }
 
-template <Store mode, class T>
-void multiply_heads(Matrix<const T> a, const cpu::RightOperand<T>& b, std::size_t next_b,
-                    Matrix<T> c) {
-  static_assert(mode != Store::accumulate, "dualagent: gemv overwrites or extends");
+template <class T>
+void multiply_heads(Store mode, Matrix<const T> a, const cpu::RightOperand<T>& b,
+                    std::size_t next_b, Matrix<T> c) {
   cpu::with_machine([&](auto machine) {
-    cpu::detail::multiply_heads_on<decltype(machine), mode, T>(a, b, next_b, c);
+    cpu::detail::multiply_heads_on<decltype(machine), T>(mode, a, b, next_b, c);
   });
 }
 
@@ -87,8 +86,8 @@ void gemm(std::type_identity_t<LeftOperand<T>> a, std::type_identity_t<Matrix<co
           Matrix<T> c) {
   detail::require_shapes(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns, "gemm");
   if (c.rows >= detail::kManyRows && b.stride * sizeof(T) >= detail::kFarRows)
-    return detail::multiply_copied<mode, T>(a, b, c);
-  detail::multiply<mode, T, T>(a, {b.data, b.stride, kernels::kPanelLanes<T>}, b.rows, false, c);
+    return detail::multiply_copied<T>(mode, a, b, c);
+  detail::multiply<T, T>(mode, a, {b.data, b.stride, kernels::kPanelLanes<T>}, b.rows, false, c);
 }
 
 /// The same with B in panels; C may have fewer columns than B.
@@ -96,7 +95,7 @@ template <Store mode = Store::overwrite, class T>
 void gemm(std::type_identity_t<LeftOperand<T>> a, std::type_identity_t<Panels<T>> b, Matrix<T> c) {
   detail::require_shapes(
       a.rows == c.rows && a.columns == b.rows && c.columns <= panels_width<T>(b.columns), "gemm");
-  detail::multiply<mode, T, T>(a, {b.data, kernels::kPanelLanes<T>, b.stride}, b.rows, true, c);
+  detail::multiply<T, T>(mode, a, {b.data, kernels::kPanelLanes<T>, b.stride}, b.rows, true, c);
 }
 
 /// Row i of C[heads, columns] = row i of A[heads, depth] times B_i [depth, columns], a right
@@ -106,7 +105,8 @@ template <Store mode = Store::overwrite, class T>
 void gemv(std::type_identity_t<Matrix<const T>> a, std::type_identity_t<Matrix<const T>> b,
           std::size_t next_b, Matrix<T> c) {
   detail::require_shapes(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns, "gemv");
-  detail::multiply_heads<mode, T>(a, {b.data, b.stride, kernels::kPanelLanes<T>}, next_b, c);
+  static_assert(mode != Store::accumulate, "dualagent: gemv overwrites or extends");
+  detail::multiply_heads<T>(mode, a, {b.data, b.stride, kernels::kPanelLanes<T>}, next_b, c);
 }
 
 /// The same with every B_i in panels; C's columns are a multiple of the lanes, and may be fewer.
@@ -117,7 +117,8 @@ void gemv(std::type_identity_t<Matrix<const T>> a, std::type_identity_t<Panels<T
                              c.columns <= panels_width<T>(b.columns) &&
                              c.columns % kernels::kLanes<T> == 0,
                          "gemv");
-  detail::multiply_heads<mode, T>(a, {b.data, kernels::kPanelLanes<T>, b.stride}, next_b, c);
+  static_assert(mode != Store::accumulate, "dualagent: gemv overwrites or extends");
+  detail::multiply_heads<T>(mode, a, {b.data, kernels::kPanelLanes<T>, b.stride}, next_b, c);
 }
 
 }  // namespace dualagent

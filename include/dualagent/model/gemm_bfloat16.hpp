@@ -122,8 +122,8 @@ void gemm(LeftOperand<float> a, Panels<Bfloat16Pair> b, Matrix<float> c) {
   detail::require_shapes(a.rows == c.rows && row_pairs(a.columns) == b.rows &&
                              c.columns <= panels_width<Bfloat16Pair>(b.columns),
                          "gemm");
-  detail::multiply<mode, float, Bfloat16Pair>(
-      a, {b.data, kernels::kPanelLanes<Bfloat16Pair>, b.stride}, b.rows, true, c);
+  detail::multiply<float, Bfloat16Pair>(
+      mode, a, {b.data, kernels::kPanelLanes<Bfloat16Pair>, b.stride}, b.rows, true, c);
 }
 
 /// The same with a right operand in float32, which is rounded on the way, as many columns at a time

@@ -16,15 +16,15 @@ namespace detail {
 /// Up to kRows rows of A times the transpose of a vector's rows of B, which are turned in registers
 /// on their way from memory. Element (i, k) of A is a[k * next + i]; those of rows beyond `rows`
 /// are finite and without effect. Column r of the product lies at c + r * step.
-template <class T, Store mode, std::size_t kRows>
-[[gnu::noinline]] void gemm_turning(std::size_t rows, const T* a, std::size_t next,
+template <class T, std::size_t kRows>
+[[gnu::noinline]] void gemm_turning(Store mode, std::size_t rows, const T* a, std::size_t next,
                                     Matrix<const T> b, T* c, std::size_t ldc, std::size_t step) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   constexpr std::size_t kPiece = kernels::kPiece<T>;
   using Vec = kernels::Simd<T>;
   T lanes[kLanes];
   Vec sum[kRows] = {};
-  if constexpr (mode == Store::extend)
+  if (mode == Store::extend)
     for (std::size_t i = 0; i < rows; ++i) {
       for (std::size_t r = 0; r < kLanes; ++r) lanes[r] = c[i * ldc + r * step];
       sum[i] = kernels::load<T>(lanes);
@@ -64,8 +64,8 @@ template <class T, Store mode, std::size_t kRows>
 ///
 /// Rows that are turned together begin on different pages where possible: two streams through one
 /// page keep the processor from reading ahead.
-template <class T, Store mode, std::size_t kRows>
-void gemm_turning_all(std::size_t rows, const T* a, std::size_t next, Matrix<const T> b,
+template <class T, std::size_t kRows>
+void gemm_turning_all(Store mode, std::size_t rows, const T* a, std::size_t next, Matrix<const T> b,
                       Matrix<T> c) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
   constexpr std::size_t kPage = 4096 / sizeof(T);
@@ -73,9 +73,9 @@ void gemm_turning_all(std::size_t rows, const T* a, std::size_t next, Matrix<con
   const auto take = [&](std::size_t step) {
     for (; j + step * kLanes <= b.rows; j += step * kLanes)
       for (std::size_t first = j; first < j + step; ++first)
-        gemm_turning<T, mode, kRows>(rows, a, next,
-                                     {b.row(first), kLanes, b.columns, step * b.stride},
-                                     c.data + first, c.stride, step);
+        gemm_turning<T, kRows>(mode, rows, a, next,
+                               {b.row(first), kLanes, b.columns, step * b.stride}, c.data + first,
+                               c.stride, step);
   };
   if (b.stride < kPage) take(4);
   take(1);
@@ -83,14 +83,15 @@ void gemm_turning_all(std::size_t rows, const T* a, std::size_t next, Matrix<con
 
 /// C = A B^T for up to kLanes rows of A and a multiple of the lanes of B's rows; `scratch` takes
 /// A's transpose.
-template <class T, Store mode>
-void gemm_few_rows(Matrix<const T> a, Matrix<const T> b, Matrix<T> c, AlignedVector<T>& scratch) {
+template <class T>
+void gemm_few_rows(Store mode, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
+                   AlignedVector<T>& scratch) {
   constexpr std::size_t kLanes = kernels::kLanes<T>;
-  if (a.rows == 1) return gemm_turning_all<T, mode, 1>(1, a.data, 1, b, c);
+  if (a.rows == 1) return gemm_turning_all<T, 1>(mode, 1, a.data, 1, b, c);
   grow(scratch, panels_size<T>(a.columns, a.rows));
   transpose_to_panels<T>(a, scratch.data());
   const auto take = [&]<std::size_t kRows>(std::integral_constant<std::size_t, kRows>) {
-    gemm_turning_all<T, mode, kRows>(a.rows, scratch.data(), kernels::kPanelLanes<T>, b, c);
+    gemm_turning_all<T, kRows>(mode, a.rows, scratch.data(), kernels::kPanelLanes<T>, b, c);
   };
   if constexpr (kLanes >= 16)
     if (a.rows > 8) return take(std::integral_constant<std::size_t, 16>{});
@@ -121,7 +122,7 @@ void gemm_transposed(std::type_identity_t<Matrix<const T>> a,
   std::size_t first = 0;
   if (a.rows <= kLanes && cpu::products_are_fused() == kernels::kFusedMultiplyAdd) {
     first = b.rows / kLanes * kLanes;
-    detail::gemm_few_rows<T, mode>(a, b.rows_at(0, first), c.columns_at(0, first), scratch);
+    detail::gemm_few_rows<T>(mode, a, b.rows_at(0, first), c.columns_at(0, first), scratch);
   }
   const std::size_t block = cpu::detail::columns_in_cache<T>(a.columns);
   for (; first < b.rows; first += block) {

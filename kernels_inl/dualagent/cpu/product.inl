@@ -34,7 +34,8 @@ struct LeftOperand {
   }
 };
 
-/// What a product does with what C holds.
+/// What a product does with what C holds. An argument of the tiles, not a parameter of their
+/// templates: it costs two branches a tile, and each tile is compiled once instead of three times.
 enum class Store {
   overwrite,
   accumulate,  ///< C + (A B)
@@ -121,9 +122,10 @@ template <class M, class T, int kRows, int kVectors>
 }
 
 /// kRows rows and kVectors vectors of C from column `first` of B on.
-template <class M, class T, class B, Store mode, int kRows, int kVectors>
-[[gnu::always_inline]] inline void multiply_tile(const LeftOperand<T>& a, const RightOperand<B>& b,
-                                                 std::size_t first, T* c, std::size_t ldc) {
+template <class M, class T, class B, int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_tile(Store mode, const LeftOperand<T>& a,
+                                                 const RightOperand<B>& b, std::size_t first, T* c,
+                                                 std::size_t ldc) {
   using Vec = typename M::template Vec<T>;
   constexpr std::size_t kLanes = M::kBytes / sizeof(T);
   const auto at = [&](int i, int j) __attribute__((always_inline)) {
@@ -133,7 +135,7 @@ template <class M, class T, class B, Store mode, int kRows, int kVectors>
 #pragma GCC unroll 16
   for (int j = 0; j < kVectors; ++j) from[j] = b.at(first + static_cast<std::size_t>(j) * kLanes);
   Vec sum[kRows][kVectors] = {};
-  if constexpr (mode == Store::extend) {
+  if (mode == Store::extend) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
@@ -145,23 +147,29 @@ template <class M, class T, class B, Store mode, int kRows, int kVectors>
     for (int i = 0; i < kRows; ++i) __builtin_prefetch(at(i, kVectors - 1), 1);
   }
   multiply_depth<M, T, kRows, kVectors>(a, from, b.row, sum);
+  if (mode == Store::accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) {
+        Vec value;
+        load_to(value, at(i, j));
+        value = value + sum[i][j];
+        store_from(at(i, j), value);
+      }
+    return;
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < kVectors; ++j) {
-      Vec value = sum[i][j];
-      if constexpr (mode == Store::accumulate) {
-        load_to(value, at(i, j));
-        value = value + sum[i][j];
-      }
-      store_from(at(i, j), value);
-    }
+    for (int j = 0; j < kVectors; ++j) store_from(at(i, j), sum[i][j]);
 }
 
 /// A kernel: kRows rows by `columns` columns of a product. With `padded` the last panel of B may be
 /// read to its end.
-template <class T, class B, Store mode, int kRows>
+template <class T, class B, int kRows>
 struct ProductRows {
+  Store mode;
   std::size_t columns;
   LeftOperand<T> left;
   RightOperand<B> right;
@@ -176,14 +184,15 @@ struct ProductRows {
     const RightOperand<B> b = right;
     T* const to = c;
     const std::size_t next = ldc, count = columns;
+    const Store kind = mode;
     std::size_t j = 0;
     if constexpr (kRows <= 2)  // few rows need more columns to keep the adders busy
       for (; j + 4 * kLanes <= count; j += 4 * kLanes)
-        multiply_tile<M, T, B, mode, kRows, 4>(a, b, j, to + j, next);
+        multiply_tile<M, T, B, kRows, 4>(kind, a, b, j, to + j, next);
     for (; j + 2 * kLanes <= count; j += 2 * kLanes)
-      multiply_tile<M, T, B, mode, kRows, 2>(a, b, j, to + j, next);
+      multiply_tile<M, T, B, kRows, 2>(kind, a, b, j, to + j, next);
     for (; j + kLanes <= count; j += kLanes)
-      multiply_tile<M, T, B, mode, kRows, 1>(a, b, j, to + j, next);
+      multiply_tile<M, T, B, kRows, 1>(kind, a, b, j, to + j, next);
     if (j < count) last_columns<M>(a, b, j, to, next, count);
   }
 
@@ -195,12 +204,12 @@ struct ProductRows {
                                                   std::size_t count) const {
     constexpr std::size_t kLanes = M::kBytes / sizeof(T);
     T last[kRows * kLanes] = {};
-    if constexpr (mode == Store::extend)
+    if (mode == Store::extend)
       for (std::size_t i = 0; i < kRows; ++i)
         std::memcpy(last + i * kLanes, to + i * next + j, (count - j) * sizeof(T));
-    constexpr Store start = mode == Store::extend ? Store::extend : Store::overwrite;
+    const Store start = mode == Store::extend ? Store::extend : Store::overwrite;
     if (padded) {
-      multiply_tile<M, T, B, start, kRows, 1>(a, b, j, last, kLanes);
+      multiply_tile<M, T, B, kRows, 1>(start, a, b, j, last, kLanes);
     } else if constexpr (std::is_same_v<T, B>) {
       for (std::size_t i = 0; i < kRows; ++i)
         for (std::size_t l = j; l < count; ++l) {
@@ -256,17 +265,17 @@ void copy_strip(const LeftOperand<T>& a, std::size_t tiles, T* to) {
 
 /// A whole product on a machine: columns of B that stay in the cache, then tiles of rows. Tiles of
 /// a transposed left operand are copied to `strip` [strip_size] first, unless it is null.
-template <class M, Store mode, class T, class B>
-void multiply_on(const LeftOperand<T>& a, const RightOperand<B>& b, std::size_t depth, bool padded,
-                 kernels::Matrix<T> c, T* strip = nullptr) {
+template <class M, class T, class B>
+void multiply_on(Store mode, const LeftOperand<T>& a, const RightOperand<B>& b, std::size_t depth,
+                 bool padded, kernels::Matrix<T> c, T* strip = nullptr) {
   constexpr int kRows = kTileRows<M>;
   const std::size_t block = columns_in_cache<B>(depth);
   for (std::size_t j = 0; j < c.columns; j += block) {
     const std::size_t width = std::min(block, c.columns - j);
     std::size_t i = 0;
     const auto take = [&]<int rows>(std::integral_constant<int, rows>, const LeftOperand<T>& left) {
-      M::run(ProductRows<T, B, mode, rows>{width, left, b.from_column(j), padded, c.row(i) + j,
-                                           c.stride});
+      M::run(ProductRows<T, B, rows>{mode, width, left, b.from_column(j), padded, c.row(i) + j,
+                                     c.stride});
       i += rows;
     };
     while (strip != nullptr && i + kRows <= c.rows) {
@@ -287,8 +296,9 @@ void multiply_on(const LeftOperand<T>& a, const RightOperand<B>& b, std::size_t 
 
 /// A kernel: kHeads products of one row each, every one with a right operand of its own, `next_b`
 /// elements after the one before it.
-template <class T, Store mode, int kHeads>
+template <class T, int kHeads>
 struct HeadProducts {
+  Store mode;
   kernels::Matrix<const T> left;
   RightOperand<T> right;
   std::size_t next_b;
@@ -301,12 +311,13 @@ struct HeadProducts {
     const RightOperand<T> b = right;
     const kernels::Matrix<T> c = to;
     const std::size_t next = next_b;
+    const Store kind = mode;
     std::size_t j = 0;
-    for (; j + 2 * kLanes <= c.columns; j += 2 * kLanes) tile<M, 2>(a, b, next, j, c);
-    if (j + kLanes <= c.columns) tile<M, 1>(a, b, next, j, c), j += kLanes;
+    for (; j + 2 * kLanes <= c.columns; j += 2 * kLanes) tile<M, 2>(kind, a, b, next, j, c);
+    if (j + kLanes <= c.columns) tile<M, 1>(kind, a, b, next, j, c), j += kLanes;
     for (std::size_t i = 0; i < kHeads; ++i)
       for (std::size_t l = j; l < c.columns; ++l) {
-        T sum = mode == Store::extend ? c.row(i)[l] : T{0};
+        T sum = kind == Store::extend ? c.row(i)[l] : T{0};
         const T* const from = b.at(l) + i * next;
         for (std::size_t k = 0; k < a.columns; ++k)
           sum = M::multiply_add_scalar(a.row(i)[k], from[k * b.row], sum);
@@ -316,7 +327,7 @@ struct HeadProducts {
 
  private:
   template <class M, int kVectors>
-  [[gnu::always_inline]] static void tile(const kernels::Matrix<const T>& a,
+  [[gnu::always_inline]] static void tile(Store mode, const kernels::Matrix<const T>& a,
                                           const RightOperand<T>& b, std::size_t next, std::size_t j,
                                           const kernels::Matrix<T>& c) {
     using Vec = typename M::template Vec<T>;
@@ -325,7 +336,7 @@ struct HeadProducts {
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < kVectors; ++v) from[v] = b.at(j + v * kLanes);
     Vec sum[kHeads][kVectors] = {};
-    if constexpr (mode == Store::extend)
+    if (mode == Store::extend)
 #pragma GCC unroll 16
       for (std::size_t i = 0; i < kHeads; ++i)
 #pragma GCC unroll 16
@@ -349,14 +360,17 @@ struct HeadProducts {
 };
 
 /// A product for each row of `a` on a machine.
-template <class M, Store mode, class T>
-void multiply_heads_on(kernels::Matrix<const T> a, RightOperand<T> b, std::size_t next_b,
-                       kernels::Matrix<T> c) {
+template <class M, class T>
+void multiply_heads_on(Store mode, kernels::Matrix<const T> a, RightOperand<T> b,
+                       std::size_t next_b, kernels::Matrix<T> c) {
   std::size_t i = 0;
   const auto take = [&]<int heads>(std::integral_constant<int, heads>) {
     for (; i + heads <= c.rows; i += heads)
-      M::run(HeadProducts<T, mode, heads>{
-          a.rows_at(i, heads), {b.data + i * next_b, b.row, b.panel}, next_b, c.rows_at(i, heads)});
+      M::run(HeadProducts<T, heads>{mode,
+                                    a.rows_at(i, heads),
+                                    {b.data + i * next_b, b.row, b.panel},
+                                    next_b,
+                                    c.rows_at(i, heads)});
   };
   take(std::integral_constant<int, 4>{});
   take(std::integral_constant<int, 2>{});
