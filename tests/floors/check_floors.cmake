@@ -18,8 +18,8 @@ foreach(folder train report service)
 endforeach()
 
 # Headers that need an optional dependency, most of engine/ libcurl; the umbrella must not name them.
-file(GLOB engine RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp)
-set(outside_umbrella ${engine} dualagent/net/http_client.hpp dualagent/service/openai_client.hpp
+file(GLOB http RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp ${ROOT}/include/dualagent/net/*.hpp)
+set(outside_umbrella ${http} dualagent/service/openai_client.hpp
     dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
     dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 
