@@ -68,8 +68,8 @@ struct HttpServerOptions {
   /// What clients have to say, as the header "Authorization: Bearer TOKEN"; without it nothing is
   /// answered but 401. Empty: nobody has to say anything; only for 127.0.0.1.
   std::string token = {};
-  std::size_t max_connections = 512;                    ///< a thread each; one more is answered 503
-  std::size_t max_body_bytes = std::size_t{64} << 20U;  ///< of a request; more is answered 413
+  std::size_t max_connections = 256;                   ///< a thread each; one more is answered 503
+  std::size_t max_body_bytes = std::size_t{4} << 20U;  ///< of a request; more is answered 413
   HttpPatience patience = {};
 
   void validate() const {
@@ -94,14 +94,18 @@ struct HttpServerOptions {
 /// A reply that is written piece by piece.
 class HttpStream {
  public:
-  explicit HttpStream(httplib::DataSink& sink) : sink_(sink) {}
+  HttpStream(httplib::DataSink& sink, const HttpConnection& connection)
+      : sink_(sink), connection_(connection) {}
   /// False: the client has gone, or did not take the piece in time. Nothing is sent for "".
   bool send(std::string_view piece) {
     return piece.empty() || (sink_.write(piece.data(), piece.size()) && true);
   }
+  /// As HttpCall::await.
+  bool await(const EventFlag& flag) const { return connection_.await(flag); }
 
  private:
   httplib::DataSink& sink_;
+  const HttpConnection& connection_;
 };
 
 /// A request, and the reply to it.
@@ -141,8 +145,9 @@ class HttpCall {
     response_.status = 200;
     response_.set_header("Cache-Control", "no-cache");
     response_.set_chunked_content_provider(
-        type, [write = std::move(write)](std::size_t, httplib::DataSink& sink) {
-          HttpStream out(sink);
+        type, [write = std::move(write), &connection = connection_](std::size_t,
+                                                                    httplib::DataSink& sink) {
+          HttpStream out(sink, connection);
           write(out);
           sink.done();
           return true;
@@ -273,6 +278,12 @@ class HttpServer {
     handlers_[path][method] = std::move(handler);
   }
 
+  /// `count(status)` is called for each reply, from any thread; before `start`.
+  void on_reply(std::function<void(int)> count) {
+    listener_.set_logger(
+        [count = std::move(count)](const auto&, const auto& response) { count(response.status); });
+  }
+
   void start() {
     const bool any = options_.port == 0;
     port_ = any ? listener_.bind_to_any_port(options_.host) : options_.port;
@@ -295,12 +306,6 @@ class HttpServer {
   std::size_t connections() const { return listener_.connections(); }  ///< open now
   /// Connections that were above max_connections so far.
   std::size_t refused_connections() const { return listener_.refused(); }
-  /// The message of the exception that is being handled becomes a reply's status and body. For
-  /// handlers that reply later than they return. Example: in `catch (...)`.
-  static std::pair<int, std::string> refusal_of(const std::exception& error) {
-    const auto* const refusal = dynamic_cast<const HttpRefusal*>(&error);
-    return {refusal == nullptr ? 500 : refusal->status, error.what()};
-  }
 
  private:
   static HttpRefusal unauthorized() {
