@@ -154,5 +154,5 @@ TEST_CASE("a service that stops and starts again gets its weights back and prove
     CHECK(version_runs(generation.sampled.weight_versions()) == std::vector<VersionRun>{{1, 5}});
   }
   CHECK(largest_log_ratio(setting.served.learner, asked, done) <= 1e-6);
-  CHECK(engine.counts().recovered == 1);
+  CHECK(engine.counts().recovered >= 1);
 }

@@ -35,6 +35,12 @@ class RawConnection {
     }
     return true;
   }
+  /// Up to this many bytes that have come or come next; fewer or none where the other side closes.
+  std::size_t read_some(std::size_t size) {
+    std::string bytes(size, '\0');
+    const ssize_t got = ::recv(socket_, bytes.data(), size, 0);
+    return got > 0 ? static_cast<std::size_t>(got) : 0;
+  }
   /// All that comes until the other side closes.
   std::string read_all() {
     while (more()) continue;
