@@ -208,7 +208,7 @@ double resident_mib(pid_t process) { return std::stod(status_line(process, "VmRS
 std::vector<double> watch(Run& run, double seconds) {
   std::vector<double> memory;
   const Clock::time_point begin = Clock::now();
-  std::puts("  time    memory threads  healthy  p50      p99      busy  hostile");
+  std::puts("  time    memory threads  healthy  p50      p99      busy  hostile  wrong");
   for (int part = 1; part <= 10; ++part) {
     std::this_thread::sleep_until(begin + std::chrono::duration_cast<Clock::duration>(
                                               std::chrono::duration<double>(seconds * part / 10)));
@@ -219,10 +219,10 @@ std::vector<double> watch(Run& run, double seconds) {
     }
     std::sort(times.begin(), times.end());
     memory.push_back(resident_mib(run.server));
-    std::printf("%5.0f s %5.1f MiB %7s %8zu %5.0f ms %6.0f ms %7zu %8zu\n", since(begin),
+    std::printf("%5.0f s %5.1f MiB %7s %8zu %5.0f ms %6.0f ms %7zu %8zu %6zu\n", since(begin),
                 memory.back(), status_line(run.server, "Threads").c_str(), run.healthy.load(),
                 percentile(times, 0.5) * 1e3, percentile(times, 0.99) * 1e3, run.busy.load(),
-                run.hostile.load());
+                run.hostile.load(), run.wrong.load());
     std::fflush(stdout);
   }
   return memory;

@@ -4,10 +4,12 @@
 
 #include "dualagent/engine/sglang_engine.hpp"
 #include "dualagent/service/sampler_service.hpp"
+#include "dualagent/train/trainer.hpp"
 #include "support/catch.hpp"
 #include "support/engine_setting.hpp"
 #include "support/error_of.hpp"
 #include "support/served_sampler.hpp"
+#include "support/toy_protocol.hpp"
 
 using namespace dualagent;
 using engine_double::Asked;
@@ -18,6 +20,16 @@ using engine_double::Requests;
 using engine_double::Served;
 
 namespace {
+
+/// Something that differs among rollouts of a model that knows nothing.
+struct SumOfTokens {
+  std::optional<double> score(const Task&, const Rollout& rollout) const {
+    double sum = 0;
+    for (const Segment& segment : rollout.segments)
+      for (const Token token : segment.context.tokens()) sum += token;
+    return sum;
+  }
+};
 
 constexpr const char* kToken = "correct-horse-battery-staple";
 
@@ -77,6 +89,33 @@ TEST_CASE("SglangEngine samples by a service what the learner scores, over refit
   }
   CHECK(engine.counts().refused == 0);
   CHECK(engine.counts().again == 0);
+}
+
+TEST_CASE("a pair is trained on rollouts that a service samples, over a refit for each step",
+          "[service]") {
+  Setting setting;
+  SglangEngine engine(setting.options());
+  Trainer trainer{
+      SharedWeights{Learning{setting.served.learner, engine}},
+      Protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, TurnCount{.turns = 1},
+               ReplaceBySummary{}, RolloutLimits{.max_context_tokens = 64, .max_turns = 3}},
+      SumOfTokens{},
+      Recipe{Dapo{}},
+      LocalCollective{},
+      {.group_size = 8,
+       .minibatches = 1,
+       .update = {.optimizer = {.learning_rate = 1e-3F}},
+       .seed = 3}};
+  const std::vector<Task> tasks(3, {.id = "t", .prompt = "1", .answer = "5"});
+  double trained = 0;
+  for (int step = 0; step < 3; ++step) {
+    const StepMetrics metrics = trainer.step(tasks);
+    CHECK(metrics.max_abs_log_ratio <= 1e-6);
+    trained += metrics.trained_tokens;
+  }
+  CHECK(trained > 0);
+  CHECK(engine.proof().learner_moved > 1e-3);
+  CHECK(engine.weight_version() == setting.served.learner.weight_version());
 }
 
 TEST_CASE("a request that waits through a refit is not taken for one of the old weights",

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,12 +24,13 @@
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
-#include "dualagent/engine/canaries.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/service/generate_reply.hpp"
 #include "dualagent/service/generate_request.hpp"
 #include "dualagent/service/live_generation.hpp"
+#include "dualagent/service/prompt_scores.hpp"
 #include "dualagent/service/service_metrics.hpp"
+#include "dualagent/service/weight_names.hpp"
 
 namespace dualagent {
 
@@ -54,12 +56,6 @@ struct QueueFull : Error {
 struct ServiceEnds : Error {
   using Error::Error;
 };
-
-/// A learner on the host, whose prompts can be scored.
-template <class M>
-inline constexpr bool kScoresPrompts = false;
-template <Learner M>
-inline constexpr bool kScoresPrompts<M> = std::is_same_v<MachineOf<M>, cpu::Loops>;
 
 /// The thread that owns a Sampler and continues all requests of a service in one decode batch.
 ///
@@ -89,7 +85,7 @@ class SamplerLoop {
         text_(std::move(text)),
         metrics_(metrics),
         random_(RandomStream::from_seed(options_.seed ? *options_.seed : std::random_device{}())),
-        labels_{{sampler.weight_version(), options_.served_label}},
+        names_(sampler.weight_version(), options_.served_label),
         thread_([this] { work(); }) {}
   SamplerLoop(const SamplerLoop&) = delete;
   SamplerLoop& operator=(const SamplerLoop&) = delete;
@@ -109,7 +105,7 @@ class SamplerLoop {
       for (GenerateItem& item : request.items) {
         taken.push_back(
             std::make_shared<LiveGeneration>(std::move(item), request.stream, text_, on_change));
-        taken.back()->label(newest_label());
+        taken.back()->label(names_.newest());
         queue_.push_back(taken.back());
       }
     }
@@ -180,8 +176,7 @@ class SamplerLoop {
       const std::lock_guard lock(mutex_);
       WeightVersion oldest = version;
       for (const auto& [sequence, one] : running_) oldest = std::min(oldest, one.began_under);
-      std::erase_if(labels_, [&](const auto& known) { return known.first < oldest; });
-      labels_[version] = name;
+      names_.add(version, name, oldest);
       for (const Live& one : begun_) one->label(name);
       for (const Live& one : queue_) one->label(name);
       return name;
@@ -201,7 +196,7 @@ class SamplerLoop {
 
   std::string label() const {
     const std::lock_guard lock(mutex_);
-    return newest_label();
+    return names_.newest();
   }
   std::size_t running() const { return running_count_; }
   std::size_t queued() const {
@@ -214,7 +209,7 @@ class SamplerLoop {
   }
   WeightVersion version() const {
     const std::lock_guard lock(mutex_);
-    return labels_.rbegin()->first;
+    return names_.newest_version();
   }
 
   /// Takes no more requests from now on.
@@ -253,8 +248,6 @@ class SamplerLoop {
     }
     wake_.notify_one();
   }
-
-  const std::string& newest_label() const { return labels_.rbegin()->second; }
 
   void work() {
     std::unique_lock lock(mutex_);
@@ -308,7 +301,7 @@ class SamplerLoop {
       one.stop = live->stop_rule(options_.stop_tokens);
       one.began_under = sampler_.weight_version();
       const GenerateItem& item = live->item();
-      if (item.scores_prompt) one.prompt_log_probs = scores(item.prompt);
+      if (item.scores_prompt) one.prompt_log_probs = prompt_scores(sampler_, item.prompt);
       sampler_.submit(
           {.sequence = sequence,
            .context = item.prompt,
@@ -319,14 +312,6 @@ class SamplerLoop {
     } catch (const std::exception& error) {
       fail_all(error.what());
     }
-  }
-
-  std::vector<double> scores(const std::vector<Token>& prompt) {
-    if constexpr (kScoresPrompts<M>) {
-      const Canary whole{.tokens = prompt, .prompt = 1};
-      return score_canaries(sampler_, std::span<const Canary>(&whole, 1), 1.0F)[0];
-    }
-    throw Error("this model cannot score prompts");  // refused when the request was read
   }
 
   void advance() {
@@ -379,15 +364,7 @@ class SamplerLoop {
 
   std::vector<LabelSpan> spans(std::span<const WeightVersion> versions) const {
     const std::lock_guard lock(mutex_);
-    std::vector<LabelSpan> labels;
-    std::size_t at = 0;
-    for (const VersionRun& run : version_runs(versions)) {
-      const auto known = labels_.find(run.version);
-      labels.push_back({known == labels_.end() ? std::to_string(run.version) : known->second, at,
-                        at + run.tokens});
-      at += run.tokens;
-    }
-    return labels;
+    return names_.spans(versions);
   }
 
   void end(const Live& live, const ServedEnd& why) { deliver(live, {.end = why}); }
@@ -395,7 +372,7 @@ class SamplerLoop {
   void deliver(const Live& live, ServedGeneration done) {
     {
       const std::lock_guard lock(mutex_);
-      done.newest_label = newest_label();
+      done.newest_label = names_.newest();
       std::erase(begun_, live);
     }
     const ServedEnd::Kind kind = done.end->kind;
@@ -427,7 +404,7 @@ class SamplerLoop {
 
   mutable std::mutex mutex_;  // of everything down to ended_
   std::condition_variable wake_, idle_;
-  std::map<WeightVersion, std::string> labels_;
+  WeightNames names_;
   std::deque<Live> queue_;
   std::deque<Live> begun_;  // those in running_, for other threads
   std::vector<std::function<void(M&)>> commands_;

@@ -27,6 +27,7 @@
 #include "dualagent/report/memory.hpp"
 #include "dualagent/service/generate_reply.hpp"
 #include "dualagent/service/generate_request.hpp"
+#include "dualagent/service/prompt_scores.hpp"
 #include "dualagent/service/sampler_loop.hpp"
 #include "dualagent/service/service_metrics.hpp"
 #include "dualagent/service/weight_loading.hpp"
