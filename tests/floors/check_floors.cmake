@@ -17,10 +17,11 @@ foreach(folder train report service)
   set(floor_${folder} 5)
 endforeach()
 
-# Headers that need an optional dependency, most of engine/ libcurl; the umbrella must not name them.
-file(GLOB engine RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp)
-set(outside_umbrella ${engine} dualagent/net/http_client.hpp dualagent/service/openai_client.hpp
-    dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
+# Headers that need an optional dependency, most of these folders libcurl or cpp-httplib; the umbrella must not
+# name them.
+file(GLOB http RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp ${ROOT}/include/dualagent/net/*.hpp
+     ${ROOT}/include/dualagent/service/*.hpp)
+set(outside_umbrella ${http} dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
     dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 
 set(errors "")

@@ -32,3 +32,10 @@ TEST_CASE("a line of the status file is read in bytes", "[report]") {
                              "VmHWM: 99999999999999999999999 kB", "VmHWM: -3 kB"})
     CHECK(!detail::status_bytes(broken, "VmHWM"));
 }
+
+TEST_CASE("the memory that is held now is at most the peak", "[report]") {
+  const auto now = resident_memory_bytes(), peak = peak_memory_bytes();
+  REQUIRE(now);
+  CHECK(*now > 100'000);
+  CHECK(*now <= *peak);
+}

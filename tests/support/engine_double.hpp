@@ -15,6 +15,7 @@
 
 #include "dualagent/engine/canaries.hpp"
 #include "dualagent/model/model_files.hpp"
+#include "dualagent/model/save_model.hpp"
 #include "dualagent/model/transformer.hpp"
 #include "support/http_server.hpp"
 #include "support/recorded_engines.hpp"

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/engine/engine_options.hpp"
+#include "dualagent/net/api_key.hpp"
 #include "dualagent/net/http_client.hpp"
 
 namespace dualagent {
@@ -29,6 +31,8 @@ class EngineControl {
       : server_(BaseUrl(options.url).server),
         engine_(std::move(engine)),
         timeout_seconds_(options.reply_timeout_seconds),
+        headers_(bearer_header(
+            read_api_key(options.api_key_variable, "EngineOptions::api_key_variable"))),
         client_({.connect_timeout_seconds = options.connect_timeout_seconds}) {
     if (!BaseUrl(options.url).path.empty())
       throw Error("the engine's address has a path", "'" + printable(options.url) + "'",
@@ -62,6 +66,7 @@ class EngineControl {
     return client_.fetch({.url = server_ + path,
                           .method = method,
                           .body = std::move(body),
+                          .headers = headers_,
                           .timeout_seconds = timeout});
   }
 
@@ -87,6 +92,7 @@ class EngineControl {
   std::string server_;
   std::string engine_;
   double timeout_seconds_;
+  std::vector<std::string> headers_;
   HttpClient client_;
 };
 

@@ -33,6 +33,8 @@ struct CanaryOptions {
 /// A server that samples: SGLang or vLLM.
 struct EngineOptions {
   std::string url = "http://127.0.0.1:8000";  ///< without a path
+  /// Name of the environment variable that holds the key of a server that wants one; empty: none.
+  std::string api_key_variable = {};
   std::string model = {};      ///< the server's name of the model; empty: the one it serves
   std::size_t vocab_size = 0;  ///< of the model, e.g. learner.vocab_size(); ids lie below it
   /// Where `publish` writes the weights, a folder of each version; the engine reads them under the

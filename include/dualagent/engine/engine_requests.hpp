@@ -26,6 +26,7 @@
 #include "dualagent/engine/engine_wire.hpp"
 #include "dualagent/engine/generation_job.hpp"
 #include "dualagent/engine/weight_labels.hpp"
+#include "dualagent/net/api_key.hpp"
 #include "dualagent/net/http_client.hpp"
 
 namespace dualagent {
@@ -46,6 +47,8 @@ class EngineRequests {
         url_(BaseUrl(options.url).server + words.path),
         words_(std::move(words)),
         recover_(std::move(recover)),
+        headers_(bearer_header(
+            read_api_key(options.api_key_variable, "EngineOptions::api_key_variable"))),
         labels_(words_.served_label),
         client_({.connect_timeout_seconds = options.connect_timeout_seconds,
                  .max_kept_connections = options.max_in_flight}),
@@ -212,6 +215,7 @@ class EngineRequests {
       flight.sent_under = labels_.newest();
       HttpRequest request{.url = url_,
                           .body = words_.write(options_, flight.call).dump(),
+                          .headers = headers_,
                           .timeout_seconds = options_.reply_timeout_seconds};
       flight.call.tokens.clear();
       ++counts_.sent;
@@ -363,6 +367,7 @@ class EngineRequests {
   std::string url_;
   EngineWords words_;
   std::function<void(const Stopped&)> recover_;
+  std::vector<std::string> headers_;
 
   mutable std::mutex mutex_;  // of everything down to the client
   WeightLabels labels_;

@@ -58,4 +58,14 @@ inline std::optional<std::uint64_t> peak_memory_bytes() {
 #endif
 }
 
+/// The physical memory that this process holds now, in bytes: VmRSS of /proc/self/status; nothing
+/// where there is no /proc.
+inline std::optional<std::uint64_t> resident_memory_bytes() {
+  try {
+    return detail::status_bytes(read_file("/proc/self/status"), "VmRSS");
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace dualagent

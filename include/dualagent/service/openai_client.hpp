@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -25,6 +24,7 @@
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
+#include "dualagent/net/api_key.hpp"
 #include "dualagent/net/http_client.hpp"
 #include "dualagent/reward/chat_client.hpp"
 
@@ -58,27 +58,6 @@ inline double retry_delay_seconds(const OpenAiOptions& options, std::size_t atte
   return std::max(jittered, server_asked_seconds);
 }
 
-namespace detail {
-
-inline std::string read_api_key(const std::string& variable) {
-  if (variable.empty()) return {};
-  const auto in_name = [](char c) {
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-  };
-  if (!std::all_of(variable.begin(), variable.end(), in_name))  // not shown: may be the key itself
-    throw Error("this is not a name of an environment variable", "OpenAiOptions::api_key_variable",
-                "Name the variable that holds the key, e.g. JUDGE_KEY");
-  const char* const value = std::getenv(variable.c_str());
-  const std::string key = value == nullptr ? "" : value;
-  if (key.empty() || std::any_of(key.begin(), key.end(), [](char c) { return c <= ' '; }))
-    throw Error("the environment variable " + variable + (key.empty() ? " is not set" : " holds ") +
-                    (key.empty() ? "" : "characters that a key cannot have"),
-                "OpenAiOptions::api_key_variable", "Export the server's key in it");
-  return key;
-}
-
-}  // namespace detail
-
 /// Asks a server that speaks OpenAI's chat-completions protocol: vLLM, SGLang, llama.cpp, Ollama,
 /// OpenAI. A ChatClient, e.g. of a Judge.
 ///
@@ -99,7 +78,7 @@ class OpenAiClient {
   explicit OpenAiClient(OpenAiOptions options = {})
       : options_(std::move(options)),
         url_(options_.base_url),
-        api_key_(detail::read_api_key(options_.api_key_variable)) {
+        api_key_(read_api_key(options_.api_key_variable, "OpenAiOptions::api_key_variable")) {
     for (const double seconds : {options_.connect_timeout_seconds, options_.reply_timeout_seconds,
                                  options_.backoff_seconds, options_.max_backoff_seconds})
       if (!(seconds > 0.0 && seconds <= 1e6))
@@ -216,7 +195,7 @@ class OpenAiClient {
                        .max_reply_bytes = options_.max_reply_bytes});
     HttpRequest request{
         .url = endpoint(), .body = body, .timeout_seconds = options_.reply_timeout_seconds};
-    if (!api_key_.empty()) request.headers.push_back("Authorization: Bearer " + api_key_);
+    request.headers = bearer_header(api_key_);
     const HttpReply reply = client.fetch(request);
     if (reply.failure != HttpFailure::none) return unreached(reply);
     return reply.status == 200 ? read_reply(reply.body) : refused(reply);
