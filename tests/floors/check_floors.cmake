@@ -12,6 +12,7 @@ foreach(folder model engine optim tools summary reward objective collective)
   set(floor_${folder} 3)
 endforeach()
 set(floor_rollout 4)
+set(floor_store 4)
 set(floor_cuda 4)  # may use floors 0 to 3; nothing but users includes it
 foreach(folder train report service)
   set(floor_${folder} 5)
@@ -19,7 +20,8 @@ endforeach()
 
 # Headers that need an optional dependency, most of engine/ libcurl; the umbrella must not name them.
 file(GLOB engine RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp)
-set(outside_umbrella ${engine} dualagent/net/http_client.hpp dualagent/service/openai_client.hpp
+file(GLOB sqlite RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/store/sqlite_*.hpp)
+set(outside_umbrella ${engine} ${sqlite} dualagent/net/http_client.hpp dualagent/service/openai_client.hpp
     dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
     dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 
