@@ -70,8 +70,8 @@ class PowerCuts {
   }
 
   void open() {
-    const dualagent::SqliteStoreOptions options{.limits = {.max_rollouts = 40},
-                                                .vfs = disk_.name()};
+    const dualagent::SqliteStoreOptions options{
+        .limits = {.max_rollouts = 40}, .log_pages = 1 + draw(30), .vfs = disk_.name()};
     if (!writer_) {
       writer_ = std::make_unique<dualagent::SqliteStore>(path_, options);
       next_ = promised_ - std::min<std::uint64_t>(promised_, draw(3));  // as if replies were lost

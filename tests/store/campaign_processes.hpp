@@ -163,17 +163,20 @@ class Processes {
       store_ = with_retries([&] {
         return std::make_unique<dualagent::SqliteStore>(
             folder_ / "store.sqlite",
-            dualagent::SqliteStoreOptions{.limits = {.max_rollouts = 60}, .vfs = disk_.name()});
+            dualagent::SqliteStoreOptions{
+                .limits = {.max_rollouts = 60}, .log_pages = 1 + draw(30), .vfs = disk_.name()});
       });
     }
 
     void write() {
-      const std::size_t done = log_.lines().size();
+      std::size_t done = log_.lines().size();
       for (std::size_t next = done - std::min<std::size_t>(done, draw(3)); !is_stopping();) {
         const auto rollouts = group(name_, next);
         if (draw(2) == 0 && !is_stored(std::span(rollouts).first(1))) continue;
         if (!is_stored(rollouts)) continue;
-        if (++next > log_.lines().size()) log_.append(std::to_string(next));
+        if (++next <= done) continue;
+        log_.append(std::to_string(next));
+        done = next;
       }
       std::ofstream(folder_ / (name_ + ".ended")) << "ended\n";
     }

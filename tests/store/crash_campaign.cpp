@@ -2,8 +2,6 @@
 // moments, and its disk loses its power, while writes are torn, refused or not flushed.
 //   crash_campaign [--kills N] [--cuts N] [--seed S] [--folder EMPTY_FOLDER]
 // 50 kills and 50 losses of power take seconds; the whole campaign: --kills 10000 --cuts 10000.
-#include <sqlite3.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -17,10 +15,6 @@
 #include "support/temporary_folder.hpp"
 
 namespace {
-
-int set_checkpoints(sqlite3* connection, const char**, const sqlite3_api_routines*) {
-  return sqlite3_wal_autocheckpoint(connection, 8);  // pages, not 1,000: the log ends often
-}
 
 void say(const char* what, const campaign::Verdict& verdict) {
   std::printf("%s: %zu groups committed, lost %zu, doubled %zu, changed %zu\n", what,
@@ -79,8 +73,6 @@ int main(int argc, char** argv) try {
     }
     options[argv[i]] = argv[i + 1];
   }
-  using Extension = void (*)();
-  sqlite3_auto_extension(reinterpret_cast<Extension>(set_checkpoints));
   const TemporaryFolder own;
   const std::filesystem::path root =
       options["--folder"].empty() ? own.path() : std::filesystem::path(options["--folder"]);

@@ -26,12 +26,15 @@ namespace dualagent {
 struct SqliteStoreOptions {
   StoreLimits limits{};
   double lock_seconds = 60;  ///< how long a call waits while other processes write
+  /// Pages of 8 KiB that the write-ahead log has when it is copied into the file.
+  std::size_t log_pages = 1000;
   StoreClock now = milliseconds_since_1970;
   std::string vfs{};  ///< name of the SQLite VFS that reads and writes; empty: SQLite's own
 
   void validate() const {
     limits.validate();
     require_option(lock_seconds, {0, 86'400, true, true}, "lock_seconds", "SqliteStoreOptions");
+    require_option(log_pages, {1, 1e6}, "log_pages", "SqliteStoreOptions");
   }
 };
 
@@ -124,7 +127,7 @@ class SqliteStore {
   static SqliteDatabase open(const std::filesystem::path& path, const SqliteStoreOptions& options) {
     options.validate();
     SqliteDatabase database(path, options.vfs);
-    sqlite_tables::prepare(database, options.lock_seconds);
+    sqlite_tables::prepare(database, options.lock_seconds, options.log_pages);
     return database;
   }
 

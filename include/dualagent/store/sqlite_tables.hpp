@@ -124,7 +124,7 @@ inline void require_ours(SqliteDatabase& database) {
 }
 
 /// Makes the tables where the file is new, with a log that every commit is flushed to.
-inline void prepare(SqliteDatabase& database, double lock_seconds) {
+inline void prepare(SqliteDatabase& database, double lock_seconds, std::size_t log_pages) {
   sqlite3_busy_timeout(database.get(), static_cast<int>(lock_seconds * 1000));
   retry_while_locked(lock_seconds, [&] {
     require_ours(database);
@@ -136,6 +136,7 @@ inline void prepare(SqliteDatabase& database, double lock_seconds) {
                   "Choose a local disk: it needs shared memory between processes");
   });
   database.execute("PRAGMA synchronous = FULL");
+  sqlite3_wal_autocheckpoint(database.get(), static_cast<int>(log_pages));
   database.execute("PRAGMA journal_size_limit = 67108864");
   Transaction transaction(database);
   require_ours(database);
