@@ -12,6 +12,7 @@ configure_package_config_file(cmake/dualagent-config.cmake.in
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/dualagent-config-version.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES cmake/http.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-http.cmake)
+install(FILES cmake/http_server.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-http-server.cmake)
 install(FILES cmake/eigen.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-eigen.cmake)
 install(FILES cmake/pcre2.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-pcre2.cmake)
 install(FILES cmake/mpi.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-mpi.cmake)

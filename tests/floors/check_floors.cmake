@@ -19,9 +19,9 @@ foreach(folder train report service)
 endforeach()
 
 # Headers that need an optional dependency, most of engine/ libcurl; the umbrella must not name them.
-file(GLOB engine RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp)
+file(GLOB http RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp ${ROOT}/include/dualagent/net/*.hpp)
 file(GLOB sqlite RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/store/sqlite_*.hpp)
-set(outside_umbrella ${engine} ${sqlite} dualagent/net/http_client.hpp dualagent/service/openai_client.hpp
+set(outside_umbrella ${http} ${sqlite} dualagent/service/openai_client.hpp
     dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
     dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 

@@ -1,0 +1,264 @@
+#include "dualagent/net/http_server.hpp"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "dualagent/net/http_client.hpp"
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+#include "support/raw_connection.hpp"
+
+using namespace dualagent;
+using raw_connection::RawConnection;
+
+namespace {
+
+constexpr const char* kToken = "0123456789abcdef";
+
+/// A server that says what it was asked.
+struct Echo {
+  explicit Echo(HttpServerOptions options = {.token = kToken}) : server(std::move(options)) {
+    server.on("POST", "/echo", [this](HttpCall& call) {
+      ++calls;
+      call.reply(200, call.body() + call.query("q"), "text/plain");
+    });
+    server.on("GET", "/health", [](HttpCall& call) { call.reply(200, ""); });
+    server.on("POST", "/refuse",
+              [](HttpCall&) { throw HttpRefusal(429, "the queue is full", "queue", "Wait", 0.2); });
+    server.on("POST", "/fail", [](HttpCall&) { throw std::runtime_error("something broke"); });
+    server.start();
+  }
+  HttpReply ask(const std::string& path, HttpMethod method = HttpMethod::post,
+                std::vector<std::string> headers = {std::string("Authorization: Bearer ") +
+                                                    kToken}) {
+    HttpClient client;
+    return client.fetch({.url = server.url() + path,
+                         .method = method,
+                         .body = method == HttpMethod::post ? "body" : "",
+                         .headers = std::move(headers)});
+  }
+  /// What comes back for these bytes, until the server closes.
+  std::string raw(const std::string& bytes) {
+    RawConnection connection(server.port());
+    connection.send(bytes);
+    return connection.read_all();
+  }
+
+  std::atomic<int> calls = 0;
+  HttpServer server;
+};
+
+std::string post(const std::string& path, const std::string& more_headers,
+                 const std::string& body = "") {
+  return "POST " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + kToken + "\r\n" +
+         more_headers + "\r\n" + body;
+}
+
+}  // namespace
+
+TEST_CASE("a handler gets body and query and its reply comes back, over a kept connection",
+          "[net]") {
+  Echo echo;
+  CHECK(echo.ask("/echo?q=1").body == "body1");
+  CHECK(echo.ask("/health", HttpMethod::get).status == 200);
+  RawConnection connection(echo.server.port());
+  for (int i = 0; i < 3; ++i) {
+    connection.send(post("/echo", "Content-Length: 2\r\n", "hi"));
+    CHECK_THAT(connection.read_until("hi"), ContainsSubstring("200 OK"));
+  }
+  CHECK(echo.server.connections() == 1);
+}
+
+TEST_CASE("without the token nothing is answered but 401, and no body is read", "[net]") {
+  Echo echo;
+  for (const char* path : {"/echo", "/health", "/nothing", "/refuse"})
+    for (const std::vector<std::string>& headers : {std::vector<std::string>{},
+                                                    {"Authorization: Bearer 0123456789abcdeX"},
+                                                    {"Authorization: Bearer 0123456789abcdef0"},
+                                                    {"Authorization: Basic 0123456789abcdef"},
+                                                    {"Authorization: 0123456789abcdef"}}) {
+      const HttpReply reply = echo.ask(path, HttpMethod::post, headers);
+      CHECK(reply.status == 401);
+      CHECK_THAT(reply.body, ContainsSubstring("Authorization: Bearer TOKEN"));
+    }
+  CHECK(echo.calls == 0);
+  for (const char* bytes :
+       {"nonsense\r\n\r\n", "POST /echo HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
+        "GET /health HTTP/1.1\r\nRange: bytes=9-1\r\nConnection: close\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"}) {
+    const std::string reply = echo.raw(bytes);
+    CAPTURE(bytes, reply);
+    CHECK(reply.substr(0, 12) == "HTTP/1.1 401");
+  }
+}
+
+TEST_CASE("a token is compared whole", "[net]") {
+  CHECK(bearer_is("Bearer abc", "abc"));
+  CHECK(bearer_is("bearer abc", "abc"));
+  for (const char* header : {"", "Bearer", "Bearer ", "Bearer ab", "Bearer abd", "Bearer abcabc",
+                             "Bearer abc ", "Bearer  abc", "Bearer ABC", "Basic abc"})
+    CHECK(!bearer_is(header, "abc"));
+}
+
+TEST_CASE("what cannot be served is refused before its body is read", "[net]") {
+  Echo echo;
+  const auto status = [&](const std::string& bytes) { return echo.raw(bytes).substr(9, 3); };
+  CHECK(status(post("/nothing", "Content-Length: 9\r\n")) == "404");
+  CHECK(status(post("/health", "Content-Length: 9\r\n")) == "405");
+  CHECK(status(post("/echo", "Content-Length: 1000000000\r\n")) == "413");
+  CHECK(status(post("/echo", "Content-Length: 99999999999999999999999\r\n")) == "413");
+  CHECK(status(post("/echo", "Content-Length: -1\r\n")) == "400");
+  CHECK(status(post("/echo", "Content-Length: 4\r\nContent-Length: 5\r\n")) == "400");
+  CHECK(status(post("/echo", "Transfer-Encoding: chunked\r\n")) == "411");
+  CHECK(status(post("/echo", "Content-Encoding: gzip\r\nContent-Length: 9\r\n")) == "415");
+  CHECK(status(post("/echo", "Expect: 100-continue\r\nContent-Length: 1000000000\r\n")) == "413");
+  CHECK(status("POST /echo\r\n\r\n") == "401");  // not HTTP: its headers are not read
+  CHECK(echo.calls == 0);
+}
+
+TEST_CASE("a body that was announced is waited for, and may be asked for first", "[net]") {
+  Echo echo;
+  RawConnection connection(echo.server.port());
+  connection.send(post("/echo", "Expect: 100-continue\r\nContent-Length: 4\r\n"));
+  CHECK_THAT(connection.read_until("\r\n\r\n"), ContainsSubstring("100"));
+  connection.send("bo");
+  connection.send("dy");
+  CHECK_THAT(connection.read_until("body"), ContainsSubstring("200 OK"));
+}
+
+TEST_CASE("what a handler throws becomes a reply", "[net]") {
+  Echo echo;
+  const HttpReply busy = echo.ask("/refuse");
+  CHECK(busy.status == 429);
+  CHECK(busy.retry_after_seconds == 1);
+  CHECK(busy.body == R"({"error":{"message":"the queue is full (queue). Wait"}})");
+  const HttpReply broken = echo.ask("/fail");
+  CHECK(broken.status == 500);
+  CHECK_THAT(broken.body, ContainsSubstring("something broke"));
+}
+
+TEST_CASE("clients that are too slow, or send endless headers, lose their connection", "[net]") {
+  Echo echo({.token = kToken,
+             .patience = {.idle_seconds = 0.05, .read_seconds = 0.1, .max_header_bytes = 1000}});
+  CHECK(echo.raw("").empty());          // idle
+  CHECK(echo.raw("POST /ec").empty());  // half a line
+  CHECK_THAT(echo.raw(post("/echo", "Content-Length: 9\r\n", "half")),
+             ContainsSubstring("408"));             // half a body
+  CHECK(echo.raw(std::string(5000, 'x')).empty());  // no end of the first line
+  std::string many = "POST /echo HTTP/1.1\r\n";
+  for (int i = 0; i < 100; ++i) many += "A: 0123456789\r\n";
+  CHECK_THAT(echo.raw(many), ContainsSubstring("401"));  // too many headers
+  CHECK(echo.calls == 0);
+  while (echo.server.connections() > 0) std::this_thread::yield();
+}
+
+TEST_CASE("a client that takes no bytes loses its connection, others are served", "[net]") {
+  HttpServer server({.patience = {.write_seconds = 0.1}});
+  const std::string much(std::size_t{1} << 24U, 'x');
+  server.on("GET", "/much", [&](HttpCall& call) { call.reply(200, much, "text/plain"); });
+  server.on("GET", "/health", [](HttpCall& call) { call.reply(200, ""); });
+  server.start();
+  RawConnection slow(server.port());
+  slow.send("GET /much HTTP/1.1\r\n\r\n");
+  HttpClient client;
+  CHECK(client.fetch({.url = server.url() + "/health", .method = HttpMethod::get}).ok());
+  while (server.connections() > 1) std::this_thread::yield();
+  CHECK(slow.read_all().size() < much.size());
+}
+
+TEST_CASE("a connection above the most is answered 503 at once", "[net]") {
+  HttpServer server({.max_connections = 1});
+  EventFlag go;
+  server.on("GET", "/wait", [&](HttpCall& call) {
+    CHECK(call.await(go));
+    call.reply(200, "done", "text/plain");
+  });
+  server.start();
+  RawConnection first(server.port());
+  first.send("GET /wait HTTP/1.1\r\n\r\n");
+  while (server.connections() == 0) std::this_thread::yield();
+  RawConnection second(server.port());
+  CHECK_THAT(second.read_all(), ContainsSubstring("503") && ContainsSubstring("Retry-After: 1"));
+  CHECK(server.refused_connections() == 1);
+  go.raise();
+  CHECK_THAT(first.read_until("done"), ContainsSubstring("200 OK"));
+}
+
+TEST_CASE("a handler that waits learns that its client has gone", "[net]") {
+  HttpServer server;
+  EventFlag never;
+  std::atomic<bool> reached = false, gone = false;
+  server.on("GET", "/wait", [&](HttpCall& call) {
+    reached = true;
+    gone = !call.await(never);
+  });
+  server.start();
+  {
+    RawConnection client(server.port());
+    client.send("GET /wait HTTP/1.1\r\n\r\n");
+    while (!reached) std::this_thread::yield();
+  }
+  while (!gone) std::this_thread::yield();
+}
+
+TEST_CASE("a streamed reply comes piece by piece, until its client has gone", "[net]") {
+  HttpServer server;
+  EventFlag taken;
+  std::atomic<bool> gone = false;
+  server.on("GET", "/stream", [&](HttpCall& call) {
+    call.stream("text/event-stream", [&](HttpStream& out) {
+      CHECK(out.send("data: 1\n\n"));
+      while (taken.descriptor() >= 0 && out.send("data: 2\n\n")) continue;
+      gone = true;
+    });
+  });
+  server.start();
+  {
+    RawConnection client(server.port());
+    client.send("GET /stream HTTP/1.1\r\n\r\n");
+    CHECK_THAT(client.read_until("data: 2"),
+               ContainsSubstring("text/event-stream") && ContainsSubstring("data: 1\n\n"));
+  }
+  while (!gone) std::this_thread::yield();
+}
+
+TEST_CASE("stop finishes what is answered and takes no more", "[net]") {
+  HttpServer server;
+  EventFlag go;
+  std::atomic<bool> reached = false;
+  server.on("GET", "/wait", [&](HttpCall& call) {
+    reached = true;
+    call.await(go);
+    call.reply(200, "done", "text/plain");
+  });
+  server.start();
+  RawConnection idle(server.port()), busy(server.port());
+  busy.send("GET /wait HTTP/1.1\r\n\r\n");
+  while (!reached) std::this_thread::yield();
+  std::thread stop([&] { server.stop(); });
+  CHECK(idle.read_all().empty());  // closed at once
+  go.raise();
+  CHECK_THAT(busy.read_all(), ContainsSubstring("done"));
+  stop.join();
+  HttpClient client;
+  CHECK(client.fetch({.url = server.url() + "/wait", .method = HttpMethod::get}).failure ==
+        HttpFailure::no_connection);
+}
+
+TEST_CASE("options that cannot be meant, and a port that is taken, are refused", "[net]") {
+  const auto refused = [](HttpServerOptions options) {
+    return error_of([&] { HttpServer server(std::move(options)); });
+  };
+  CHECK_THAT(refused({.host = "0.0.0.0"}), ContainsSubstring("has no token"));
+  CHECK_THAT(refused({.token = "a b"}), ContainsSubstring("the token has a space"));
+  CHECK_THAT(refused({.port = 65536}), ContainsSubstring("port is 65536"));
+  CHECK_THAT(refused({.max_connections = 0}), ContainsSubstring("max_connections is 0"));
+  CHECK_THAT(refused({.patience = {.read_seconds = 0}}), ContainsSubstring("read_seconds is 0"));
+  HttpServer server;
+  server.start();
+  HttpServer other({.port = server.port()});
+  CHECK_THAT(error_of([&] { other.start(); }), ContainsSubstring("cannot listen on port"));
+}
