@@ -159,6 +159,7 @@
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/rollout/tool_caller.hpp"
 #include "dualagent/rollout/tool_workers.hpp"
+#include "dualagent/service/store_wire.hpp"
 #include "dualagent/store/encoded_commit.hpp"
 #include "dualagent/store/memory_store.hpp"
 #include "dualagent/store/play_training_rollouts.hpp"

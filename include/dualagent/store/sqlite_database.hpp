@@ -13,15 +13,15 @@
 #include <string_view>
 #include <utility>
 
-#include "dualagent/core/error.hpp"
+#include "dualagent/store/trajectory_store.hpp"
 
 namespace dualagent {
 
 /// A failure that SQLite reported. `code()` is its extended result code, e.g. SQLITE_IOERR_FSYNC.
-class SqliteError : public Error {
+class SqliteError : public StoreFault {
  public:
   SqliteError(int code, const std::string& what, std::string where)
-      : Error(what, std::move(where), remedy_of(code)), code_(code) {}
+      : StoreFault(what, std::move(where), remedy_of(code)), code_(code) {}
 
   int code() const { return code_; }
   /// The disk or the quota is full; nothing has changed.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/error.hpp"
 #include "dualagent/store/training_rollout.hpp"
 
 namespace dualagent {
@@ -100,6 +101,13 @@ enum class LeaseStatus : std::uint8_t {
   lost,      ///< another reader claimed the group, or it was given back, dropped or forgotten
 };
 
+/// The store itself failed, not the call: a disk, a file, a server that is gone. The call has not
+/// happened or, where its answer was lost, perhaps: make the same one again.
+class StoreFault : public Error {
+ public:
+  using Error::Error;
+};
+
 /// What a store holds, and what has happened since it was made.
 struct StoreStats {
   std::size_t rollouts = 0;  ///< as StoreLimits::max_rollouts counts
@@ -172,8 +180,9 @@ concept NotForTraining = !std::convertible_to<const Rollouts&, std::span<const T
 ///    time is over. So a group is acknowledged once.
 /// 4. A full store refuses with a status, not with an exception.
 /// 5. All calls may be made from several threads.
-/// Errors: Error for what cannot be meant: as `validate` of the limits and requests, rollouts of
-/// one group that disagree on its size, and a call that would not fit into the empty store.
+/// Errors: StoreFault where the store fails. Error for what cannot be meant: as `validate` of the
+/// limits and requests, rollouts of one group that disagree on its size, and a call that would not
+/// fit into the empty store.
 ///
 /// Example:
 ///   store.commit(play_training_rollouts(scheduler, tasks, reward, {.source = {"run", "a", 0}}));
