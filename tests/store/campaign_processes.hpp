@@ -13,11 +13,13 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/random.hpp"
@@ -27,37 +29,65 @@
 
 namespace campaign {
 
+/// The processes of a campaign share an SQLite file.
+struct SharedFile {
+  static constexpr bool has_server = false;
+  using Store = dualagent::SqliteStore;
+
+  std::filesystem::path folder;
+
+  std::unique_ptr<Store> open(const FaultyVfs& disk, std::size_t log_pages) const {
+    return std::make_unique<Store>(
+        folder / "store.sqlite",
+        dualagent::SqliteStoreOptions{
+            .limits = {.max_rollouts = 60}, .log_pages = log_pages, .vfs = disk.name()});
+  }
+};
+
 /// Writers and readers in processes of their own that are killed at random moments, by kill -9 from
 /// outside or by themselves in the middle of a write, and started again.
 ///
 /// A process keeps its place in a log, a line for each group, which survives kill -9 as all written
 /// files do. A writer that starts again repeats its last groups. A reader that starts again first
 /// acknowledges what its log says it has used, then gives back what it had claimed besides.
+/// `Way` says how they reach the store; where it has a server, that is a process as well.
+template <class Way>
 class Processes {
  public:
   static constexpr std::size_t kWriters = 2, kReaders = 2;
+  static constexpr std::size_t kProcesses = kWriters + kReaders + (Way::has_server ? 1 : 0);
 
-  Processes(std::filesystem::path folder, std::uint64_t seed, FaultyVfs::Faults faults)
+  Processes(std::filesystem::path folder, Way way, std::uint64_t seed, FaultyVfs::Faults faults)
       : folder_(std::move(folder)),
+        way_(std::move(way)),
         faults_(faults),
         random_(dualagent::RandomStream::from_seed(seed)) {}
 
   Verdict run(std::size_t kills) {
-    for (std::size_t slot = 0; slot < kWriters + kReaders; ++slot) start(slot);
+    for (std::size_t slot = 0; slot < kProcesses; ++slot) start(slot);
     while (kills_ < kills) {
       std::this_thread::sleep_for(std::chrono::microseconds(draw(15'000)));
-      const std::size_t victim = draw(kWriters + kReaders);
-      if (!has_died(victim)) {
-        ::kill(children_[victim], SIGKILL);
-        ::waitpid(children_[victim], nullptr, 0);
+      const std::size_t victim = draw(kProcesses);
+      if (look_after(victim) == End::none) {
+        kill(victim);
         ++kills_;
       }
       start(victim);
     }
     std::ofstream(folder_ / "stop") << "stop\n";  // no more groups, no more deaths
-    for (std::size_t slot = 0; slot < kWriters + kReaders; ++slot)
-      while (!has_ended(slot)) start(slot);
+    for (std::size_t left = kWriters + kReaders; left > 0;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      for (std::size_t slot = 0; slot < kProcesses; ++slot) {
+        const End end = look_after(slot);
+        if (end == End::killed) start(slot);
+        if (end == End::done) --left;
+      }
+    }
     return verdict();
+  }
+
+  ~Processes() {
+    for (std::size_t slot = 0; slot < kProcesses; ++slot) kill(slot);
   }
 
   std::size_t kills() const { return kills_; }
@@ -67,6 +97,7 @@ class Processes {
   std::uint64_t draw(std::uint64_t n) { return random_.below(drawn_++, n); }
 
   static std::string name_of(std::size_t slot) {
+    if (slot == kWriters + kReaders) return "server";
     return slot < kWriters ? "writer-" + std::to_string(slot)
                            : "reader-" + std::to_string(slot - kWriters);
   }
@@ -81,11 +112,13 @@ class Processes {
     }
     int status = 1;
     try {
-      Process process(folder_, name_of(slot), seed, faults_);
+      Process process(folder_, way_, name_of(slot), seed, faults_);
       if (slot < kWriters)
         process.write();
-      else
+      else if (slot < kWriters + kReaders)
         process.read();
+      else
+        process.serve();
       status = 0;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s: %s\n", name_of(slot).c_str(), error.what());
@@ -93,27 +126,27 @@ class Processes {
     ::_exit(status);
   }
 
-  /// Whether it has killed itself; a process that fails ends the campaign.
-  bool has_died(std::size_t slot) {
-    int status = 0;
-    if (::waitpid(children_[slot], &status, WNOHANG) == 0) return false;
-    judge_end(slot, status);
-    return true;
+  void kill(std::size_t slot) {
+    if (children_[slot] == 0) return;
+    ::kill(children_[slot], SIGKILL);
+    ::waitpid(children_[slot], nullptr, 0);
+    children_[slot] = 0;
   }
-  /// Waits; whether it has done all that it was to do.
-  bool has_ended(std::size_t slot) {
+
+  enum class End { none, killed, done };
+  /// How a process has ended, if it has; one that fails ends the campaign.
+  End look_after(std::size_t slot) {
     int status = 0;
-    ::waitpid(children_[slot], &status, 0);
-    judge_end(slot, status);
-    return WIFEXITED(status);
-  }
-  void judge_end(std::size_t slot, int status) {
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    if (children_[slot] == 0 || ::waitpid(children_[slot], &status, WNOHANG) == 0) return End::none;
+    children_[slot] = 0;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {  // by itself
       ++kills_;
       ++deaths_in_a_write_;
-    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      throw std::runtime_error(name_of(slot) + " failed");
+      return End::killed;
     }
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+      throw std::runtime_error(name_of(slot) + " failed");
+    return End::done;
   }
 
   Verdict verdict() const {
@@ -152,23 +185,24 @@ class Processes {
 
   class Process {
    public:
-    Process(const std::filesystem::path& folder, const std::string& name, std::uint64_t seed,
-            FaultyVfs::Faults faults)
+    Process(const std::filesystem::path& folder, const Way& way, const std::string& name,
+            std::uint64_t seed, FaultyVfs::Faults faults)
         : folder_(folder),
+          way_(way),
           name_(name),
           log_(folder / name),
           random_(dualagent::RandomStream::from_seed(seed)),
           disk_(with_seed(faults, seed)) {
       if (!is_stopping() && draw(2) == 0) disk_.kill_in(1 + draw(200));
-      store_ = with_retries([&] {
-        return std::make_unique<dualagent::SqliteStore>(
-            folder_ / "store.sqlite",
-            dualagent::SqliteStoreOptions{
-                .limits = {.max_rollouts = 60}, .log_pages = 1 + draw(30), .vfs = disk_.name()});
-      });
+    }
+
+    /// Answers the others until it is killed.
+    void serve() {
+      if constexpr (Way::has_server) with_retries([&] { return way_.serve(disk_, 1 + draw(30)); });
     }
 
     void write() {
+      open();
       std::size_t done = log_.lines().size();
       for (std::size_t next = done - std::min<std::size_t>(done, draw(3)); !is_stopping();) {
         const auto rollouts = group(name_, next);
@@ -182,6 +216,7 @@ class Processes {
     }
 
     void read() {
+      open();
       std::vector<dualagent::Lease> used;
       for (const std::string& line : log_.lines())
         if (const auto effect = effect_in(line)) used.push_back({effect->lease});
@@ -200,10 +235,13 @@ class Processes {
                       std::to_string(effect.lease) + ' ' + std::to_string(effect.crc));
           used.push_back(claimed.lease);
         }
-        if (used.empty())
-          std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        else
+        if (!used.empty()) {
           acknowledge(used);
+          continue;
+        }
+        // It holds nothing: what is claimed by it is of a claim whose answer was lost.
+        with_retries([&] { return store_->give_back_all(name_); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
     }
 
@@ -222,6 +260,9 @@ class Processes {
       return faults;
     }
     std::uint64_t draw(std::uint64_t n) { return random_.below(drawn_++, n); }
+    void open() {
+      store_ = with_retries([&] { return way_.open(disk_, 1 + draw(30)); });
+    }
     bool is_stopping() const { return std::filesystem::exists(folder_ / "stop"); }
 
     bool is_stored(std::span<const TrainingRollout> rollouts) {
@@ -249,25 +290,27 @@ class Processes {
     static auto with_retries(const Body& body) -> decltype(body()) {
       for (int tries = 0;; ++tries) try {
           return body();
-        } catch (const dualagent::SqliteError&) {
+        } catch (const dualagent::StoreFault&) {
           if (tries == 1'000) throw;
         }
     }
 
     std::filesystem::path folder_;
+    Way way_;
     std::string name_;
     Log log_;
     dualagent::RandomStream random_;
     std::uint64_t drawn_ = 0;
     FaultyVfs disk_;
-    std::unique_ptr<dualagent::SqliteStore> store_;
+    std::unique_ptr<typename Way::Store> store_;
   };
 
   std::filesystem::path folder_;
+  Way way_;
   FaultyVfs::Faults faults_;
   dualagent::RandomStream random_;
   std::uint64_t drawn_ = 0;
-  pid_t children_[kWriters + kReaders] = {};
+  pid_t children_[kProcesses] = {};
   std::size_t kills_ = 0;
   std::size_t deaths_in_a_write_ = 0;
 };

@@ -26,7 +26,7 @@ constexpr FaultyVfs::Faults kFaults{
 
 bool kills_lose_nothing(const std::filesystem::path& folder, std::size_t kills,
                         std::uint64_t seed) {
-  campaign::Processes processes(folder, seed, kFaults);
+  campaign::Processes processes(folder, campaign::SharedFile{folder}, seed, kFaults);
   const campaign::Verdict verdict = processes.run(kills);
   std::printf("%zu kills, %zu of them in the middle of a write or flush\n", processes.kills(),
               processes.deaths_in_a_write());

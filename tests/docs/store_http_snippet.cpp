@@ -1,0 +1,17 @@
+// The page's store behind HTTP; compiled only.
+#include <string>
+
+#include "dualagent/service/http_store.hpp"
+#include "dualagent/service/store_service.hpp"
+#include "dualagent/store/sqlite_store.hpp"
+
+namespace docs {
+
+namespace da = dualagent;
+
+void store_over_http(const std::string& token) {
+#include "store/over-http.inc"
+  static_cast<void>(store);
+}
+
+}  // namespace docs
