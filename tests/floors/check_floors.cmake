@@ -23,6 +23,7 @@ file(GLOB http RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp $
 file(GLOB sqlite RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/store/sqlite_*.hpp)
 set(outside_umbrella ${http} ${sqlite} dualagent/service/openai_client.hpp
     dualagent/service/store_service.hpp dualagent/service/http_store.hpp
+    dualagent/service/reference_queue_service.hpp
     dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
     dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 

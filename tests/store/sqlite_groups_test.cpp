@@ -9,7 +9,7 @@ using namespace dualagent;
 
 TEST_CASE("groups of a transaction that is undone were never there", "[store]") {
   SqliteDatabase database(":memory:");
-  database.execute(sqlite_tables::kSchema);
+  database.execute(sqlite_tables::kStore.schema);
   SqliteGroups groups(database);
   const auto commit = [&](bool keep) {
     sqlite_tables::Transaction transaction(database);
@@ -29,7 +29,7 @@ TEST_CASE("groups of a transaction that is undone were never there", "[store]") 
 
 TEST_CASE("a file without its totals is named", "[store]") {
   SqliteDatabase database(":memory:");
-  database.execute(sqlite_tables::kSchema);
+  database.execute(sqlite_tables::kStore.schema);
   SqliteGroups groups(database);
   database.execute("DELETE FROM totals");
   CHECK(error_of([&] { groups.begin(); }) == "the store has lost its totals (:memory:)");

@@ -263,14 +263,14 @@ TEST_CASE("a store refuses files that it did not make, and places where it canno
   { SqliteDatabase(folder / "other.sqlite").execute("CREATE TABLE t(x)"); }
   CHECK(error_of([&] {
           SqliteStore store(folder / "other.sqlite");
-        }).find("another program's SQLite database") != std::string::npos);
+        }).find("an SQLite database for something else") != std::string::npos);
   {
     SqliteStore store(folder / "later.sqlite");
     SqliteDatabase(folder / "later.sqlite").execute("PRAGMA user_version = 99");
   }
   CHECK(error_of([&] {
           SqliteStore store(folder / "later.sqlite");
-        }).find("the store has format 99, this library reads format 1") != std::string::npos);
+        }).find("the file has format 99, this library reads format 1") != std::string::npos);
   CHECK(error_of([&] {
           SqliteStore store(folder / "nowhere/store.sqlite");
         }).find("the folder must exist") != std::string::npos);

@@ -9,7 +9,7 @@ using namespace dualagent;
 TEST_CASE("a new file gets a log that every commit is flushed to", "[store]") {
   const TemporaryFolder folder;
   SqliteDatabase database(folder / "a.sqlite");
-  sqlite_tables::prepare(database, 1, 1000);
+  sqlite_tables::prepare(database, sqlite_tables::kStore, 1, 1000);
   SqliteStatement mode(database, "PRAGMA journal_mode");
   mode.begin();
   REQUIRE(mode.next());
@@ -17,8 +17,8 @@ TEST_CASE("a new file gets a log that every commit is flushed to", "[store]") {
   mode.end();
   CHECK(sqlite_tables::pragma_number(database, "PRAGMA synchronous") == 2);  // FULL
   CHECK(sqlite_tables::pragma_number(database, "PRAGMA application_id") ==
-        sqlite_tables::kApplication);
-  sqlite_tables::prepare(database, 1, 1000);  // an old file stays as it is
+        sqlite_tables::kStore.application);
+  sqlite_tables::prepare(database, sqlite_tables::kStore, 1, 1000);  // an old file stays as it is
   CHECK(sqlite_tables::pragma_number(database, "SELECT count(*) FROM totals") == 1);
 }
 
@@ -49,8 +49,8 @@ TEST_CASE("rollouts of a group have ids side by side", "[store]") {
 TEST_CASE("a file that another process has locked is waited for, then named", "[store]") {
   const TemporaryFolder folder;
   SqliteDatabase first(folder / "a.sqlite"), second(folder / "a.sqlite");
-  sqlite_tables::prepare(first, 1, 1000);
-  sqlite_tables::prepare(second, 0, 1000);
+  sqlite_tables::prepare(first, sqlite_tables::kStore, 1, 1000);
+  sqlite_tables::prepare(second, sqlite_tables::kStore, 0, 1000);
   sqlite_tables::Transaction transaction(first);
   CHECK(error_of([&] { sqlite_tables::Transaction other(second); }).find("database is locked") !=
         std::string::npos);

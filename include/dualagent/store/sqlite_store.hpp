@@ -127,7 +127,8 @@ class SqliteStore {
   static SqliteDatabase open(const std::filesystem::path& path, const SqliteStoreOptions& options) {
     options.validate();
     SqliteDatabase database(path, options.vfs);
-    sqlite_tables::prepare(database, options.lock_seconds, options.log_pages);
+    sqlite_tables::prepare(database, sqlite_tables::kStore, options.lock_seconds,
+                           options.log_pages);
     return database;
   }
 

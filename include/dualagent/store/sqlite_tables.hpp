@@ -19,11 +19,15 @@
 
 namespace dualagent {
 
-/// What is written into the file of an SqliteStore: how it is opened, its tables, a transaction.
+/// How the library's SQLite files are opened, a transaction, and the tables of an SqliteStore.
 namespace sqlite_tables {
 
-inline constexpr std::int64_t kApplication = 0x44755374;  // "DuSt"
-inline constexpr std::int64_t kFormat = 1;
+/// What a new file is made with, and by what an old one is known.
+struct File {
+  std::int64_t application;
+  std::int64_t format;
+  const char* schema;
+};
 
 /// groups.state; below kAcknowledged a group holds rollouts that count.
 enum State : int { kIncomplete = 0, kComplete = 1, kAcknowledged = 2, kDropped = 3, kDamaged = 4 };
@@ -35,7 +39,10 @@ static_assert(TrainingAccess::kMaxGroupSize <= std::size_t{1} << kMemberBits);
 inline std::int64_t first_rollout(std::int64_t group) { return group << kMemberBits; }
 inline std::int64_t last_rollout(std::int64_t group) { return first_rollout(group + 1) - 1; }
 
-inline const char* const kSchema = R"(
+/// An SqliteStore's file.
+inline constexpr File kStore{.application = 0x44755374,  // "DuSt"
+                             .format = 1,
+                             .schema = R"(
 CREATE TABLE groups(
   id INTEGER PRIMARY KEY,
   run TEXT NOT NULL, writer TEXT NOT NULL, step INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -57,7 +64,7 @@ CREATE TABLE totals(
   stored INTEGER NOT NULL, repeated INTEGER NOT NULL, late INTEGER NOT NULL,
   deliveries INTEGER NOT NULL, acknowledged INTEGER NOT NULL, dropped INTEGER NOT NULL);
 INSERT INTO totals VALUES(0, 0, 1, 1, 0, 0, 0, 0, 0, 0);
-)";
+)"};
 
 /// The one row of `totals`.
 struct Totals {
@@ -108,26 +115,27 @@ void retry_while_locked(double seconds, const Body& body) {
     }
 }
 
-inline void require_ours(SqliteDatabase& database) {
+inline void require_ours(SqliteDatabase& database, const File& file) {
   const std::int64_t application = pragma_number(database, "PRAGMA application_id");
   const std::int64_t format = pragma_number(database, "PRAGMA user_version");
   const bool is_new = application == 0 && format == 0 &&
                       pragma_number(database, "SELECT count(*) FROM sqlite_schema") == 0;
   if (is_new) return;
-  if (application != kApplication)
-    throw Error("the file is another program's SQLite database", database.path(),
-                "Name a file that is not there yet, or one that an SqliteStore made");
-  if (format != kFormat)
-    throw Error("the store has format " + std::to_string(format) + ", this library reads format " +
-                    std::to_string(kFormat),
+  if (application != file.application)
+    throw Error("the file is an SQLite database for something else", database.path(),
+                "Name a file that is not there yet, or one that was made for this");
+  if (format != file.format)
+    throw Error("the file has format " + std::to_string(format) + ", this library reads format " +
+                    std::to_string(file.format),
                 database.path(), "Use the library version that wrote it");
 }
 
 /// Makes the tables where the file is new, with a log that every commit is flushed to.
-inline void prepare(SqliteDatabase& database, double lock_seconds, std::size_t log_pages) {
+inline void prepare(SqliteDatabase& database, const File& file, double lock_seconds,
+                    std::size_t log_pages) {
   sqlite3_busy_timeout(database.get(), static_cast<int>(lock_seconds * 1000));
   retry_while_locked(lock_seconds, [&] {
-    require_ours(database);
+    require_ours(database, file);
     database.execute("PRAGMA page_size = 8192");  // of a new file; 2 to 3 rollouts of 2 KiB each
     SqliteStatement mode(database, "PRAGMA journal_mode = WAL");
     mode.begin();
@@ -139,11 +147,11 @@ inline void prepare(SqliteDatabase& database, double lock_seconds, std::size_t l
   sqlite3_wal_autocheckpoint(database.get(), static_cast<int>(log_pages));
   database.execute("PRAGMA journal_size_limit = 67108864");
   Transaction transaction(database);
-  require_ours(database);
-  if (pragma_number(database, "PRAGMA user_version") == kFormat) return;
-  database.execute(kSchema);
-  database.execute("PRAGMA application_id = " + std::to_string(kApplication));
-  database.execute("PRAGMA user_version = " + std::to_string(kFormat));
+  require_ours(database, file);
+  if (pragma_number(database, "PRAGMA user_version") == file.format) return;
+  database.execute(file.schema);
+  database.execute("PRAGMA application_id = " + std::to_string(file.application));
+  database.execute("PRAGMA user_version = " + std::to_string(file.format));
   transaction.commit();
   sync_directory(detail::folder_of(database.path()));
 }
