@@ -237,8 +237,11 @@ TEST_CASE("a device that fails is an error that names the file, and nothing is l
 TEST_CASE("a damaged group is put aside, and the others are handed out", "[store]") {
   const TemporaryFolder folder;
   FaultyVfs disk(kOnlyCounted);
-  SqliteStore store(folder / "store.sqlite", {.vfs = disk.name()});
+  std::int64_t time = 0;
+  SqliteStore store(folder / "store.sqlite", {.now = [&] { return time; }, .vfs = disk.name()});
   for (const std::size_t g : {0U, 1U, 2U}) store.commit(training::group({.group = g}));
+  const Lease old = store.claim(request()).groups.at(0).lease;
+  time += 5000;
   {
     SqliteDatabase other(folder / "store.sqlite", disk.name());
     other.execute(
@@ -252,6 +255,8 @@ TEST_CASE("a damaged group is put aside, and the others are handed out", "[store
   CHECK(store.stats().damaged_groups == 2);
   CHECK(store.stats().rollouts == 2);
   CHECK(store.claim(request(9)).damaged_groups == 0);
+  CHECK(store.acknowledge(std::span(&old, 1)).at(0) == LeaseStatus::lost);
+  CHECK(store.stats().rollouts == 2);
 }
 
 TEST_CASE("a store refuses files that it did not make, and places where it cannot be", "[store]") {

@@ -30,6 +30,9 @@ TEST_CASE("a claim that cannot be meant is refused", "[store]") {
   CHECK(error({.reader = "reader"}).find("no run") != std::string::npos);
   CHECK(error({.run = "run", .reader = "reader", .max_groups = 0}) ==
         "max_groups is 0 (ClaimRequest). Set it to a finite number of at least 1");
+  CHECK(error({.run = "run", .reader = "reader", .oldest = {.answerer = WeightVersion{1} - 2}}) ==
+        "a claim's step or oldest version is above 2^62 (ClaimRequest). Subtract from a version "
+        "only what it has");
   CHECK(error({.run = "run", .reader = "reader", .lease_seconds = 0}) ==
         "lease_seconds is 0 (ClaimRequest). Set it to a number above 0 and at most 1e+09");
 }

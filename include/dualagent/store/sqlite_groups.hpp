@@ -100,7 +100,7 @@ class SqliteGroups {
     auto claimed = result.groups.begin();
     for (const Found& group : found) {
       if (group.is_damaged) {
-        leave(group, sqlite_tables::kDamaged);
+        put_aside(group, sqlite_tables::kDamaged);
         continue;
       }
       claimed->lease.number = static_cast<std::uint64_t>(totals_.next_lease++);
@@ -241,8 +241,7 @@ class SqliteGroups {
     while (find_stale_.next()) stale.push_back(found(find_stale_));
     for (const Found& group : stale) {
       remove_rollouts(group);
-      leave(group, sqlite_tables::kDropped);
-      clear_lease_.run(group.id);
+      put_aside(group, sqlite_tables::kDropped);
     }
     totals_.stats.dropped_groups += stale.size();
     return stale.size();
@@ -286,6 +285,12 @@ class SqliteGroups {
   void remove_rollouts(const Found& group) {
     delete_rollouts_.run(sqlite_tables::first_rollout(group.id),
                          sqlite_tables::last_rollout(group.id));
+  }
+
+  /// The group counts no longer, and no lease of it is good.
+  void put_aside(const Found& group, sqlite_tables::State state) {
+    leave(group, state);
+    clear_lease_.run(group.id);
   }
 
   /// The group counts no longer; its key stays.

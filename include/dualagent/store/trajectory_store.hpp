@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +70,10 @@ struct ClaimRequest {
     if (run.empty() || reader.empty())
       throw Error("a claim has no run or no reader", "ClaimRequest",
                   "Set ClaimRequest::run and ClaimRequest::reader");
+    if (std::max({oldest.answerer, oldest.summarizer, step.value_or(0)}) >
+        TrainingAccess::kMaxNumber)
+      throw Error("a claim's step or oldest version is above 2^62", "ClaimRequest",
+                  "Subtract from a version only what it has");
   }
 };
 
