@@ -89,6 +89,6 @@ TEST_CASE("a store that cannot be asked says why", "[service]") {
           known.commit(training::group({.size = 3}));
         }).find("has begun that group with 2") != std::string::npos);
   CHECK(error_of([] {
-          HttpStore store({.url = "10.0.0.7"});
+          HttpStore unnamed({.url = "10.0.0.7"});
         }).find("begins with neither http:// nor https://") != std::string::npos);
 }
