@@ -42,6 +42,7 @@ find_missing() {
   have_header catch2/catch.hpp || have_header catch2/catch_all.hpp || missing+=(catch2)
   have_header eigen3/Eigen/Core || have_header Eigen/Core || missing+=(libeigen3-dev)
   have_header pcre2.h || missing+=(libpcre2-dev)
+  have_header sqlite3.h || missing+=(libsqlite3-dev)
   have_header httplib.h || missing+=(libcpp-httplib-dev)
   [ "$set_name" = ci ] || return 0
   have git || missing+=(git)

@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 
 set(dualagent_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/dualagent)
 install(TARGETS dualagent EXPORT dualagent FILE_SET HEADERS FILE_SET texts FILE_SET http
-        FILE_SET eigen FILE_SET pcre2 FILE_SET mpi FILE_SET cuda)
+        FILE_SET eigen FILE_SET pcre2 FILE_SET mpi FILE_SET sqlite FILE_SET cuda)
 install(EXPORT dualagent NAMESPACE dualagent:: FILE dualagent-targets.cmake
         DESTINATION ${dualagent_package_dir})
 configure_package_config_file(cmake/dualagent-config.cmake.in
@@ -16,6 +16,7 @@ install(FILES cmake/http_server.cmake DESTINATION ${dualagent_package_dir} RENAM
 install(FILES cmake/eigen.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-eigen.cmake)
 install(FILES cmake/pcre2.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-pcre2.cmake)
 install(FILES cmake/mpi.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-mpi.cmake)
+install(FILES cmake/sqlite.cmake DESTINATION ${dualagent_package_dir} RENAME dualagent-sqlite.cmake)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dualagent-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/dualagent-config-version.cmake
         DESTINATION ${dualagent_package_dir})

@@ -12,6 +12,7 @@ foreach(folder model engine optim tools summary reward objective collective)
   set(floor_${folder} 3)
 endforeach()
 set(floor_rollout 4)
+set(floor_store 4)
 set(floor_cuda 4)  # may use floors 0 to 3; nothing but users includes it
 foreach(folder train report service)
   set(floor_${folder} 5)
@@ -21,7 +22,9 @@ endforeach()
 # name them.
 file(GLOB http RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/engine/*.hpp ${ROOT}/include/dualagent/net/*.hpp
      ${ROOT}/include/dualagent/service/*.hpp)
-set(outside_umbrella ${http} dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
+file(GLOB sqlite RELATIVE ${ROOT}/include ${ROOT}/include/dualagent/store/sqlite_*.hpp)
+set(outside_umbrella ${http} ${sqlite}
+    dualagent/model/eigen_view.hpp dualagent/optim/muon.hpp dualagent/text/pcre2_expression.hpp
     dualagent/collective/mpi.hpp dualagent/collective/shared_memory_and_mpi.hpp)
 
 set(errors "")

@@ -1,0 +1,126 @@
+#pragma once
+
+/// Needs libcurl: link the CMake target dualagent::http. Not part of the umbrella.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "dualagent/core/check.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/net/http_client.hpp"
+#include "dualagent/service/store_wire.hpp"
+#include "dualagent/store/trajectory_store.hpp"
+
+namespace dualagent {
+
+/// Where a store is served, and how long is waited for it.
+struct HttpStoreOptions {
+  std::string url = {};    ///< of a StoreService, e.g. "http://10.0.0.7:18889"
+  std::string token = {};  ///< of that service; empty: none is sent
+  double timeout_seconds = 60;
+  /// Attempts after the first where the server does not answer or says 5xx.
+  std::size_t retries = 8;
+  /// Before the first of them; each later one waits twice as long, up to 10 s.
+  double backoff_seconds = 0.1;
+
+  void validate() const {
+    require_option(timeout_seconds, kPositive, "timeout_seconds", "HttpStoreOptions");
+    require_option(backoff_seconds, kNotNegative, "backoff_seconds", "HttpStoreOptions");
+  }
+};
+
+/// A store that a StoreService serves.
+///
+/// A call whose answer was lost is made again: a commit counts what is there already as `repeated`,
+/// an acknowledgement may be answered `repeated` where it was lost the first time. Groups of a
+/// claim whose answer was lost stay claimed until their lease is over or `give_back_all`. One call
+/// at a time: threads that want to commit side by side have an HttpStore each. Errors: Error with
+/// the server's sentence for what cannot be meant and for a wrong token; StoreFault where the
+/// server is not there or fails, after all attempts. Example: HttpStore store({.url =
+/// "http://10.0.0.7:18889", .token = token});
+class HttpStore {
+ public:
+  explicit HttpStore(HttpStoreOptions options)
+      : options_((options.validate(), std::move(options))), address_(options_.url) {}
+
+  CommitResult commit(std::span<const TrainingRollout> rollouts) {
+    return store_wire::read_commit_reply(call("commit", store_wire::commit_body(rollouts)));
+  }
+  template <detail::NotForTraining Rollouts>
+  CommitResult commit(const Rollouts&) {
+    detail::refuse_commit<Rollouts>();
+    return {};
+  }
+  ClaimResult claim(const ClaimRequest& request) {
+    request.validate();
+    return store_wire::read_claim_reply(call("claim", store_wire::claim_body(request).dump()));
+  }
+  std::vector<LeaseStatus> acknowledge(std::span<const Lease> leases) {
+    return leases_call("acknowledge", store_wire::leases_body(leases));
+  }
+  std::vector<LeaseStatus> extend(std::span<const Lease> leases, double seconds) {
+    return leases_call("extend", store_wire::leases_body(leases, seconds));
+  }
+  std::vector<LeaseStatus> give_back(std::span<const Lease> leases) {
+    return leases_call("give_back", store_wire::leases_body(leases));
+  }
+  std::size_t give_back_all(const std::string& reader) {
+    return store_wire::Fields(call("give_back_all", nlohmann::json{{"reader", reader}}.dump()),
+                              "the answer to give_back_all")
+        .count("groups");
+  }
+  void forget(const std::string& run) { call("forget", nlohmann::json{{"run", run}}.dump()); }
+  StoreStats stats() { return store_wire::read_stats(call("stats", {}, HttpMethod::get)); }
+
+ private:
+  std::vector<LeaseStatus> leases_call(const std::string& name, const nlohmann::json& body) {
+    return store_wire::read_statuses(call(name, body.dump()));
+  }
+
+  std::string call(const std::string& name, const std::string& body,
+                   HttpMethod method = HttpMethod::post) {
+    HttpRequest request{.url = address_.server + address_.path + "/store/" + name,
+                        .method = method,
+                        .body = body,
+                        .timeout_seconds = options_.timeout_seconds};
+    if (!options_.token.empty())
+      request.headers.push_back("Authorization: Bearer " + options_.token);
+    const std::lock_guard lock(mutex_);
+    for (std::size_t attempt = 0;; ++attempt) {
+      HttpReply reply = client_.fetch(request);
+      if (reply.ok()) return std::move(reply.body);
+      const bool is_refused = reply.status >= 400 && reply.status < 500;
+      if (is_refused || attempt == options_.retries) fail(request.url, reply, is_refused);
+      std::this_thread::sleep_for(std::chrono::duration<double>(
+          std::min(10.0, options_.backoff_seconds *
+                             static_cast<double>(1U << std::min<std::size_t>(attempt, 10)))));
+    }
+  }
+
+  [[noreturn]] static void fail(const std::string& url, const HttpReply& reply, bool is_refused) {
+    std::string said =
+        reply.failure == HttpFailure::none
+            ? "status " + std::to_string(reply.status) + ", " + printable(reply.body.substr(0, 300))
+            : reply.reason;
+    if (reply.status == 401)
+      throw Error("the store refuses the token", url, "Set HttpStoreOptions::token");
+    if (is_refused) throw Error("the store refuses a call: " + said, url);
+    throw StoreFault("the store does not answer: " + said, url,
+                     "Start its service again, and make the same call again");
+  }
+
+  HttpStoreOptions options_;
+  BaseUrl address_;
+  std::mutex mutex_;
+  HttpClient client_;
+};
+
+}  // namespace dualagent

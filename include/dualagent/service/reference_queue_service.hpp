@@ -1,0 +1,144 @@
+#pragma once
+
+/// Needs cpp-httplib and SQLite: link dualagent::http_server and dualagent::sqlite. Not part of the
+/// umbrella.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/net/http_server.hpp"
+#include "dualagent/store/sqlite_task_queues.hpp"
+
+namespace dualagent {
+
+/// The reference system's queue server (`database_server.py`, port 18888), for its scripts as they
+/// are, on queues that survive.
+///
+/// POST /taskCommit {listKey, taskData}, POST /taskFetch {listKey} and GET /health answer what that
+/// server answers. Beyond it: a full queue is 429 with Retry-After; /taskFetch takes "taskId", the
+/// "taskId" or "id" that the task must have, and "leaseSeconds", after which an unacknowledged task
+/// is handed out again; its answer then has "lease" for POST /taskAcknowledge {lease}. Which of
+/// that system's defects are gone by this, and which need such a line in its scripts:
+/// docs/store.md. Holds a reference to the queues. Errors: as HttpServer. Example: SqliteTaskQueues
+/// queues("tasks.sqlite");
+///          ReferenceQueueService service(queues, {.port = 18888});
+///          service.start();
+class ReferenceQueueService {
+ public:
+  explicit ReferenceQueueService(SqliteTaskQueues& queues, HttpServerOptions options = {})
+      : queues_(queues), server_(std::move(options)) {
+    on("POST", "/taskCommit", [this](HttpCall& call) { commit(call); });
+    on("POST", "/taskFetch", [this](HttpCall& call) { fetch(call); });
+    on("POST", "/taskAcknowledge", [this](HttpCall& call) { acknowledge(call); });
+    on("GET", "/health", [this](HttpCall& call) { health(call); });
+  }
+
+  void start() { server_.start(); }
+  void stop() { server_.stop(); }
+  std::string url() const { return server_.url(); }
+  int port() const { return server_.port(); }
+
+ private:
+  using Json = nlohmann::json;
+
+  template <class Handle>
+  void on(const std::string& method, const std::string& path, Handle handle) {
+    server_.on(method, path, [handle = std::move(handle)](HttpCall& call) {
+      try {
+        handle(call);
+      } catch (const StoreFault& fault) {
+        refuse(call, 500, fault.what());
+      } catch (const Error& error) {
+        refuse(call, 400, error.what());
+      }
+    });
+  }
+
+  /// As the reference system's server refuses.
+  static void refuse(HttpCall& call, int status, const std::string& why) {
+    call.reply(status, Json{{"success", false},
+                            {"data", {{"success", false}, {"errorMsg", printable(why)}}}}
+                           .dump());
+  }
+  static void succeed(HttpCall& call, Json data) {
+    data["success"] = true;
+    call.reply(Json{{"success", true}, {"data", std::move(data)}});
+  }
+
+  static Json read(const HttpCall& call) {
+    Json json = Json::parse(call.body(), nullptr, false);
+    if (!json.is_object()) throw Error("the body is not a JSON object", call.path());
+    return json;
+  }
+  static std::string text(const Json& json, const char* name) {
+    const auto found = json.find(name);
+    if (found == json.end() || !found->is_string())
+      throw Error(std::string("\"") + name + "\" is not a text");
+    return found->get<std::string>();
+  }
+
+  void commit(HttpCall& call) {
+    const Json json = read(call);
+    const std::string task = text(json, "taskData");
+    if (!Json::accept(task)) return refuse(call, 400, "Invalid taskData JSON");
+    if (queues_.commit(text(json, "listKey"), task) == CommitStatus::stored)
+      return succeed(call, Json::object());
+    call.header("Retry-After", "1");
+    refuse(call, 429, "Queue is full");
+  }
+
+  /// Whether a task has this "taskId" or "id".
+  static bool has_id(const std::string& task, const std::string& wanted) {
+    const Json json = Json::parse(task, nullptr, false);
+    for (const char* name : {"taskId", "id"})
+      if (json.is_object() && json.contains(name) && json[name] == wanted) return true;
+    return false;
+  }
+
+  void fetch(HttpCall& call) {
+    const Json json = read(call);
+    std::optional<std::string> id;
+    if (json.contains("taskId")) id = text(json, "taskId");
+    std::optional<double> lease_seconds;
+    if (json.contains("leaseSeconds")) {
+      if (!json["leaseSeconds"].is_number()) throw Error("\"leaseSeconds\" is not a number");
+      lease_seconds = json["leaseSeconds"].get<double>();
+    }
+    const std::optional<FetchedText> fetched = queues_.fetch(
+        text(json, "listKey"), [&](const std::string& task) { return !id || has_id(task, *id); },
+        lease_seconds);
+    if (!fetched) return refuse(call, 200, "Queue is empty");
+    Json data{{"taskData", fetched->text}};
+    if (fetched->lease != 0) data["lease"] = fetched->lease;
+    succeed(call, std::move(data));
+  }
+
+  void acknowledge(HttpCall& call) {
+    const Json json = read(call);
+    const auto lease = json.find("lease");
+    if (lease == json.end() || !lease->is_number_unsigned())
+      throw Error("\"lease\" is not a number from 0 on");
+    if (queues_.acknowledge(lease->get<std::uint64_t>()) == LeaseStatus::lost)
+      return refuse(call, 409, "The lease is lost");
+    succeed(call, Json::object());
+  }
+
+  void health(HttpCall& call) {
+    Json names = Json::array(), sizes = Json::object();
+    for (const auto& [name, size] : queues_.sizes()) {
+      names.push_back(name);
+      sizes[name] = size;
+    }
+    call.reply(Json{{"status", "healthy"}, {"queues", names}, {"sizes", sizes}});
+  }
+
+  SqliteTaskQueues& queues_;
+  HttpServer server_;
+};
+
+}  // namespace dualagent

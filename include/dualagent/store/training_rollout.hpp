@@ -1,0 +1,121 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/types.hpp"
+#include "dualagent/trace/rollout.hpp"
+
+namespace dualagent {
+
+/// Who played a rollout, and when. With the rollout's group and member it is the rollout's key: a
+/// store keeps one rollout of a key, however often it is committed.
+struct RolloutSource {
+  std::string run{};     ///< the training run; weight versions mean something within it only
+  std::string writer{};  ///< the process that plays; no two writers of one run share a name
+  std::uint64_t step = 0;
+
+  friend bool operator==(const RolloutSource&, const RolloutSource&) = default;
+};
+
+/// The weight versions of the two agents, which may be models that are updated at different times.
+struct AgentVersions {
+  WeightVersion answerer = 0;
+  WeightVersion summarizer = 0;
+
+  friend bool operator==(const AgentVersions&, const AgentVersions&) = default;
+};
+
+/// The oldest weights that sampled something, of each agent; nothing of one that sampled nothing.
+struct OldestVersions {
+  std::optional<WeightVersion> answerer{};
+  std::optional<WeightVersion> summarizer{};
+
+  void add(AgentRole agent, WeightVersion version) {
+    std::optional<WeightVersion>& oldest = agent == AgentRole::answerer ? answerer : summarizer;
+    oldest = oldest ? std::min(*oldest, version) : version;
+  }
+  void add(const OldestVersions& other) {
+    if (other.answerer) add(AgentRole::answerer, *other.answerer);
+    if (other.summarizer) add(AgentRole::summarizer, *other.summarizer);
+  }
+  /// Whether any agent sampled with weights below the floor.
+  bool is_below(const AgentVersions& floor) const {
+    return (answerer && *answerer < floor.answerer) ||
+           (summarizer && *summarizer < floor.summarizer);
+  }
+
+  friend bool operator==(const OldestVersions&, const OldestVersions&) = default;
+};
+
+/// The oldest weights that a rollout's own tokens were drawn from; a fork's history is given, hence
+/// not among them.
+inline OldestVersions oldest_versions(const Rollout& rollout) {
+  OldestVersions oldest;
+  for (const Segment& segment : rollout.segments)
+    for (const Span& span : segment.context.spans())
+      if (span.is_sampled())
+        for (const WeightVersion version : segment.context.weight_versions(span))
+          oldest.add(span.agent, version);
+  return oldest;
+}
+
+/// A scored rollout that was played to be trained on, and where it comes from.
+///
+/// The only thing that a trajectory store takes. Its constructor is private: what plays training
+/// tasks makes it (`play_training_rollouts`), and `decode_training_rollout` makes it again. What an
+/// evaluation plays are `Rollout`s, which no store takes.
+class TrainingRollout {
+ public:
+  const Rollout& rollout() const { return rollout_; }
+  const RolloutSource& source() const { return source_; }
+  /// Rollouts of its group, forks included: an advantage needs all of them.
+  std::size_t group_size() const { return group_size_; }
+
+ private:
+  friend struct TrainingAccess;
+  TrainingRollout(RolloutSource source, std::size_t group_size, Rollout rollout)
+      : source_(std::move(source)), group_size_(group_size), rollout_(std::move(rollout)) {}
+
+  RolloutSource source_;
+  std::size_t group_size_;
+  Rollout rollout_;
+};
+
+/// The only maker of training rollouts; for the authors of what plays them.
+struct TrainingAccess {
+  static constexpr std::size_t kMaxGroupSize = std::size_t{1} << 20;
+  /// A step or a group, as databases store it.
+  static constexpr std::uint64_t kMaxNumber = (std::uint64_t{1} << 62) - 1;
+
+  /// `group_size` counts the rollouts of the group, of which `rollout.member` is one.
+  /// Errors: Error for a run or writer without a name, a member that the group does not have, a
+  /// group of more than 2^20 rollouts, and a step, group or weight version above 2^62.
+  static TrainingRollout make(RolloutSource source, std::size_t group_size, Rollout rollout) {
+    const auto refuse = [&](const std::string& problem, const std::string& remedy) {
+      throw Error(
+          problem,
+          "group " + std::to_string(rollout.group) + ", member " + std::to_string(rollout.member),
+          remedy);
+    };
+    if (source.run.empty() || source.writer.empty())
+      refuse("a training rollout has no run or no writer",
+             "Set RolloutSource::run and RolloutSource::writer");
+    if (group_size > kMaxGroupSize || rollout.member >= group_size)
+      refuse("there is no such member in a group of " + std::to_string(group_size),
+             "Number the rollouts of a group from 0, forks last; at most " +
+                 std::to_string(kMaxGroupSize));
+    const OldestVersions oldest = oldest_versions(rollout);
+    if (std::max({source.step, std::uint64_t{rollout.group}, oldest.answerer.value_or(0),
+                  oldest.summarizer.value_or(0)}) > kMaxNumber)
+      refuse("a step, a group or a weight version is above 2^62", "Number them from 0");
+    return TrainingRollout(std::move(source), group_size, std::move(rollout));
+  }
+};
+
+}  // namespace dualagent
