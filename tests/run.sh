@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 bash cmake/install-deps.sh test
 echo "== configure"
 mkdir -p build
-cmake --preset release -DDUALAGENT_BUILD_TESTS=ON >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+cmake --preset release -DDUALAGENT_BUILD_TESTS=ON -DDUALAGENT_BUILD_BENCHMARKS=OFF >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 echo "== build"
 cmake --build --preset release -j "$(nproc)"
 echo "== test"
