@@ -101,6 +101,7 @@ TEST_CASE("what cannot be served is refused before its body is read", "[net]") {
   const auto status = [&](const std::string& bytes) { return echo.raw(bytes).substr(9, 3); };
   CHECK(status(post("/nothing", "Content-Length: 9\r\n")) == "404");
   CHECK(status(post("/health", "Content-Length: 9\r\n")) == "405");
+  CHECK_THAT(echo.raw(post("/health", "Content-Length: 9\r\n")), ContainsSubstring("Allow: GET\r"));
   CHECK(status(post("/echo", "Content-Length: 1000000000\r\n")) == "413");
   CHECK(status(post("/echo", "Content-Length: 99999999999999999999999\r\n")) == "413");
   CHECK(status(post("/echo", "Content-Length: -1\r\n")) == "400");

@@ -40,7 +40,7 @@ std::vector<std::string> missing_keys(const nlohmann::json& recorded, const nloh
 TEST_CASE("a served generation has the bits of the sampler in its own process", "[service]") {
   Setting setting;
   for (std::uint64_t seed = 1; seed < 5; ++seed) {
-    const Answer answer = setting.service.post("/generate", generation({3, 1, 4}, 12, seed));
+    const ServedReply answer = setting.service.post("/generate", generation({3, 1, 4}, 12, seed));
     REQUIRE(answer.status == 200);
     const Generation own = in_process(setting.served.learner, {3, 1, 4}, 12, seed);
     CHECK(std::ranges::equal(tokens_of(answer.body), own.sampled.tokens()));
@@ -55,7 +55,7 @@ TEST_CASE("replies have the keys that SGLang was recorded to reply with", "[serv
     recorded["input_ids"] = {5, 3, 2};  // this model's vocabulary
     return recorded;
   }();
-  const Answer answer = setting.service.post("/generate", body);
+  const ServedReply answer = setting.service.post("/generate", body);
   CAPTURE(answer.body.dump());
   REQUIRE(answer.status == 200);
   const nlohmann::json recorded = recorded_engines::reply("sglang", "length");
@@ -68,20 +68,20 @@ TEST_CASE("replies have the keys that SGLang was recorded to reply with", "[serv
   CHECK(info.body == setting.service.get("/get_model_info").body);
   CHECK(info.body.at("weight_version") == "default");
   CHECK(setting.service.get("/server_info").body.at("max_req_input_len") == 64);
-  const Answer failed = setting.service.post(
+  const ServedReply failed = setting.service.post(
       "/update_weights_from_disk", {{"model_path", "/nonexistent"}, {"weight_version", "2"}});
   const nlohmann::json recorded_failure = recorded_engines::record("sglang", "update from nowhere");
   CHECK(failed.status == recorded_failure.at("status"));
   CHECK(missing_keys(recorded_failure.at("reply"), failed.body).empty());
   CHECK_THAT(failed.body.at("message").get<std::string>(), ContainsSubstring("/nonexistent"));
-  const Answer aborted = setting.service.post("/abort_request", {{"rid", "nobody"}});
+  const ServedReply aborted = setting.service.post("/abort_request", {{"rid", "nobody"}});
   CHECK(aborted.status == 200);
   CHECK(aborted.body == "");
 }
 
 TEST_CASE("batches come back in their order, each prompt with its own parameters", "[service]") {
   Setting setting;
-  const Answer answer =
+  const ServedReply answer =
       setting.service.post("/generate", {{"input_ids", {{1, 2}, {3}, {4, 5, 6}}},
                                          {"rid", {"a", "b", "c"}},
                                          {"return_logprob", {true, false, true}},
@@ -104,7 +104,7 @@ TEST_CASE("prompts are scored as the learner scores them", "[service]") {
   Setting setting;
   nlohmann::json body = generation({3, 1, 4, 1}, 1);
   body["logprob_start_len"] = 0;
-  const Answer answer = setting.service.post("/generate", body);
+  const ServedReply answer = setting.service.post("/generate", body);
   REQUIRE(answer.status == 200);
   const auto& rows = answer.body.at("meta_info").at("input_token_logprobs");
   REQUIRE(rows.size() == 4);
@@ -144,7 +144,7 @@ TEST_CASE("new weights are read from a folder, labelled, and answer later reques
   Setting setting;
   setting.served.learn();
   save_model(setting.folder / "next", setting.served.learner);
-  const Answer updated = setting.service.post(
+  const ServedReply updated = setting.service.post(
       "/update_weights_from_disk",
       {{"model_path", (setting.folder / "next").string()}, {"weight_version", "seven"}});
   CHECK(updated.status == 200);
@@ -154,7 +154,7 @@ TEST_CASE("new weights are read from a folder, labelled, and answer later reques
   const nlohmann::json info = setting.service.get("/model_info").body;
   CHECK(info.at("weight_version") == "seven");
   CHECK(info.at("model_path") == (setting.folder / "next").string());
-  const Answer answer = setting.service.post("/generate", generation({3, 1, 4}, 6));
+  const ServedReply answer = setting.service.post("/generate", generation({3, 1, 4}, 6));
   const Generation own = in_process(setting.served.learner, {3, 1, 4}, 6);
   CHECK(std::ranges::equal(log_probs_of(answer.body), own.sampled.log_probs()));
   CHECK(answer.body.at("meta_info").at("weight_versions") ==
@@ -173,8 +173,8 @@ TEST_CASE("weights of another shape, or broken ones, change nothing", "[service]
   save_model(setting.folder / "other", *std::make_unique<Transformer<float>>(other));
   const nlohmann::json before = setting.service.post("/generate", generation({3}, 6)).body;
   for (const char* name : {"other", "nowhere"}) {
-    const Answer refused = setting.service.post("/update_weights_from_disk",
-                                                {{"model_path", (setting.folder / name).string()}});
+    const ServedReply refused = setting.service.post(
+        "/update_weights_from_disk", {{"model_path", (setting.folder / name).string()}});
     CHECK(refused.status == 400);
     CHECK(refused.body.at("success") == false);
   }
@@ -186,7 +186,7 @@ TEST_CASE("weights of another shape, or broken ones, change nothing", "[service]
 TEST_CASE("what cannot be served is refused with a sentence that names it", "[service]") {
   Setting setting;
   const auto refusal = [&](const nlohmann::json& body) {
-    const Answer answer = setting.service.post("/generate", body);
+    const ServedReply answer = setting.service.post("/generate", body);
     CHECK(answer.status == 400);
     return answer.error();
   };
@@ -209,7 +209,7 @@ TEST_CASE("requests above the queue are told when to come back", "[service]") {
   first.send(Service<>::bytes("/generate", generation({1}, 1)));
   second.send(Service<>::bytes("/generate", generation({2}, 1)));
   while (setting.service.service.loop().queued() < 2) std::this_thread::yield();
-  const Answer full = setting.service.post("/generate", generation({3}, 1));
+  const ServedReply full = setting.service.post("/generate", generation({3}, 1));
   CHECK(full.status == 429);
   CHECK(full.retry_after_seconds == 3);
   CHECK_THAT(full.error(), ContainsSubstring("the queue is full"));
@@ -225,7 +225,7 @@ TEST_CASE("metrics are text that Prometheus reads", "[service]") {
   Setting setting;
   setting.service.post("/generate", generation({1, 2}, 3));
   setting.service.post("/generate", "{}");
-  const Answer answer = setting.service.get("/metrics");
+  const ServedReply answer = setting.service.get("/metrics");
   CHECK(answer.status == 200);
   const auto text = answer.body.get<std::string>();
   CHECK_THAT(text, ContainsSubstring("dualagent_generations_total{reason=\"length\"} 1\n"));

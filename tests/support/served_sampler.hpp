@@ -17,7 +17,7 @@ namespace served_sampler {
 using namespace dualagent;
 
 /// A reply whose body is JSON; its text where it is none.
-struct Answer {
+struct ServedReply {
   int status = 0;
   double retry_after_seconds = 0;
   nlohmann::json body;
@@ -27,8 +27,9 @@ struct Answer {
   }
 };
 
-inline Answer ask(const std::string& url, const std::string& path, const std::string& body,
-                  HttpMethod method = HttpMethod::post, std::vector<std::string> headers = {}) {
+inline ServedReply ask(const std::string& url, const std::string& path, const std::string& body,
+                       HttpMethod method = HttpMethod::post,
+                       std::vector<std::string> headers = {}) {
   HttpClient client;
   const HttpReply reply = client.fetch(
       {.url = url + path, .method = method, .body = body, .headers = std::move(headers)});
@@ -44,10 +45,10 @@ class Service {
       : service(model, std::move(options)) {
     service.start();
   }
-  Answer post(const std::string& path, const nlohmann::json& body) const {
+  ServedReply post(const std::string& path, const nlohmann::json& body) const {
     return ask(service.url(), path, body.is_string() ? body.get<std::string>() : body.dump());
   }
-  Answer get(const std::string& path) const {
+  ServedReply get(const std::string& path) const {
     return ask(service.url(), path, "", HttpMethod::get);
   }
   /// The bytes of a POST, for connections that are read byte by byte.

@@ -256,8 +256,11 @@ class HttpServer {
       if (path == handlers_.end()) throw HttpRefusal(404, "this server has no such path");
       const auto method = path->second.find(request.method);
       if (method == path->second.end()) {
-        response.set_header("Allow", path->second.begin()->first.c_str());
-        throw HttpRefusal(405, "the path is asked with the method " + path->second.begin()->first);
+        std::string allowed_methods;
+        for (const auto& [name, handler] : path->second)
+          allowed_methods += (allowed_methods.empty() ? "" : ", ") + name;
+        response.set_header("Allow", allowed_methods.c_str());
+        throw HttpRefusal(405, "the path is asked with the method " + allowed_methods);
       }
       length = body_length(request);
       return &method->second;

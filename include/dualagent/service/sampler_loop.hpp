@@ -22,40 +22,17 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/service/generate_reply.hpp"
 #include "dualagent/service/generate_request.hpp"
 #include "dualagent/service/live_generation.hpp"
 #include "dualagent/service/prompt_scores.hpp"
+#include "dualagent/service/sampler_loop_options.hpp"
 #include "dualagent/service/service_metrics.hpp"
 #include "dualagent/service/weight_names.hpp"
 
 namespace dualagent {
-
-/// How a service decodes.
-struct SamplerLoopOptions {
-  std::size_t max_running = 64;          ///< generations in the decode batch
-  std::size_t max_queued = 256;          ///< generations that wait for a place in it
-  std::vector<Token> stop_tokens = {};   ///< the model's own; they end any generation
-  std::string served_label = "default";  ///< of the weights that it begins with
-  /// Of requests without a seed of their own; nothing: another one each time.
-  std::optional<std::uint64_t> seed = {};
-
-  void validate() const {
-    require_option(max_running, kAtLeastOne, "max_running", "SamplerLoopOptions");
-  }
-};
-
-/// No place for a request: ask again later.
-struct QueueFull : Error {
-  using Error::Error;
-};
-/// The service ends.
-struct ServiceEnds : Error {
-  using Error::Error;
-};
 
 /// The thread that owns a Sampler and continues all requests of a service in one decode batch.
 ///
@@ -329,8 +306,7 @@ class SamplerLoop {
       sampler_.release(done.sequence);
       finish(done);
     }
-    // There may be room for others.
-    if (!ended.empty()) woken_ = true;
+    if (!ended.empty()) woken_ = true;  // there is room for others
   }
 
   void finish(const Generation& done) {

@@ -135,7 +135,10 @@ inline void prepare(SqliteDatabase& database, const File& file, double lock_seco
                     std::size_t log_pages) {
   sqlite3_busy_timeout(database.get(), static_cast<int>(lock_seconds * 1000));
   retry_while_locked(lock_seconds, [&] {
-    require_ours(database, file);
+    {
+      const Transaction alone(database);  // while another process makes the tables
+      require_ours(database, file);
+    }
     database.execute("PRAGMA page_size = 8192");  // of a new file; 2 to 3 rollouts of 2 KiB each
     SqliteStatement mode(database, "PRAGMA journal_mode = WAL");
     mode.begin();

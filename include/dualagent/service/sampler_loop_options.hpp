@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dualagent/core/check.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/types.hpp"
+
+namespace dualagent {
+
+/// How a service decodes.
+struct SamplerLoopOptions {
+  std::size_t max_running = 64;          ///< generations in the decode batch
+  std::size_t max_queued = 256;          ///< generations that wait for a place in it
+  std::vector<Token> stop_tokens = {};   ///< the model's own; they end any generation
+  std::string served_label = "default";  ///< of the weights that it begins with
+  /// Of requests without a seed of their own; nothing: another one each time.
+  std::optional<std::uint64_t> seed = {};
+
+  void validate() const {
+    require_option(max_running, kAtLeastOne, "max_running", "SamplerLoopOptions");
+  }
+};
+
+/// No place for a request: ask again later.
+struct QueueFull : Error {
+  using Error::Error;
+};
+/// The service ends.
+struct ServiceEnds : Error {
+  using Error::Error;
+};
+
+}  // namespace dualagent
