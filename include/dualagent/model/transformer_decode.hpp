@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/decode_plan.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/sequence_cache.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -27,11 +29,18 @@ namespace dualagent::detail {
 /// Models that share weights share one batch: every request is of the base (null) or of an adapter,
 /// which is kept by reference until `reset`. Each of these has sequences of its own, and gets what
 /// is finished of them; whoever advances, all requests go on.
-template <class T>
+///
+/// With the ModelAxis of a split model all ranks make the same calls in the same order, and all
+/// workers share each product; rank 0 draws, and decides where a generation ends.
+template <class T, class Axis = WholeModel>
 class Decoder {
  public:
-  Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
-      : weights_(&weights), rotary_(&rotary), heads_(weights.config()), cache_(weights.config()) {}
+  Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary, Axis axis = Axis())
+      : weights_(&weights),
+        rotary_(&rotary),
+        axis_(std::move(axis)),
+        heads_(weights.config()),
+        cache_(weights.config()) {}
 
   void submit(const GenerationRequest& request, const Adapter<T>* adapter = nullptr) {
     check(request, adapter);
@@ -58,7 +67,10 @@ class Decoder {
   std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished,
                       const Adapter<T>* adapter = nullptr) {
     share_prefixes();
-    plan_ = plan_decode(sizes(pool.size()));
+    if constexpr (Axis::kSplit)
+      plan_ = {.together = true, .requests = running_.size(), .turns = 1};
+    else
+      plan_ = plan_decode(sizes(pool.size()));
     deal_work(plan_.together ? 1 : pool.size());
     try {
       step_all(pool);
@@ -171,10 +183,11 @@ class Decoder {
     if (request.stop == nullptr || request.stop->max_new_tokens == 0)
       throw Error("a generation needs a stop rule with max_new_tokens >= 1", where);
     request.sampling.validate(where);
+    const std::size_t vocab = whole_config(axis_, weights_->config()).vocab_size;
     for (const Token token : request.context)
-      if (token < 0 || static_cast<std::size_t>(token) >= weights_->config().vocab_size)
+      if (token < 0 || static_cast<std::size_t>(token) >= vocab)
         throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
-                        std::to_string(weights_->config().vocab_size),
+                        std::to_string(vocab),
                     where);
     for (const Running& running : running_)
       if (running.adapter == adapter && running.request.sequence == request.sequence)
@@ -270,13 +283,16 @@ class Decoder {
     gather(share);
     if (share.positions.empty()) return;
     for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
-      forward_layer(team, *weights_, *rotary_, l, share.positions, share.x.data(), share.adapted,
-                    share.activations, [&](Matrix<const T> qkv, Matrix<T> mixed) {
-                      team.for_each_dynamic(
-                          share.end - share.begin, [&](std::size_t worker, std::size_t request) {
-                            attend(share, request, l, qkv, mixed, share.scratch[worker].scores);
-                          });
-                    });
+      forward_layer(
+          team, *weights_, *rotary_, l, share.positions, share.x.data(), share.adapted,
+          share.activations,
+          [&](Matrix<const T> qkv, Matrix<T> mixed) {
+            team.for_each_dynamic(
+                share.end - share.begin, [&](std::size_t worker, std::size_t request) {
+                  attend(share, request, l, qkv, mixed, share.scratch[worker].scores);
+                });
+          },
+          axis_);
     sample_all(team, share);
   }
 
@@ -300,10 +316,9 @@ class Decoder {
     grow(share.x, share.positions.size() * d);
     std::size_t row = 0;
     for (std::size_t r = share.begin; r < share.end; ++r)
-      for (std::size_t i = 0; i < share.counts[r - share.begin]; ++i, ++row) {
-        const auto token = static_cast<std::size_t>(running_[r].token(share.positions[row]));
-        std::copy_n(weights_->at(weights_->embedding()) + token * d, d, share.x.data() + row * d);
-      }
+      for (std::size_t i = 0; i < share.counts[r - share.begin]; ++i, ++row)
+        embed(*weights_, axis_, running_[r].token(share.positions[row]), share.x.data() + row * d);
+    if constexpr (Axis::kSplit) axis_.sum(dense(share.x.data(), row, d));
   }
 
   /// Attention of one request of the part at work.
@@ -352,6 +367,8 @@ class Decoder {
     weights_->head().forward(team, weights_->at(0),
                              dense(share.normed.data(), share.sampling.size(), d),
                              logits.columns_at(0, weights_->config().vocab_size));
+    if constexpr (Axis::kSplit)
+      return sample_split(share, logits.columns_at(0, weights_->config().vocab_size));
     team.for_each_dynamic(share.sampling.size(), [&](std::size_t worker, std::size_t i) {
       sample(running_[share.sampling[i]], logits.row(i), share.scratch[worker].exps.data());
     });
@@ -359,24 +376,65 @@ class Decoder {
 
   void sample(Running& running, T* logits, T* exps) const {
     const GenerationRequest& request = running.request;
-    const DrawnToken drawn = draw_token(weights_->config().vocab_size, request.sampling,
-                                        request.random.bits(running.tokens.size()), logits, exps);
+    append(running, draw_token(weights_->config().vocab_size, request.sampling,
+                               request.random.bits(running.tokens.size()), logits, exps));
+    end(running);
+  }
+  static void append(Running& running, const DrawnToken& drawn) {
     running.tokens.push_back(drawn.token);
     running.log_probs.push_back(drawn.log_prob);
-    if (request.sampling.leaves_out()) running.drawn_log_probs.push_back(drawn.drawn_log_prob);
+    if (running.request.sampling.leaves_out())
+      running.drawn_log_probs.push_back(drawn.drawn_log_prob);
+  }
+  void end(Running& running) const {
     const bool full = running.length() >= weights_->config().max_position_embeddings;
-    const auto reason = finish_reason(*request.stop, running.tokens, full);
+    const auto reason = finish_reason(*running.request.stop, running.tokens, full);
     running.finished = reason.has_value();
     if (reason) running.finish = *reason;
   }
 
+  /// From this rank's columns of the logits [S, own tokens]; rank 0 draws from all of them.
+  void sample_split(Share& share, Matrix<T> logits) {
+    std::vector<T> inverse;  // temperatures
+    for (const std::size_t r : share.sampling)
+      inverse.push_back(inverse_temperature<T>(running_[r].request.sampling));
+    split_.log_softmax(axis_, logits, inverse, {});
+    const Matrix<T> z = split_.gather(axis_, logits);
+    AlignedVector<T> exps(axis_.is_first() ? z.stride : 0);
+    shared_draws_.assign(5 * share.sampling.size(), 0.0);
+    for (std::size_t i = 0; axis_.is_first() && i < share.sampling.size(); ++i) {
+      Running& running = running_[share.sampling[i]];
+      cpu::exp_row(z.columns, z.row(i), exps.data());
+      const std::uint64_t bits = running.request.random.bits(running.tokens.size());
+      const DrawnToken drawn = draw_from(z.columns, running.request.sampling, bits, split_.row(i),
+                                         z.row(i), exps.data());
+      append(running, drawn);
+      end(running);
+      const double told[] = {static_cast<double>(drawn.token), drawn.log_prob, drawn.drawn_log_prob,
+                             running.finished ? 1.0 : 0.0, static_cast<double>(running.finish)};
+      std::copy(std::begin(told), std::end(told), &shared_draws_[5 * i]);
+    }
+    axis_.sum(std::span<double>(shared_draws_));
+    for (std::size_t i = 0; !axis_.is_first() && i < share.sampling.size(); ++i) {
+      Running& running = running_[share.sampling[i]];
+      const double* const told = &shared_draws_[5 * i];
+      append(running, {static_cast<Token>(told[0]), static_cast<float>(told[1]),
+                       static_cast<float>(told[2])});
+      running.finished = told[3] != 0.0;
+      running.finish = static_cast<FinishReason>(told[4]);
+    }
+  }
+
   const TransformerWeights<T>* weights_;
   const RotaryTable<T>* rotary_;
+  Axis axis_;
   std::vector<Running> running_;
   DecodePlan plan_;
   std::vector<Share> shares_;
   HeadLayout heads_;
   SequenceCache<T> cache_;
+  SplitLogits<T> split_;  // of a split model
+  std::vector<double> shared_draws_;
 };
 
 }  // namespace dualagent::detail

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
@@ -14,6 +16,7 @@
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/gradient_stages.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/recompute.hpp"
@@ -40,15 +43,16 @@ std::size_t trained_size(const TransformerWeights<T>& weights, const Adapter<T>*
 }
 
 /// A fixed share of a batch's rows on its way through a transformer, worked on by one thread.
-template <class T>
+template <class T, class Axis = WholeModel>
 class BatchPart {
  public:
   BatchPart(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-            const Adapter<T>* adapter, Recompute recompute)
+            const Adapter<T>* adapter, Recompute recompute, const Axis& axis)
       : weights_(&weights),
         adapter_(adapter),
         recompute_(recompute),
-        chunk_(weights, rotary, adapter) {}
+        axis_(axis),
+        chunk_(weights, rotary, adapter, axis) {}
 
   /// The rows of the batch that are this part's: [first, end).
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
@@ -82,11 +86,9 @@ class BatchPart {
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
       if (!layers_forward(batch, begin, end, Kept::nothing)) return;
       for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
-        for (std::size_t r = 0; r < count; ++r) {
-          const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
-          outputs.write(trained_[first + r],
-                        with_value(first + r, prediction(head_.logits(), rows(), r, row)));
-        }
+        if constexpr (Axis::kSplit) split_log_softmax();
+        for (std::size_t r = 0; r < count; ++r)
+          outputs.write(trained_[first + r], with_value(first + r, prediction_of(r)));
       });
     });
   }
@@ -113,8 +115,11 @@ class BatchPart {
   }
 
   Kept kept() const {
-    return kept_for(recompute_, chunk_.rows() * LayerActivations<T>::row_bytes(*weights_) *
-                                    weights_->config().num_hidden_layers);
+    std::size_t row = LayerActivations<T>::row_bytes(weights_->config());
+    if constexpr (Axis::kSplit)  // all ranks decide alike
+      for (std::size_t rank = 0; rank < axis_.ranks(); ++rank)
+        row = std::max(row, LayerActivations<T>::row_bytes(axis_.config_of(rank)));
+    return kept_for(recompute_, chunk_.rows() * row * weights_->config().num_hidden_layers);
   }
 
   /// Forward through the layers and, for trained tokens only, the final norm; false if there are
@@ -170,6 +175,25 @@ class BatchPart {
   }
   PolicyRows rows() const { return {target_, loss_weight_, temperature_}; }
 
+  /// Log-softmax of a block's logits over the ranks that have their columns.
+  void split_log_softmax() {
+    inverse_temperature_.clear();
+    for (const float temperature : temperature_)
+      inverse_temperature_.push_back(T{1} / static_cast<T>(temperature));
+    split_.log_softmax(axis_, head_.logits(), inverse_temperature_, target_);
+  }
+
+  /// What row r of a block's logits says.
+  TokenPrediction prediction_of(std::size_t r) {
+    if constexpr (Axis::kSplit) {
+      const T log_prob = split_.z_of_target(r) - split_.row(r).log_sum;
+      return {static_cast<double>(log_prob), static_cast<double>(split_.row(r).entropy), 0.0};
+    } else {
+      const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
+      return prediction(head_.logits(), rows(), r, row);
+    }
+  }
+
   /// Adds the critic's value to a prediction of trained token s.
   TokenPrediction with_value(std::size_t s, TokenPrediction now) const {
     now.value = value(*weights_, s);
@@ -197,8 +221,29 @@ class BatchPart {
       d_value_[s] = static_cast<T>(batch.loss_weight[t]) * static_cast<T>(gradient.d_value);
       return gradient;
     };
-    differentiate_logits(alone_, head_.logits(), rows(),
-                         {std::span(trained_).subspan(first), "token"}, loss);
+    const RowNames names{std::span(trained_).subspan(first), "token"};
+    if constexpr (Axis::kSplit)
+      differentiate_split(names, loss);
+    else
+      differentiate_logits(alone_, head_.logits(), rows(), names, loss);
+  }
+
+  /// differentiate_logits over the ranks that have the logits' columns.
+  template <class Loss>
+  void differentiate_split(const RowNames& names, Loss& loss) {
+    split_log_softmax();
+    const Matrix<T>& logits = head_.logits();
+    for (std::size_t r = 0; r < logits.rows; ++r) {
+      const TokenPrediction now = prediction_of(r);
+      const TokenLossGradient gradient = loss(r, now);
+      if (!std::isfinite(split_.row(r).sum))
+        throw_not_finite(names.kind + (" " + std::to_string(names(r))), now, gradient);
+      const T weight = static_cast<T>(loss_weight_[r]) / static_cast<T>(temperature_[r]);
+      cpu::logit_gradient_row(logits.columns, split_.row(r), split_.own_index(axis_, target_, r),
+                              weight * static_cast<T>(gradient.d_log_prob),
+                              weight * static_cast<T>(gradient.d_entropy), logits.row(r),
+                              logits.row(std::min(r + 1, logits.rows - 1)));
+    }
   }
 
   void begin_backward() {
@@ -221,6 +266,7 @@ class BatchPart {
   void norm_backward() {
     const TransformerWeights<T>& weights = *weights_;
     const std::size_t d = weights.config().hidden_size;
+    if constexpr (Axis::kSplit) axis_.sum(dense(d_normed_.data(), trained_.size(), d));
     value_backward(weights);
     std::fill_n(dx_.data(), chunk_.rows() * d, T{0});
     for (std::size_t s = 0; s < trained_.size(); ++s) {
@@ -250,13 +296,16 @@ class BatchPart {
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
   Recompute recompute_;
-  Chunk<T> chunk_;
+  Axis axis_;
+  Chunk<T, Axis> chunk_;
   AlignedVector<T> gradients_;  // from the first `backward` on
   std::size_t first_row_ = 0, end_row_ = 0;
   std::size_t first_token_ = 0;       // of the chunk, in the batch
   std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
   std::vector<Token> target_;         // of the rows of logits of a block
   std::vector<float> loss_weight_, temperature_;
+  std::vector<T> inverse_temperature_;  // of a split model
+  SplitLogits<T> split_;
   SerialExecutor alone_;
   HeadChunk<T> head_;
   AlignedVector<T> normed_, inverse_, d_normed_, d_value_, dx_;
@@ -264,16 +313,17 @@ class BatchPart {
 
 /// All parts of a batch: a transformer forward and backward over rows that are cut into parts,
 /// whose gradients are summed in their order. Trained is the adapter where there is one, else the
-/// weights. Bits depend on the number of parts, never on threads.
-template <class T>
+/// weights. Bits depend on the number of parts, never on threads. With the ModelAxis of a split
+/// model the parts take turns on one thread, because all of them sum over it.
+template <class T, class Axis = WholeModel>
 class BatchParts {
  public:
   BatchParts(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-             PartOptions options, const Adapter<T>* adapter = nullptr)
-      : weights_(&weights), adapter_(adapter), options_(options) {
+             PartOptions options, const Adapter<T>* adapter = nullptr, Axis axis = Axis())
+      : weights_(&weights), adapter_(adapter), options_(options), axis_(std::move(axis)) {
     if (options.count == 0) throw Error("gradient_parts must be at least 1", "TransformerOptions");
     for (std::size_t s = 0; s < options.count; ++s)
-      parts_.emplace_back(weights, rotary, adapter, options.recompute);
+      parts_.emplace_back(weights, rotary, adapter, options.recompute, axis_);
   }
 
   const PartOptions& options() const { return options_; }
@@ -288,12 +338,12 @@ class BatchParts {
     if constexpr (std::is_same_v<Ready, IgnoreReady>) {
       const auto later = [](std::size_t) {};
       run(pool, batch,
-          [&](BatchPart<T>& part) { part.backward(batch, objective, outputs, later); });
+          [&](BatchPart<T, Axis>& part) { part.backward(batch, objective, outputs, later); });
       for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_parts(begin, end); });
     } else {
       GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
                             parts_.size());
-      run(pool, batch, [&](BatchPart<T>& part) {
+      run(pool, batch, [&](BatchPart<T, Axis>& part) {
         part.backward(batch, objective, outputs, [&](std::size_t done) {
           stages.finish(static_cast<std::size_t>(&part - parts_.data()), done,
                         [&](std::size_t begin, std::size_t end) {
@@ -308,7 +358,7 @@ class BatchParts {
   }
 
   void score(ThreadPool& pool, const BatchColumns& batch, const OutputColumns& outputs) {
-    run(pool, batch, [&](BatchPart<T>& part) { part.score(batch, outputs); });
+    run(pool, batch, [&](BatchPart<T, Axis>& part) { part.score(batch, outputs); });
   }
 
   std::span<T> gradients() {
@@ -329,7 +379,7 @@ class BatchParts {
 
   /// Adds the parts' gradients [begin, end), in the order of the parts, whoever adds.
   void add_parts(std::size_t begin, std::size_t end) {
-    for (const BatchPart<T>& part : parts_)
+    for (const BatchPart<T, Axis>& part : parts_)
       for (std::size_t i = begin; i < end; ++i) gradients_[i] += part.gradients()[i];
   }
 
@@ -350,7 +400,7 @@ class BatchParts {
 
   /// Cuts the rows into parts of about equal tokens and runs them on the pool.
   template <class Body>
-  void run(ThreadPool& pool, const BatchColumns& batch, Body&& body) {
+  void run([[maybe_unused]] ThreadPool& pool, const BatchColumns& batch, Body&& body) {
     check(batch);
     std::size_t row = 0;
     for (std::size_t s = 0; s < parts_.size(); ++s) {
@@ -360,12 +410,15 @@ class BatchParts {
         ++row;
       parts_[s].take_rows(first, row);
     }
-    pool.for_each(parts_.size(), [&](std::size_t s) { body(parts_[s]); });
+    if constexpr (Axis::kSplit)
+      for (BatchPart<T, Axis>& part : parts_) body(part);
+    else
+      pool.for_each(parts_.size(), [&](std::size_t s) { body(parts_[s]); });
   }
 
   void check(const BatchColumns& batch) const {
     const std::size_t most = weights_->config().max_position_embeddings;
-    const std::size_t vocab = weights_->config().vocab_size;
+    const std::size_t vocab = whole_config(axis_, weights_->config()).vocab_size;
     for (std::size_t r = 0; r < batch.rows; ++r) {
       const auto where = [&] {
         return "row " + std::to_string(r) + " of the batch, rollout " +
@@ -388,8 +441,9 @@ class BatchParts {
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
   PartOptions options_;
+  Axis axis_;
   AlignedVector<T> gradients_;  // of what is trained, once they are asked for
-  std::vector<BatchPart<T>> parts_;
+  std::vector<BatchPart<T, Axis>> parts_;
 };
 
 }  // namespace detail

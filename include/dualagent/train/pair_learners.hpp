@@ -55,6 +55,10 @@ class RoleLearner {
   std::span<const Scalar> reference_weights() const {
     return on_host(*reference, reference->parameters(), reference_on_host_);
   }
+  /// The same as they are stored; see `stored_array`.
+  std::span<const Scalar> stored_reference(bool is_stored) const {
+    return stored_array(*reference, reference_weights(), whole_reference_, is_stored);
+  }
 
   /// Brings weights back from a checkpoint; the next `publish` hands them over whatever their
   /// version is.
@@ -86,6 +90,7 @@ class RoleLearner {
 
   Engine* sampler_;
   mutable AlignedVector<Scalar> reference_on_host_;  // empty for a learner on the host
+  mutable AlignedVector<Scalar> whole_reference_;    // of a model on several ranks
   std::optional<WeightVersion> published_;
 };
 
@@ -139,7 +144,8 @@ class PairLearners {
     for_each([&](const auto& learner, std::size_t index) {
       learner.updater.save(checkpoint, model_name(name, index), collective);
       if constexpr (reference_policy == ReferencePolicy::kept) {
-        checkpoint.add(model_name(name, index) + ".reference", learner.reference_weights());
+        checkpoint.add(model_name(name, index) + ".reference",
+                       learner.stored_reference(collective.rank() == 0));
       }
     });
   }
@@ -150,7 +156,7 @@ class PairLearners {
       learner.updater.check(checkpoint, model_name(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept)
         checkpoint.template require_array<typename std::decay_t<decltype(learner)>::Scalar>(
-            model_name(name, index) + ".reference", learner.reference->parameters().size());
+            model_name(name, index) + ".reference", stored_parameters(*learner.reference));
     });
     for_each([&](auto& learner, std::size_t index) {
       learner.load(checkpoint, model_name(name, index));
