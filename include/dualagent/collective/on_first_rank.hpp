@@ -30,8 +30,8 @@ void share_bytes(C& collective, std::vector<std::byte>& bytes) {
     numbers.assign((count + kBytes - 1) / kBytes, 0.0);
     std::byte* const piece = bytes.data() + begin;
     for (std::size_t i = 0; first && i < count; ++i)
-      numbers[i / kBytes] += static_cast<double>(std::to_integer<std::uint64_t>(piece[i])
-                                                 << (8 * (i % kBytes)));
+      numbers[i / kBytes] +=
+          static_cast<double>(std::to_integer<std::uint64_t>(piece[i]) << (8 * (i % kBytes)));
     collective.all_reduce_sum(std::span<double>(numbers));
     for (std::size_t i = 0; !first && i < count; ++i)
       piece[i] = static_cast<std::byte>(
@@ -73,9 +73,9 @@ std::vector<std::byte> on_first_rank(C& collective, Work&& work) {
   const bool failed = bytes.back() != std::byte{0};
   bytes.pop_back();
   if (failed)
-    throw Error("rank 0 failed: " +
-                    std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
-                "rank " + std::to_string(collective.rank()) + " waited for its result");
+    throw Error(
+        "rank 0 failed: " + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
+        "rank " + std::to_string(collective.rank()) + " waited for its result");
   return bytes;
 }
 

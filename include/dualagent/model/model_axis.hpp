@@ -96,8 +96,8 @@ class SplitLogits {
     find_tops(axis, logits);
     numbers_.assign(3 * logits.rows, T{0});
     for (std::size_t r = 0; r < logits.rows; ++r) {
-      const cpu::ExpSums<T> sums = cpu::exp_sums<T>(
-          logits.columns, rows_[r].top, inverse_temperature[r], logits.row(r), nullptr);
+      const cpu::ExpSums<T> sums = cpu::exp_sums<T>(logits.columns, rows_[r].top,
+                                                    inverse_temperature[r], logits.row(r), nullptr);
       numbers_[3 * r] = sums.sum;
       numbers_[3 * r + 1] = sums.weighted;
       if (const std::size_t at = own_index(axis, target, r); at < logits.columns)

@@ -154,7 +154,9 @@ class TensorSlices {
     const std::size_t dim = slice.whole.head_dim;
     const std::size_t group =
         dim * (slice.whole.num_attention_heads / slice.whole.num_key_value_heads);
-    const auto times = [](Shard shard, std::size_t n) { return Shard{shard.begin * n, shard.end * n}; };
+    const auto times = [](Shard shard, std::size_t n) {
+      return Shard{shard.begin * n, shard.end * n};
+    };
     switch (role) {
       case query:
       case query_bias:
@@ -177,15 +179,16 @@ class TensorSlices {
   void add(const ModelSlice& slice, std::size_t tensor, const TensorInfo& mine) {
     const TensorInfo& whole = tensors_[tensor];
     const TensorSplit split = split_of(*whole.role);
-    if (split == TensorSplit::none) return push({tensor, whole.offset, mine.offset, mine.size, split});
+    if (split == TensorSplit::none)
+      return push({tensor, whole.offset, mine.offset, mine.size, split});
     const Shard share = share_of(slice, *whole.role);
     if (split == TensorSplit::outputs) {
       const std::size_t row = whole.size / whole.shape[0];
       return push({tensor, whole.offset + share.begin * row, mine.offset, mine.size, split});
     }
     for (std::size_t r = 0; r < whole.shape[0]; ++r)
-      push({tensor, whole.offset + r * whole.shape[1] + share.begin,
-            mine.offset + r * share.size(), share.size(), split});
+      push({tensor, whole.offset + r * whole.shape[1] + share.begin, mine.offset + r * share.size(),
+            share.size(), split});
   }
   void push(const Run& run) {
     if (run.size > 0) runs_.push_back(run);

@@ -59,11 +59,11 @@ void require_same_shape(C& axis, const std::vector<std::byte>& mine) {
 /// A Transformer that the ranks of a model axis have together: samples and trains, in the place of
 /// a Transformer, with 1/n of parameters, gradients, moments, keys and values on each of n ranks.
 ///
-/// A property of every product decides what a rank has of it (`split_of`, ModelSlice): queries, keys
-/// and values of its heads, gate and up of its neurons, rows of embedding and head of its tokens,
-/// and the columns of the other two products that these are multiplied with. Activations between
-/// the products, norms and the value head are whole on every rank. Two sums over the axis for each
-/// layer forward and two back, of [rows, hidden_size]; a few for embedding and head.
+/// A property of every product decides what a rank has of it (`split_of`, ModelSlice): queries,
+/// keys and values of its heads, gate and up of its neurons, rows of embedding and head of its
+/// tokens, and the columns of the other two products that these are multiplied with. Activations
+/// between the products, norms and the value head are whole on every rank. Two sums over the axis
+/// for each layer forward and two back, of [rows, hidden_size]; a few for embedding and head.
 /// Shares need not be equal: 3 key-value heads on 2 ranks are 1 and 2. A rank beyond the number of
 /// key-value heads has no attention.
 ///
@@ -183,9 +183,9 @@ class ParallelTransformer {
     Core(const TransformerConfig& config, C handle, const TransformerOptions& options)
         : collective(std::move(handle)),
           slice{config, collective.rank(), collective.size()},
-          weights((detail::require_same_shape(collective, detail::shape_bytes(config, options)),
-                   slice),
-                  options.precision),
+          weights(
+              (detail::require_same_shape(collective, detail::shape_bytes(config, options)), slice),
+              options.precision),
           slices(slice, tensors_of(config, llama(config)), weights.tensors()),
           rotary(config),
           axis(collective, slice),

@@ -53,15 +53,15 @@ class Chunk {
     kept_ = kept;
     const std::size_t d = weights_->config().hidden_size;
     x_.resize(std::max(x_.size(), rows() * d));
-    for (std::size_t i = 0; i < rows(); ++i)
-      embed(*weights_, axis_, tokens_[i], x_.data() + i * d);
+    for (std::size_t i = 0; i < rows(); ++i) embed(*weights_, axis_, tokens_[i], x_.data() + i * d);
     sum_over_axis(dense(x_.data(), rows(), d));
     const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
     SerialExecutor alone;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if (kept_ == Kept::inputs) inputs_[l].assign(x_.data(), x_.data() + rows() * d);
-      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
-                    [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
+      forward_layer(
+          alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
+          [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
     }
   }
 
@@ -110,9 +110,9 @@ class Chunk {
     std::copy(inputs_[l].begin(), inputs_[l].end(), x_.data());
     const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
     SerialExecutor alone;
-    forward_activations(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted,
-                        activations(l),
-                        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
+    forward_activations(
+        alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
+        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
     if (adapter_ == nullptr || adapter_->product(l, Product::down).empty()) return;
     adapter_->product(l, Product::down)
         .reduce(adapter_->parameters().data(),

@@ -58,9 +58,9 @@ struct LayerActivations {
   static std::size_t row_bytes(const TransformerConfig& config) {
     const std::size_t norms = config.num_attention_heads + config.num_key_value_heads;
     const std::size_t heads = 2 * norms;  // of queries, keys and values, and of the output
-    return sizeof(T) * (4 * config.hidden_size + heads * config.head_dim +
-                        3 * config.intermediate_size + 2 +
-                        (config.qk_norm ? norms * (config.head_dim + 1) : 0));
+    return sizeof(T) *
+           (4 * config.hidden_size + heads * config.head_dim + 3 * config.intermediate_size + 2 +
+            (config.qk_norm ? norms * (config.head_dim + 1) : 0));
   }
 
   void resize(const TransformerWeights<T>& weights, std::size_t rows) {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/cpu/loops.inl"
-#include "dualagent/collective/mesh.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/optim/adamw.hpp"
@@ -336,9 +336,9 @@ class WeightUpdater {
   Model* model_;
   LearnerMemory<Model> memory_;
   UpdateOptionsFor<Optimizer> options_;
-  Shard part_;   // of the parameters, that this rank updates
+  Shard part_;                  // of the parameters, that this rank updates
   std::vector<Shard> counted_;  // of a model on several ranks
-  State state_;  // of that part
+  State state_;                 // of that part
   /// What `save` has copied or gathered, [parameters] each; empty from the next update on.
   mutable std::map<std::string, AlignedVector<Scalar>> gathered_;
 };
