@@ -8,8 +8,11 @@
 
 #include "dualagent/collective/collective.hpp"
 #include "dualagent/collective/mesh.hpp"
+#include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/core/types.hpp"
 #include "dualagent/cpu/policy_loss.inl"
 #include "dualagent/kernels/matrix.inl"
+#include "dualagent/kernels/simd.inl"
 #include "dualagent/model/model_slice.hpp"
 
 namespace dualagent {

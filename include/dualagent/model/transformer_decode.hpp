@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,7 +16,9 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/decode_plan.hpp"
 #include "dualagent/model/model_axis.hpp"
+#include "dualagent/model/request_check.hpp"
 #include "dualagent/model/sequence_cache.hpp"
+#include "dualagent/model/split_draws.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
@@ -67,10 +69,8 @@ class Decoder {
   std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished,
                       const Adapter<T>* adapter = nullptr) {
     share_prefixes();
-    if constexpr (Axis::kSplit)
-      plan_ = {.together = true, .requests = running_.size(), .turns = 1};
-    else
-      plan_ = plan_decode(sizes(pool.size()));
+    plan_ = Axis::kSplit ? DecodePlan{.together = true, .requests = running_.size()}
+                         : plan_decode(sizes(pool.size()));
     deal_work(plan_.together ? 1 : pool.size());
     try {
       step_all(pool);
@@ -142,6 +142,20 @@ class Decoder {
       return i < request.context.size() ? request.context[i] : tokens[i - request.context.size()];
     }
     std::size_t pending() const { return length() - cache->size(); }
+
+    /// How the next token is drawn, and its random bits.
+    std::pair<SamplingOptions, std::uint64_t> next_draw() const {
+      return {request.sampling, request.random.bits(tokens.size())};
+    }
+    void append(const DrawnToken& drawn) {
+      tokens.push_back(drawn.token);
+      log_probs.push_back(drawn.log_prob);
+      if (request.sampling.leaves_out()) drawn_log_probs.push_back(drawn.drawn_log_prob);
+    }
+    void end(std::optional<FinishReason> reason) {
+      finished = reason.has_value();
+      if (reason) finish = *reason;
+    }
   };
 
   /// Scratch memory of one who works on a share.
@@ -171,34 +185,14 @@ class Decoder {
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
 
   void check(const GenerationRequest& request, const Adapter<T>* adapter) const {
-    const std::size_t most = weights_->config().max_position_embeddings;
-    const std::string where = "sequence " + std::to_string(request.sequence);
-    if (request.context.empty())
-      throw Error("a generation needs a context of at least one token", where,
-                  "Begin every context with a start token");
-    if (request.context.size() >= most)
-      throw Error("a context of " + std::to_string(request.context.size()) +
-                      " tokens leaves no room in a model of " + std::to_string(most),
-                  where, "Summarize earlier, or raise max_position_embeddings");
-    if (request.stop == nullptr || request.stop->max_new_tokens == 0)
-      throw Error("a generation needs a stop rule with max_new_tokens >= 1", where);
-    request.sampling.validate(where);
-    const std::size_t vocab = whole_config(axis_, weights_->config()).vocab_size;
-    for (const Token token : request.context)
-      if (token < 0 || static_cast<std::size_t>(token) >= vocab)
-        throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
-                        std::to_string(vocab),
-                    where);
+    check_request(request, whole_config(axis_, weights_->config()));
     for (const Running& running : running_)
       if (running.adapter == adapter && running.request.sequence == request.sequence)
-        throw Error("the sequence has a running generation already", where);
+        throw Error("the sequence has a running generation already", place_of(request));
   }
 
   static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
-    const std::size_t most = std::min(a.size(), b.size());
-    std::size_t n = 0;
-    while (n < most && a[n] == b[n]) ++n;
-    return n;
+    return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
   }
 
   /// A request that has computed nothing yet takes the longest prefix that is there, or waits for
@@ -375,54 +369,20 @@ class Decoder {
   }
 
   void sample(Running& running, T* logits, T* exps) const {
-    const GenerationRequest& request = running.request;
-    append(running, draw_token(weights_->config().vocab_size, request.sampling,
-                               request.random.bits(running.tokens.size()), logits, exps));
-    end(running);
+    const auto [sampling, bits] = running.next_draw();
+    running.append(draw_token(weights_->config().vocab_size, sampling, bits, logits, exps));
+    running.end(reason_to_end(running));
   }
-  static void append(Running& running, const DrawnToken& drawn) {
-    running.tokens.push_back(drawn.token);
-    running.log_probs.push_back(drawn.log_prob);
-    if (running.request.sampling.leaves_out())
-      running.drawn_log_probs.push_back(drawn.drawn_log_prob);
-  }
-  void end(Running& running) const {
+  std::optional<FinishReason> reason_to_end(const Running& running) const {
     const bool full = running.length() >= weights_->config().max_position_embeddings;
-    const auto reason = finish_reason(*running.request.stop, running.tokens, full);
-    running.finished = reason.has_value();
-    if (reason) running.finish = *reason;
+    return finish_reason(*running.request.stop, running.tokens, full);
   }
 
-  /// From this rank's columns of the logits [S, own tokens]; rank 0 draws from all of them.
-  void sample_split(Share& share, Matrix<T> logits) {
-    std::vector<T> inverse;  // temperatures
-    for (const std::size_t r : share.sampling)
-      inverse.push_back(inverse_temperature<T>(running_[r].request.sampling));
-    split_.log_softmax(axis_, logits, inverse, {});
-    const Matrix<T> z = split_.gather(axis_, logits);
-    AlignedVector<T> exps(axis_.is_first() ? z.stride : 0);
-    shared_draws_.assign(5 * share.sampling.size(), 0.0);
-    for (std::size_t i = 0; axis_.is_first() && i < share.sampling.size(); ++i) {
-      Running& running = running_[share.sampling[i]];
-      cpu::exp_row(z.columns, z.row(i), exps.data());
-      const std::uint64_t bits = running.request.random.bits(running.tokens.size());
-      const DrawnToken drawn = draw_from(z.columns, running.request.sampling, bits, split_.row(i),
-                                         z.row(i), exps.data());
-      append(running, drawn);
-      end(running);
-      const double told[] = {static_cast<double>(drawn.token), drawn.log_prob, drawn.drawn_log_prob,
-                             running.finished ? 1.0 : 0.0, static_cast<double>(running.finish)};
-      std::copy(std::begin(told), std::end(told), &shared_draws_[5 * i]);
-    }
-    axis_.sum(std::span<double>(shared_draws_));
-    for (std::size_t i = 0; !axis_.is_first() && i < share.sampling.size(); ++i) {
-      Running& running = running_[share.sampling[i]];
-      const double* const told = &shared_draws_[5 * i];
-      append(running, {static_cast<Token>(told[0]), static_cast<float>(told[1]),
-                       static_cast<float>(told[2])});
-      running.finished = told[3] != 0.0;
-      running.finish = static_cast<FinishReason>(told[4]);
-    }
+  /// From this rank's columns of the logits [S, own tokens].
+  void sample_split(const Share& share, Matrix<T> logits) {
+    draws_.draw(
+        axis_, logits, [&](std::size_t i) -> Running& { return running_[share.sampling[i]]; },
+        [&](const Running& running) { return reason_to_end(running); });
   }
 
   const TransformerWeights<T>* weights_;
@@ -433,8 +393,7 @@ class Decoder {
   std::vector<Share> shares_;
   HeadLayout heads_;
   SequenceCache<T> cache_;
-  SplitLogits<T> split_;  // of a split model
-  std::vector<double> shared_draws_;
+  SplitDraws<T> draws_;  // of a split model
 };
 
 }  // namespace dualagent::detail

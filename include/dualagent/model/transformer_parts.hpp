@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -16,9 +15,8 @@
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/gradient_stages.hpp"
+#include "dualagent/model/head_block.hpp"
 #include "dualagent/model/model_axis.hpp"
-#include "dualagent/model/policy_head.hpp"
-#include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/recompute.hpp"
 #include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/transformer_chunk.hpp"
@@ -52,7 +50,8 @@ class BatchPart {
         adapter_(adapter),
         recompute_(recompute),
         axis_(axis),
-        chunk_(weights, rotary, adapter, axis) {}
+        chunk_(weights, rotary, adapter, axis),
+        block_(axis) {}
 
   /// The rows of the batch that are this part's: [first, end).
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
@@ -86,9 +85,8 @@ class BatchPart {
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
       if (!layers_forward(batch, begin, end, Kept::nothing)) return;
       for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
-        if constexpr (Axis::kSplit) split_log_softmax();
         for (std::size_t r = 0; r < count; ++r)
-          outputs.write(trained_[first + r], with_value(first + r, prediction_of(r)));
+          outputs.write(trained_[first + r], with_value(first + r, block_.prediction(r)));
       });
     });
   }
@@ -142,56 +140,20 @@ class BatchPart {
     return true;
   }
 
-  /// Calls visit(first, count) for blocks of the trained tokens, once `head_` has their logits.
+  /// Calls visit(first, count) for blocks of the trained tokens, once `block_` has their logits.
   template <class Visitor>
   void for_each_head_block(const BatchColumns& batch, Visitor&& visit) {
     const std::size_t most = adapter_ == nullptr ? kTrainedHeadRows : kFrozenHeadRows;
     for (std::size_t first = 0; first < trained_.size(); first += most) {
       const std::size_t count = std::min(most, trained_.size() - first);
-      gather_rows(batch, first, count);
-      head_.forward(alone_, normed_rows(first, count), head_weights(*weights_));
+      block_.forward(batch, std::span(trained_).subspan(first, count), normed_rows(first, count),
+                     weights_->head(), weights_->at(0));
       visit(first, count);
     }
   }
   Matrix<T> normed_rows(std::size_t first, std::size_t count) {
     const std::size_t d = weights_->config().hidden_size;
     return dense(normed_.data() + first * d, count, d);
-  }
-
-  static HeadWeights<T> head_weights(const TransformerWeights<T>& weights) {
-    const Linear<T>& head = weights.head();
-    return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed(),
-            head.rounded()};
-  }
-
-  /// What the rows of logits of a block are about.
-  void gather_rows(const BatchColumns& batch, std::size_t first, std::size_t count) {
-    target_.clear(), loss_weight_.clear(), temperature_.clear();
-    for (const std::size_t t : std::span(trained_).subspan(first, count)) {
-      target_.push_back(batch.token[t]);
-      loss_weight_.push_back(batch.loss_weight[t]);
-      temperature_.push_back(batch.temperature_of(t));
-    }
-  }
-  PolicyRows rows() const { return {target_, loss_weight_, temperature_}; }
-
-  /// Log-softmax of a block's logits over the ranks that have their columns.
-  void split_log_softmax() {
-    inverse_temperature_.clear();
-    for (const float temperature : temperature_)
-      inverse_temperature_.push_back(T{1} / static_cast<T>(temperature));
-    split_.log_softmax(axis_, head_.logits(), inverse_temperature_, target_);
-  }
-
-  /// What row r of a block's logits says.
-  TokenPrediction prediction_of(std::size_t r) {
-    if constexpr (Axis::kSplit) {
-      const T log_prob = split_.z_of_target(r) - split_.row(r).log_sum;
-      return {static_cast<double>(log_prob), static_cast<double>(split_.row(r).entropy), 0.0};
-    } else {
-      const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
-      return prediction(head_.logits(), rows(), r, row);
-    }
   }
 
   /// Adds the critic's value to a prediction of trained token s.
@@ -221,29 +183,7 @@ class BatchPart {
       d_value_[s] = static_cast<T>(batch.loss_weight[t]) * static_cast<T>(gradient.d_value);
       return gradient;
     };
-    const RowNames names{std::span(trained_).subspan(first), "token"};
-    if constexpr (Axis::kSplit)
-      differentiate_split(names, loss);
-    else
-      differentiate_logits(alone_, head_.logits(), rows(), names, loss);
-  }
-
-  /// differentiate_logits over the ranks that have the logits' columns.
-  template <class Loss>
-  void differentiate_split(const RowNames& names, Loss& loss) {
-    split_log_softmax();
-    const Matrix<T>& logits = head_.logits();
-    for (std::size_t r = 0; r < logits.rows; ++r) {
-      const TokenPrediction now = prediction_of(r);
-      const TokenLossGradient gradient = loss(r, now);
-      if (!std::isfinite(split_.row(r).sum))
-        throw_not_finite(names.kind + (" " + std::to_string(names(r))), now, gradient);
-      const T weight = static_cast<T>(loss_weight_[r]) / static_cast<T>(temperature_[r]);
-      cpu::logit_gradient_row(logits.columns, split_.row(r), split_.own_index(axis_, target_, r),
-                              weight * static_cast<T>(gradient.d_log_prob),
-                              weight * static_cast<T>(gradient.d_entropy), logits.row(r),
-                              logits.row(std::min(r + 1, logits.rows - 1)));
-    }
+    block_.differentiate({std::span(trained_).subspan(first), "token"}, loss);
   }
 
   void begin_backward() {
@@ -256,10 +196,10 @@ class BatchPart {
   /// From gradients of a block's logits to gradients of the head and of what is multiplied with it.
   void head_backward(std::size_t first, std::size_t count) {
     const std::size_t d = weights_->config().hidden_size;
-    head_.backward(alone_, normed_rows(first, count), head_weights(*weights_),
-                   dense(gradient_at(of_weights(), weights_->head().weight()),
-                         weights_->config().vocab_size, d),
-                   dense(d_normed_.data() + first * d, count, d));
+    block_.backward(normed_rows(first, count), weights_->head(), weights_->at(0),
+                    dense(gradient_at(of_weights(), weights_->head().weight()),
+                          weights_->config().vocab_size, d),
+                    dense(d_normed_.data() + first * d, count, d));
   }
 
   /// From there to gradients of value head, final norm and hidden states.
@@ -302,12 +242,7 @@ class BatchPart {
   std::size_t first_row_ = 0, end_row_ = 0;
   std::size_t first_token_ = 0;       // of the chunk, in the batch
   std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
-  std::vector<Token> target_;         // of the rows of logits of a block
-  std::vector<float> loss_weight_, temperature_;
-  std::vector<T> inverse_temperature_;  // of a split model
-  SplitLogits<T> split_;
-  SerialExecutor alone_;
-  HeadChunk<T> head_;
+  HeadBlock<T, Axis> block_;
   AlignedVector<T> normed_, inverse_, d_normed_, d_value_, dx_;
 };
 
