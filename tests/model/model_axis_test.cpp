@@ -28,8 +28,7 @@ TEST_CASE("log-softmax over the ranks that have the columns is that of whole row
   std::vector<double> z = logits;
   std::vector<cpu::LogitsRow<double>> expected;
   for (std::size_t r = 0; r < kRows; ++r)
-    expected.push_back(
-        cpu::log_softmax_row<double>(kVocab, inverse[r], &z[r * kVocab], nullptr));
+    expected.push_back(cpu::log_softmax_row<double>(kVocab, inverse[r], &z[r * kVocab], nullptr));
   for (const std::size_t ranks : {1U, 2U, 4U}) {
     struct Found {
       std::vector<cpu::LogitsRow<double>> rows;

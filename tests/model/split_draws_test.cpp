@@ -58,8 +58,8 @@ TEST_CASE("rank 0 draws from all columns what one rank would, and tells the othe
     for (std::size_t i = 0; i < ways.size(); ++i) {
       std::vector<float> row(&logits[i * kVocab], &logits[i * kVocab] + kVocab);
       std::vector<float> exps(64);
-      const detail::DrawnToken expected = detail::draw_token(
-          kVocab, ways[i], random.child(i).bits(draw), row.data(), exps.data());
+      const detail::DrawnToken expected =
+          detail::draw_token(kVocab, ways[i], random.child(i).bits(draw), row.data(), exps.data());
       for (const std::vector<Drawing>& rank : drawings) {
         REQUIRE(rank[i].drawn.size() == 1);
         const detail::DrawnToken& got = rank[i].drawn[0];

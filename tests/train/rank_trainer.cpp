@@ -45,12 +45,13 @@ int train_together(const Arguments& arguments, da::SharedMemoryCollective collec
   da::ParallelTransformer<da::SharedMemoryCollective, double> model(ragged_shape(true),
                                                                     mesh.model_axis(), {.seed = 3});
   std::atomic<int> calls{0};
-  da::Trainer trainer{da::SharedWeights{model},
-                      two_tokens::protocol(calls),
-                      two_tokens::LastToken{},
-                      da::Recipe{da::Dapo{}},
-                      mesh,
-                      {.group_size = 4, .update = {.optimizer = {.learning_rate = 1e-3}}, .seed = 8}};
+  da::Trainer trainer{
+      da::SharedWeights{model},
+      two_tokens::protocol(calls),
+      two_tokens::LastToken{},
+      da::Recipe{da::Dapo{}},
+      mesh,
+      {.group_size = 4, .update = {.optimizer = {.learning_rate = 1e-3}}, .seed = 8}};
   da::TaskStream tasks(two_tokens::tasks(20), da::RandomStream::from_seed(3));
   da::TrainingRun run({.folder = arguments.folder,
                        .steps = arguments.steps,

@@ -121,7 +121,8 @@ TEST_CASE("runs on 1, 2 and 4 processes end with equal weights, sharded ones wit
   }
 }
 
-TEST_CASE("a model on 2 processes trains as on one, and its run goes on on 1", "[train][collective]") {
+TEST_CASE("a model on 2 processes trains as on one, and its run goes on on 1",
+          "[train][collective]") {
   TemporaryFolder alone, together, changed;
   const Processes one = run_trainer(1, alone, 4, "model");
   const Processes two = run_trainer(2, together, 4, "model");
