@@ -13,6 +13,7 @@
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/checkpoint.hpp"
@@ -37,6 +38,9 @@ class RoleLearner {
   RoleLearner(Model& learner, Engine& sampler, const UpdateOptionsFor<Optimizer>& options,
               const Collective& collective)
       : updater(learner, options, collective), sampler_(&sampler) {
+    static_assert(!kPublishes || !OnModelAxis<Model>,
+                  "dualagent: a model on several ranks samples for itself; give it alone instead "
+                  "of Learning{learner, sampler}; see docs/ranks.md#a-model-on-several-ranks");
     if constexpr (kPublishes)
       if (sampler.vocab_size() != learner.vocab_size())
         throw Error("the sampler has " + std::to_string(sampler.vocab_size()) +
