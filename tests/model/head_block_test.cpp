@@ -12,7 +12,7 @@ using namespace dualagent;
 
 namespace {
 
-constexpr std::size_t kVocab = 29, kWidth = 18;  // of ragged_shape
+constexpr std::size_t kTokens = 29, kWidth = 18;  // of ragged_shape
 
 /// What comes of a block: log-probabilities, gradients of the head's rows and of the hidden states.
 struct Found {
@@ -48,7 +48,7 @@ TEST_CASE("a head whose rows are spread over ranks differentiates as a whole one
     if (batch.loss_weight[t] != 0.0F) tokens.push_back(t);
   REQUIRE(tokens.size() > 10);
   const RandomStream random = RandomStream::from_seed(2);
-  std::vector<double> hidden(tokens.size() * kWidth), weights(kVocab * kWidth);
+  std::vector<double> hidden(tokens.size() * kWidth), weights(kTokens * kWidth);
   for (std::size_t i = 0; i < hidden.size(); ++i) hidden[i] = random.child(0).normal(i);
   for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = random.child(1).normal(i);
   const Found whole = through_head(detail::WholeModel{}, batch, tokens, hidden, weights);

@@ -29,11 +29,11 @@ struct Drawing {
 
 TEST_CASE("rank 0 draws from all columns what one rank would, and tells the others",
           "[model][decode]") {
-  constexpr std::size_t kVocab = 29;  // of ragged_shape
+  constexpr std::size_t kTokens = 29;  // of ragged_shape
   const RandomStream random = RandomStream::from_seed(6);
   const std::vector<SamplingOptions> ways{
       {}, {.temperature = 0.0F}, {.temperature = 0.7F, .top_k = 5, .top_p = 0.8F, .min_p = 0.05F}};
-  std::vector<float> logits(ways.size() * kVocab);
+  std::vector<float> logits(ways.size() * kTokens);
   for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(random.normal(i));
   for (std::uint64_t draw = 0; draw < 20; ++draw) {
     std::vector<std::vector<Drawing>> drawings(3);
@@ -43,7 +43,7 @@ TEST_CASE("rank 0 draws from all columns what one rank would, and tells the othe
       std::vector<float> part;
       for (std::size_t i = 0; i < ways.size(); ++i) {
         mine.push_back({ways[i], handle.rank() == 0 ? random.child(i).bits(draw) : 0});
-        const float* const begin = &logits[i * kVocab + axis.tokens().begin];
+        const float* const begin = &logits[i * kTokens + axis.tokens().begin];
         part.insert(part.end(), begin, begin + axis.tokens().size());
       }
       detail::SplitDraws<float> draws;
@@ -56,10 +56,10 @@ TEST_CASE("rank 0 draws from all columns what one rank would, and tells the othe
           });
     });
     for (std::size_t i = 0; i < ways.size(); ++i) {
-      std::vector<float> row(&logits[i * kVocab], &logits[i * kVocab] + kVocab);
+      std::vector<float> row(&logits[i * kTokens], &logits[i * kTokens] + kTokens);
       std::vector<float> exps(64);
       const detail::DrawnToken expected =
-          detail::draw_token(kVocab, ways[i], random.child(i).bits(draw), row.data(), exps.data());
+          detail::draw_token(kTokens, ways[i], random.child(i).bits(draw), row.data(), exps.data());
       for (const std::vector<Drawing>& rank : drawings) {
         REQUIRE(rank[i].drawn.size() == 1);
         const detail::DrawnToken& got = rank[i].drawn[0];
