@@ -91,6 +91,7 @@ class ArchiveReader {
   }
 
   const std::string& where() const { return where_; }
+  bool at_end() const { return at_ == bytes_.size(); }
 
   /// Errors: Error when bytes are left.
   void require_end() const {

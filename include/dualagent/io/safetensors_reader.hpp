@@ -233,12 +233,21 @@ class SafeTensors {
     if (out.size() != tensor.size)
       fail(tensor, "has " + std::to_string(tensor.size) + " elements, expected " +
                        std::to_string(out.size()));
+    copy_part_to(name, 0, out);
+  }
+  /// The same of the tensor's elements from `first` on. Errors: also where it has fewer of them.
+  template <TensorScalar T>
+  void copy_part_to(std::string_view name, std::size_t first, std::span<T> out) const {
+    const TensorView& tensor = at(name);
+    if (first > tensor.size || out.size() > tensor.size - first)
+      fail(tensor, "has " + std::to_string(tensor.size) + " elements, not " +
+                       std::to_string(out.size()) + " from " + std::to_string(first) + " on");
     std::size_t begin = 0;
     do {
       const std::size_t count = std::min(kPiece, out.size() - begin);
-      copy_piece<T>(tensor, begin, out.subspan(begin, count));
+      copy_piece<T>(tensor, first + begin, out.subspan(begin, count));
       const std::size_t bytes = size_bytes(tensor.dtype);
-      forget(tensor.bytes.subspan(begin * bytes, count * bytes));
+      forget(tensor.bytes.subspan((first + begin) * bytes, count * bytes));
       begin += count;
     } while (begin < out.size());
   }

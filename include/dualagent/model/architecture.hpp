@@ -138,6 +138,27 @@ struct Architecture {
   std::vector<DescribedTensor> after;
 };
 
+/// The tensors of such a model, in the order of its flat parameters.
+inline std::vector<TensorInfo> tensors_of(const TransformerConfig& config,
+                                          const Architecture& architecture) {
+  std::vector<TensorInfo> tensors;
+  std::size_t total = 0;
+  const auto add = [&](const std::vector<DescribedTensor>& described, const std::string& prefix) {
+    for (const DescribedTensor& tensor : described) {
+      const std::vector<std::size_t> shape = shape_of(tensor.role, config);
+      std::size_t size = 1;
+      for (const std::size_t extent : shape) size *= extent;
+      tensors.push_back({prefix + tensor.name, shape, total, size, tensor.role});
+      total += size;
+    }
+  };
+  add(architecture.before, "");
+  for (std::size_t l = 0; l < config.num_hidden_layers; ++l)
+    add(architecture.layer, architecture.layer_prefix + std::to_string(l) + ".");
+  add(architecture.after, "");
+  return tensors;
+}
+
 /// The roles that a model of such a config has: those of every layer, or those around the layers.
 inline std::vector<TensorRole> roles_of(const TransformerConfig& config, bool of_layer) {
   using enum TensorRole;

@@ -213,6 +213,8 @@ std::span<const Scalar> on_host(M& learner, const View& values, AlignedVector<Sc
 /// host reads them by `on_host`.
 /// Optional: `m.has_value_head()`; where it is true, predictions carry the critic's value and
 /// `d_value` of the loss is differentiated through it.
+/// Optional: `m.model_axis()` and `m.slices()`, of a model that several ranks have together: see
+/// OnModelAxis (model/model_axis.hpp).
 /// Optional: `m.backward(columns, objective, outputs, ready)` also calls `ready(begin, end)` when
 /// gradients [begin, end) have the values that they have at the end of the call, from the end of
 /// the model to its beginning, no element twice, from any thread but one call at a time; afterwards

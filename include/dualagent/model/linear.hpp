@@ -60,6 +60,7 @@ class Linear {
 
   /// Makes the copy.
   void refresh(const T* parameters) {
+    if (out_ == 0 || in_ == 0) return;  // of a rank without attention
     if constexpr (std::is_same_v<T, float>)
       if (rounds_) {
         pairs_.resize(panels_size<Bfloat16Pair>(row_pairs(in_), out_));

@@ -22,6 +22,7 @@
 #include "dualagent/io/safetensors_writer.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/config_json.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/transformer.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
@@ -121,6 +122,8 @@ inline std::string_view torch_dtype_name(DType dtype) {
 /// The tensors of a model as they are written to files; valid as long as the model's parameters.
 template <HasTensors Model>
 std::vector<TensorSource> tensor_sources(Model& model, DType stored_as) {
+  static_assert(!OnModelAxis<Model>,
+                "dualagent: a rank has a part of this model alone; save_model gathers it");
   const std::span parameters(model.parameters());
   using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
   std::vector<TensorSource> sources;
@@ -153,13 +156,24 @@ void write_weights(const std::filesystem::path& path, Model& model, DType stored
 template <HasTensors Model>
 void read_weights(const std::filesystem::path& path, Model& model) {
   const SafeTensorsShards shards = SafeTensorsShards::open(path);
-  const std::span<const TensorInfo> tensors(model.tensors());
-  detail::TensorDifferences(shards, tensors).require_none();
   const std::span parameters(model.parameters());
   using Scalar = std::remove_const_t<typename decltype(parameters)::element_type>;
-  for (const TensorInfo& tensor : tensors)
-    shards.file_of(tensor.name)
-        ->copy_to<Scalar>(tensor.name, parameters.subspan(tensor.offset, tensor.size));
+  if constexpr (OnModelAxis<Model>) {
+    const TensorSlices& slices = model.slices();
+    detail::TensorDifferences(shards, slices.tensors()).require_none();
+    for (const TensorSlices::Run& run : slices.runs()) {
+      const TensorInfo& tensor = slices.tensors()[run.tensor];
+      shards.file_of(tensor.name)
+          ->copy_part_to<Scalar>(tensor.name, run.whole - tensor.offset,
+                                 parameters.subspan(run.mine, run.size));
+    }
+  } else {
+    const std::span<const TensorInfo> tensors(model.tensors());
+    detail::TensorDifferences(shards, tensors).require_none();
+    for (const TensorInfo& tensor : tensors)
+      shards.file_of(tensor.name)
+          ->copy_to<Scalar>(tensor.name, parameters.subspan(tensor.offset, tensor.size));
+  }
   if constexpr (requires { model.weights_changed(); }) model.weights_changed();
 }
 
@@ -197,6 +211,8 @@ inline TransformerConfig load_config(const std::filesystem::path& directory) {
 /// For a model that is not made as its config.json says, with a shorter context for example; else
 /// `load_model` does both. Errors: Error for a folder without weights or with both; as
 /// `read_weights`.
+///
+/// Of a model on several ranks each reads its own part; all of them call it.
 template <HasTensors Model>
 void load_weights(const std::filesystem::path& directory, Model& model) {
   const bool indexed = detail::is_there(directory / detail::kIndexFileName);

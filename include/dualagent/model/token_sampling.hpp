@@ -21,6 +21,34 @@ struct DrawnToken {
   float drawn_log_prob = 0.0F;  // nats, of the distribution that was drawn from
 };
 
+/// What logits are multiplied with before the softmax: at temperature 0 as at 1.
+template <class T>
+T inverse_temperature(const SamplingOptions& options) {
+  return options.temperature == 0.0F ? T{1} : T{1} / static_cast<T>(options.temperature);
+}
+
+/// Draws a token from a row z [vocab] of which `row` says what cpu::log_softmax_row found, and
+/// exp(z) [vocab] of it; see draw_token.
+template <class T>
+DrawnToken draw_from(std::size_t vocab, const SamplingOptions& options, std::uint64_t bits,
+                     const cpu::LogitsRow<T>& row, const T* z, T* exps) {
+  std::size_t drawn = 0;   // also where logits are not finite: refused for its log-probability
+  std::uint64_t kept = 0;  // weights of what may be drawn; 0: everything
+  if (options.temperature == 0.0F) {
+    drawn = static_cast<std::size_t>(std::max_element(z, z + vocab) - z);
+  } else if (std::isfinite(row.sum)) {
+    if (options.leaves_out())
+      kept = cpu::leave_out(vocab, exps, options.top_k, options.top_p, options.min_p);
+    drawn = cpu::sample(vocab, exps, bits);
+  }
+  DrawnToken token{static_cast<Token>(drawn), static_cast<float>(z[drawn] - row.log_sum)};
+  token.drawn_log_prob = token.log_prob;
+  if (kept != 0)  // weights are in units of 2^-32
+    token.drawn_log_prob = static_cast<float>(static_cast<double>(z[drawn]) -
+                                              std::log(static_cast<double>(kept) * 0x1p-32));
+  return token;
+}
+
 /// Draws a token from softmax(logits / temperature) without what top-k, top-p and min-p leave out
 /// (cpu::leave_out), or takes the most probable one at temperature 0, where both
 /// log-probabilities are that of temperature 1.
@@ -30,24 +58,9 @@ struct DrawnToken {
 template <class T>
 DrawnToken draw_token(std::size_t vocab, const SamplingOptions& options, std::uint64_t bits,
                       T* logits, T* exps) {
-  const bool greedy = options.temperature == 0.0F;
-  const T inverse_temperature = greedy ? T{1} : T{1} / static_cast<T>(options.temperature);
-  const cpu::LogitsRow<T> row = cpu::log_softmax_row(vocab, inverse_temperature, logits, exps);
-  std::size_t drawn = 0;   // also where logits are not finite: refused for its log-probability
-  std::uint64_t kept = 0;  // weights of what may be drawn; 0: everything
-  if (greedy) {
-    drawn = static_cast<std::size_t>(std::max_element(logits, logits + vocab) - logits);
-  } else if (std::isfinite(row.sum)) {
-    if (options.leaves_out())
-      kept = cpu::leave_out(vocab, exps, options.top_k, options.top_p, options.min_p);
-    drawn = cpu::sample(vocab, exps, bits);
-  }
-  DrawnToken token{static_cast<Token>(drawn), static_cast<float>(logits[drawn] - row.log_sum)};
-  token.drawn_log_prob = token.log_prob;
-  if (kept != 0)  // weights are in units of 2^-32
-    token.drawn_log_prob = static_cast<float>(static_cast<double>(logits[drawn]) -
-                                              std::log(static_cast<double>(kept) * 0x1p-32));
-  return token;
+  const cpu::LogitsRow<T> row =
+      cpu::log_softmax_row(vocab, inverse_temperature<T>(options), logits, exps);
+  return draw_from(vocab, options, bits, row, logits, exps);
 }
 
 /// Why a generation ends with the last of its tokens, if it does. `generated` is not empty.

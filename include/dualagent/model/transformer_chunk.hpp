@@ -10,6 +10,7 @@
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/gemm.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 #include "dualagent/model/transformer_ops.hpp"
@@ -20,15 +21,17 @@ namespace dualagent::detail {
 /// Packed sequences that go forward and backward together, and their activations.
 ///
 /// With an adapter the weights are frozen: gradients are those of the adapter alone. Their bits do
-/// not depend on what is kept.
-template <class T>
+/// not depend on what is kept. With the ModelAxis of a split model they are those of this rank's
+/// part.
+template <class T, class Axis = WholeModel>
 class Chunk {
  public:
   Chunk(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-        const Adapter<T>* adapter = nullptr)
+        const Adapter<T>* adapter = nullptr, Axis axis = Axis())
       : weights_(&weights),
         rotary_(&rotary),
         adapter_(adapter),
+        axis_(std::move(axis)),
         heads_(weights.config()),
         layers_(weights.config().num_hidden_layers),
         inputs_(layers_.size()) {}
@@ -50,15 +53,15 @@ class Chunk {
     kept_ = kept;
     const std::size_t d = weights_->config().hidden_size;
     x_.resize(std::max(x_.size(), rows() * d));
-    for (std::size_t i = 0; i < rows(); ++i)
-      std::copy_n(weights_->at(weights_->embedding()) + static_cast<std::size_t>(tokens_[i]) * d, d,
-                  x_.data() + i * d);
+    for (std::size_t i = 0; i < rows(); ++i) embed(*weights_, axis_, tokens_[i], x_.data() + i * d);
+    sum_over_axis(dense(x_.data(), rows(), d));
     const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
     SerialExecutor alone;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if (kept_ == Kept::inputs) inputs_[l].assign(x_.data(), x_.data() + rows() * d);
-      forward_layer(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
-                    [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); });
+      forward_layer(
+          alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
+          [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
     }
   }
 
@@ -76,7 +79,12 @@ class Chunk {
     }
     if (adapter_ != nullptr) return;
     for (std::size_t i = 0; i < rows(); ++i) {
-      T* to = gradients + weights_->embedding() + static_cast<std::size_t>(tokens_[i]) * d;
+      auto row = static_cast<std::size_t>(tokens_[i]);
+      if constexpr (Axis::kSplit) {
+        row -= axis_.tokens().begin;  // wraps below it
+        if (row >= axis_.tokens().size()) continue;
+      }
+      T* to = gradients + weights_->embedding() + row * d;
       for (std::size_t j = 0; j < d; ++j) to[j] += dx[i * d + j];
     }
   }
@@ -102,14 +110,19 @@ class Chunk {
     std::copy(inputs_[l].begin(), inputs_[l].end(), x_.data());
     const AdaptedRows<T> adapted[] = {{adapter_, rows()}};
     SerialExecutor alone;
-    forward_activations(alone, *weights_, *rotary_, l, positions_, x_.data(), adapted,
-                        activations(l),
-                        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); });
+    forward_activations(
+        alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
+        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
     if (adapter_ == nullptr || adapter_->product(l, Product::down).empty()) return;
     adapter_->product(l, Product::down)
         .reduce(adapter_->parameters().data(),
                 rows_of(activations(l).act, weights_->config().intermediate_size),
                 activations(l).reduced[static_cast<std::size_t>(Product::down)]);
+  }
+
+  /// Of a split model: the sum of what the ranks have computed, on all of them.
+  void sum_over_axis([[maybe_unused]] Matrix<T> rows) const {
+    if constexpr (Axis::kSplit) axis_.sum(rows);
   }
 
   void attend(Matrix<const T> qkv, Matrix<T> mixed) {
@@ -167,6 +180,7 @@ class Chunk {
     }
     backward_product(index, Product::gate_up, rows_of(act.normed_mid, d), d_gate_up, gradients,
                      d_normed);
+    sum_over_axis(d_normed);
     backward_norm(act.x_mid.data(), act.inverse_mid.data(), layer.post_norm, d_normed.data, dx,
                   gradients);
   }
@@ -175,9 +189,23 @@ class Chunk {
     const std::size_t d = weights_->config().hidden_size;
     const LayerWeights<T>& layer = weights_->layer(index);
     const LayerActivations<T>& act = activations(index);
+    const Matrix<T> d_normed = scratch(d_normed_, d);
+    if (heads_.heads > 0)
+      backward_heads(index, dx, gradients, d_normed);
+    else
+      without_heads(layer, gradients, d_normed);
+    sum_over_axis(d_normed);
+    backward_norm(act.x_in.data(), act.inverse_in.data(), layer.input_norm, d_normed.data, dx,
+                  gradients);
+  }
+
+  /// From the gradient of the layer's attention to that of its normed input.
+  void backward_heads(std::size_t index, T* dx, T* gradients, Matrix<T> d_normed) {
+    const std::size_t d = weights_->config().hidden_size;
+    const LayerWeights<T>& layer = weights_->layer(index);
+    const LayerActivations<T>& act = activations(index);
     const Matrix<T> d_mixed = scratch(d_inner_, weights_->heads_size());
     const Matrix<T> d_qkv = scratch(d_wide_, weights_->qkv_size());
-    const Matrix<T> d_normed = scratch(d_normed_, d);
     backward_product(index, Product::output, rows_of(act.mixed, d_mixed.columns),
                      dense(dx, rows(), d), gradients, d_mixed);
     std::fill_n(d_qkv.data, rows() * d_qkv.columns, T{0});
@@ -188,15 +216,21 @@ class Chunk {
     });
     const QueriesAndKeys<T> heads(*weights_, layer);
     heads.rotate_all(*rotary_, positions_, T{-1}, d_qkv);
-    heads.norm_backward(act, d_qkv, d_head_, of_weights(gradients));
+    heads.norm_backward(axis_, act, d_qkv, d_head_, of_weights(gradients));
     backward_product(index, Product::qkv, rows_of(act.normed_in, d), d_qkv, gradients, d_normed);
-    backward_norm(act.x_in.data(), act.inverse_in.data(), layer.input_norm, d_normed.data, dx,
-                  gradients);
+  }
+
+  /// The same on a rank of a split model that has no attention.
+  void without_heads(const LayerWeights<T>& layer, T* gradients, Matrix<T> d_normed) {
+    std::fill_n(d_normed.data, d_normed.rows * d_normed.columns, T{0});
+    QueriesAndKeys<T>(*weights_, layer)
+        .norm_backward(axis_, LayerActivations<T>{}, Matrix<T>{}, d_head_, of_weights(gradients));
   }
 
   const TransformerWeights<T>* weights_;
   const RotaryTable<T>* rotary_;
   const Adapter<T>* adapter_;
+  Axis axis_;
   HeadLayout heads_;
   std::vector<std::size_t> lengths_;
   std::vector<std::size_t> positions_;  // [rows]

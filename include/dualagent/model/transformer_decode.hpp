@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,7 +15,10 @@
 #include "dualagent/model/attention.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/decode_plan.hpp"
+#include "dualagent/model/model_axis.hpp"
+#include "dualagent/model/request_check.hpp"
 #include "dualagent/model/sequence_cache.hpp"
+#include "dualagent/model/split_draws.hpp"
 #include "dualagent/model/token_sampling.hpp"
 #include "dualagent/model/transformer_layers.hpp"
 
@@ -27,11 +31,18 @@ namespace dualagent::detail {
 /// Models that share weights share one batch: every request is of the base (null) or of an adapter,
 /// which is kept by reference until `reset`. Each of these has sequences of its own, and gets what
 /// is finished of them; whoever advances, all requests go on.
-template <class T>
+///
+/// With the ModelAxis of a split model all ranks make the same calls in the same order, and all
+/// workers share each product; rank 0 draws, and decides where a generation ends.
+template <class T, class Axis = WholeModel>
 class Decoder {
  public:
-  Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary)
-      : weights_(&weights), rotary_(&rotary), heads_(weights.config()), cache_(weights.config()) {}
+  Decoder(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary, Axis axis = Axis())
+      : weights_(&weights),
+        rotary_(&rotary),
+        axis_(std::move(axis)),
+        heads_(weights.config()),
+        cache_(weights.config()) {}
 
   void submit(const GenerationRequest& request, const Adapter<T>* adapter = nullptr) {
     check(request, adapter);
@@ -58,7 +69,8 @@ class Decoder {
   std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished,
                       const Adapter<T>* adapter = nullptr) {
     share_prefixes();
-    plan_ = plan_decode(sizes(pool.size()));
+    plan_ = Axis::kSplit ? DecodePlan{.together = true, .requests = running_.size()}
+                         : plan_decode(sizes(pool.size()));
     deal_work(plan_.together ? 1 : pool.size());
     try {
       step_all(pool);
@@ -130,6 +142,20 @@ class Decoder {
       return i < request.context.size() ? request.context[i] : tokens[i - request.context.size()];
     }
     std::size_t pending() const { return length() - cache->size(); }
+
+    /// How the next token is drawn, and its random bits.
+    std::pair<SamplingOptions, std::uint64_t> next_draw() const {
+      return {request.sampling, request.random.bits(tokens.size())};
+    }
+    void append(const DrawnToken& drawn) {
+      tokens.push_back(drawn.token);
+      log_probs.push_back(drawn.log_prob);
+      if (request.sampling.leaves_out()) drawn_log_probs.push_back(drawn.drawn_log_prob);
+    }
+    void end(std::optional<FinishReason> reason) {
+      finished = reason.has_value();
+      if (reason) finish = *reason;
+    }
   };
 
   /// Scratch memory of one who works on a share.
@@ -159,33 +185,14 @@ class Decoder {
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
 
   void check(const GenerationRequest& request, const Adapter<T>* adapter) const {
-    const std::size_t most = weights_->config().max_position_embeddings;
-    const std::string where = "sequence " + std::to_string(request.sequence);
-    if (request.context.empty())
-      throw Error("a generation needs a context of at least one token", where,
-                  "Begin every context with a start token");
-    if (request.context.size() >= most)
-      throw Error("a context of " + std::to_string(request.context.size()) +
-                      " tokens leaves no room in a model of " + std::to_string(most),
-                  where, "Summarize earlier, or raise max_position_embeddings");
-    if (request.stop == nullptr || request.stop->max_new_tokens == 0)
-      throw Error("a generation needs a stop rule with max_new_tokens >= 1", where);
-    request.sampling.validate(where);
-    for (const Token token : request.context)
-      if (token < 0 || static_cast<std::size_t>(token) >= weights_->config().vocab_size)
-        throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
-                        std::to_string(weights_->config().vocab_size),
-                    where);
+    check_request(request, whole_config(axis_, weights_->config()));
     for (const Running& running : running_)
       if (running.adapter == adapter && running.request.sequence == request.sequence)
-        throw Error("the sequence has a running generation already", where);
+        throw Error("the sequence has a running generation already", place_of(request));
   }
 
   static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
-    const std::size_t most = std::min(a.size(), b.size());
-    std::size_t n = 0;
-    while (n < most && a[n] == b[n]) ++n;
-    return n;
+    return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
   }
 
   /// A request that has computed nothing yet takes the longest prefix that is there, or waits for
@@ -270,13 +277,16 @@ class Decoder {
     gather(share);
     if (share.positions.empty()) return;
     for (std::size_t l = 0; l < weights_->config().num_hidden_layers; ++l)
-      forward_layer(team, *weights_, *rotary_, l, share.positions, share.x.data(), share.adapted,
-                    share.activations, [&](Matrix<const T> qkv, Matrix<T> mixed) {
-                      team.for_each_dynamic(
-                          share.end - share.begin, [&](std::size_t worker, std::size_t request) {
-                            attend(share, request, l, qkv, mixed, share.scratch[worker].scores);
-                          });
-                    });
+      forward_layer(
+          team, *weights_, *rotary_, l, share.positions, share.x.data(), share.adapted,
+          share.activations,
+          [&](Matrix<const T> qkv, Matrix<T> mixed) {
+            team.for_each_dynamic(
+                share.end - share.begin, [&](std::size_t worker, std::size_t request) {
+                  attend(share, request, l, qkv, mixed, share.scratch[worker].scores);
+                });
+          },
+          axis_);
     sample_all(team, share);
   }
 
@@ -300,10 +310,9 @@ class Decoder {
     grow(share.x, share.positions.size() * d);
     std::size_t row = 0;
     for (std::size_t r = share.begin; r < share.end; ++r)
-      for (std::size_t i = 0; i < share.counts[r - share.begin]; ++i, ++row) {
-        const auto token = static_cast<std::size_t>(running_[r].token(share.positions[row]));
-        std::copy_n(weights_->at(weights_->embedding()) + token * d, d, share.x.data() + row * d);
-      }
+      for (std::size_t i = 0; i < share.counts[r - share.begin]; ++i, ++row)
+        embed(*weights_, axis_, running_[r].token(share.positions[row]), share.x.data() + row * d);
+    if constexpr (Axis::kSplit) axis_.sum(dense(share.x.data(), row, d));
   }
 
   /// Attention of one request of the part at work.
@@ -352,31 +361,39 @@ class Decoder {
     weights_->head().forward(team, weights_->at(0),
                              dense(share.normed.data(), share.sampling.size(), d),
                              logits.columns_at(0, weights_->config().vocab_size));
+    if constexpr (Axis::kSplit)
+      return sample_split(share, logits.columns_at(0, weights_->config().vocab_size));
     team.for_each_dynamic(share.sampling.size(), [&](std::size_t worker, std::size_t i) {
       sample(running_[share.sampling[i]], logits.row(i), share.scratch[worker].exps.data());
     });
   }
 
   void sample(Running& running, T* logits, T* exps) const {
-    const GenerationRequest& request = running.request;
-    const DrawnToken drawn = draw_token(weights_->config().vocab_size, request.sampling,
-                                        request.random.bits(running.tokens.size()), logits, exps);
-    running.tokens.push_back(drawn.token);
-    running.log_probs.push_back(drawn.log_prob);
-    if (request.sampling.leaves_out()) running.drawn_log_probs.push_back(drawn.drawn_log_prob);
+    const auto [sampling, bits] = running.next_draw();
+    running.append(draw_token(weights_->config().vocab_size, sampling, bits, logits, exps));
+    running.end(reason_to_end(running));
+  }
+  std::optional<FinishReason> reason_to_end(const Running& running) const {
     const bool full = running.length() >= weights_->config().max_position_embeddings;
-    const auto reason = finish_reason(*request.stop, running.tokens, full);
-    running.finished = reason.has_value();
-    if (reason) running.finish = *reason;
+    return finish_reason(*running.request.stop, running.tokens, full);
+  }
+
+  /// From this rank's columns of the logits [S, own tokens].
+  void sample_split(const Share& share, Matrix<T> logits) {
+    draws_.draw(
+        axis_, logits, [&](std::size_t i) -> Running& { return running_[share.sampling[i]]; },
+        [&](const Running& running) { return reason_to_end(running); });
   }
 
   const TransformerWeights<T>* weights_;
   const RotaryTable<T>* rotary_;
+  Axis axis_;
   std::vector<Running> running_;
   DecodePlan plan_;
   std::vector<Share> shares_;
   HeadLayout heads_;
   SequenceCache<T> cache_;
+  SplitDraws<T> draws_;  // of a split model
 };
 
 }  // namespace dualagent::detail

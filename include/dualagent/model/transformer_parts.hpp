@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
@@ -14,8 +15,8 @@
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/gradient_stages.hpp"
-#include "dualagent/model/policy_head.hpp"
-#include "dualagent/model/policy_loss.hpp"
+#include "dualagent/model/head_block.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/recompute.hpp"
 #include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/transformer_chunk.hpp"
@@ -40,15 +41,17 @@ std::size_t trained_size(const TransformerWeights<T>& weights, const Adapter<T>*
 }
 
 /// A fixed share of a batch's rows on its way through a transformer, worked on by one thread.
-template <class T>
+template <class T, class Axis = WholeModel>
 class BatchPart {
  public:
   BatchPart(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-            const Adapter<T>* adapter, Recompute recompute)
+            const Adapter<T>* adapter, Recompute recompute, const Axis& axis)
       : weights_(&weights),
         adapter_(adapter),
         recompute_(recompute),
-        chunk_(weights, rotary, adapter) {}
+        axis_(axis),
+        chunk_(weights, rotary, adapter, axis),
+        block_(axis) {}
 
   /// The rows of the batch that are this part's: [first, end).
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
@@ -82,11 +85,8 @@ class BatchPart {
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
       if (!layers_forward(batch, begin, end, Kept::nothing)) return;
       for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
-        for (std::size_t r = 0; r < count; ++r) {
-          const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
-          outputs.write(trained_[first + r],
-                        with_value(first + r, prediction(head_.logits(), rows(), r, row)));
-        }
+        for (std::size_t r = 0; r < count; ++r)
+          outputs.write(trained_[first + r], with_value(first + r, block_.prediction(r)));
       });
     });
   }
@@ -113,8 +113,11 @@ class BatchPart {
   }
 
   Kept kept() const {
-    return kept_for(recompute_, chunk_.rows() * LayerActivations<T>::row_bytes(*weights_) *
-                                    weights_->config().num_hidden_layers);
+    std::size_t row = LayerActivations<T>::row_bytes(weights_->config());
+    if constexpr (Axis::kSplit)  // all ranks decide alike
+      for (std::size_t rank = 0; rank < axis_.ranks(); ++rank)
+        row = std::max(row, LayerActivations<T>::row_bytes(axis_.config_of(rank)));
+    return kept_for(recompute_, chunk_.rows() * row * weights_->config().num_hidden_layers);
   }
 
   /// Forward through the layers and, for trained tokens only, the final norm; false if there are
@@ -137,14 +140,14 @@ class BatchPart {
     return true;
   }
 
-  /// Calls visit(first, count) for blocks of the trained tokens, once `head_` has their logits.
+  /// Calls visit(first, count) for blocks of the trained tokens, once `block_` has their logits.
   template <class Visitor>
   void for_each_head_block(const BatchColumns& batch, Visitor&& visit) {
     const std::size_t most = adapter_ == nullptr ? kTrainedHeadRows : kFrozenHeadRows;
     for (std::size_t first = 0; first < trained_.size(); first += most) {
       const std::size_t count = std::min(most, trained_.size() - first);
-      gather_rows(batch, first, count);
-      head_.forward(alone_, normed_rows(first, count), head_weights(*weights_));
+      block_.forward(batch, std::span(trained_).subspan(first, count), normed_rows(first, count),
+                     weights_->head(), weights_->at(0));
       visit(first, count);
     }
   }
@@ -152,23 +155,6 @@ class BatchPart {
     const std::size_t d = weights_->config().hidden_size;
     return dense(normed_.data() + first * d, count, d);
   }
-
-  static HeadWeights<T> head_weights(const TransformerWeights<T>& weights) {
-    const Linear<T>& head = weights.head();
-    return {dense(weights.at(head.weight()), head.out(), head.in()), head.transposed(),
-            head.rounded()};
-  }
-
-  /// What the rows of logits of a block are about.
-  void gather_rows(const BatchColumns& batch, std::size_t first, std::size_t count) {
-    target_.clear(), loss_weight_.clear(), temperature_.clear();
-    for (const std::size_t t : std::span(trained_).subspan(first, count)) {
-      target_.push_back(batch.token[t]);
-      loss_weight_.push_back(batch.loss_weight[t]);
-      temperature_.push_back(batch.temperature_of(t));
-    }
-  }
-  PolicyRows rows() const { return {target_, loss_weight_, temperature_}; }
 
   /// Adds the critic's value to a prediction of trained token s.
   TokenPrediction with_value(std::size_t s, TokenPrediction now) const {
@@ -197,8 +183,7 @@ class BatchPart {
       d_value_[s] = static_cast<T>(batch.loss_weight[t]) * static_cast<T>(gradient.d_value);
       return gradient;
     };
-    differentiate_logits(alone_, head_.logits(), rows(),
-                         {std::span(trained_).subspan(first), "token"}, loss);
+    block_.differentiate({std::span(trained_).subspan(first), "token"}, loss);
   }
 
   void begin_backward() {
@@ -211,16 +196,17 @@ class BatchPart {
   /// From gradients of a block's logits to gradients of the head and of what is multiplied with it.
   void head_backward(std::size_t first, std::size_t count) {
     const std::size_t d = weights_->config().hidden_size;
-    head_.backward(alone_, normed_rows(first, count), head_weights(*weights_),
-                   dense(gradient_at(of_weights(), weights_->head().weight()),
-                         weights_->config().vocab_size, d),
-                   dense(d_normed_.data() + first * d, count, d));
+    block_.backward(normed_rows(first, count), weights_->head(), weights_->at(0),
+                    dense(gradient_at(of_weights(), weights_->head().weight()),
+                          weights_->config().vocab_size, d),
+                    dense(d_normed_.data() + first * d, count, d));
   }
 
   /// From there to gradients of value head, final norm and hidden states.
   void norm_backward() {
     const TransformerWeights<T>& weights = *weights_;
     const std::size_t d = weights.config().hidden_size;
+    if constexpr (Axis::kSplit) axis_.sum(dense(d_normed_.data(), trained_.size(), d));
     value_backward(weights);
     std::fill_n(dx_.data(), chunk_.rows() * d, T{0});
     for (std::size_t s = 0; s < trained_.size(); ++s) {
@@ -250,30 +236,29 @@ class BatchPart {
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
   Recompute recompute_;
-  Chunk<T> chunk_;
+  Axis axis_;
+  Chunk<T, Axis> chunk_;
   AlignedVector<T> gradients_;  // from the first `backward` on
   std::size_t first_row_ = 0, end_row_ = 0;
   std::size_t first_token_ = 0;       // of the chunk, in the batch
   std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
-  std::vector<Token> target_;         // of the rows of logits of a block
-  std::vector<float> loss_weight_, temperature_;
-  SerialExecutor alone_;
-  HeadChunk<T> head_;
+  HeadBlock<T, Axis> block_;
   AlignedVector<T> normed_, inverse_, d_normed_, d_value_, dx_;
 };
 
 /// All parts of a batch: a transformer forward and backward over rows that are cut into parts,
 /// whose gradients are summed in their order. Trained is the adapter where there is one, else the
-/// weights. Bits depend on the number of parts, never on threads.
-template <class T>
+/// weights. Bits depend on the number of parts, never on threads. With the ModelAxis of a split
+/// model the parts take turns on one thread, because all of them sum over it.
+template <class T, class Axis = WholeModel>
 class BatchParts {
  public:
   BatchParts(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
-             PartOptions options, const Adapter<T>* adapter = nullptr)
-      : weights_(&weights), adapter_(adapter), options_(options) {
+             PartOptions options, const Adapter<T>* adapter = nullptr, Axis axis = Axis())
+      : weights_(&weights), adapter_(adapter), options_(options), axis_(std::move(axis)) {
     if (options.count == 0) throw Error("gradient_parts must be at least 1", "TransformerOptions");
     for (std::size_t s = 0; s < options.count; ++s)
-      parts_.emplace_back(weights, rotary, adapter, options.recompute);
+      parts_.emplace_back(weights, rotary, adapter, options.recompute, axis_);
   }
 
   const PartOptions& options() const { return options_; }
@@ -288,12 +273,12 @@ class BatchParts {
     if constexpr (std::is_same_v<Ready, IgnoreReady>) {
       const auto later = [](std::size_t) {};
       run(pool, batch,
-          [&](BatchPart<T>& part) { part.backward(batch, objective, outputs, later); });
+          [&](BatchPart<T, Axis>& part) { part.backward(batch, objective, outputs, later); });
       for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_parts(begin, end); });
     } else {
       GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
                             parts_.size());
-      run(pool, batch, [&](BatchPart<T>& part) {
+      run(pool, batch, [&](BatchPart<T, Axis>& part) {
         part.backward(batch, objective, outputs, [&](std::size_t done) {
           stages.finish(static_cast<std::size_t>(&part - parts_.data()), done,
                         [&](std::size_t begin, std::size_t end) {
@@ -308,7 +293,7 @@ class BatchParts {
   }
 
   void score(ThreadPool& pool, const BatchColumns& batch, const OutputColumns& outputs) {
-    run(pool, batch, [&](BatchPart<T>& part) { part.score(batch, outputs); });
+    run(pool, batch, [&](BatchPart<T, Axis>& part) { part.score(batch, outputs); });
   }
 
   std::span<T> gradients() {
@@ -329,7 +314,7 @@ class BatchParts {
 
   /// Adds the parts' gradients [begin, end), in the order of the parts, whoever adds.
   void add_parts(std::size_t begin, std::size_t end) {
-    for (const BatchPart<T>& part : parts_)
+    for (const BatchPart<T, Axis>& part : parts_)
       for (std::size_t i = begin; i < end; ++i) gradients_[i] += part.gradients()[i];
   }
 
@@ -350,7 +335,7 @@ class BatchParts {
 
   /// Cuts the rows into parts of about equal tokens and runs them on the pool.
   template <class Body>
-  void run(ThreadPool& pool, const BatchColumns& batch, Body&& body) {
+  void run([[maybe_unused]] ThreadPool& pool, const BatchColumns& batch, Body&& body) {
     check(batch);
     std::size_t row = 0;
     for (std::size_t s = 0; s < parts_.size(); ++s) {
@@ -360,12 +345,15 @@ class BatchParts {
         ++row;
       parts_[s].take_rows(first, row);
     }
-    pool.for_each(parts_.size(), [&](std::size_t s) { body(parts_[s]); });
+    if constexpr (Axis::kSplit)
+      for (BatchPart<T, Axis>& part : parts_) body(part);
+    else
+      pool.for_each(parts_.size(), [&](std::size_t s) { body(parts_[s]); });
   }
 
   void check(const BatchColumns& batch) const {
     const std::size_t most = weights_->config().max_position_embeddings;
-    const std::size_t vocab = weights_->config().vocab_size;
+    const std::size_t vocab = whole_config(axis_, weights_->config()).vocab_size;
     for (std::size_t r = 0; r < batch.rows; ++r) {
       const auto where = [&] {
         return "row " + std::to_string(r) + " of the batch, rollout " +
@@ -388,8 +376,9 @@ class BatchParts {
   const TransformerWeights<T>* weights_;
   const Adapter<T>* adapter_;
   PartOptions options_;
+  Axis axis_;
   AlignedVector<T> gradients_;  // of what is trained, once they are asked for
-  std::vector<BatchPart<T>> parts_;
+  std::vector<BatchPart<T, Axis>> parts_;
 };
 
 }  // namespace detail

@@ -20,6 +20,7 @@
 #include "dualagent/model/gradient_stages.hpp"
 #include "dualagent/model/linear.hpp"
 #include "dualagent/model/llama.hpp"
+#include "dualagent/model/model_slice.hpp"
 #include "dualagent/model/transformer_config.hpp"
 
 namespace dualagent {
@@ -53,13 +54,15 @@ class TransformerWeights {
                      std::size_t kept_panel_bytes = kKeptPanelBytes,
                      Precision precision = Precision::of_parameters)
       : config_(config), kept_panel_bytes_(kept_panel_bytes), precision_(precision) {
-    if (precision == Precision::bfloat16 && !std::is_same_v<T, float>)
-      throw Error("products in bfloat16 belong to a model in float", "Precision",
-                  "Use Transformer<float>, or Precision::of_parameters");
     config.validate();
-    require_described(config, architecture);
     lay_out(architecture);
-    parameters_.assign(total_, T{0});
+  }
+  /// Of one rank of a model axis: its part of everything. Errors: as `ModelSlice::validate`.
+  explicit TransformerWeights(const ModelSlice& slice,
+                              Precision precision = Precision::of_parameters)
+      : config_(slice.config()), kept_panel_bytes_(kKeptPanelBytes), precision_(precision) {
+    slice.validate();
+    lay_out(llama(config_));
   }
 
   const TransformerConfig& config() const { return config_; }
@@ -115,13 +118,14 @@ class TransformerWeights {
   /// Normal numbers of the usual scales: embedding 0.1, projections in^-1/2, residual outputs
   /// in^-1/2 / sqrt(2 layers), head in^-1/2 / 2; norms 1; biases and value head 0.
   void initialise(std::uint64_t seed) {
-    const RandomStream random = RandomStream::from_seed(seed);
-    for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      const TensorInfo& tensor = tensors_[i];
-      const RandomStream stream = random.child(i);
-      for (std::size_t j = 0; j < tensor.size; ++j)
-        parameters_[tensor.offset + j] =
-            static_cast<T>(is_norm(*tensor.role) ? 1.0 : initial_scale(i) * stream.normal(j));
+    for (std::size_t i = 0; i < tensors_.size(); ++i)
+      initialise(seed, i, tensors_[i], 0, tensors_[i].offset, tensors_[i].size);
+  }
+  /// The same numbers where this is one rank's part of them.
+  void initialise(std::uint64_t seed, const TensorSlices& slices) {
+    for (const TensorSlices::Run& run : slices.runs()) {
+      const TensorInfo& whole = slices.tensors()[run.tensor];
+      initialise(seed, run.tensor, whole, run.whole - whole.offset, run.mine, run.size);
     }
   }
 
@@ -130,21 +134,29 @@ class TransformerWeights {
   using Places = std::map<TensorRole, std::size_t>;
 
   void lay_out(const Architecture& architecture) {
+    if (precision_ == Precision::bfloat16 && !std::is_same_v<T, float>)
+      throw Error("products in bfloat16 belong to a model in float", "Precision",
+                  "Use Transformer<float>, or Precision::of_parameters");
+    require_described(config_, architecture);
+    tensors_ = tensors_of(config_, architecture);
+    total_ = tensors_.back().offset + tensors_.back().size;
+    std::size_t next = 0;
     Places around;
-    add(architecture.before, "", around);
+    place(architecture.before, next, around);
     embedding_ = offset_of(around, TensorRole::embedding);
-    layer_offsets_.push_back(total_);
     for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
+      layer_offsets_.push_back(tensors_[next].offset);
       Places places;
-      add(architecture.layer, architecture.layer_prefix + std::to_string(l) + ".", places);
+      place(architecture.layer, next, places);
       layers_.push_back(layer_of(places));
-      layer_offsets_.push_back(total_);
     }
-    add(architecture.after, "", around);
+    layer_offsets_.push_back(next < tensors_.size() ? tensors_[next].offset : total_);
+    place(architecture.after, next, around);
     using enum TensorRole;
     final_norm_ = offset_of(around, final_norm);
     head_ = product(around, {around.contains(TensorRole::head) ? TensorRole::head : embedding}, {});
     value_head_ = optional_offset(around, TensorRole::value_head).value_or(0);
+    parameters_.assign(total_, T{0});
   }
 
   LayerWeights<T> layer_of(const Places& places) const {
@@ -161,16 +173,9 @@ class TransformerWeights {
     return layer;
   }
 
-  void add(const std::vector<DescribedTensor>& described, const std::string& prefix,
-           Places& places) {
-    for (const DescribedTensor& tensor : described) {
-      const std::vector<std::size_t> shape = shape_of(tensor.role, config_);
-      std::size_t size = 1;
-      for (const std::size_t extent : shape) size *= extent;
-      places.emplace(tensor.role, tensors_.size());
-      tensors_.push_back({prefix + tensor.name, shape, total_, size, tensor.role});
-      total_ += size;
-    }
+  static void place(const std::vector<DescribedTensor>& described, std::size_t& next,
+                    Places& places) {
+    for (const DescribedTensor& tensor : described) places.emplace(tensor.role, next++);
   }
 
   const TensorInfo& tensor_of(const Places& places, TensorRole role) const {
@@ -210,15 +215,25 @@ class TransformerWeights {
     return {out, first.shape[1], first.offset, bias, precision_};
   }
 
+  /// Elements of tensor number `index` from `first` on, to `count` parameters from `to` on.
+  void initialise(std::uint64_t seed, std::size_t index, const TensorInfo& tensor,
+                  std::size_t first, std::size_t to, std::size_t count) {
+    const RandomStream stream = RandomStream::from_seed(seed).child(index);
+    const double scale = initial_scale(tensor);
+    for (std::size_t j = 0; j < count; ++j)
+      parameters_[to + j] =
+          static_cast<T>(is_norm(*tensor.role) ? 1.0 : scale * stream.normal(first + j));
+  }
+
   static bool is_norm(TensorRole role) {
     using enum TensorRole;
     return role == input_norm || role == query_norm || role == key_norm ||
            role == post_attention_norm || role == final_norm;
   }
 
-  double initial_scale(std::size_t index) const {
-    const double scale = 1.0 / std::sqrt(static_cast<double>(tensors_[index].shape.back()));
-    switch (*tensors_[index].role) {
+  double initial_scale(const TensorInfo& tensor) const {
+    const double scale = 1.0 / std::sqrt(static_cast<double>(tensor.shape.back()));
+    switch (*tensor.role) {
       case TensorRole::embedding:
         return 0.1;
       case TensorRole::query_bias:

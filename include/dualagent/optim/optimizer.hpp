@@ -101,9 +101,10 @@ consteval bool check_optimizer_on() {
 template <class O>
 consteval bool check_elementwise() {
   static_assert(is_elementwise<O>(),
-                "dualagent: over Sharded{collective} a rank updates its share of the weights "
-                "without the others', which needs an optimizer with 'static constexpr bool "
-                "elementwise = true'; give the collective alone; see docs/policies.md#optimizers");
+                "dualagent: over Sharded{collective}, or of a model on several ranks, a rank "
+                "updates its share of the weights without the others', which needs an optimizer "
+                "with 'static constexpr bool elementwise = true', such as AdamW; see "
+                "docs/policies.md#optimizers");
   return true;
 }
 

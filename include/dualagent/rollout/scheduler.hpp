@@ -19,6 +19,7 @@
 #include "dualagent/core/user_code.hpp"
 #include "dualagent/rollout/dual_agent.hpp"
 #include "dualagent/rollout/pairing.hpp"
+#include "dualagent/rollout/play_together.hpp"
 #include "dualagent/rollout/rollout_start.hpp"
 #include "dualagent/rollout/tool_caller.hpp"
 
@@ -116,11 +117,10 @@ class RolloutScheduler {
   /// Errors: Error without a task, and for a temperature that is negative, NaN or infinite.
   std::size_t start(const RolloutStart& rollout, const RolloutSampling& sampling,
                     const RandomStream& random) {
-    sampling.validate();
-    check_task(rollout);
-    const RandomStream own = random.child(rollout.group).child(rollout.member);
-    queued_.push_back({next_ticket_, rollout, sampling, own});
-    return next_ticket_++;
+    static_assert(!samples_on_model_axis<Pairing>(),
+                  "dualagent: rollouts of a model on several ranks are played by run(), which all "
+                  "of them call; see docs/collectives.md#two-axes");
+    return enqueue(rollout, sampling, random);
   }
 
   /// Plays until a rollout has ended and returns it; nothing if none is unfinished.
@@ -166,7 +166,8 @@ class RolloutScheduler {
     return run(starts, sampling, random);
   }
 
-  /// Starts the given rollouts and plays all; returns them in the order of `starts`.
+  /// Starts the given rollouts and plays all; returns them in the order of `starts`. Of a pair with
+  /// a model on several ranks all of these call it, and rank 0 plays (`play_together`).
   /// Errors: as `start` and `next_finished`; Error if two have the same group and member, or if
   /// others are unfinished.
   std::vector<Rollout> run(std::span<const RolloutStart> starts, const RolloutSampling& sampling,
@@ -176,12 +177,14 @@ class RolloutScheduler {
     if (unfinished() > 0)
       throw Error(std::to_string(unfinished()) + " rollouts are unfinished",
                   "RolloutScheduler::run", "Take them with next_finished, or abandon them");
-    const std::size_t first = next_ticket_;
-    for (const RolloutStart& one : starts) start(one, sampling, random);
-    std::vector<Rollout> rollouts(starts.size());
-    while (std::optional<FinishedRollout> finished = next_finished())
-      rollouts[finished->ticket - first] = std::move(finished->rollout);
-    return rollouts;
+    return play_together(pairing_, [&] {
+      const std::size_t first = next_ticket_;
+      for (const RolloutStart& one : starts) enqueue(one, sampling, random);
+      std::vector<Rollout> rollouts(starts.size());
+      while (std::optional<FinishedRollout> finished = next_finished())
+        rollouts[finished->ticket - first] = std::move(finished->rollout);
+      return rollouts;
+    });
   }
 
  private:
@@ -189,6 +192,15 @@ class RolloutScheduler {
   using Tools = ToolCaller<Protocol>;
   static constexpr std::size_t kModels =
       std::tuple_size_v<decltype(std::declval<const Pairing&>().models())>;
+
+  std::size_t enqueue(const RolloutStart& rollout, const RolloutSampling& sampling,
+                      const RandomStream& random) {
+    sampling.validate();
+    check_task(rollout);
+    const RandomStream own = random.child(rollout.group).child(rollout.member);
+    queued_.push_back({next_ticket_, rollout, sampling, own});
+    return next_ticket_++;
+  }
 
   static std::string place_of_start(const RolloutStart& start) {
     return "group " + std::to_string(start.group) + ", member " + std::to_string(start.member);

@@ -179,6 +179,12 @@ class StoredCheckpoint {
     check_type(name, dtype_of<T>());
     file_.copy_to<T>(name, out);
   }
+  /// The same of the elements from `first` on.
+  template <TensorScalar T>
+  void copy_part_to(std::string_view name, std::size_t first, std::span<T> out) const {
+    check_type(name, dtype_of<T>());
+    file_.copy_part_to<T>(name, first, out);
+  }
   template <TensorScalar T>
   std::vector<T> values(std::string_view name) const {
     check_type(name, dtype_of<T>());

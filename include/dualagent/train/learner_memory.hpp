@@ -8,12 +8,52 @@
 #include <type_traits>
 #include <vector>
 
+#include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/trace/packed_batch.hpp"
 #include "dualagent/train/checkpoint_format.hpp"
 
 namespace dualagent {
+
+/// Numbers of a learner's parameters in a checkpoint: of a model on several ranks, those of all.
+template <class Model>
+std::size_t stored_parameters(Model& model) {
+  if constexpr (OnModelAxis<Model>)
+    return model.slices().size();
+  else
+    return model.parameters().size();
+}
+
+/// Reads an array of as many numbers as parameters; of a model on several ranks, this rank's part.
+/// Errors: Error for no such array, another type or another size.
+template <class Model, class Scalar>
+void load_array(Model& model, const StoredCheckpoint& checkpoint, const std::string& name,
+                std::span<Scalar> mine) {
+  if constexpr (OnModelAxis<Model>) {
+    checkpoint.require_array<Scalar>(name, model.slices().size());
+    for (const TensorSlices::Run& run : model.slices().runs())
+      checkpoint.copy_part_to(name, run.whole, mine.subspan(run.mine, run.size));
+  } else {
+    checkpoint.copy_to(name, mine);
+  }
+}
+
+/// An array of as many numbers as parameters, as it is stored. Of a model on several ranks that is
+/// the whole on rank 0 of its axis and nothing elsewhere, gathered in `room`; all its ranks call
+/// it. Nothing is gathered where `is_stored` is false, which they decide alike.
+template <class Model, class Scalar>
+std::span<const Scalar> stored_array(Model& model, std::span<const Scalar> mine,
+                                     AlignedVector<Scalar>& room, bool is_stored) {
+  if constexpr (OnModelAxis<Model>) {
+    if (!is_stored) return {};
+    room = model.slices().gather(model.model_axis(), mine);
+    return room;
+  } else {
+    return mine;
+  }
+}
 
 /// Replaces a learner's parameters by an array of a checkpoint, wherever they are; its caller calls
 /// `weights_changed`. Errors: Error for no such array, another type or another size.
@@ -22,7 +62,7 @@ void load_parameters(Model& model, const StoredCheckpoint& checkpoint, const std
   const auto parameters = model.parameters();
   using Scalar = typename decltype(parameters)::value_type;
   if constexpr (std::is_same_v<MachineOf<Model>, cpu::Loops>) {
-    checkpoint.copy_to(name, parameters);
+    load_array(model, checkpoint, name, parameters);
   } else {
     checkpoint.require_array<Scalar>(name, parameters.size());
     const std::vector<Scalar> values = checkpoint.values<Scalar>(name);

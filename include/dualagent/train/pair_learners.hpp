@@ -13,6 +13,7 @@
 #include "dualagent/collective/local.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/checkpoint.hpp"
@@ -37,6 +38,9 @@ class RoleLearner {
   RoleLearner(Model& learner, Engine& sampler, const UpdateOptionsFor<Optimizer>& options,
               const Collective& collective)
       : updater(learner, options, collective), sampler_(&sampler) {
+    static_assert(!kPublishes || !OnModelAxis<Model>,
+                  "dualagent: a model on several ranks samples for itself; give it alone instead "
+                  "of Learning{learner, sampler}; see docs/ranks.md#a-model-on-several-ranks");
     if constexpr (kPublishes)
       if (sampler.vocab_size() != learner.vocab_size())
         throw Error("the sampler has " + std::to_string(sampler.vocab_size()) +
@@ -54,6 +58,10 @@ class RoleLearner {
   /// The reference policy's weights on the host; they stay as they are until `load`.
   std::span<const Scalar> reference_weights() const {
     return on_host(*reference, reference->parameters(), reference_on_host_);
+  }
+  /// The same as they are stored; see `stored_array`.
+  std::span<const Scalar> stored_reference(bool is_stored) const {
+    return stored_array(*reference, reference_weights(), whole_reference_, is_stored);
   }
 
   /// Brings weights back from a checkpoint; the next `publish` hands them over whatever their
@@ -86,6 +94,7 @@ class RoleLearner {
 
   Engine* sampler_;
   mutable AlignedVector<Scalar> reference_on_host_;  // empty for a learner on the host
+  mutable AlignedVector<Scalar> whole_reference_;    // of a model on several ranks
   std::optional<WeightVersion> published_;
 };
 
@@ -139,7 +148,8 @@ class PairLearners {
     for_each([&](const auto& learner, std::size_t index) {
       learner.updater.save(checkpoint, model_name(name, index), collective);
       if constexpr (reference_policy == ReferencePolicy::kept) {
-        checkpoint.add(model_name(name, index) + ".reference", learner.reference_weights());
+        checkpoint.add(model_name(name, index) + ".reference",
+                       learner.stored_reference(collective.rank() == 0));
       }
     });
   }
@@ -150,7 +160,7 @@ class PairLearners {
       learner.updater.check(checkpoint, model_name(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept)
         checkpoint.template require_array<typename std::decay_t<decltype(learner)>::Scalar>(
-            model_name(name, index) + ".reference", learner.reference->parameters().size());
+            model_name(name, index) + ".reference", stored_parameters(*learner.reference));
     });
     for_each([&](auto& learner, std::size_t index) {
       learner.load(checkpoint, model_name(name, index));

@@ -17,6 +17,7 @@
 #include "dualagent/objective/importance.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/first_rank_reward.hpp"
 #include "dualagent/train/minibatch.hpp"
 #include "dualagent/train/model_group.hpp"
 #include "dualagent/train/pair_learners.hpp"
@@ -137,7 +138,8 @@ class Trainer {
                       const EvaluationOptions& options = {}) {
     const RandomStream random = RandomStream::from_seed(options_.seed).child(~std::uint64_t{0});
     learners_.publish();
-    return dualagent::evaluate(scheduler_, tasks, reward_, sampling, random, options);
+    return dualagent::evaluate(scheduler_, tasks, asked_reward<Pairing>(reward_, collective_),
+                               sampling, random, options);
   }
   /// Plays tasks with the trainer's pair, at the weights of the last step, and its protocol.
   RolloutScheduler<Pairing, Protocol>& scheduler() { return scheduler_; }
@@ -252,11 +254,12 @@ class Trainer {
     const auto run = [&](std::span<const RolloutStart> starts, const RandomStream& stream) {
       return scheduler_.run(starts, options_.sampling, stream);
     };
+    decltype(auto) reward = asked_reward<Pairing>(reward_, collective_);
     const std::size_t groups = tasks.size();  // they use the children below
-    rollouts_.play_groups(tasks, random, run, reward_, collective_);
+    rollouts_.play_groups(tasks, random, run, reward, collective_);
     const std::size_t replaced =
-        rollouts_.replace_equal_groups(spare, random.child(groups), run, reward_, collective_);
-    rollouts_.fork(random.child(groups + 1), random, run, reward_);
+        rollouts_.replace_equal_groups(spare, random.child(groups), run, reward, collective_);
+    rollouts_.fork(random.child(groups + 1), random, run, reward);
     require_same_rollouts(collective_, rollouts_.all());
     call_user_code(
         "an advantage estimator", [&] { return "step " + std::to_string(step_); },

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -49,6 +50,22 @@ struct Sharded : C {
 
 namespace detail {
 
+/// Of two parts what both have.
+constexpr Shard common_part(const Shard& a, const Shard& b) {
+  const std::size_t begin = std::max(a.begin, b.begin);
+  return {begin, std::max(begin, std::min(a.end, b.end))};
+}
+
+/// sum + the squares of gradients of the host, in their order; the terms of `global_norm`.
+template <class View>
+double add_squares(double sum, const View& gradients, const Shard& part) {
+  const kernels::Sum<double> add;
+  const loops::detail::ReadSquare<std::remove_const_t<typename View::value_type>> square{
+      gradients.data()};
+  for (std::size_t i = part.begin; i < part.end; ++i) sum = add(sum, square(i));
+  return sum;
+}
+
 /// Every rank does the whole update.
 struct ReplicatedUpdate {
   template <class C>
@@ -60,6 +77,13 @@ struct ReplicatedUpdate {
   template <class C, class Machine, class View>
   static double norm(C&, Machine& machine, const View& gradients) {
     return global_norm(machine, gradients);
+  }
+  /// Sum of the squares of some parts of the gradients, on the host.
+  template <class C, class View>
+  static double squares(C&, const View& gradients, std::span<const Shard> parts) {
+    double sum = kernels::Sum<double>{}.identity();
+    for (const Shard& part : parts) sum = add_squares(sum, gradients, part);
+    return sum;
   }
   template <class C, class View>
   static void gather(C&, const View&) {}
@@ -76,26 +100,29 @@ struct ShardedUpdate {
   /// On the host the ranks add to one sum in their order, as one rank would that has all gradients.
   template <class C, class Machine, class View>
   static double norm(C& collective, [[maybe_unused]] Machine& machine, const View& gradients) {
-    using Square = loops::detail::ReadSquare<std::remove_const_t<typename View::value_type>>;
-    const kernels::Sum<double> add;
-    double sum[] = {add.identity()};
-    const auto part = [&](std::size_t rank) {
-      return shard_of(gradients.size(), rank, collective.size());
-    };
+    const Shard all{0, gradients.size()};
     if constexpr (std::is_same_v<Machine, cpu::Loops>) {
-      const Square square{gradients.data()};  // the terms of `global_norm`
-      for (std::size_t rank = 0; rank < collective.size(); ++rank) {
-        if (rank == collective.rank())
-          for (std::size_t i = part(rank).begin; i < part(rank).end; ++i)
-            sum[0] = add(sum[0], square(i));
-        collective.broadcast(std::span<double>(sum), rank);
-      }
+      return std::sqrt(squares(collective, gradients, std::span(&all, 1)));
     } else {
-      const Shard mine = part(collective.rank());
-      sum[0] = machine.map_reduce(mine.size(), add, Square{gradients.data() + mine.begin});
+      using Square = loops::detail::ReadSquare<std::remove_const_t<typename View::value_type>>;
+      const Shard mine = part(collective, gradients.size());
+      double sum[] = {machine.map_reduce(mine.size(), kernels::Sum<double>{},
+                                         Square{gradients.data() + mine.begin})};
       collective.all_reduce_sum(std::span<double>(sum));
+      return std::sqrt(sum[0]);
     }
-    return std::sqrt(sum[0]);
+  }
+  template <class C, class View>
+  static double squares(C& collective, const View& gradients, std::span<const Shard> parts) {
+    double sum[] = {kernels::Sum<double>{}.identity()};
+    const Shard mine = part(collective, gradients.size());
+    for (std::size_t rank = 0; rank < collective.size(); ++rank) {
+      if (rank == collective.rank())
+        for (const Shard& some : parts)
+          sum[0] = add_squares(sum[0], gradients, common_part(mine, some));
+      collective.broadcast(std::span<double>(sum), rank);
+    }
+    return sum[0];
   }
   template <class C, class View>
   static void gather(C& collective, const View& values) {

@@ -9,12 +9,15 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "dualagent/collective/local.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/optim/adamw.hpp"
 #include "dualagent/optim/clip.hpp"
 #include "dualagent/optim/optimizer.hpp"
@@ -53,6 +56,17 @@ struct StateInMemoryOf<Optimizer, Scalar, cpu::Loops> {
 
 }  // namespace detail
 
+/// One readable sentence if a model on several ranks would be updated over a collective that deals
+/// tasks to those ranks.
+template <class Model, class C>
+consteval bool check_model_axis() {
+  static_assert(!OnModelAxis<Model> || is_mesh<C>,
+                "dualagent: a model on several ranks is trained over Mesh{data, model}; with one "
+                "model group write Mesh{LocalCollective{}, model}; see "
+                "docs/collectives.md#two-axes");
+  return true;
+}
+
 /// Errors: Error for a factor of the learning rate that is negative, NaN or infinite.
 inline void check_learning_rate_scale(double scale) {
   require_option(scale, kNotNegative, "the learning rate's scale", "learning_rate_scale",
@@ -86,7 +100,10 @@ class WeightUpdater {
         options_(options),
         part_(detail::UpdateStrategyOf<Collective>::part(collective, model.parameters().size())),
         state_(make_state()) {
-    if constexpr (kSharded<Collective>) static_assert(check_elementwise<Optimizer>());
+    static_assert(check_model_axis<Model, Collective>());
+    if constexpr (kSharded<Collective> || OnModelAxis<Model>)
+      static_assert(check_elementwise<Optimizer>());
+    if constexpr (OnModelAxis<Model>) find_counted();
     options.optimizer.template validate<Scalar>();
     require_option(options.bucket_elements, kAtLeastOne, "bucket_elements", "UpdateOptions");
     require_option(options.max_gradient_norm, kPositiveOrInfinite, "max_gradient_norm",
@@ -112,7 +129,7 @@ class WeightUpdater {
     sum_gradients<typename Strategy::template Buckets<Collective, View>>(batch, objective, outputs,
                                                                          collective);
     decltype(auto) machine = memory_.machine(*model_);
-    const double norm = Strategy::norm(collective, machine, model_->gradients());
+    const double norm = norm_of_gradients<Strategy>(collective, machine);
     if (!std::isfinite(norm)) throw_not_finite();
     const auto gradients = model_->gradients().subspan(part_.begin, part_.size());
     const auto weights = model_->parameters().subspan(part_.begin, part_.size());
@@ -137,9 +154,13 @@ class WeightUpdater {
     const std::span<const Scalar> weights =
         on_host(*model_, model_->parameters(), gathered_["weights"]);
     require_finite(weights, "a weight", {0, weights.size()});
-    checkpoint.add(name + ".weights", weights);
+    const auto stored = [&](std::string_view array, std::span<const Scalar> values) {
+      const std::string room = std::string(array) + " of all";
+      return stored_array(*model_, values, gathered_[room], collective.rank() == 0);
+    };
+    checkpoint.add(name + ".weights", stored("weights", weights));
     state_.for_each([&](std::string_view array, const auto& values) {
-      checkpoint.add(part_name(name, array), whole(array, values, collective));
+      checkpoint.add(part_name(name, array), stored(array, whole(array, values, collective)));
     });
     checkpoint.add(name + ".updates", std::to_string(state_.steps));
     checkpoint.add(name + ".weight_version", std::to_string(model_->weight_version()));
@@ -149,7 +170,7 @@ class WeightUpdater {
   /// and has all that `load` takes, of the right types and sizes.
   void check(const StoredCheckpoint& checkpoint, const std::string& name) const {
     check_identity(checkpoint, name);
-    const std::size_t parameters = model_->parameters().size();
+    const std::size_t parameters = stored_parameters(*model_);
     checkpoint.template require_array<Scalar>(name + ".weights", parameters);
     state_.for_each([&](std::string_view array, const auto& values) {
       checkpoint.template require_array<Scalar>(
@@ -166,14 +187,16 @@ class WeightUpdater {
     load_parameters(*model_, checkpoint, name + ".weights");
     state_.for_each([&](std::string_view array, auto& to) {
       const std::string stored = part_name(name, array);
-      if constexpr (kOnHost)
-        if (updates_all()) return checkpoint.copy_to(stored, std::span<Scalar>(to));
-      const auto all = checkpoint.template values<Scalar>(stored);
-      const auto mine = part_of(std::span(all));
-      if constexpr (kOnHost)
+      if constexpr (kOnHost) {
+        if (updates_all()) return load_array(*model_, checkpoint, stored, std::span<Scalar>(to));
+        std::vector<Scalar> all(model_->parameters().size());
+        load_array(*model_, checkpoint, stored, std::span(all));
+        const auto mine = part_of(std::span(all));
         std::copy(mine.begin(), mine.end(), to.begin());
-      else
-        memory_.machine(*model_).upload(mine, to);
+      } else {
+        const auto all = checkpoint.template values<Scalar>(stored);
+        memory_.machine(*model_).upload(part_of(std::span(all)), to);
+      }
     });
     state_.steps = checkpoint.number(name + ".updates");
     model_->weights_changed(checkpoint.number(name + ".weight_version"));
@@ -230,6 +253,29 @@ class WeightUpdater {
     return gathered;
   }
 
+  /// The norm of the gradients; of a model on several ranks that of all of them, in which what
+  /// every rank has counts once.
+  template <class Strategy, class Collective, class Machine>
+  double norm_of_gradients(Collective& collective, Machine& machine) {
+    if constexpr (OnModelAxis<Model>) {
+      double sum[] = {Strategy::squares(collective, model_->gradients(), counted_)};
+      model_->model_axis().all_reduce_sum(std::span<double>(sum));
+      return std::sqrt(sum[0]);
+    } else {
+      return Strategy::norm(collective, machine, model_->gradients());
+    }
+  }
+
+  /// The parts of the gradients that count on this rank of a model axis.
+  void find_counted() {
+    for (const TensorSlices::Run& run : model_->slices().runs()) {
+      if (!model_->slices().counts(run)) continue;
+      if (counted_.empty() || counted_.back().end != run.mine)
+        counted_.push_back({run.mine, run.mine});
+      counted_.back().end += run.size;
+    }
+  }
+
   /// This batch's gradients, of all ranks.
   template <class Buckets, class Objective, class Collective>
   void sum_gradients(const PackedBatch& batch, const Objective& objective, TokenOutputs& outputs,
@@ -270,7 +316,7 @@ class WeightUpdater {
   [[noreturn]] void throw_not_finite() const {
     AlignedVector<Scalar> room;
     require_finite(on_host(*model_, model_->gradients(), room), "a gradient", part_);
-    if (part_.size() < model_->parameters().size())
+    if (part_.size() < model_->parameters().size() || OnModelAxis<Model>)
       throw Error("a gradient is not finite", "another rank's shard", "See that rank's own error");
     throw Error("the norm of the gradients is too large for a double", "WeightUpdater",
                 "Check the learning rate");
@@ -290,8 +336,9 @@ class WeightUpdater {
   Model* model_;
   LearnerMemory<Model> memory_;
   UpdateOptionsFor<Optimizer> options_;
-  Shard part_;   // of the parameters, that this rank updates
-  State state_;  // of that part
+  Shard part_;                  // of the parameters, that this rank updates
+  std::vector<Shard> counted_;  // of a model on several ranks
+  State state_;                 // of that part
   /// What `save` has copied or gathered, [parameters] each; empty from the next update on.
   mutable std::map<std::string, AlignedVector<Scalar>> gathered_;
 };

@@ -44,18 +44,20 @@ inline T largest(std::size_t n, const T* x) {
   return result;
 }
 
-/// Replaces a row of n >= 1 logits by z = (logit - top) / temperature; writes exp(z) to `e` unless
-/// it is null. Nothing beyond the n-th number is read or written.
-///
-/// A logit of -infinity is an impossible token: z = -infinity, exp(z) = 0. A NaN, +infinity, or
-/// -infinity everywhere makes `sum` NaN. Not inlined: sampling and training run the very same
-/// instructions, and so get the same bits.
+/// Sums over numbers z of a row, or of a part of one.
 template <class T>
-[[gnu::noinline]] LogitsRow<T> log_softmax_row(std::size_t n, T inverse_temperature, T* logits,
-                                               T* e) {
+struct ExpSums {
+  T sum;       // of exp(z)
+  T weighted;  // of exp(z) z
+};
+
+/// Replaces n >= 1 logits by z = (logit - top) / temperature; writes exp(z) to `e` unless it is
+/// null. Nothing beyond the n-th number is read or written. See log_softmax_row.
+template <class T>
+[[gnu::noinline]] ExpSums<T> exp_sums(std::size_t n, T top, T inverse_temperature, T* logits,
+                                      T* e) {
   using Vec = kernels::Simd<T>;
   constexpr std::size_t kLanes = kernels::kLanes<T>;
-  const T top = largest(n, logits);
   const Vec least = kernels::broadcast(T{-1e30F});  // in the place of -infinity: 0 * it is 0
   Vec sum{};
   Vec weighted{};
@@ -79,14 +81,45 @@ template <class T>
     kernels::store_end<T>(logits + i, n - i, z);
     if (e != nullptr) kernels::store_end<T>(e + i, n - i, exp_z);
   }
-  LogitsRow<T> row{top, kernels::sum_lanes<T>(sum), T{0}, T{0}};
-  row.log_sum = std::log(row.sum);
-  row.entropy = row.log_sum - kernels::sum_lanes<T>(weighted) / row.sum;
+  return {kernels::sum_lanes<T>(sum), kernels::sum_lanes<T>(weighted)};
+}
+
+/// e = exp(z) of n numbers, with the bits of exp_sums.
+template <class T>
+void exp_row(std::size_t n, const T* z, T* e) {
+  constexpr std::size_t kLanes = kernels::kLanes<T>;
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    kernels::store<T>(e + i, kernels::exp(kernels::load<T>(z + i)));
+  if (i == n) return;
+  const kernels::Simd<T> end = kernels::exp(detail::load_end(z + i, n - i, T{0}));
+  std::memcpy(e + i, &end, (n - i) * sizeof(T));
+}
+
+/// What is known of a row whose sums are these.
+template <class T>
+LogitsRow<T> logits_row(T top, const ExpSums<T>& sums) {
+  LogitsRow<T> row{top, sums.sum, std::log(sums.sum), T{0}};
+  row.entropy = row.log_sum - sums.weighted / row.sum;
   return row;
 }
 
+/// Replaces a row of n >= 1 logits by z = (logit - top) / temperature; writes exp(z) to `e` unless
+/// it is null. Nothing beyond the n-th number is read or written.
+///
+/// A logit of -infinity is an impossible token: z = -infinity, exp(z) = 0. A NaN, +infinity, or
+/// -infinity everywhere makes `sum` NaN. Not inlined: sampling and training run the very same
+/// instructions, and so get the same bits.
+template <class T>
+[[gnu::noinline]] LogitsRow<T> log_softmax_row(std::size_t n, T inverse_temperature, T* logits,
+                                               T* e) {
+  const T top = largest(n, logits);
+  return logits_row(top, exp_sums(n, top, inverse_temperature, logits, e));
+}
+
 /// Replaces a row of n numbers z, as log_softmax_row leaves them, by the gradient of a loss with
-/// respect to z; see kernels::logit_gradient. `next` is the row that is read after this one: it is
+/// respect to z; see kernels::logit_gradient. A target of n or more is not in this part of a row.
+/// `next` is the row that is read after this one: it is
 /// fetched meanwhile. exp(z) is computed again, which costs less than memory for it would.
 template <class T>
 [[gnu::noinline]] void logit_gradient_row(std::size_t n, const LogitsRow<T>& row,
@@ -110,7 +143,7 @@ template <class T>
   if (i < n) {
     kernels::store_end<T>(z + i, n - i, gradient(kernels::load_end(z + i, n - i, T{0})));
   }
-  z[target] += d_log_prob;  // the target's share
+  if (target < n) z[target] += d_log_prob;  // the target's share
 }
 
 }  // namespace dualagent::cpu

@@ -1,0 +1,88 @@
+#include "dualagent/rollout/play_together.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "dualagent/collective/threads.hpp"
+#include "dualagent/model/parallel_transformer.hpp"
+#include "support/bigram_model.hpp"
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+#include "support/ragged_rows.hpp"
+
+using namespace dualagent;
+
+namespace {
+
+using Split = ParallelTransformer<ThreadCollective>;
+static_assert(samples_on_model_axis<SharedWeights<Split>>());
+static_assert(samples_on_model_axis<SeparateWeights<BigramModel, Split>>());
+static_assert(!samples_on_model_axis<SharedWeights<BigramModel>>());
+
+/// A rollout that says what the model continues the context with.
+template <class Model>
+std::vector<Rollout> say(Model& model, const std::vector<Token>& context) {
+  const StopRule stop{.max_new_tokens = 7};
+  model.submit({.sequence = 3, .context = context, .stop = &stop, .random = {}});
+  std::vector<Rollout> rollouts(1);
+  rollouts[0].segments.emplace_back();
+  while (model.advance([&](Generation&& done) {
+    rollouts[0].segments[0].context.append(Provenance::prompt, context);
+    rollouts[0].segments[0].context.append(std::move(done.sampled));
+  }) > 0) {
+  }
+  return rollouts;
+}
+
+}  // namespace
+
+TEST_CASE("of models on several ranks rank 0 plays and all get its rollouts",
+          "[rollout][collective]") {
+  const std::vector<Token> context{1, 5, 2, 8};
+  Transformer<float> one(ragged_shape(true), with_threads(1, 2, 3));
+  Transformer<float> two(ragged_shape(true), with_threads(1, 2, 4));
+  const std::vector<Rollout> first = say(one, context), second = say(two, context);
+  std::vector<int> played(3);
+  std::vector<std::vector<Rollout>> got(3);
+  std::vector<std::string> errors(3);
+  run_ranks(3, [&](ThreadCollective axis) {
+    const std::size_t rank = axis.rank();
+    Split answerer(ragged_shape(true), axis, with_threads(1, 2, 3));
+    Split summarizer(ragged_shape(true), axis, with_threads(1, 2, 4));
+    const SeparateWeights pairing{answerer, summarizer};
+    got[rank] = play_together(pairing, [&] {
+      ++played[rank];
+      std::vector<Rollout> both = say(answerer, context);
+      both.push_back(say(summarizer, context)[0]);
+      return both;
+    });
+    errors[rank] = error_of([&] {
+      play_together(pairing, [&]() -> std::vector<Rollout> {
+        say(answerer, context);
+        throw Error("the dialect is lost", "a turn");
+      });
+    });
+    // Afterwards every rank calls its samplers by itself again.
+    got[rank].push_back(say(summarizer, context)[0]);
+  });
+  CHECK(played == std::vector<int>{1, 0, 0});
+  const auto tokens = [](const Rollout& rollout) {
+    const auto all = rollout.segments[0].context.tokens();
+    return std::vector<Token>(all.begin(), all.end());
+  };
+  for (const std::vector<Rollout>& rollouts : got) {
+    REQUIRE(rollouts.size() == 3);
+    CHECK(tokens(rollouts[0]) == tokens(first[0]));
+    CHECK(tokens(rollouts[1]) == tokens(second[0]));
+    CHECK(tokens(rollouts[2]) == tokens(second[0]));
+  }
+  CHECK(errors[0] == "the dialect is lost (a turn)");
+  for (const std::size_t rank : {1U, 2U})
+    CHECK_THAT(errors[rank], ContainsSubstring("rank 0 failed: the dialect is lost"));
+}
+
+TEST_CASE("any other pair plays by itself", "[rollout]") {
+  BigramModel model(5);
+  CHECK(play_together(SharedWeights{model}, [] { return std::vector<Rollout>(2); }).size() == 2);
+}

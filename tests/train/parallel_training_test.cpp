@@ -1,0 +1,266 @@
+// A model on several ranks under updates, checkpoints and the trainer.
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "dualagent/model/parallel_transformer.hpp"
+#include "dualagent/train/checkpoint.hpp"
+#include "dualagent/train/trainer.hpp"
+#include "support/catch.hpp"
+#include "support/error_of.hpp"
+#include "support/split_models.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/two_token_turns.hpp"
+
+using namespace dualagent;
+using namespace split_models;
+using two_tokens::LastToken;
+using two_tokens::tasks;
+
+namespace {
+
+/// Every gradient is clipped.
+const UpdateOptions kUpdate{.optimizer = {.learning_rate = 1e-3, .weight_decay = 0.1},
+                            .max_gradient_norm = 0.5,
+                            .bucket_elements = 100};
+
+/// Norms and last log-probabilities of some updates.
+template <class Model, class C>
+std::vector<double> five_updates(Model& model, WeightUpdater<Model>& updater, C& collective) {
+  std::vector<double> told;
+  TokenOutputs outputs;
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    // Of two data ranks each has one row.
+    std::vector<std::size_t> lengths{9, 30};
+    if (collective.size() == 2) lengths = {lengths[collective.rank()]};
+    const PackedBatch batch = ragged_batch(lengths, 0.9F, 100 * collective.rank() + step);
+    told.push_back(updater.update(batch, curved_loss, outputs, collective));
+  }
+  const PackedBatch last = ragged_batch({20}, 1.0F);
+  outputs.resize(last.size());
+  model.score(last, outputs);
+  told.insert(told.end(), outputs.log_prob.begin(), outputs.log_prob.end());
+  return told;
+}
+
+template <class Model>
+std::size_t moments(const WeightUpdater<Model>& updater) {
+  std::size_t count = 0;
+  updater.state().for_each([&](auto&&, const auto& array) { count += array.size(); });
+  return count;
+}
+
+template <class Scalar>
+void check_updates(double tolerance) {
+  for (const Described& described : {descriptions()[1], descriptions()[2], descriptions()[3]}) {
+    auto start = odd_model<Scalar>(described.config, with_threads(1, 2));
+    auto one = start.copy();
+    LocalCollective alone;
+    WeightUpdater one_updater(one, kUpdate);
+    const std::vector<double> expected = five_updates(one, one_updater, alone);
+    for (const std::size_t ranks : {2U, 4U}) {
+      INFO(described.name << " on " << ranks << " ranks");
+      std::vector<std::vector<double>> told(ranks);
+      std::vector<double> weights;
+      std::vector<std::size_t> moments_of(ranks), parameters_of(ranks);
+      run_ranks(ranks, [&](ThreadCollective axis) {
+        Mesh mesh{LocalCollective{}, axis};
+        ParallelTransformer<ThreadCollective, Scalar> model(described.config, mesh.model_axis());
+        take_weights<ThreadCollective, Scalar>(model, start.parameters());
+        WeightUpdater updater(model, kUpdate, mesh);
+        told[axis.rank()] = five_updates(model, updater, mesh);
+        moments_of[axis.rank()] = moments(updater);
+        parameters_of[axis.rank()] = model.parameters().size();
+        const auto all = gathered(model, model.parameters());
+        if (axis.rank() == 0) weights = all;
+      });
+      CHECK(difference(weights, one.parameters()) <= tolerance);
+      for (std::size_t rank = 0; rank < ranks; ++rank) {
+        CHECK(difference(told[rank], expected) <= tolerance);
+        CHECK(told[rank] == told[0]);
+        CHECK(moments_of[rank] == 2 * parameters_of[rank]);
+      }
+    }
+  }
+}
+
+struct Asked {
+  std::atomic<int> calls{0}, scores{0};
+};
+
+template <class Model, class C>
+auto trainer_of(Model& model, C collective, Asked& asked, bool fails = false) {
+  return Trainer{SharedWeights{model},
+                 two_tokens::protocol(asked.calls),
+                 LastToken{&asked.scores, fails},
+                 Recipe{Dapo{}},
+                 collective,
+                 {.group_size = 4, .update = {.optimizer = {.learning_rate = 1e-3}}, .seed = 8}};
+}
+
+/// Of three steps and an evaluation.
+struct Outcome {
+  std::vector<double> metrics, weights;
+  double log_ratio = 0;
+  std::uint64_t rollouts = 0;
+  Evaluation evaluation;
+};
+
+template <class Trainer>
+void train(Trainer& trainer, Outcome& outcome) {
+  for (int step = 0; step < 3; ++step) {
+    const StepMetrics metrics = trainer.step(tasks(4));
+    for (const double number : {metrics.reward_mean, metrics.rollouts, metrics.gradient_norm,
+                                metrics.trained_tokens, metrics.entropy})
+      outcome.metrics.push_back(number);
+    outcome.log_ratio = std::max(outcome.log_ratio, metrics.max_abs_log_ratio);
+  }
+  outcome.rollouts = rollout_checksum(trainer.rollouts());
+  outcome.evaluation = trainer.evaluate(std::vector<EvaluationTask>{EvaluationTask(tasks(1)[0])});
+}
+
+}  // namespace
+
+TEST_CASE("five updates of a model on 2 and 4 ranks are those of one rank, clipping included",
+          "[train][collective]") {
+  check_updates<double>(1e-10);
+}
+
+TEST_CASE("in float they agree to 1e-5 of the largest weight", "[train][collective]") {
+  check_updates<float>(1e-5);
+}
+
+TEST_CASE("two data ranks by two model ranks have the bits of replicated and sharded updates",
+          "[train][collective]") {
+  auto start = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
+  std::vector<std::vector<double>> replicated(4), sharded(4), alone(2);
+  std::vector<std::size_t> counts(4), parts(4);
+  const auto run = [&](auto mesh) {
+    ParallelTransformer model(start.config(), mesh.model_axis());
+    take_weights<ThreadCollective, float>(model, start.parameters());
+    WeightUpdater updater(model, kUpdate, mesh);
+    std::vector<double> told = five_updates(model, updater, mesh);
+    parts[2 * mesh.rank() + mesh.model_axis().rank()] = model.parameters().size();
+    counts[2 * mesh.rank() + mesh.model_axis().rank()] = moments(updater);
+    return told;
+  };
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective model) {
+    const std::size_t place = 2 * data.rank() + model.rank();
+    replicated[place] = run(Mesh{data, model});
+    sharded[place] = run(Mesh{Sharded{data}, model});
+  });
+  run_ranks(2, [&](ThreadCollective data) {
+    auto one = start.copy();
+    WeightUpdater updater(one, kUpdate, data);
+    alone[data.rank()] = five_updates(one, updater, data);
+  });
+  for (std::size_t place = 0; place < 4; ++place) {
+    CHECK(sharded[place] == replicated[0]);
+    CHECK(replicated[place] == replicated[0]);
+    CHECK(difference(replicated[place], alone[0]) <= 1e-5);
+    CHECK(counts[place] <= parts[place] + 2);  // two moments of half of its part
+  }
+}
+
+TEST_CASE("a checkpoint of a model on several ranks is that of one, and is loaded by any number",
+          "[train][collective]") {
+  TemporaryFolder folder;
+  auto start = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
+  const auto write = [&](const std::string& name, const auto& updater, auto& collective) {
+    Checkpoint checkpoint{.step = 5};
+    updater.save(checkpoint, "model0", collective);
+    if (is_first_rank(collective)) write_checkpoint(folder / name, checkpoint);
+  };
+  const auto read = [&](const std::string& name) {
+    return *latest_checkpoint(folder / name, {}).checkpoint;
+  };
+  LocalCollective alone;
+  {
+    auto one = start.copy();
+    WeightUpdater updater(one, kUpdate);
+    five_updates(one, updater, alone);
+    write("one", updater, alone);
+  }
+  std::vector<WeightVersion> versions(4);
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
+    Mesh mesh{Sharded{data}, axis};
+    ParallelTransformer model(start.config(), mesh.model_axis());
+    WeightUpdater updater(model, kUpdate, mesh);
+    updater.load(read("one"), "model0");
+    versions[2 * data.rank() + axis.rank()] = model.weight_version();
+    write("again", updater, mesh);
+  });
+  CHECK(versions == std::vector<WeightVersion>(4, read("one").number("model0.weight_version")));
+  for (const char* const array : {"model0.weights", "model0.first_moment", "model0.second_moment"})
+    CHECK(read("again").values<float>(array) == read("one").values<float>(array));
+  std::vector<double> expected;
+  {
+    auto one = start.copy();
+    WeightUpdater updater(one, kUpdate);
+    updater.load(read("again"), "model0");
+    expected = five_updates(one, updater, alone);
+  }
+  std::vector<std::vector<double>> resumed(3);
+  run_ranks(3, [&](ThreadCollective axis) {
+    Mesh mesh{LocalCollective{}, axis};
+    ParallelTransformer model(start.config(), mesh.model_axis());
+    WeightUpdater updater(model, kUpdate, mesh);
+    updater.load(read("again"), "model0");
+    resumed[axis.rank()] = five_updates(model, updater, mesh);
+  });
+  for (const auto& told : resumed) CHECK(difference(told, expected) <= 1e-5);
+}
+
+TEST_CASE("a trainer over a mesh plays on one rank of a model and trains on all",
+          "[train][collective]") {
+  TransformerConfig config = descriptions()[3].config;
+  auto one = odd_model<float>(config, with_threads(1, 2));
+  const auto start = one.copy();
+  Asked asked_one;
+  Outcome expected;
+  auto trainer = trainer_of(one, LocalCollective{}, asked_one);
+  train(trainer, expected);
+  REQUIRE(asked_one.calls > 20);
+  REQUIRE(expected.metrics[2] > 0);
+  for (const std::size_t ranks : {2U, 4U}) {
+    INFO(ranks << " ranks");
+    Asked asked;
+    std::vector<Outcome> outcomes(ranks);
+    run_ranks(ranks, [&](ThreadCollective axis) {
+      Mesh mesh{LocalCollective{}, axis};
+      ParallelTransformer model(config, mesh.model_axis());
+      take_weights<ThreadCollective, float>(model, start.parameters());
+      auto split = trainer_of(model, mesh, asked);
+      train(split, outcomes[axis.rank()]);
+      outcomes[axis.rank()].weights = gathered(model, model.parameters());
+    });
+    CHECK(asked.calls == asked_one.calls);
+    CHECK(asked.scores == asked_one.scores);
+    CHECK(difference(outcomes[0].weights, one.parameters()) <= 1e-4);
+    for (const Outcome& outcome : outcomes) {
+      CHECK(outcome.log_ratio == 0.0);
+      CHECK(difference(outcome.metrics, expected.metrics) <= 1e-5);
+      CHECK(outcome.metrics == outcomes[0].metrics);
+      CHECK(outcome.rollouts == outcomes[0].rollouts);
+      CHECK(outcome.evaluation.reward_mean == expected.evaluation.reward_mean);
+      CHECK(outcome.evaluation.rollouts.size() == 1);
+    }
+  }
+}
+
+TEST_CASE("what fails on the rank that plays is an error on all ranks of the model",
+          "[train][collective]") {
+  std::vector<std::string> errors(2);
+  Asked asked;
+  run_ranks(2, [&](ThreadCollective axis) {
+    Mesh mesh{LocalCollective{}, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    auto trainer = trainer_of(model, mesh, asked, true);
+    errors[axis.rank()] = error_of([&] { trainer.step(tasks(1)); });
+  });
+  CHECK_THAT(errors[0], ContainsSubstring("the judge is gone"));
+  CHECK_THAT(errors[1],
+             ContainsSubstring("rank 0 failed: ") && ContainsSubstring("the judge is gone"));
+}
