@@ -92,8 +92,8 @@ void exp_row(std::size_t n, const T* z, T* e) {
   for (; i + kLanes <= n; i += kLanes)
     kernels::store<T>(e + i, kernels::exp(kernels::load<T>(z + i)));
   if (i == n) return;
-  const kernels::Simd<T> end = kernels::exp(detail::load_end(z + i, n - i, T{0}));
-  std::memcpy(e + i, &end, (n - i) * sizeof(T));
+  const kernels::Simd<T> end = kernels::exp(kernels::load_end(z + i, n - i, T{0}));
+  kernels::store_end<T>(e + i, n - i, end);
 }
 
 /// What is known of a row whose sums are these.
