@@ -16,6 +16,7 @@ TEST_CASE("a new file gets a log that every commit is flushed to", "[store]") {
   CHECK(mode.text(0) == "wal");
   mode.end();
   CHECK(sqlite_tables::pragma_number(database, "PRAGMA synchronous") == 2);  // FULL
+  CHECK(sqlite_tables::pragma_number(database, "PRAGMA page_size") == 8192);
   CHECK(sqlite_tables::pragma_number(database, "PRAGMA application_id") ==
         sqlite_tables::kStore.application);
   sqlite_tables::prepare(database, sqlite_tables::kStore, 1, 1000);  // an old file stays as it is

@@ -134,12 +134,12 @@ inline void require_ours(SqliteDatabase& database, const File& file) {
 inline void prepare(SqliteDatabase& database, const File& file, double lock_seconds,
                     std::size_t log_pages) {
   sqlite3_busy_timeout(database.get(), static_cast<int>(lock_seconds * 1000));
+  database.execute("PRAGMA page_size = 8192");  // of a new file; 2 to 3 rollouts of 2 KiB each
   retry_while_locked(lock_seconds, [&] {
     {
       const Transaction alone(database);  // while another process makes the tables
       require_ours(database, file);
     }
-    database.execute("PRAGMA page_size = 8192");  // of a new file; 2 to 3 rollouts of 2 KiB each
     SqliteStatement mode(database, "PRAGMA journal_mode = WAL");
     mode.begin();
     if (!mode.next() || mode.text(0) != "wal")
