@@ -12,8 +12,9 @@
 #include "dualagent/kernels/simd.inl"
 
 /// The tiles that products are made of, for any machine. Each element of a product is one chain of
-/// multiply-adds in a fixed order, whatever the tiles and the width of vectors. One file of more than
-/// 400 lines, since tiles, what they are cut from and products of heads share loads and chains.
+/// multiply-adds in a fixed order, whatever the tiles and the width of vectors. One file of more
+/// than 400 lines, since tiles, what they are cut from and products of heads share loads and
+/// chains.
 namespace dualagent::cpu {
 
 /// The left operand of a product: a matrix, or the transpose of one where it lies; element (i, j)
