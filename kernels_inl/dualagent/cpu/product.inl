@@ -12,7 +12,9 @@
 #include "dualagent/kernels/simd.inl"
 
 /// The tiles that products are made of, for any machine. Each element of a product is one chain of
-/// multiply-adds in a fixed order, whatever the tiles and the width of vectors.
+/// multiply-adds in a fixed order, whatever the tiles and the width of vectors. One file of more
+/// than 400 lines, since tiles, what they are cut from and products of heads share loads and
+/// chains.
 namespace dualagent::cpu {
 
 /// The left operand of a product: a matrix, or the transpose of one where it lies; element (i, j)
@@ -34,8 +36,8 @@ struct LeftOperand {
   }
 };
 
-/// What a product does with what C holds. An argument of the tiles, not a parameter of their
-/// templates: it costs two branches a tile, and each tile is compiled once instead of three times.
+/// What a product does with what C holds. An argument of the tiles: as a parameter of their
+/// templates it would have each of them compiled three times.
 enum class Store {
   overwrite,
   accumulate,  ///< C + (A B)
@@ -68,15 +70,40 @@ template <class V, class T>
   std::memcpy(to, &from, sizeof from);
 }
 
-/// sum += column k of A times right, for all rows and vectors.
+/// Pointers to every third of kRows rows of a column: the others are one and two strides further,
+/// which an address of the processor adds for nothing. With an offset for each row, registers run
+/// out in the innermost loop.
+template <class T, int kRows>
+struct RowsOfColumn {
+  static constexpr int kGroups = (kRows + 2) / 3;
+  const T* at[kGroups];
+  std::size_t next_row;
+
+  [[gnu::always_inline]] RowsOfColumn(const T* a, std::size_t next) : next_row(next) {
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g) at[g] = a + static_cast<std::size_t>(3 * g) * next;
+  }
+  [[gnu::always_inline]] void advance(std::size_t elements) {
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g) {
+      at[g] += elements;
+      asm("" : "+r"(at[g]));  // not one pointer and offsets
+    }
+  }
+  [[gnu::always_inline]] T operator[](int i) const {
+    return at[i / 3][static_cast<std::size_t>(i % 3) * next_row];
+  }
+};
+
+/// sum += a column of A times right, for all rows and vectors.
 template <class M, class T, int kRows, int kVectors>
 [[gnu::always_inline]] inline void multiply_column(
-    const T* a, std::size_t next_row, const typename M::template Vec<T> (&right)[kVectors],
+    const RowsOfColumn<T, kRows>& a, const typename M::template Vec<T> (&right)[kVectors],
     typename M::template Vec<T> (&sum)[kRows][kVectors]) {
   using Vec = typename M::template Vec<T>;
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-    const Vec left = a[static_cast<std::size_t>(i) * next_row] - Vec{};
+    const Vec left = a[i] - Vec{};
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j) M::multiply_add(left, right[j], sum[i][j]);
   }
@@ -87,11 +114,13 @@ template <class M, class T, int kRows, int kVectors>
 [[gnu::always_inline]] inline void multiply_depth(
     const LeftOperand<T>& a, const T* const (&from)[kVectors], std::size_t next,
     typename M::template Vec<T> (&sum)[kRows][kVectors]) {
+  RowsOfColumn<T, kRows> rows(a.data, a.row);
   for (std::size_t k = 0; k < a.columns; ++k) {
     typename M::template Vec<T> right[kVectors];
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j) load_to(right[j], from[j] + k * next);
-    multiply_column<M, T, kRows, kVectors>(a.data + k * a.column, a.row, right, sum);
+    multiply_column<M, T, kRows, kVectors>(rows, right, sum);
+    rows.advance(a.column);
   }
 }
 
@@ -113,11 +142,11 @@ template <class M, class T, int kRows, int kVectors>
     if (k + 1 < a.columns) {
 #pragma GCC unroll 16
       for (int j = 0; j < kVectors; ++j) widen(j, pairs[j] & 0xFFFF0000U);
-      multiply_column<M, T, kRows, kVectors>(a.data + (k + 1) * a.column, a.row, right, sum);
+      multiply_column<M, T, kRows, kVectors>({a.data + (k + 1) * a.column, a.row}, right, sum);
     }
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j) widen(j, pairs[j] << 16U);
-    multiply_column<M, T, kRows, kVectors>(a.data + k * a.column, a.row, right, sum);
+    multiply_column<M, T, kRows, kVectors>({a.data + k * a.column, a.row}, right, sum);
   }
 }
 
