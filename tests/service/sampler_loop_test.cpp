@@ -19,17 +19,21 @@ using Live = std::shared_ptr<LiveGeneration>;
 
 namespace {
 
-/// Says 1, 2, 3, ... after any context; a prompt of 9 cannot be submitted, one of 8 ends wrongly.
+constexpr std::size_t kEndless = 5'000'000;
+
+/// Says 1, 2, 3, ... after any context; a prompt of 9 cannot be submitted, one of 8 ends wrongly,
+/// one of 7 goes on for longer than any test.
 ScriptedModel counting() {
   return ScriptedModel(
       1000,
       [](std::span<const Token> context, AgentRole, const RandomStream&) {
         std::vector<Token> said;
         if (context[0] == 9) return said;
+        if (context[0] == 7) return std::vector<Token>(kEndless, 1);
         for (Token i = 1; i <= (context[0] == 8 ? 2 : 900); ++i) said.push_back(i);
         return said;
       },
-      1000);
+      kEndless);
 }
 
 GenerateItem item(std::vector<Token> prompt, std::size_t new_tokens, const std::string& rid = {}) {
@@ -104,17 +108,17 @@ TEST_CASE("a request is aborted by the beginning of its name, before it begins o
   }
   looped.loop.go_on();
   CHECK(looped.wait(second).tokens.size() == 5);
-  const Live running = looped.ask(item({1}, 900, "c"));
+  const Live running = looped.ask(item({7}, kEndless, "c"));
   looped.loop.abandon({running});
   const ServedGeneration done = looped.wait(running);
   CHECK(done.end->kind == Kind::aborted);
-  CHECK(done.tokens.size() < 900);
+  CHECK(done.tokens.size() < kEndless);
 }
 
 TEST_CASE("pausing with abort ends what there is and holds what comes", "[service]") {
   ScriptedModel model = counting();
   Looped looped(model);
-  const Live before = looped.ask(item({1}, 900));
+  const Live before = looped.ask(item({7}, kEndless));
   looped.loop.pause(SamplerLoop<ScriptedModel>::Pause::abort);
   const Live after = looped.ask(item({1}, 2));
   CHECK(looped.wait(before).end->kind == Kind::aborted);
@@ -122,6 +126,19 @@ TEST_CASE("pausing with abort ends what there is and holds what comes", "[servic
   CHECK(looped.loop.paused());
   looped.loop.go_on();
   CHECK(looped.wait(after).tokens.size() == 2);
+}
+
+TEST_CASE("a request that the sampler refuses fails alone", "[service]") {
+  ScriptedModel model = counting();
+  Looped looped(model);
+  const Live running = looped.ask(item({7}, kEndless));
+  const ServedGeneration refused = looped.wait(looped.ask(item({9}, 5)));
+  CHECK(refused.end->kind == Kind::failed);
+  CHECK_THAT(refused.end->said, ContainsSubstring("a script returned no tokens"));
+  CHECK(looped.loop.running() == 1);
+  CHECK(!running->has_ended());
+  looped.loop.abandon({running});
+  CHECK(looped.wait(running).end->kind == Kind::aborted);
 }
 
 TEST_CASE("an exception of the sampler fails what runs, and the next request is served",

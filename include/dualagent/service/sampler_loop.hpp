@@ -45,7 +45,8 @@ namespace dualagent {
 /// An update of the weights (`update`) waits for nobody: requests that run go on under the new
 /// weights after everything computed from the old ones was dropped, and each token is labelled
 /// with the weights that it was drawn from.
-/// An exception of the sampler fails the requests that run, with its message; the loop goes on.
+/// A request that the sampler refuses (an exception of its `submit`) fails alone; an exception of
+/// its `advance` fails all that run. Either says the message, and the loop goes on.
 /// Determinism: a request with a seed gets the tokens that the sampler alone would give for
 /// RandomStream::from_seed(seed), whatever else runs.
 template <class M>
@@ -286,8 +287,10 @@ class SamplerLoop {
            .stop = &one.stop,
            .random = item.seed ? RandomStream::from_seed(*item.seed) : random_.child(sequence),
            .on_ready = [this] { wake(); }});
-    } catch (const std::exception& error) {
-      fail_all(error.what());
+    } catch (const std::exception& error) {  // the sampler did not take it: the others go on
+      running_.erase(sequence);
+      --running_count_;
+      end(live, {ServedEnd::Kind::failed, error.what()});
     }
   }
 
@@ -299,13 +302,11 @@ class SamplerLoop {
     std::vector<Generation> ended;
     try {
       going_on_ = sampler_.advance([&](Generation&& done) { ended.push_back(std::move(done)); });
+      for (const Generation& done : ended) sampler_.release(done.sequence);
     } catch (const std::exception& error) {
       return fail_all(error.what());
     }
-    for (const Generation& done : ended) {
-      sampler_.release(done.sequence);
-      finish(done);
-    }
+    for (const Generation& done : ended) finish(done);
     if (!ended.empty()) woken_ = true;  // there is room for others
   }
 
@@ -319,23 +320,9 @@ class SamplerLoop {
         .tokens = {done.sampled.tokens().begin(), done.sampled.tokens().end()},
         .log_probs = {done.sampled.log_probs().begin(), done.sampled.log_probs().end()},
         .labels = spans(done.sampled.weight_versions()),
-        .end = why(done, *one.live),
+        .end = end_of(done, one.live->matched()),
         .prompt_log_probs = one.prompt_log_probs};
     deliver(one.live, std::move(result));
-  }
-
-  static ServedEnd why(const Generation& done, const LiveGeneration& live) {
-    switch (done.finish) {
-      case FinishReason::stop:
-        return {ServedEnd::Kind::stop_token, {}};
-      case FinishReason::early:
-        return live.matched().empty() ? ServedEnd{ServedEnd::Kind::aborted, "Aborted"}
-                                      : ServedEnd{ServedEnd::Kind::stop_string, live.matched()};
-      case FinishReason::failed:
-        return {ServedEnd::Kind::failed, done.failure};
-      default:
-        return {ServedEnd::Kind::length, {}};
-    }
   }
 
   std::vector<LabelSpan> spans(std::span<const WeightVersion> versions) const {
