@@ -100,9 +100,7 @@ class SamplerLoop {
   void abort(std::string_view rid_prefix) {
     {
       const std::lock_guard lock(mutex_);
-      for (const auto* group : {&queue_, &begun_})
-        for (const Live& one : *group)
-          if (std::string_view(one->item().rid).starts_with(rid_prefix)) one->abort();
+      mark_aborted(rid_prefix);
     }
     wake();
   }
@@ -111,17 +109,23 @@ class SamplerLoop {
     abort,  ///< what runs and waits is aborted
     keep    ///< what runs stands still, and loses nothing but time
   };
-  /// Nothing begins until `go_on`.
+  /// Nothing begins until `go_on`. With `abort` it returns once nothing runs, so that on_change,
+  /// which may be called by the loop's thread, may not call it.
   void pause(Pause mode) {
-    if (mode == Pause::abort) abort("");
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     held_ = true;
     standing_ = mode == Pause::keep;
+    if (standing_) return;
+    mark_aborted("");
+    woken_ = true;
+    wake_.notify_one();
+    idle_.wait(lock, [&] { return begun_.empty() || !held_; });
   }
   void go_on() {
     {
       const std::lock_guard lock(mutex_);
       held_ = standing_ = false;
+      idle_.notify_all();
     }
     wake();
   }
@@ -219,6 +223,12 @@ class SamplerLoop {
     WeightVersion began_under = 0;
   };
 
+  void mark_aborted(std::string_view rid_prefix) {
+    for (const auto* group : {&queue_, &begun_})
+      for (const Live& one : *group)
+        if (std::string_view(one->item().rid).starts_with(rid_prefix)) one->abort();
+  }
+
   void wake() {
     {
       const std::lock_guard lock(mutex_);  // not between the loop's look and its sleep
@@ -244,7 +254,7 @@ class SamplerLoop {
       if (!stands && !stops) advance();
       lock.lock();
       running_count_ = running_.size();
-      if (queue_.empty() && running_.empty()) idle_.notify_all();
+      if (running_.empty()) idle_.notify_all();
       if (stops && queue_.empty() && commands_.empty()) {
         ended_ = true;
         return;
@@ -336,7 +346,6 @@ class SamplerLoop {
     {
       const std::lock_guard lock(mutex_);
       done.newest_label = names_.newest();
-      std::erase(begun_, live);
     }
     const ServedEnd::Kind kind = done.end->kind;
     metrics_.generated(kind == ServedEnd::Kind::length    ? "length"
@@ -345,6 +354,8 @@ class SamplerLoop {
                                                           : "stop",
                        live->item().prompt.size(), done.tokens.size(), live->seconds());
     live->finish(std::move(done));
+    const std::lock_guard lock(mutex_);
+    std::erase(begun_, live);
   }
 
   void fail_all(const std::string& reason) { end_all({ServedEnd::Kind::failed, reason}); }
