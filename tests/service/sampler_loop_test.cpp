@@ -163,6 +163,24 @@ TEST_CASE("an exception of the sampler fails what runs, and the next request is 
   }
 }
 
+TEST_CASE("a sampler that cannot be reset is not used again, and may still read what it was given",
+          "[service]") {
+  struct Broken : ScriptedModel {
+    using ScriptedModel::ScriptedModel;
+    void reset() { throw Error("cannot be reset"); }
+  };
+  Broken model(1000, [](auto...) { return std::vector<Token>{1, 2}; });
+  Looped looped(model, {.max_running = 1});
+  looped.loop.pause(SamplerLoop<Broken>::Pause::keep);
+  const Live first = looped.ask(item({1}, 900)), second = looped.ask(item({1}, 900));
+  looped.loop.go_on();
+  CHECK_THAT(looped.wait(first).end->said, ContainsSubstring("a script ended"));
+  CHECK_THAT(looped.wait(second).end->said, ContainsSubstring("cannot be reset"));
+  CHECK(!looped.loop.takes());
+  CHECK_THROWS_AS(looped.ask(item({1}, 1)), ServiceEnds);
+  CHECK(first.use_count() > 1);  // its prompt is the sampler's as well
+}
+
 TEST_CASE("a generation that runs on through an update has the labels of both weights",
           "[service]") {
   const TemporaryFolder folder;

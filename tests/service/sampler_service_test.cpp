@@ -20,6 +20,8 @@ using raw_connection::RawConnection;
 
 namespace {
 
+constexpr std::size_t kEndless = 5'000'000;  // tokens: more than are generated in any test
+
 struct Setting {
   explicit Setting(SamplerServiceOptions options = {}) : service(model, std::move(options)) {}
   TemporaryFolder folder;
@@ -262,9 +264,20 @@ TEST_CASE("a client that leaves has its generation ended, and nobody waits for i
                  ContainsSubstring("dualagent_generations_total{reason=\"abort\"} 1\n"));
 }
 
+TEST_CASE("a service that has no place for a request is well", "[service]") {
+  ScriptedModel model(
+      10, [](auto...) { return std::vector<Token>(kEndless, 1); }, kEndless);
+  Service<ScriptedModel> served(model, {.loop = {.max_running = 1, .max_queued = 0}});
+  RawConnection client(served.service.port());
+  client.send(Service<>::bytes("/generate", generation({1}, kEndless - 1)));
+  while (served.service.loop().running() == 0) std::this_thread::yield();
+  CHECK(served.post("/generate", generation({1}, 1)).status == 429);
+  CHECK(served.get("/health_generate").status == 200);
+  CHECK(served.get("/health").status == 200);
+}
+
 TEST_CASE("a streamed reply that breaks ends its generation, and the service goes on",
           "[service]") {
-  constexpr std::size_t kEndless = 5'000'000;  // more than are generated in any test
   ScriptedModel model(
       10, [](auto...) { return std::vector<Token>(kEndless, 1); }, kEndless);
   const auto broken = [](Token) -> std::string_view { throw std::runtime_error("no text"); };

@@ -92,7 +92,6 @@ class SamplerService {
   /// the others, and returns once all connections are closed.
   void stop() {
     loop_.end_admission();
-    ending_ = true;
     loop_.stop(options_.drain_seconds);
     server_.stop();
   }
@@ -198,7 +197,6 @@ class SamplerService {
           changed(std::make_shared<EventFlag>()),
           live(of.submit(std::move(request), changed)) {}
     Asked(const Asked&) = delete;
-    Asked& operator=(const Asked&) = delete;
     ~Asked() {
       const auto ended = [](const Live& one) { return one->has_ended(); };
       if (std::all_of(live.begin(), live.end(), ended)) return;
@@ -347,9 +345,13 @@ class SamplerService {
                "text/plain");
   }
 
-  void health(HttpCall& call) { call.reply(ending_ ? 503 : 200, "", "text/plain"); }
+  void health(HttpCall& call) { call.reply(loop_.takes() ? 200 : 503, "", "text/plain"); }
   void health_generate(HttpCall& call) {
     if (loop_.paused()) throw HttpRefusal(503, "generation is paused");
+    if (loop_.running() >= options_.loop.max_running) {  // no place: well if a step passes
+      for (int i = 0; i < 2; ++i) loop_.run([](M&) {});
+      return call.reply(200, "", "text/plain");
+    }
     const Asked asked(*this, {.items = {{.prompt = {0}, .max_new_tokens = 1, .seed = 0}}});
     await(call, asked);
     const std::optional<ServedEnd> end = asked.live[0]->look().end;
@@ -388,7 +390,6 @@ class SamplerService {
   std::mutex update_mutex_;  // one update at a time
   std::mutex path_mutex_;    // of path_
   std::string path_;         // where the weights come from
-  std::atomic<bool> ending_ = false;
   std::atomic<std::uint64_t> ids_ = 0;
   std::string id_prefix_ = zero_padded(std::random_device{}(), 16);
   ServiceMetrics metrics_;
