@@ -104,7 +104,7 @@ TEST_CASE("a pair is trained on rollouts that a service samples, over a refit fo
       LocalCollective{},
       {.group_size = 8,
        .minibatches = 1,
-       .sampling = {{.temperature = 5}, {.temperature = 5}},
+       .sampling = {{.temperature = 20}, {.temperature = 20}},
        .update = {.optimizer = {.learning_rate = 1e-3F}},
        .seed = 3}};
   const std::vector<Task> tasks(3, {.id = "t", .prompt = "1", .answer = "5"});
