@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
@@ -62,6 +63,11 @@ class HttpListener final : public httplib::Server {
  public:
   HttpListener(const HttpPatience& patience, const EventFlag& stopping)
       : patience_(patience), stopping_(stopping) {}
+  HttpListener(const HttpListener&) = delete;
+  HttpListener& operator=(const HttpListener&) = delete;
+  ~HttpListener() override {
+    for (const int socket : kept_) ::close(socket);
+  }
 
   /// Of the request that this thread answers.
   static HttpConnection& connection() { return *connection_; }
@@ -111,14 +117,24 @@ class HttpListener final : public httplib::Server {
         "Content-Length: 0\r\n\r\n";
     static_cast<void>(
         ::send(connection.socket(), kBusy.data(), kBusy.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    ::shutdown(connection.socket(), SHUT_WR);
+    if (const int kept = ::dup(connection.socket()); kept >= 0) kept_.push_back(kept);
+    if (kept_.size() > kMostKept) {
+      ::close(kept_.front());
+      kept_.pop_front();
+    }
     return true;
   }
 
   inline static thread_local HttpConnection* connection_ = nullptr;
   inline static thread_local bool close_after_ = false;
   const HttpPatience& patience_;
+  static constexpr std::size_t kMostKept = 64;
   const EventFlag& stopping_;
   std::atomic<std::size_t> connections_ = 0, refused_ = 0;
+  /// The last connections that were refused, of the thread that accepts: one that is closed with
+  /// its request unread is reset, and its client could not read the reply.
+  std::deque<int> kept_;
 };
 
 }  // namespace detail
