@@ -1,8 +1,14 @@
 // A service under clients of every kind: healthy ones beside malformed bodies, slow readers and
-// senders, disconnects and bodies of 1 GB. service_load [--clients 200] [--seconds 600]
-// [--connections 512] The server is a process of its own. Prints its memory and the healthy
-// clients' latency over time; fails if it crashes, refuses a healthy client, answers anybody
-// without the token, does not end orderly, or grows.
+// senders, disconnects and bodies that are announced with 1 GB. The server is a process of its own.
+//
+// service_load
+//   --clients 200
+//   --seconds 600       prints the server's memory and the healthy clients' latency over time
+//   --rounds 0          instead of a time: so many requests of each client, of slow ones 1
+//   --connections 512
+//
+// Fails if the server crashes, refuses a healthy client, answers anybody without the token, does
+// not end orderly, or, over a time, grows.
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -72,12 +78,14 @@ int serve(int pipe, std::size_t connections) {
 struct Run {
   int port = 0;
   pid_t server = 0;
+  std::size_t rounds = 0;  // of each client; 0: until it is over
   std::atomic<bool> over = false;
   std::atomic<std::size_t> healthy = 0, busy = 0, wrong = 0, hostile = 0;
   std::mutex mutex;
   std::vector<double> latencies = {};  // seconds, since the last look
   std::string first_wrong = {};
 
+  bool goes_on(std::size_t round) const { return !over && (rounds == 0 || round < rounds); }
   void found_wrong(const std::string& what) {
     ++wrong;
     const std::lock_guard lock(mutex);
@@ -97,7 +105,7 @@ std::string post(const std::string& body, const std::string& more = {}) {
 
 void healthy(Run& run, std::size_t client) {
   HttpClient http;
-  for (std::size_t i = 0; !run.over; ++i) {
+  for (std::size_t i = 0; run.goes_on(i); ++i) {
     const Clock::time_point begin = Clock::now();
     const HttpReply reply =
         http.fetch({.url = "http://127.0.0.1:" + std::to_string(run.port) + "/generate",
@@ -180,9 +188,11 @@ void client(Run& run, std::size_t number) {
   constexpr std::array<void (*)(Run&, std::size_t), 5> kHostile{malformed, slow_reader, slow_sender,
                                                                 disconnect, huge};
   if (number % 10 < 5) return healthy(run, number);
-  for (std::size_t i = 0; !run.over; ++i) try {
-      kHostile[number % kHostile.size()](run, i);
+  const auto kind = kHostile[number % kHostile.size()];
+  for (std::size_t i = 0; run.goes_on(i); ++i) try {
+      kind(run, i);
       ++run.hostile;
+      if (run.rounds > 0 && (kind == slow_reader || kind == slow_sender)) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     } catch (const std::exception& error) {
       run.found_wrong(error.what());  // the server takes no connections
@@ -236,14 +246,18 @@ int main(int argc, char** argv) {
   const double seconds = std::stod(options.text("--seconds", "600"));
   std::array<int, 2> pipe{};
   Run run;
+  run.rounds = options.number("--rounds", 0);
   if (::pipe(pipe.data()) != 0 || (run.server = ::fork()) < 0) return 1;
   if (run.server == 0) return serve(pipe[1], options.number("--connections", 512));
   if (::read(pipe[0], &run.port, sizeof(run.port)) != sizeof(run.port)) return 1;
 
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < clients; ++i) threads.emplace_back([&run, i] { client(run, i); });
-  const std::vector<double> memory = watch(run, seconds);
-  run.over = true;
+  std::vector<double> memory(10, 0.0);
+  if (run.rounds == 0) {
+    memory = watch(run, seconds);
+    run.over = true;
+  }
   for (std::thread& thread : threads) thread.join();
   ::kill(run.server, SIGTERM);
   int status = 0;
@@ -251,9 +265,11 @@ int main(int argc, char** argv) {
 
   const double grown = memory[9] - memory[2];
   const bool ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  std::printf(
-      "%zu clients for %.0f s: memory %+.1f MiB after the first 30 %%, %zu wrong, server %s\n",
-      clients, seconds, grown, run.wrong.load(), ended ? "ended orderly" : "DIED");
+  std::printf("%zu clients: %zu healthy replies, %zu hostile requests, %zu wrong, server %s\n",
+              clients, run.healthy.load(), run.hostile.load(), run.wrong.load(),
+              ended ? "ended orderly" : "DIED");
+  if (run.rounds == 0)
+    std::printf("%.0f s: memory %+.1f MiB after the first 30 %%\n", seconds, grown);
   if (run.wrong > 0) std::printf("first: %s\n", run.first_wrong.c_str());
   return ended && run.wrong == 0 && run.healthy > 0 && grown < 16 ? 0 : 1;
 }

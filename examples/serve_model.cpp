@@ -1,8 +1,13 @@
 // Serves a model's folder over HTTP as SGLang's server would: a trained Summarizer, say, to other
-// processes. serve_model --model DIR [--port 3333] [--host 127.0.0.1] [--token-file FILE]
-// [--threads 1] [--max-running 64]
-//             [--max-queued 256]
-// docs/service.md has the paths. Ctrl-C or SIGTERM ends it once what runs is answered.
+// processes. docs/service.md has the paths. Ctrl-C or SIGTERM ends it once what runs is answered.
+//
+// serve_model --model DIR
+//   --port 3333
+//   --host 127.0.0.1
+//   --token-file FILE   without it only 127.0.0.1 is served
+//   --threads 1
+//   --max-running 64    generations in the decode batch
+//   --max-queued 256    generations that wait
 
 #include <chrono>
 #include <cstdio>
@@ -35,7 +40,9 @@ int main(int argc, char** argv) try {
   const auto options = read_options(argc, argv);
   const auto number = [&](const char* name) {
     const auto value = da::parse_number<std::size_t>(options.at(name));
-    if (!value) throw da::Error("not a number", name + (" " + options.at(name)));
+    if (!value || *value > 65535)
+      throw da::Error("not a whole number up to 65535", name + (" " + options.at(name)),
+                      "The head of serve_model.cpp has the defaults");
     return *value;
   };
   const std::filesystem::path folder = options.at("--model");

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <latch>
+#include <stdexcept>
+#include <system_error>
 
 #include "support/catch.hpp"
 
@@ -35,4 +37,34 @@ TEST_CASE("threads are kept: one after another is served, and all before shutdow
   threads.shutdown();
   CHECK(served >= 2);
   CHECK(served + refused == 200);
+}
+
+TEST_CASE("a connection for which no thread can be started is refused, and later ones are served",
+          "[net]") {
+  bool starts = false;
+  ConnectionThreads threads(3, [&](std::function<void()> serve) {
+    if (!starts) throw std::system_error(EAGAIN, std::generic_category());
+    return std::thread(std::move(serve));
+  });
+  bool refused = false;
+  threads.enqueue([&] { refused = ConnectionThreads::refused(); });
+  CHECK(refused);
+  starts = true;
+  std::atomic<bool> served = false;
+  threads.enqueue([&] { served = !ConnectionThreads::refused(); });
+  threads.shutdown();
+  CHECK(served);
+}
+
+TEST_CASE("what a connection throws ends neither the process nor its thread", "[net]") {
+  ConnectionThreads threads(1);
+  std::latch thrown(1);
+  threads.enqueue([&]() -> void {
+    thrown.count_down();
+    throw std::runtime_error("of one connection");
+  });
+  thrown.wait();
+  threads.enqueue([] { throw std::runtime_error("served or refused"); });
+  CHECK(!ConnectionThreads::refused());
+  threads.shutdown();
 }

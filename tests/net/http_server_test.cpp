@@ -175,6 +175,7 @@ TEST_CASE("a connection above the most is answered 503 at once", "[net]") {
   first.send("GET /wait HTTP/1.1\r\n\r\n");
   while (server.connections() == 0) std::this_thread::yield();
   RawConnection second(server.port());
+  second.send("GET /wait HTTP/1.1\r\n\r\n");  // which nobody reads
   CHECK_THAT(second.read_all(), ContainsSubstring("503") && ContainsSubstring("Retry-After: 1"));
   CHECK(server.refused_connections() == 1);
   go.raise();
@@ -242,12 +243,69 @@ TEST_CASE("stop finishes what is answered and takes no more", "[net]") {
         HttpFailure::no_connection);
 }
 
+TEST_CASE("stop does not take requests that have come already", "[net]") {
+  HttpServer server;
+  EventFlag go;
+  std::atomic<int> reached = 0;
+  server.on("GET", "/wait", [&](HttpCall& call) {
+    ++reached;
+    call.await(go);
+    call.reply(200, "done", "text/plain");
+  });
+  server.start();
+  RawConnection busy(server.port());
+  const std::string request = "GET /wait HTTP/1.1\r\n\r\n";
+  busy.send(request + request + request);
+  while (reached == 0) std::this_thread::yield();
+  std::thread stop([&] { server.stop(); });
+  while (RawConnection::takes(server.port())) std::this_thread::yield();
+  go.raise();
+  CHECK_THAT(busy.read_all(), ContainsSubstring("done"));
+  stop.join();
+  CHECK(reached == 1);
+}
+
+TEST_CASE("a stream that throws ends in its middle, and the next request is served", "[net]") {
+  HttpServer server;
+  server.on("GET", "/stream", [](HttpCall& call) {
+    call.stream("text/event-stream", [](HttpStream& out) {
+      out.send("data: 1\n\n");
+      throw std::runtime_error("broken");
+    });
+  });
+  server.on("GET", "/health", [](HttpCall& call) { call.reply(200, "ok", "text/plain"); });
+  server.start();
+  RawConnection streamed(server.port());
+  streamed.send("GET /stream HTTP/1.1\r\n\r\n");
+  const std::string reply = streamed.read_all();
+  CHECK_THAT(reply, ContainsSubstring("data: 1"));
+  CHECK(reply.find("\r\n0\r\n") == std::string::npos);  // no last chunk
+  RawConnection next(server.port());
+  next.send("GET /health HTTP/1.1\r\n\r\n");
+  CHECK_THAT(next.read_until("ok"), ContainsSubstring("200 OK"));
+}
+
+TEST_CASE("a reply is counted before the client has it", "[net]") {
+  HttpServer server;
+  std::atomic<int> counted = 0;
+  server.on("GET", "/health", [](HttpCall& call) { call.reply(200, "ok", "text/plain"); });
+  server.on_reply([&](int status) { counted += status; });
+  server.start();
+  for (const auto& [path, sum] : {std::pair{"/health", 200}, {"/nothing", 604}}) {
+    RawConnection client(server.port());
+    client.send("GET " + std::string(path) + " HTTP/1.1\r\n\r\n");
+    client.read_until("\r\n\r\n");
+    CHECK(counted == sum);
+  }
+}
+
 TEST_CASE("options that cannot be meant, and a port that is taken, are refused", "[net]") {
   const auto refused = [](HttpServerOptions options) {
     return error_of([&] { HttpServer server(std::move(options)); });
   };
   CHECK_THAT(refused({.host = "0.0.0.0"}), ContainsSubstring("has no token"));
   CHECK_THAT(refused({.token = "a b"}), ContainsSubstring("the token has a space"));
+  CHECK_THAT(refused({.token = "a%41b"}), ContainsSubstring("a %"));
   CHECK_THAT(refused({.port = 65536}), ContainsSubstring("port is 65536"));
   CHECK_THAT(refused({.max_connections = 0}), ContainsSubstring("max_connections is 0"));
   CHECK_THAT(refused({.patience = {.read_seconds = 0}}), ContainsSubstring("read_seconds is 0"));

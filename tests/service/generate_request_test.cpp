@@ -144,10 +144,12 @@ TEST_CASE("wrong fields are named with what they may be", "[service]") {
 
 TEST_CASE("wrong sampling parameters are named with what they may be", "[service]") {
   const std::vector<std::pair<std::string, std::string>> wrong{
-      {R"({"temperature": "hot"})", "sampling_params.temperature must be a finite number"},
-      {R"({"temperature": -1})", "sampling_params.temperature must be a finite number"},
+      {R"({"temperature": "hot"})", "sampling_params.temperature must be a number of at least 0"},
+      {R"({"temperature": -1})", "sampling_params.temperature must be a number of at least 0"},
+      {R"({"temperature": 1e39})", "at least 0 and at most 1e+38"},  // infinite as a float
       {R"({"temperature": 1e999})", "number overflow"},
-      {R"({"top_p": 0})", "sampling_params.top_p must be a number above 0 and at most 1"},
+      {R"({"top_p": 0})", "sampling_params.top_p must be a number of at least 1e-38 and at most 1"},
+      {R"({"top_p": 1e-50})", "must be a number of at least 1e-38 and at most 1"},  // 0 as a float
       {R"({"min_p": 2})", "sampling_params.min_p must be"},
       {R"({"top_k": 0})", "sampling_params.top_k must be -1"},
       {R"({"top_k": 2.5})", "sampling_params.top_k must be -1"},

@@ -75,3 +75,22 @@ TEST_CASE("whoever waits hears of each token of a streamed one, and of the end",
     CHECK(live.look().tokens.size() == 4);
   }
 }
+
+TEST_CASE("why a sampler's generation ended is said as the client and the metrics know it",
+          "[service]") {
+  using Kind = ServedEnd::Kind;
+  const auto end = [](FinishReason finish, const std::string& matched) {
+    Generation done = Generation::failed({}, "it broke");
+    done.finish = finish;
+    return end_of(done, matched);
+  };
+  CHECK(end(FinishReason::stop, "").kind == Kind::stop_token);
+  CHECK(end(FinishReason::early, "x").said == "x");
+  CHECK(end(FinishReason::early, "").kind == Kind::aborted);
+  CHECK(end(FinishReason::failed, "").said == "it broke");
+  CHECK(end(FinishReason::context_full, "").kind == Kind::length);
+  CHECK(reason_of(Kind::stop_string) == "stop");
+  CHECK(reason_of(Kind::aborted) == "abort");
+  CHECK(reason_of(Kind::failed) == "failed");
+  CHECK(reason_of(Kind::length) == "length");
+}

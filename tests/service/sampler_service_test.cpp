@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dualagent/model/save_model.hpp"
+#include "dualagent/model/scripted.hpp"
 #include "support/catch.hpp"
 #include "support/recorded_engines.hpp"
 #include "support/served_sampler.hpp"
@@ -18,6 +19,8 @@ using engine_double::Served;
 using raw_connection::RawConnection;
 
 namespace {
+
+constexpr std::size_t kEndless = 5'000'000;  // tokens: more than are generated in any test
 
 struct Setting {
   explicit Setting(SamplerServiceOptions options = {}) : service(model, std::move(options)) {}
@@ -259,6 +262,36 @@ TEST_CASE("a client that leaves has its generation ended, and nobody waits for i
   CHECK_THAT(setting.service.service.metrics(),
              ContainsSubstring("dualagent_disconnected_clients_total 1\n") &&
                  ContainsSubstring("dualagent_generations_total{reason=\"abort\"} 1\n"));
+}
+
+TEST_CASE("a service that has no place for a request is well", "[service]") {
+  ScriptedModel model(
+      10, [](auto...) { return std::vector<Token>(kEndless, 1); }, kEndless);
+  Service<ScriptedModel> served(model, {.loop = {.max_running = 1, .max_queued = 0}});
+  RawConnection client(served.service.port());
+  client.send(Service<>::bytes("/generate", generation({1}, kEndless - 1)));
+  while (served.service.loop().running() == 0) std::this_thread::yield();
+  CHECK(served.post("/generate", generation({1}, 1)).status == 429);
+  CHECK(served.get("/health_generate").status == 200);
+  CHECK(served.get("/health").status == 200);
+}
+
+TEST_CASE("a streamed reply that breaks ends its generation, and the service goes on",
+          "[service]") {
+  ScriptedModel model(
+      10, [](auto...) { return std::vector<Token>(kEndless, 1); }, kEndless);
+  const auto broken = [](Token) -> std::string_view { throw std::runtime_error("no text"); };
+  Service<ScriptedModel> served(
+      model, {.text = {.bytes = broken, .is_special = [](Token) { return false; }}});
+  nlohmann::json body = generation({1}, kEndless - 1);
+  body["stream"] = true;
+  RawConnection client(served.service.port());
+  client.send(Service<>::bytes("/generate", body));
+  client.read_all();  // the connection is closed
+  while (served.service.loop().running() > 0) std::this_thread::yield();
+  CHECK_THAT(served.service.metrics(),
+             ContainsSubstring("dualagent_generations_total{reason=\"abort\"} 1\n"));
+  CHECK(served.get("/health_generate").status == 200);
 }
 
 TEST_CASE("text is there where the service has a tokenizer, and stop strings end generations",

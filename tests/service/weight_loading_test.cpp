@@ -15,6 +15,11 @@ using engine_double::Served;
 
 static_assert(detail::LoadsWeights<Transformer<float>>);
 static_assert(!detail::LoadsWeights<ScriptedModel>);
+struct OnDevice : Transformer<float> {
+  struct Kernels {};
+  Kernels loops() const { return {}; }
+};
+static_assert(!detail::LoadsWeights<OnDevice>);  // the host cannot write its parameters
 
 TEST_CASE("weights are read without touching the model, and then written into it", "[service]") {
   const TemporaryFolder folder;

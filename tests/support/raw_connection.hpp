@@ -18,12 +18,22 @@ class RawConnection {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+    if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+      ::close(socket_);
       throw std::runtime_error("cannot connect");
+    }
   }
   RawConnection(const RawConnection&) = delete;
   RawConnection& operator=(const RawConnection&) = delete;
   ~RawConnection() { ::close(socket_); }
+
+  /// Whether somebody listens there.
+  static bool takes(int port) try {
+    const RawConnection connection(port);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
 
   /// False: the other side has closed.
   bool send(const std::string& bytes) {

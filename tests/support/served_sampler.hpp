@@ -16,7 +16,7 @@ namespace served_sampler {
 
 using namespace dualagent;
 
-/// A reply whose body is JSON; its text where it is none.
+/// A reply. A body that is not JSON is a JSON string here.
 struct ServedReply {
   int status = 0;
   double retry_after_seconds = 0;

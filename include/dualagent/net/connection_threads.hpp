@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -16,11 +17,18 @@
 namespace dualagent {
 
 /// The threads of a server's connections, one each, at most `most`; they are started when they are
-/// needed and kept. A connection above that is handed to its function on the caller's thread, with
-/// `refused()` true there: it has to be refused quickly, and never waits.
+/// needed and kept. A connection above that, or for which the system starts no thread, is handed to
+/// its function on the caller's thread, with `refused()` true there: it has to be refused quickly,
+/// and never waits. What a function throws ends with its connection.
 class ConnectionThreads final : public httplib::TaskQueue {
  public:
-  explicit ConnectionThreads(std::size_t most) : most_(most) {}
+  /// Starts a thread; throws std::system_error where it cannot.
+  using Start = std::function<std::thread(std::function<void()>)>;
+
+  explicit ConnectionThreads(
+      std::size_t most,
+      Start start = [](std::function<void()> serve) { return std::thread(std::move(serve)); })
+      : most_(most), start_(std::move(start)) {}
 
   /// Whether the function that runs on this thread has to refuse its connection.
   static bool refused() { return refused_; }
@@ -39,14 +47,13 @@ class ConnectionThreads final : public httplib::TaskQueue {
         wake_.notify_one();
         return taken();
       }
-      if (threads_.size() < most_) {
+      if (threads_.size() < most_ && has_one_more()) {
         waiting_.push_back(std::move(work));
-        threads_.emplace_back([this] { serve(); });
         return taken();
       }
     }
     refused_ = true;
-    work();
+    call(work);
     refused_ = false;
     return taken();
   }
@@ -63,6 +70,22 @@ class ConnectionThreads final : public httplib::TaskQueue {
   }
 
  private:
+  bool has_one_more() {
+    try {
+      threads_.push_back(start_([this] { serve(); }));  // waits for the mutex
+      return true;
+    } catch (const std::exception&) {  // EAGAIN: a limit of the container or of the user
+      return false;
+    }
+  }
+
+  static void call(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (...) {  // of one connection, which is closed: the others are served
+    }
+  }
+
   void serve() {
     std::unique_lock lock(mutex_);
     while (true) {
@@ -73,13 +96,14 @@ class ConnectionThreads final : public httplib::TaskQueue {
       const std::function<void()> work = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
-      work();
+      call(work);
       lock.lock();
     }
   }
 
   inline static thread_local bool refused_ = false;
   std::size_t most_;
+  Start start_;
   std::mutex mutex_;  // of everything below
   std::condition_variable wake_;
   std::deque<std::function<void()>> waiting_;  // for the threads that are idle

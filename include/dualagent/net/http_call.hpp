@@ -100,15 +100,20 @@ class HttpCall {
     response_.set_header(name.c_str(), value);
   }
   /// Replies 200 with what `write(HttpStream&)` sends, once the handler has returned; it is called
-  /// once, on the same thread.
+  /// once, on the same thread. Where it throws, the connection is closed in the middle of the
+  /// reply, so that the client knows that it is not whole.
   void stream(const char* type, std::function<void(HttpStream&)> write) {
     response_.status = 200;
     response_.set_header("Cache-Control", "no-cache");
     response_.set_chunked_content_provider(
         type, [write = std::move(write), &connection = connection_](std::size_t,
                                                                     httplib::DataSink& sink) {
-          HttpStream out(sink, connection);
-          write(out);
+          try {
+            HttpStream out(sink, connection);
+            write(out);
+          } catch (...) {  // the status is sent: an early end is all that can be said
+            return false;
+          }
           sink.done();
           return true;
         });

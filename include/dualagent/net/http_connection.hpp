@@ -38,6 +38,10 @@ class EventFlag {
   ~EventFlag() { ::close(descriptor_); }
 
   int descriptor() const { return descriptor_; }
+  bool raised() const {
+    pollfd look{descriptor_, POLLIN, 0};
+    return ::poll(&look, 1, 0) > 0;
+  }
   void raise() const {
     const std::uint64_t one = 1;
     static_cast<void>(::write(descriptor_, &one, sizeof(one)) < 0);  // full: it is raised already
@@ -79,10 +83,10 @@ class HttpConnection final : public httplib::Stream {
   ~HttpConnection() { ::close(socket_); }
 
   /// Sleeps until a request begins; false: the client closed, was idle for too long, or the server
-  /// stops. The time for reading begins with the first byte.
+  /// stops, even where the bytes of one are there. The time for reading begins with the first byte.
   bool await_request() {
     read_until_ = after(patience_.idle_seconds);
-    if (at_ == filled_ && !fill()) return false;
+    if ((at_ == filled_ && !fill()) || stopping_.raised()) return false;
     read_until_ = after(patience_.read_seconds);
     header_left_ = patience_.max_header_bytes;
     return true;

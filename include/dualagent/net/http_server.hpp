@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
@@ -49,9 +50,9 @@ struct HttpServerOptions {
       throw Error("a server that others can reach has no token", owner + "::host = '" + host + "'",
                   "Set a token, or listen on 127.0.0.1");
     for (const char c : token)
-      if (c <= ' ' || c > '~')
-        throw Error("the token has a space, a line break or a character that is not ASCII", owner,
-                    "Use letters and digits, e.g. of: openssl rand -hex 32");
+      if (c <= ' ' || c > '~' || c == '%')  // cpp-httplib reads %41 of a header as A
+        throw Error("the token has a space, a line break, a % or a character that is not ASCII",
+                    owner, "Use letters and digits, e.g. of: openssl rand -hex 32");
   }
 };
 
@@ -62,6 +63,11 @@ class HttpListener final : public httplib::Server {
  public:
   HttpListener(const HttpPatience& patience, const EventFlag& stopping)
       : patience_(patience), stopping_(stopping) {}
+  HttpListener(const HttpListener&) = delete;
+  HttpListener& operator=(const HttpListener&) = delete;
+  ~HttpListener() override {
+    for (const int socket : kept_) ::close(socket);
+  }
 
   /// Of the request that this thread answers.
   static HttpConnection& connection() { return *connection_; }
@@ -85,7 +91,7 @@ class HttpListener final : public httplib::Server {
     bool closed = false;
     while (!closed && !close_after_ && connection.await_request() && answer(connection, closed))
       continue;
-    if (close_after_ || closed) connection.close_gently();
+    if (close_after_ || closed || stopping_.raised()) connection.close_gently();
     connection_ = nullptr;
     --connections_;
     return true;
@@ -111,14 +117,24 @@ class HttpListener final : public httplib::Server {
         "Content-Length: 0\r\n\r\n";
     static_cast<void>(
         ::send(connection.socket(), kBusy.data(), kBusy.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    ::shutdown(connection.socket(), SHUT_WR);
+    if (const int kept = ::dup(connection.socket()); kept >= 0) kept_.push_back(kept);
+    if (kept_.size() > kMostKept) {
+      ::close(kept_.front());
+      kept_.pop_front();
+    }
     return true;
   }
 
   inline static thread_local HttpConnection* connection_ = nullptr;
   inline static thread_local bool close_after_ = false;
   const HttpPatience& patience_;
+  static constexpr std::size_t kMostKept = 64;
   const EventFlag& stopping_;
   std::atomic<std::size_t> connections_ = 0, refused_ = 0;
+  /// The last connections that were refused, of the thread that accepts: one that is closed with
+  /// its request unread is reset, and its client could not read the reply.
+  std::deque<int> kept_;
 };
 
 }  // namespace detail
@@ -164,8 +180,9 @@ class HttpServer {
       reply.headers.erase("Allow");
       refuse(reply, unauthorized());
     }));
-    listener_.set_post_routing_handler([](const auto&, auto& response) {
+    listener_.set_post_routing_handler([this](const auto&, auto& response) {
       if (response.has_header("Connection")) response.headers.erase("Keep-Alive");
+      if (count_) count_(response.status);
     });
   }
   HttpServer(const HttpServer&) = delete;
@@ -177,11 +194,9 @@ class HttpServer {
     handlers_[path][method] = std::move(handler);
   }
 
-  /// `count(status)` is called for each reply, from any thread; before `start`.
-  void on_reply(std::function<void(int)> count) {
-    listener_.set_logger(
-        [count = std::move(count)](const auto&, const auto& response) { count(response.status); });
-  }
+  /// `count(status)` is called for each reply, before any of it is sent, from any thread; before
+  /// `start`.
+  void on_reply(std::function<void(int)> count) { count_ = std::move(count); }
 
   void start() {
     const bool any = options_.port == 0;
@@ -325,6 +340,7 @@ class HttpServer {
   EventFlag stopping_;
   detail::HttpListener listener_;
   std::map<std::string, std::map<std::string, Handler>> handlers_;  // path, method
+  std::function<void(int)> count_;
   int port_ = 0;
   std::thread thread_;
 };

@@ -43,6 +43,20 @@ struct ServedEnd {
   std::string said = {};  ///< the stop string, or why it was aborted or failed, for people
 };
 
+/// As ServiceMetrics counts it.
+inline std::string_view reason_of(ServedEnd::Kind kind) {
+  switch (kind) {
+    case ServedEnd::Kind::length:
+      return "length";
+    case ServedEnd::Kind::aborted:
+      return "abort";
+    case ServedEnd::Kind::failed:
+      return "failed";
+    default:
+      return "stop";
+  }
+}
+
 /// A generation that has ended, or what there is of one that runs.
 struct ServedGeneration {
   std::vector<Token> tokens = {};

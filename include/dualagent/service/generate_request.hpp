@@ -103,6 +103,8 @@ class GenerateReader {
  private:
   static constexpr const char* kPlace = "POST /generate";
   static constexpr const char* kRemedy = "Correct the request; docs/service.md has its fields";
+  // Numbers that a float holds as well, neither 0 nor infinite.
+  static constexpr double kSmallest = 1e-38, kLargest = 1e38;
   static constexpr const char* kInstead = "Leave it out; docs/service.md has what is served";
 
   static std::vector<std::pair<std::string, nlohmann::json>> neutral_fields() {
@@ -196,9 +198,9 @@ class GenerateReader {
         from.fail(dotted(key), "must be " + bounds.text());
       return value->get<double>();
     };
-    const double temperature = number("temperature", 1.0, kNotNegative);
+    const double temperature = number("temperature", 1.0, {0.0, kLargest});
     item.sampling.temperature = temperature < 1e-6 ? 0.0F : static_cast<float>(temperature);
-    item.sampling.top_p = static_cast<float>(number("top_p", 1.0, {0.0, 1.0, false, true}));
+    item.sampling.top_p = static_cast<float>(number("top_p", 1.0, {kSmallest, 1.0}));
     item.sampling.min_p = static_cast<float>(number("min_p", 0.0, kFraction));
     item.sampling.top_k = top_k(from, dotted("top_k"));
     item.ignores_stops = boolean(from, "ignore_eos", false, name);

@@ -12,11 +12,28 @@
 #include <vector>
 
 #include "dualagent/core/types.hpp"
+#include "dualagent/model/backend.hpp"
 #include "dualagent/service/generate_reply.hpp"
 #include "dualagent/service/generate_request.hpp"
 #include "dualagent/text/stop_rule.hpp"
 
 namespace dualagent {
+
+/// Why a sampler's generation ended; `matched` is the stop string that ended it, empty where none
+/// did.
+inline ServedEnd end_of(const Generation& done, const std::string& matched) {
+  switch (done.finish) {
+    case FinishReason::stop:
+      return {ServedEnd::Kind::stop_token, {}};
+    case FinishReason::early:
+      return matched.empty() ? ServedEnd{ServedEnd::Kind::aborted, "Aborted"}
+                             : ServedEnd{ServedEnd::Kind::stop_string, matched};
+    case FinishReason::failed:
+      return {ServedEnd::Kind::failed, done.failure};
+    default:
+      return {ServedEnd::Kind::length, {}};
+  }
+}
 
 /// One generation of a service, between the thread that owns the sampler and the one that waits
 /// for it: the sampler asks after each token whether it ends (`ends`), the waiting thread looks

@@ -45,7 +45,8 @@ namespace dualagent {
 /// An update of the weights (`update`) waits for nobody: requests that run go on under the new
 /// weights after everything computed from the old ones was dropped, and each token is labelled
 /// with the weights that it was drawn from.
-/// An exception of the sampler fails the requests that run, with its message; the loop goes on.
+/// A request that the sampler refuses (an exception of its `submit`) fails alone; an exception of
+/// its `advance` fails all that run. Either says the message, and the loop goes on.
 /// Determinism: a request with a seed gets the tokens that the sampler alone would give for
 /// RandomStream::from_seed(seed), whatever else runs.
 template <class M>
@@ -74,6 +75,7 @@ class SamplerLoop {
     std::vector<Live> taken;
     {
       const std::lock_guard lock(mutex_);
+      if (broken_) throw ServiceEnds(kBroken, "", "Restart the server");
       if (ending_) throw ServiceEnds("the server is about to stop", "", "Ask another one");
       if (queue_.size() + running_count_ + request.items.size() >
           options_.max_running + options_.max_queued)
@@ -97,30 +99,29 @@ class SamplerLoop {
   }
   /// Ends all whose name begins so; "" ends all.
   void abort(std::string_view rid_prefix) {
-    {
-      const std::lock_guard lock(mutex_);
-      for (const auto* group : {&queue_, &begun_})
-        for (const Live& one : *group)
-          if (std::string_view(one->item().rid).starts_with(rid_prefix)) one->abort();
-    }
-    wake();
+    const std::lock_guard lock(mutex_);
+    mark_aborted(rid_prefix);
   }
 
   enum class Pause : std::uint8_t {
     abort,  ///< what runs and waits is aborted
     keep    ///< what runs stands still, and loses nothing but time
   };
-  /// Nothing begins until `go_on`.
+  /// Nothing begins until `go_on`. With `abort` it returns once nothing runs, so that on_change,
+  /// which may be called by the loop's thread, may not call it.
   void pause(Pause mode) {
-    if (mode == Pause::abort) abort("");
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     held_ = true;
     standing_ = mode == Pause::keep;
+    if (standing_) return;
+    mark_aborted("");
+    idle_.wait(lock, [&] { return begun_.empty() || !held_; });
   }
   void go_on() {
     {
       const std::lock_guard lock(mutex_);
       held_ = standing_ = false;
+      idle_.notify_all();
     }
     wake();
   }
@@ -175,6 +176,11 @@ class SamplerLoop {
     const std::lock_guard lock(mutex_);
     return names_.newest();
   }
+  /// Whether requests are taken: until it is to end, or the sampler failed and cannot be reset.
+  bool takes() const {
+    const std::lock_guard lock(mutex_);
+    return !ending_ && !broken_;
+  }
   std::size_t running() const { return running_count_; }
   std::size_t queued() const {
     const std::lock_guard lock(mutex_);
@@ -211,12 +217,22 @@ class SamplerLoop {
   }
 
  private:
+  static constexpr const char* kBroken = "the sampler failed and cannot be reset";
+
   struct Running {
     Live live;
     StopRule stop;
     std::vector<double> prompt_log_probs;
     WeightVersion began_under = 0;
   };
+
+  void mark_aborted(std::string_view rid_prefix) {
+    for (const auto* group : {&queue_, &begun_})
+      for (const Live& one : *group)
+        if (std::string_view(one->item().rid).starts_with(rid_prefix)) one->abort();
+    woken_ = true;
+    wake_.notify_one();
+  }
 
   void wake() {
     {
@@ -243,7 +259,7 @@ class SamplerLoop {
       if (!stands && !stops) advance();
       lock.lock();
       running_count_ = running_.size();
-      if (queue_.empty() && running_.empty()) idle_.notify_all();
+      if (running_.empty()) idle_.notify_all();
       if (stops && queue_.empty() && commands_.empty()) {
         ended_ = true;
         return;
@@ -271,6 +287,7 @@ class SamplerLoop {
   }
 
   void begin(const Live& live) {
+    if (broken_) return end(live, {ServedEnd::Kind::failed, kBroken});
     const SequenceId sequence = next_sequence_++;
     try {
       Running& one = running_[sequence];
@@ -286,8 +303,10 @@ class SamplerLoop {
            .stop = &one.stop,
            .random = item.seed ? RandomStream::from_seed(*item.seed) : random_.child(sequence),
            .on_ready = [this] { wake(); }});
-    } catch (const std::exception& error) {
-      fail_all(error.what());
+    } catch (const std::exception& error) {  // the sampler did not take it: the others go on
+      running_.erase(sequence);
+      --running_count_;
+      end(live, {ServedEnd::Kind::failed, error.what()});
     }
   }
 
@@ -299,13 +318,11 @@ class SamplerLoop {
     std::vector<Generation> ended;
     try {
       going_on_ = sampler_.advance([&](Generation&& done) { ended.push_back(std::move(done)); });
+      for (const Generation& done : ended) sampler_.release(done.sequence);
     } catch (const std::exception& error) {
-      return fail_all(error.what());
+      return end_all({ServedEnd::Kind::failed, error.what()});
     }
-    for (const Generation& done : ended) {
-      sampler_.release(done.sequence);
-      finish(done);
-    }
+    for (const Generation& done : ended) finish(done);
     if (!ended.empty()) woken_ = true;  // there is room for others
   }
 
@@ -318,57 +335,37 @@ class SamplerLoop {
     ServedGeneration result{
         .tokens = {done.sampled.tokens().begin(), done.sampled.tokens().end()},
         .log_probs = {done.sampled.log_probs().begin(), done.sampled.log_probs().end()},
-        .labels = spans(done.sampled.weight_versions()),
-        .end = why(done, *one.live),
+        .end = end_of(done, one.live->matched()),
         .prompt_log_probs = one.prompt_log_probs};
-    deliver(one.live, std::move(result));
+    deliver(one.live, std::move(result), done.sampled.weight_versions());
   }
 
-  static ServedEnd why(const Generation& done, const LiveGeneration& live) {
-    switch (done.finish) {
-      case FinishReason::stop:
-        return {ServedEnd::Kind::stop_token, {}};
-      case FinishReason::early:
-        return live.matched().empty() ? ServedEnd{ServedEnd::Kind::aborted, "Aborted"}
-                                      : ServedEnd{ServedEnd::Kind::stop_string, live.matched()};
-      case FinishReason::failed:
-        return {ServedEnd::Kind::failed, done.failure};
-      default:
-        return {ServedEnd::Kind::length, {}};
-    }
-  }
+  void end(const Live& live, const ServedEnd& why) { deliver(live, {.end = why}, {}); }
 
-  std::vector<LabelSpan> spans(std::span<const WeightVersion> versions) const {
-    const std::lock_guard lock(mutex_);
-    return names_.spans(versions);
-  }
-
-  void end(const Live& live, const ServedEnd& why) { deliver(live, {.end = why}); }
-
-  void deliver(const Live& live, ServedGeneration done) {
+  void deliver(const Live& live, ServedGeneration done, std::span<const WeightVersion> versions) {
     {
       const std::lock_guard lock(mutex_);
       done.newest_label = names_.newest();
-      std::erase(begun_, live);
+      done.labels = names_.spans(versions);
     }
-    const ServedEnd::Kind kind = done.end->kind;
-    metrics_.generated(kind == ServedEnd::Kind::length    ? "length"
-                       : kind == ServedEnd::Kind::aborted ? "abort"
-                       : kind == ServedEnd::Kind::failed  ? "failed"
-                                                          : "stop",
-                       live->item().prompt.size(), done.tokens.size(), live->seconds());
+    metrics_.generated(reason_of(done.end->kind), live->item().prompt.size(), done.tokens.size(),
+                       live->seconds());
     live->finish(std::move(done));
+    const std::lock_guard lock(mutex_);
+    std::erase(begun_, live);
   }
 
-  void fail_all(const std::string& reason) { end_all({ServedEnd::Kind::failed, reason}); }
   void end_all(const ServedEnd& why) {
-    try {
-      sampler_.reset();
-    } catch (const std::exception&) {  // what follows says enough
-    }
     running_count_ = 0;
     going_on_ = 0;
-    for (const auto& [sequence, one] : std::exchange(running_, {})) end(one.live, why);
+    std::map<SequenceId, Running> ended = std::exchange(running_, {});
+    try {
+      sampler_.reset();
+    } catch (const std::exception&) {
+      broken_ = true;
+    }
+    for (const auto& [sequence, one] : ended) end(one.live, why);
+    if (broken_) left_.merge(ended);
     woken_ = true;
   }
 
@@ -391,8 +388,10 @@ class SamplerLoop {
   std::atomic<bool> woken_ = false;  // there may be something to do
   std::atomic<std::size_t> running_count_ = 0;
   std::atomic<std::size_t> going_on_ = 0;  // of the sampler, without waiting
+  std::atomic<bool> broken_ = false;       // the sampler could not be reset
   // Of the thread, which writes running_ while nobody else reads it.
   std::map<SequenceId, Running> running_;
+  std::map<SequenceId, Running> left_;  // what a broken sampler may still read
   SequenceId next_sequence_ = 0;
   std::thread thread_;  // last: uses the rest
 };

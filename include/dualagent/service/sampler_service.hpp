@@ -3,7 +3,6 @@
 /// Needs cpp-httplib, as net/http_server.hpp. Not part of the umbrella.
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
@@ -93,7 +92,6 @@ class SamplerService {
   /// the others, and returns once all connections are closed.
   void stop() {
     loop_.end_admission();
-    ending_ = true;
     loop_.stop(options_.drain_seconds);
     server_.stop();
   }
@@ -191,18 +189,37 @@ class SamplerService {
     }
   }
 
+  /// The generations of one request; what has not ended when its handler is left, however that
+  /// happens, is aborted.
+  struct Asked {
+    Asked(SamplerService& of, GenerateRequest request)
+        : service(of),
+          changed(std::make_shared<EventFlag>()),
+          live(of.submit(std::move(request), changed)) {}
+    Asked(const Asked&) = delete;
+    ~Asked() {
+      const auto ended = [](const Live& one) { return one->has_ended(); };
+      if (std::all_of(live.begin(), live.end(), ended)) return;
+      service.metrics_.aborted_by_client();
+      service.loop_.abandon(live);
+    }
+
+    SamplerService& service;
+    std::shared_ptr<EventFlag> changed;
+    std::vector<Live> live;
+  };
+
   void generate(HttpCall& call) {
     GenerateRequest request = read([&] { return parse_generate_request(call.body(), limits_); });
     const bool is_batch = request.is_batch, streams = request.stream;
-    const auto changed = std::make_shared<EventFlag>();
-    const std::vector<Live> live = submit(std::move(request), changed);
+    const auto asked = std::make_shared<const Asked>(*this, std::move(request));
     if (streams)
-      return call.stream("text/event-stream", [this, live, changed, is_batch](HttpStream& out) {
-        stream(live, *changed, is_batch, out);
+      return call.stream("text/event-stream", [this, asked, is_batch](HttpStream& out) {
+        stream(*asked, is_batch, out);
       });
-    await(call, live, *changed);
+    await(call, *asked);
     nlohmann::json replies = nlohmann::json::array();
-    for (const Live& one : live) {
+    for (const Live& one : asked->live) {
       const ServedGeneration done = one->look();
       if (done.end->kind == ServedEnd::Kind::failed) throw HttpRefusal(500, done.end->said);
       replies.push_back(generate_reply(one->item(), done, options_.text));
@@ -210,30 +227,23 @@ class SamplerService {
     call.reply(is_batch ? replies : replies[0]);
   }
 
-  void await(HttpCall& call, const std::vector<Live>& live, const EventFlag& changed) {
-    for (const Live& one : live)
+  static void await(const HttpCall& call, const Asked& asked) {
+    for (const Live& one : asked.live)
       while (!one->has_ended()) {
-        if (!call.await(changed)) {
-          abandon(live);
+        if (!call.await(*asked.changed))
           throw HttpRefusal(400, "the client closed its side of the connection before the reply");
-        }
-        changed.lower();
+        asked.changed->lower();
       }
   }
 
-  void abandon(const std::vector<Live>& live) {
-    loop_.abandon(live);
-    metrics_.aborted_by_client();
-  }
-
   /// Sends what there is of each generation whenever there is more; each event has all so far.
-  void stream(const std::vector<Live>& live, const EventFlag& changed, bool is_batch,
-              HttpStream& out) {
+  void stream(const Asked& asked, bool is_batch, HttpStream& out) const {
+    const std::vector<Live>& live = asked.live;
     std::vector<std::size_t> sent(live.size(), 0);  // tokens
     std::vector<bool> ended(live.size(), false);
     while (std::find(ended.begin(), ended.end(), false) != ended.end()) {
-      if (!out.await(changed)) return abandon(live);
-      changed.lower();
+      if (!out.await(*asked.changed)) return;
+      asked.changed->lower();
       for (std::size_t i = 0; i < live.size(); ++i) {
         if (ended[i]) continue;
         const ServedGeneration now = live[i]->look();
@@ -245,7 +255,7 @@ class SamplerService {
                 ? nlohmann::json{{"error", {{"message", printable(now.end->said)}}}}
                 : generate_reply(live[i]->item(), now, options_.text);
         if (is_batch) event["index"] = i;
-        if (!out.send("data: " + event.dump() + "\n\n")) return abandon(live);
+        if (!out.send("data: " + event.dump() + "\n\n")) return;
       }
     }
     out.send("data: [DONE]\n\n");
@@ -335,14 +345,16 @@ class SamplerService {
                "text/plain");
   }
 
-  void health(HttpCall& call) { call.reply(ending_ ? 503 : 200, "", "text/plain"); }
+  void health(HttpCall& call) { call.reply(loop_.takes() ? 200 : 503, "", "text/plain"); }
   void health_generate(HttpCall& call) {
     if (loop_.paused()) throw HttpRefusal(503, "generation is paused");
-    const auto changed = std::make_shared<EventFlag>();
-    GenerateItem item{.prompt = {0}, .max_new_tokens = 1};
-    const std::vector<Live> live = submit({.items = {std::move(item)}}, changed);
-    await(call, live, *changed);
-    const std::optional<ServedEnd> end = live[0]->look().end;
+    if (loop_.running() >= options_.loop.max_running) {  // no place: well if a step passes
+      for (int i = 0; i < 2; ++i) loop_.run([](M&) {});
+      return call.reply(200, "", "text/plain");
+    }
+    const Asked asked(*this, {.items = {{.prompt = {0}, .max_new_tokens = 1, .seed = 0}}});
+    await(call, asked);
+    const std::optional<ServedEnd> end = asked.live[0]->look().end;
     if (end->kind == ServedEnd::Kind::failed) throw HttpRefusal(503, end->said);
     call.reply(200, "", "text/plain");
   }
@@ -376,9 +388,8 @@ class SamplerService {
   GenerateLimits limits_;
   WeightLoader<M> loader_;
   std::mutex update_mutex_;  // one update at a time
-  std::mutex path_mutex_;    // of
+  std::mutex path_mutex_;    // of path_
   std::string path_;         // where the weights come from
-  std::atomic<bool> ending_ = false;
   std::atomic<std::uint64_t> ids_ = 0;
   std::string id_prefix_ = zero_padded(std::random_device{}(), 16);
   ServiceMetrics metrics_;

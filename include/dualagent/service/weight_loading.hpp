@@ -12,6 +12,7 @@
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/architecture.hpp"
+#include "dualagent/model/backend.hpp"
 #include "dualagent/model/model_files.hpp"
 
 namespace dualagent {
@@ -25,8 +26,10 @@ using WeightLoader = std::function<std::function<void(M&)>(const std::filesystem
 
 namespace detail {
 
+/// Of a model whose parameters lie in the host's memory.
 template <class M>
-concept LoadsWeights = HasTensors<M> && requires(M& model) {
+concept LoadsWeights = HasTensors<M> && std::is_same_v<MachineOf<M>, cpu::Loops> &&
+    requires(M& model) {
   { model.config() } -> std::convertible_to<TransformerConfig>;
   model.weights_changed();
 };
