@@ -234,6 +234,27 @@ TEST_CASE("a device that fails is an error that names the file, and nothing is l
   CHECK(store.claim(request(9)).groups.size() == 2);
 }
 
+TEST_CASE("a read that fails leaves the store usable, also once another one has written",
+          "[store]") {
+  const TemporaryFolder folder;
+  FaultyVfs disk(kOnlyCounted), sound(kOnlyCounted);
+  SqliteStore other(folder / "store.sqlite", {.vfs = sound.name()});
+  SqliteStore store(folder / "store.sqlite", {.lock_seconds = 0, .vfs = disk.name()});
+  std::size_t failed = 0;
+  for (bool is_failing = true; is_failing;) {
+    other.commit(training::group({.group = failed}));  // what the store has in memory is old now
+    disk.fail_read_in(failed + 1);
+    is_failing =
+        error_of([&] { store.claim(request(99)); }).find("disk I/O error") != std::string::npos;
+    disk.fail_read_in(0);
+    failed += is_failing ? 1 : 0;
+    other.commit(training::group({.step = 1, .group = failed}));
+    const std::string error = error_of([&] { store.give_back_all("reader"); });
+    REQUIRE(error == "no error");
+  }
+  CHECK(failed > 3);  // of page 1, the totals, the groups and the rollouts at least
+}
+
 TEST_CASE("a damaged group is put aside, and the others are handed out", "[store]") {
   const TemporaryFolder folder;
   FaultyVfs disk(kOnlyCounted);

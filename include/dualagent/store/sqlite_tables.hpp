@@ -90,6 +90,11 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction() {
+    // A statement that an exception left open would keep the connection at what it has read, and no
+    // later transaction could begin once another process has written.
+    for (sqlite3_stmt* open = sqlite3_next_stmt(database_.get(), nullptr); open != nullptr;
+         open = sqlite3_next_stmt(database_.get(), open))
+      sqlite3_reset(open);
     // Some errors have rolled it back already.
     if (sqlite3_get_autocommit(database_.get()) == 0)
       sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
