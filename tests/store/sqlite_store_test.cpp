@@ -278,6 +278,20 @@ TEST_CASE("a damaged group is put aside, and the others are handed out", "[store
   CHECK(store.claim(request(9)).damaged_groups == 0);
   CHECK(store.acknowledge(std::span(&old, 1)).at(0) == LeaseStatus::lost);
   CHECK(store.stats().rollouts == 2);
+
+  const std::size_t bytes = store.stats().bytes;
+  for (const std::size_t g : {0U, 2U})
+    CHECK(store.commit(training::group({.group = g})) == CommitResult{.stored = 2});
+  CHECK(store.stats().damaged_groups == 0);
+  CHECK(store.stats().rollouts == 6);
+  CHECK(store.stats().bytes == 3 * bytes);
+  const ClaimResult again = store.claim(request(9));
+  REQUIRE(again.groups.size() == 2);
+  CHECK(again.groups[1].rollouts.at(1).rollout().group == 2);
+  store.acknowledge(std::vector{claimed.groups[0].lease, again.groups[0].lease});
+  store.acknowledge(std::span(&again.groups[1].lease, 1));
+  CHECK(store.stats().rollouts == 0);
+  CHECK(store.stats().bytes == 0);
 }
 
 TEST_CASE("a store refuses files that it did not make, and places where it cannot be", "[store]") {

@@ -199,11 +199,11 @@ class SqliteGroups {
     if (find_key_.next()) group = found(find_key_);
     find_key_.end();
     StoreStats& stats = totals_.stats;
-    if (!group) {
+    const bool is_damaged = group && group->state == sqlite_tables::kDamaged;
+    if (is_damaged) require_group_size(rollout, group->size);
+    if (!group || is_damaged) {
       if (is_full_for(rollout, limits, stats.rollouts, stats.bytes, was_empty)) return false;
-      insert_group_.run(source.run, source.writer, source.step, rollout.key.group,
-                        rollout.group_size);
-      group = Found{.id = sqlite3_last_insert_rowid(database_.get()), .size = rollout.group_size};
+      group = is_damaged ? begin_again(*group) : begin_new(rollout);
       stats.rollouts += rollout.group_size;
     } else if (group->state == sqlite_tables::kDropped) {
       ++result.late;
@@ -232,6 +232,18 @@ class SqliteGroups {
         group->id);
     if (is_complete) ++totals_.next_place;
     return true;
+  }
+
+  Found begin_new(const EncodedRollout& rollout) {
+    const RolloutSource& source = rollout.key.source;
+    insert_group_.run(source.run, source.writer, source.step, rollout.key.group,
+                      rollout.group_size);
+    return {.id = sqlite3_last_insert_rowid(database_.get()), .size = rollout.group_size};
+  }
+  /// Of a damaged group nothing is kept but its key.
+  Found begin_again(const Found& damaged) {
+    remove_rollouts(damaged);
+    return {.id = damaged.id, .size = damaged.size};
   }
 
   std::size_t drop_stale(const ClaimRequest& request, std::int64_t now) {

@@ -95,7 +95,7 @@ struct ClaimResult {
   std::vector<ClaimedGroup> groups{};  ///< in the order in which the groups became complete
   std::size_t dropped_groups = 0;      ///< stale ones that this call dropped
   /// Groups that this call found damaged and put aside: they keep their bytes and are not handed
-  /// out.
+  /// out, until their writer commits them again as if they were new.
   std::size_t damaged_groups = 0;
 };
 
