@@ -66,7 +66,10 @@ TEST_CASE("a text on lease comes again unless it is acknowledged", "[store]") {
   CHECK(queues.acknowledge(again.lease) == LeaseStatus::done);
   CHECK(queues.acknowledge(again.lease) == LeaseStatus::repeated);
   time += 60'000;
+  const FetchedText second = queues.fetch("a", any, 5).value();
+  time += 5000;
   CHECK(text_of_first(queues, "a") == "2");
+  CHECK(queues.acknowledge(second.lease) == LeaseStatus::lost);
   CHECK(text_of_first(queues, "a") == "nothing");
 }
 

@@ -90,7 +90,7 @@ class SqliteTaskQueues {
         const std::int64_t id = sql.waiting.number(0);
         sql.waiting.end();
         if (!lease_seconds) {
-          sql.leave.run(id);
+          sql.take.run(id);
           return fetched;
         }
         sql.next_lease.run();
@@ -154,12 +154,13 @@ INSERT INTO leases VALUES(0);
               database,
               "SELECT id, text FROM texts WHERE queue = ? AND text IS NOT NULL AND lease_end <= "
               "? ORDER BY id"),
+          take(database, "UPDATE texts SET text = NULL, lease = NULL WHERE id = ?"),
           leave(database, "UPDATE texts SET text = NULL WHERE id = ?"),
           next_lease(database, "UPDATE leases SET next_lease = next_lease + 1"),
           lease(database, "UPDATE texts SET lease = ?, lease_end = ? WHERE id = ?"),
           of_lease(database, "SELECT id, text IS NULL FROM texts WHERE lease = ?"),
           sizes(database, "SELECT queue, count(text) FROM texts GROUP BY queue ORDER BY queue") {}
-    SqliteStatement insert, remove, count, waiting, leave, next_lease, lease, of_lease, sizes;
+    SqliteStatement insert, remove, count, waiting, take, leave, next_lease, lease, of_lease, sizes;
   };
 
   std::size_t count(const std::string& queue) {
