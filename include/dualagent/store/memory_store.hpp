@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -107,13 +108,9 @@ class MemoryStore {
     const std::lock_guard lock(mutex_);
     StoreStats stats = totals_;
     const std::int64_t now = now_();
-    for (const auto& [key, group] : groups_) {
-      if (!group.is_live()) continue;
-      if (group.state == State::incomplete)
-        ++stats.incomplete_groups;
-      else
-        ++(group.is_leased(now) ? stats.claimed_groups : stats.ready_groups);
-    }
+    stats.incomplete_groups = live_.size() - complete_.size();
+    for (const auto& [place, group] : complete_)
+      ++(group->second.is_leased(now) ? stats.claimed_groups : stats.ready_groups);
     return stats;
   }
 
@@ -162,6 +159,7 @@ class MemoryStore {
     Group& group = stored->second;
     if (is_new) {
       group.size = rollout.group_size;
+      live_.insert(&*stored);
       totals_.rollouts += group.size;
     }
     if (group.state == State::dropped) {
@@ -185,16 +183,15 @@ class MemoryStore {
   }
 
   std::size_t drop_stale(const ClaimRequest& request, std::int64_t now) {
-    std::size_t count = 0;
-    for (Stored& group : groups_) {
-      if (group.first.source.run != request.run || !group.second.is_live() ||
-          group.second.is_leased(now) || !group.second.oldest.is_below(request.oldest))
-        continue;
-      remove(group, State::dropped);
-      ++count;
-    }
-    totals_.dropped_groups += count;
-    return count;
+    if (request.oldest == AgentVersions{}) return 0;
+    std::vector<Stored*> stale;
+    for (Stored* const group : live_)
+      if (group->first.source.run == request.run && !group->second.is_leased(now) &&
+          group->second.oldest.is_below(request.oldest))
+        stale.push_back(group);
+    for (Stored* const group : stale) remove(*group, State::dropped);
+    totals_.dropped_groups += stale.size();
+    return stale.size();
   }
 
   ClaimedGroup hand_out(Stored& stored, const ClaimRequest& request, std::int64_t now) {
@@ -238,6 +235,7 @@ class MemoryStore {
   /// The group leaves the store; its key stays, and of an acknowledged one its lease.
   void remove(Stored& stored, State state) {
     Group& group = stored.second;
+    live_.erase(&stored);
     if (group.state == State::complete) complete_.erase(group.place);
     totals_.rollouts -= group.size;
     totals_.bytes -= group.bytes;
@@ -250,6 +248,7 @@ class MemoryStore {
   StoreClock now_;
   std::mutex mutex_;
   std::map<GroupKey, Group> groups_;
+  std::unordered_set<Stored*> live_;  // a claim must not walk the keys of all that ever was
   std::map<std::uint64_t, Stored*> complete_;              // by place
   std::unordered_map<std::uint64_t, Stored*> by_lease_{};  // those that are good
   std::uint64_t next_place_ = 1;
