@@ -136,7 +136,7 @@ class SqliteGroups {
     while (find_run_.next()) found.push_back(this->found(find_run_));
     for (const Found& group : found) {
       remove_rollouts(group);
-      if (group.state < sqlite_tables::kAcknowledged) leave(group, sqlite_tables::kDropped);
+      if (group.state != sqlite_tables::kDamaged) leave(group, sqlite_tables::kDropped);
     }
     delete_run_.run(run);
   }
@@ -324,7 +324,7 @@ class SqliteGroups {
       "repeated = ?, late = ?, deliveries = ?, acknowledged = ?, dropped = ?"};
   SqliteStatement find_key_ = select("run = ? AND writer = ? AND step = ? AND number = ?");
   SqliteStatement find_lease_ = select("lease = ?");
-  SqliteStatement find_run_ = select("run = ?");
+  SqliteStatement find_run_ = select("run = ? AND (state < 2 OR state = 4)");  // with rollouts
   SqliteStatement find_claimable_ = select(
       "run = ? AND state < 2 AND place IS NOT NULL AND (lease IS NULL OR lease_end <= ?) AND (? IS "
       "NULL OR step = ?) ORDER BY place");
