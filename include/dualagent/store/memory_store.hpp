@@ -73,7 +73,7 @@ class MemoryStore {
     });
   }
   std::vector<LeaseStatus> extend(std::span<const Lease> leases, double seconds) {
-    require_option(seconds, {0, 1e9, false, true}, "seconds", "TrajectoryStore::extend");
+    require_option(seconds, kLeaseSeconds, "seconds", "TrajectoryStore::extend");
     return for_each_lease(
         leases, [&](Stored& group) { group.second.lease_end = lease_end(now_(), seconds); });
   }

@@ -97,7 +97,7 @@ class SqliteStore {
     return for_each_lease(leases, [&](const Lease& lease) { return groups_.acknowledge(lease); });
   }
   std::vector<LeaseStatus> extend(std::span<const Lease> leases, double seconds) {
-    require_option(seconds, {0, 1e9, false, true}, "seconds", "TrajectoryStore::extend");
+    require_option(seconds, kLeaseSeconds, "seconds", "TrajectoryStore::extend");
     return for_each_lease(leases, [&](const Lease& lease) {
       return groups_.extend(lease, lease_end(options_.now(), seconds));
     });

@@ -79,7 +79,7 @@ class SqliteTaskQueues {
   std::optional<FetchedText> fetch(const std::string& queue, const Wanted& wanted,
                                    std::optional<double> lease_seconds = {}) {
     if (lease_seconds)
-      require_option(*lease_seconds, {0, 1e9, false, true}, "lease_seconds", "SqliteTaskQueues");
+      require_option(*lease_seconds, kLeaseSeconds, "lease_seconds", "SqliteTaskQueues");
     return in_transaction([&]() -> std::optional<FetchedText> {
       const std::int64_t now = options_.now();
       Statements& sql = *statements_;

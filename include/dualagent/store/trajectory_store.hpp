@@ -11,6 +11,7 @@
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/store/store_clock.hpp"
 #include "dualagent/store/training_rollout.hpp"
 
 namespace dualagent {
@@ -66,7 +67,7 @@ struct ClaimRequest {
 
   void validate() const {
     require_option(max_groups, kAtLeastOne, "max_groups", "ClaimRequest");
-    require_option(lease_seconds, {0, 1e9, false, true}, "lease_seconds", "ClaimRequest");
+    require_option(lease_seconds, kLeaseSeconds, "lease_seconds", "ClaimRequest");
     if (run.empty() || reader.empty())
       throw Error("a claim has no run or no reader", "ClaimRequest",
                   "Set ClaimRequest::run and ClaimRequest::reader");
