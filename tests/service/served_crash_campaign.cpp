@@ -38,11 +38,7 @@ struct OverHttp {
   /// Until it is killed.
   bool serve(const FaultyVfs& disk, std::size_t log_pages) const {
     const auto store = campaign::SharedFile{folder}.open(disk, log_pages);
-    dualagent::HttpServerOptions options =
-        dualagent::StoreService<dualagent::SqliteStore>::default_options();
-    options.port = port;
-    options.token = "secret";
-    dualagent::StoreService service(*store, options);
+    dualagent::StoreService service(*store, {.port = port, .token = "secret"});
     service.start();
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }

@@ -40,6 +40,18 @@ TEST_CASE("without the token a store's service answers nothing", "[service]") {
         R"({"late":0,"repeated":0,"status":"stored","stored":2})");
 }
 
+TEST_CASE("a store's service with nothing but a token takes the commit of a large step",
+          "[service]") {
+  MemoryStore store;
+  StoreService service(store, {.token = "secret"});
+  service.start();
+  const auto group = training::group({.size = 2, .tokens = 400'000});
+  const std::string body = store_wire::commit_body(group);
+  REQUIRE(body.size() > std::size_t{5} << 20U);
+  CHECK(ask(service, "/store/commit", body).status == 200);
+  CHECK(store.stats().ready_groups == 1);
+}
+
 TEST_CASE("a store's service answers what cannot be meant with a sentence", "[service]") {
   MemoryStore store;
   StoreService service(store, {.token = "secret"});

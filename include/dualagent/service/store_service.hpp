@@ -14,6 +14,26 @@
 
 namespace dualagent {
 
+/// How a store is served: as HttpServerOptions, but for bodies as large as commits are.
+struct StoreServiceOptions {
+  std::string host = "127.0.0.1";  ///< IPv4 address of the interface; 0.0.0.0: all of them
+  int port = 0;                    ///< 0: any that is free, see StoreService::port
+  std::string token = {};          ///< what clients have to say; empty: only for 127.0.0.1
+  std::size_t max_connections = 256;
+  /// Of a commit; a larger one is answered 413. 64 MiB are e.g. 32,768 rollouts of 2 KiB.
+  std::size_t max_body_bytes = std::size_t{64} << 20U;
+  HttpPatience patience = {};
+
+  HttpServerOptions http() const {
+    return {.host = host,
+            .port = port,
+            .token = token,
+            .max_connections = max_connections,
+            .max_body_bytes = max_body_bytes,
+            .patience = patience};
+  }
+};
+
 /// A store behind HTTP, for processes on other machines: HttpStore is the other side.
 ///
 /// POST /store/commit, /store/claim, /store/acknowledge, /store/extend, /store/give_back,
@@ -30,8 +50,8 @@ class StoreService {
   static_assert(check_trajectory_store<Store>());
 
  public:
-  explicit StoreService(Store& store, HttpServerOptions options = default_options())
-      : store_(store), server_(std::move(options)) {
+  explicit StoreService(Store& store, const StoreServiceOptions& options = {})
+      : store_(store), server_(options.http()) {
     on("commit", [this](const std::string& body) {
       const std::vector<TrainingRollout> rollouts = store_wire::read_commit(body);
       return store_wire::commit_reply(store_.commit(std::span<const TrainingRollout>(rollouts)))
@@ -64,13 +84,6 @@ class StoreService {
     server_.on("GET", "/health", [](HttpCall& call) {
       call.reply(nlohmann::json{{"status", "healthy"}});
     });
-  }
-
-  /// Bodies of up to 64 MiB, e.g. 32,768 rollouts of 2 KiB.
-  static HttpServerOptions default_options() {
-    HttpServerOptions options;
-    options.max_body_bytes = std::size_t{64} << 20U;
-    return options;
   }
 
   void start() { server_.start(); }
