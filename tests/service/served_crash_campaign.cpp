@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -30,9 +31,10 @@ struct OverHttp {
   std::unique_ptr<Store> open(const FaultyVfs&, std::size_t) const {
     return std::make_unique<Store>(
         dualagent::HttpStoreOptions{.url = "http://127.0.0.1:" + std::to_string(port),
-                                    .token = "secret",
+                                    .api_key_variable = "DUALAGENT_TEST_STORE",
                                     .timeout_seconds = 20,
-                                    .backoff_seconds = 1e-3});
+                                    .backoff_seconds = 1e-3,
+                                    .max_backoff_seconds = 0.02});
   }
 
   /// Until it is killed.
@@ -57,6 +59,7 @@ int main(int argc, char** argv) try {
     }
     options[argv[i]] = argv[i + 1];
   }
+  ::setenv("DUALAGENT_TEST_STORE", "secret", 1);
   const TemporaryFolder own;
   const std::filesystem::path folder =
       options["--folder"].empty() ? own.path() : std::filesystem::path(options["--folder"]);
