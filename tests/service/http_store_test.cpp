@@ -1,8 +1,10 @@
 #include "dualagent/service/http_store.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -85,6 +87,25 @@ TEST_CASE("a server that asks to be asked later is asked again", "[service]") {
   HttpStore client({.url = server.root(), .backoff_seconds = 0});
   CHECK(client.stats().rollouts == 7);
   CHECK(calls == 4);
+}
+
+TEST_CASE("a claim whose answer comes too late is not made again", "[service]") {
+  std::promise<void> ended;
+  const std::shared_future<void> has_ended(ended.get_future());
+  std::atomic<int> calls = 0;
+  {
+    const http_server::Server server(
+        [&, has_ended](const httplib::Request&, httplib::Response&) {
+          ++calls;
+          has_ended.wait();
+        },
+        "/store/.*");
+    HttpStore client(
+        {.url = server.root(), .timeout_seconds = 0.2, .retries = 2, .backoff_seconds = 0});
+    CHECK_THROWS_AS(client.claim({.run = "run", .reader = "reader"}), StoreFault);
+    ended.set_value();
+  }
+  CHECK(calls == 1);
 }
 
 TEST_CASE("a commit that is too large for a service says what to do", "[service]") {

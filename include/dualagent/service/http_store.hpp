@@ -47,7 +47,8 @@ struct HttpStoreOptions {
 ///
 /// A call whose answer was lost is made again: a commit counts what is there already as `repeated`,
 /// an acknowledgement may be answered `repeated` where it was lost the first time. Groups of a
-/// claim whose answer was lost stay claimed until their lease is over or `give_back_all`. One call
+/// claim whose answer was lost stay claimed until their lease is over or `give_back_all`; a claim
+/// whose answer is too late or too large is not made again, since each one claims more. One call
 /// at a time: threads that want to commit side by side have an HttpStore each. Errors: Error with
 /// the server's sentence for what cannot be meant and for a wrong token; StoreFault where the
 /// server is not there or fails, after all attempts. Example: HttpStore store({.url =
@@ -105,8 +106,12 @@ class HttpStore {
     for (std::size_t attempt = 0;; ++attempt) {
       HttpReply reply = client_.fetch(request);
       if (reply.ok()) return std::move(reply.body);
+      if (reply.failure == HttpFailure::too_large) too_large(request.url);
       const bool is_refused = refuses(reply.status);
-      if (is_refused || attempt == options_.retries) fail(request.url, reply, is_refused);
+      // The groups of a claim that comes too late are claimed: another one would claim more.
+      const bool is_late = reply.failure == HttpFailure::timed_out && name == "claim";
+      if (is_refused || is_late || attempt == options_.retries)
+        fail(request.url, reply, is_refused);
       const double backoff =
           options_.backoff_seconds * static_cast<double>(1U << std::min<std::size_t>(attempt, 10));
       std::this_thread::sleep_for(std::chrono::duration<double>(
@@ -118,6 +123,12 @@ class HttpStore {
   /// or asks for it later (425, 429).
   static bool refuses(int status) {
     return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+  }
+
+  [[noreturn]] static void too_large(const std::string& url) {
+    throw Error("the store's answer is larger than " +
+                    std::to_string(HttpOptions{}.max_reply_bytes) + " bytes",
+                url, "Lower ClaimRequest::max_bytes or the size of the groups");
   }
 
   [[noreturn]] static void fail(const std::string& url, const HttpReply& reply, bool is_refused) {

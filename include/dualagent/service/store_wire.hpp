@@ -155,6 +155,7 @@ inline nlohmann::json claim_body(const ClaimRequest& request) {
   nlohmann::json json{{"run", request.run},
                       {"reader", request.reader},
                       {"max_groups", request.max_groups},
+                      {"max_bytes", request.max_bytes},
                       {"oldest_answerer", request.oldest.answerer},
                       {"oldest_summarizer", request.oldest.summarizer},
                       {"stale", kStalePolicies[static_cast<std::size_t>(request.stale)]},
@@ -168,6 +169,7 @@ inline ClaimRequest read_claim(const std::string& body) {
       .run = fields.text("run"),
       .reader = fields.text("reader"),
       .max_groups = fields.count("max_groups"),
+      .max_bytes = fields.count("max_bytes"),
       .oldest = {fields.number("oldest_answerer"), fields.number("oldest_summarizer")},
       .stale = value_of<StalePolicy>(kStalePolicies, fields.text("stale"), fields.where()),
       .lease_seconds = fields.real("lease_seconds")};

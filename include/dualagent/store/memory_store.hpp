@@ -54,12 +54,15 @@ class MemoryStore {
     ClaimResult result;
     const std::int64_t now = now_();
     if (request.stale == StalePolicy::drop) result.dropped_groups = drop_stale(request, now);
+    std::size_t bytes = 0;
     for (const auto& [place, group] : complete_) {
       if (result.groups.size() == request.max_groups) break;
       const RolloutSource& source = group->first.source;
       if (source.run != request.run || (request.step && source.step != *request.step) ||
           group->second.is_leased(now))
         continue;
+      bytes += group->second.bytes;
+      if (bytes > request.max_bytes && !result.groups.empty()) break;
       result.groups.push_back(hand_out(*group, request, now));
     }
     totals_.deliveries += result.groups.size();

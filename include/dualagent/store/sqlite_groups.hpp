@@ -83,9 +83,12 @@ class SqliteGroups {
     if (request.stale == StalePolicy::drop) result.dropped_groups = drop_stale(request, now);
     std::vector<Found> found;
     find_claimable_.begin(request.run, now, request.step, request.step);
+    std::size_t bytes = 0;
     while (result.groups.size() < request.max_groups && find_claimable_.next()) {
       Found group = this->found(find_claimable_);
+      if (bytes + group.bytes > request.max_bytes && !result.groups.empty()) break;
       if (std::optional<std::vector<TrainingRollout>> rollouts = read(group)) {
+        bytes += group.bytes;
         result.groups.push_back({.rollouts = std::move(*rollouts),
                                  .stale = group.oldest.is_below(request.oldest),
                                  .deliveries = group.deliveries + 1});

@@ -56,6 +56,8 @@ struct ClaimRequest {
   std::string run{};     ///< RolloutSource::run; groups of other runs are not touched
   std::string reader{};  ///< who claims; no two readers share a name, see `give_back_all`
   std::size_t max_groups = 1;
+  /// Of encoded rollouts; one group is handed out whatever it has.
+  std::size_t max_bytes = std::size_t{64} << 20U;
   /// Only groups of this step; else of all steps.
   std::optional<std::uint64_t> step{};
   /// The oldest weights that the reader still trains on: a group is stale if any token of it was
@@ -67,6 +69,7 @@ struct ClaimRequest {
 
   void validate() const {
     require_option(max_groups, kAtLeastOne, "max_groups", "ClaimRequest");
+    require_option(max_bytes, kAtLeastOne, "max_bytes", "ClaimRequest");
     require_option(lease_seconds, kLeaseSeconds, "lease_seconds", "ClaimRequest");
     if (run.empty() || reader.empty())
       throw Error("a claim has no run or no reader", "ClaimRequest",
