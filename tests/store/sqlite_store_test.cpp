@@ -310,7 +310,7 @@ TEST_CASE("a store refuses files that it did not make, and places where it canno
   }
   CHECK(error_of([&] {
           SqliteStore store(folder / "later.sqlite");
-        }).find("the file has format 99, this library reads format 1") != std::string::npos);
+        }).find("the file has format 99, this library reads format 10103") != std::string::npos);
   CHECK(error_of([&] {
           SqliteStore store(folder / "nowhere/store.sqlite");
         }).find("the folder must exist") != std::string::npos);

@@ -15,7 +15,9 @@
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/store/encoded_commit.hpp"
 #include "dualagent/store/sqlite_database.hpp"
+#include "dualagent/store/training_rollout_codec.hpp"
 #include "dualagent/store/trajectory_store.hpp"
+#include "dualagent/trace/rollout_codec.hpp"
 
 namespace dualagent {
 
@@ -39,10 +41,12 @@ static_assert(TrainingAccess::kMaxGroupSize <= std::size_t{1} << kMemberBits);
 inline std::int64_t first_rollout(std::int64_t group) { return group << kMemberBits; }
 inline std::int64_t last_rollout(std::int64_t group) { return first_rollout(group + 1) - 1; }
 
-/// An SqliteStore's file.
-inline constexpr File kStore{.application = 0x44755374,  // "DuSt"
-                             .format = 1,
-                             .schema = R"(
+/// An SqliteStore's file. Its format is that of the tables, of a training rollout and of a rollout,
+/// so that no library opens it which would take another format for damage.
+inline constexpr File kStore{
+    .application = 0x44755374,  // "DuSt"
+    .format = 1'00'00 + 100 * detail::kTrainingFormat + detail::kRolloutFormat,
+    .schema = R"(
 CREATE TABLE groups(
   id INTEGER PRIMARY KEY,
   run TEXT NOT NULL, writer TEXT NOT NULL, step INTEGER NOT NULL, number INTEGER NOT NULL,
