@@ -34,6 +34,32 @@ TEST_CASE("a file of rollouts in an older format is refused, not taken for damag
         "version that wrote it");
 }
 
+TEST_CASE("a file that another process makes while it is looked at is known as one of ours",
+          "[store]") {
+  struct Maker {
+    SqliteDatabase database;
+    int statements_left;
+  };
+  for (int moment = 1; moment <= 3; ++moment) {
+    const TemporaryFolder folder;
+    SqliteDatabase database(folder / "a.sqlite");
+    Maker other{SqliteDatabase(folder / "a.sqlite"), moment};
+    sqlite3_trace_v2(
+        database.get(), SQLITE_TRACE_STMT,
+        [](unsigned, void* maker, void*, void*) {
+          Maker& own = *static_cast<Maker*>(maker);
+          if (--own.statements_left == 0) try {
+              sqlite_tables::prepare(own.database, sqlite_tables::kStore, 0, 1000);
+            } catch (const SqliteError&) {  // locked by the one that looks
+            }
+          return 0;
+        },
+        &other);
+    CHECK(error_of([&] { sqlite_tables::require_ours(database, sqlite_tables::kStore); }) ==
+          "no error");
+  }
+}
+
 TEST_CASE("a transaction that is not committed is undone", "[store]") {
   SqliteDatabase database(":memory:");
   database.execute("CREATE TABLE t(a)");

@@ -125,10 +125,15 @@ void retry_while_locked(double seconds, const Body& body) {
 }
 
 inline void require_ours(SqliteDatabase& database, const File& file) {
-  const std::int64_t application = pragma_number(database, "PRAGMA application_id");
-  const std::int64_t format = pragma_number(database, "PRAGMA user_version");
-  const bool is_new = application == 0 && format == 0 &&
-                      pragma_number(database, "SELECT count(*) FROM sqlite_schema") == 0;
+  // One statement sees one state of the file, which another process may be making now.
+  SqliteStatement look(database,
+                       "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
+                       "FROM pragma_application_id, pragma_user_version");
+  look.begin();
+  if (!look.next()) throw Error("SQLite does not say what the file is", database.path());
+  const std::int64_t application = look.number(0), format = look.number(1);
+  const bool is_new = application == 0 && format == 0 && look.number(2) == 0;
+  look.end();
   if (is_new) return;
   if (application != file.application)
     throw Error("the file is an SQLite database for something else", database.path(),
