@@ -48,7 +48,7 @@ struct CommitResult {
 /// What a claim does with groups that are older than the reader trains on.
 enum class StalePolicy : std::uint8_t {
   drop,      ///< they leave the store and are counted, incomplete ones too
-  hand_out,  ///< they are claimed like others and marked
+  hand_out,  ///< they are claimed like others and marked; incomplete ones stay, and count
 };
 
 /// What a reader asks for.
