@@ -65,7 +65,8 @@ TEST_CASE("the reference system's scripts are answered as by its own server", "[
 TEST_CASE("what the reference system's server loses or doubles is there once", "[service]") {
   Served served({.max_texts = 2});
   served.commit(R"({"taskId": "a"})");
-  served.commit(R"({"taskId": "a"})");  // the answer was lost
+  CHECK(served.commit(R"({"taskId": "a"})") ==  // the answer was lost
+        json::parse(R"({"success": true, "data": {"success": true, "repeated": true}})"));
   served.commit(R"({"taskId": "b"})");
   const HttpReply full =
       served.ask("/taskCommit", {{"listKey", "summary_queue_x"}, {"taskData", "{}"}});

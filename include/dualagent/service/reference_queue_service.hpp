@@ -20,12 +20,13 @@ namespace dualagent {
 /// are, on queues that survive.
 ///
 /// POST /taskCommit {listKey, taskData}, POST /taskFetch {listKey} and GET /health answer what that
-/// server answers. Beyond it: a full queue is 429 with Retry-After; /taskFetch takes "taskId", the
-/// "taskId" or "id" that the task must have, and "leaseSeconds", after which an unacknowledged task
-/// is handed out again; its answer then has "lease" for POST /taskAcknowledge {lease}. Which of
-/// that system's defects are gone by this, and which need such a line in its scripts:
-/// docs/store.md. Holds a reference to the queues. Errors: as HttpServer. Example: SqliteTaskQueues
-/// queues("tasks.sqlite");
+/// server answers. Beyond it: a full queue is 429 with Retry-After; a text that was put into the
+/// queue before is not put there again, and the answer's data has "repeated": true; /taskFetch
+/// takes "taskId", the "taskId" or "id" that the task must have, and "leaseSeconds", after which an
+/// unacknowledged task is handed out again; its answer then has "lease" for POST /taskAcknowledge
+/// {lease}. Which of that system's defects are gone by this, and which need such a line in its
+/// scripts: docs/store.md. Holds a reference to the queues. Errors: as HttpServer. Example:
+/// SqliteTaskQueues queues("tasks.sqlite");
 ///          ReferenceQueueService service(queues, {.port = 18888});
 ///          service.start();
 class ReferenceQueueService {
@@ -86,8 +87,9 @@ class ReferenceQueueService {
     const Json json = read(call);
     const std::string task = text(json, "taskData");
     if (!Json::accept(task)) return refuse(call, 400, "Invalid taskData JSON");
-    if (queues_.commit(text(json, "listKey"), task) == CommitStatus::stored)
-      return succeed(call, Json::object());
+    const CommitResult result = queues_.commit(text(json, "listKey"), task);
+    if (result.status == CommitStatus::stored)
+      return succeed(call, result.repeated == 0 ? Json::object() : Json{{"repeated", true}});
     call.header("Retry-After", "1");
     refuse(call, 429, "Queue is full");
   }

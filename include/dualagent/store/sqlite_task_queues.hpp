@@ -55,19 +55,19 @@ class SqliteTaskQueues {
   SqliteTaskQueues(const SqliteTaskQueues&) = delete;
   SqliteTaskQueues& operator=(const SqliteTaskQueues&) = delete;
 
-  /// Puts a text at the queue's end: `stored`, also where it was put there before, `full` or
-  /// `disk_full`.
-  CommitStatus commit(const std::string& queue, const std::string& text) {
+  /// Puts a text at the queue's end, where it has not been put there before (`repeated` is 1), and
+  /// neither the queue nor the disk is full.
+  CommitResult commit(const std::string& queue, const std::string& text) {
     try {
-      return in_transaction([&] {
+      return in_transaction([&]() -> CommitResult {
         statements_->insert.run(queue, sha256_hex(text), text);
-        if (database_.changes() == 0 || count(queue) <= options_.max_texts)
-          return CommitStatus::stored;
+        if (database_.changes() == 0) return {.repeated = 1};
+        if (count(queue) <= options_.max_texts) return {.stored = 1};
         statements_->remove.run(sqlite3_last_insert_rowid(database_.get()));
-        return CommitStatus::full;
+        return {.status = CommitStatus::full};
       });
     } catch (const SqliteError& error) {
-      if (error.is_full()) return CommitStatus::disk_full;
+      if (error.is_full()) return {.status = CommitStatus::disk_full};
       throw;
     }
   }
