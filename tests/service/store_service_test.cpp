@@ -84,7 +84,7 @@ struct FailingStore {
   std::vector<LeaseStatus> give_back(std::span<const Lease>) { return {}; }
   std::size_t give_back_all(const std::string&) { return 0; }
   void forget(const std::string&) {}
-  StoreStats stats() { return {}; }
+  StoreStats stats() { throw StoreFault("no disk", "here"); }
 };
 }  // namespace
 
@@ -98,4 +98,5 @@ TEST_CASE("a store that fails is 503, to be asked again", "[service]") {
   CHECK(reply.status == 503);
   CHECK(reply.retry_after_seconds == 1);
   CHECK(reply.body.find("no disk (here)") != std::string::npos);
+  CHECK(client.fetch({.url = service.url() + "/health", .method = HttpMethod::get}).status == 503);
 }

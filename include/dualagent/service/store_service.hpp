@@ -39,10 +39,11 @@ struct StoreServiceOptions {
 /// POST /store/commit, /store/claim, /store/acknowledge, /store/extend, /store/give_back,
 /// /store/give_back_all, /store/forget; GET /store/stats and /health. A call is answered once the
 /// store has done it: what the store makes durable is durable then. Calls run side by side, each on
-/// its connection's thread, so that an SqliteStore's commits share flushes. What cannot be meant is
-/// answered 400 with the sentence; a StoreFault 503 with Retry-After. The token, limits and slow
-/// clients are HttpServer's business: give `options.token` where others reach the port. Holds a
-/// reference to the store. Errors: as HttpServer. Example: SqliteStore store("rollouts.sqlite");
+/// its connection's thread, so that an SqliteStore's commits share flushes. /health asks the store.
+/// What cannot be meant is answered 400 with the sentence; a StoreFault 503 with Retry-After. The
+/// token, limits and slow clients are HttpServer's business: give `options.token` where others
+/// reach the port. Holds a reference to the store. Errors: as HttpServer. Example: SqliteStore
+/// store("rollouts.sqlite");
 ///          StoreService service(store, {.host = "0.0.0.0", .port = 18889, .token = token});
 ///          service.start();
 template <class Store>
@@ -52,12 +53,12 @@ class StoreService {
  public:
   explicit StoreService(Store& store, const StoreServiceOptions& options = {})
       : store_(store), server_(options.http()) {
-    on("commit", [this](const std::string& body) {
+    on("/store/commit", [this](const std::string& body) {
       const std::vector<TrainingRollout> rollouts = store_wire::read_commit(body);
       return store_wire::commit_reply(store_.commit(std::span<const TrainingRollout>(rollouts)))
           .dump();
     });
-    on("claim", [this](const std::string& body) {
+    on("/store/claim", [this](const std::string& body) {
       return store_wire::claim_reply(store_.claim(store_wire::read_claim(body)));
     });
     on_leases("acknowledge", [this](std::span<const Lease> leases, const auto&) {
@@ -69,21 +70,25 @@ class StoreService {
     on_leases("extend", [this](std::span<const Lease> leases, const store_wire::Fields& fields) {
       return store_.extend(leases, fields.real("seconds"));
     });
-    on("give_back_all", [this](const std::string& body) {
+    on("/store/give_back_all", [this](const std::string& body) {
       const store_wire::Fields fields(body, "the body of give_back_all");
       return nlohmann::json{{"groups", store_.give_back_all(fields.text("reader"))}}.dump();
     });
-    on("forget", [this](const std::string& body) {
+    on("/store/forget", [this](const std::string& body) {
       store_.forget(store_wire::Fields(body, "the body of forget").text("run"));
       return std::string("{}");
     });
     on(
-        "stats",
+        "/store/stats",
         [this](const std::string&) { return store_wire::stats_reply(store_.stats()).dump(); },
         "GET");
-    server_.on("GET", "/health", [](HttpCall& call) {
-      call.reply(nlohmann::json{{"status", "healthy"}});
-    });
+    on(
+        "/health",
+        [this](const std::string&) {
+          store_.stats();
+          return nlohmann::json{{"status", "healthy"}}.dump();
+        },
+        "GET");
   }
 
   void start() { server_.start(); }
@@ -96,8 +101,8 @@ class StoreService {
  private:
   /// `answer(body)` returns the body of the reply.
   template <class Answer>
-  void on(const std::string& name, Answer answer, const char* method = "POST") {
-    server_.on(method, "/store/" + name, [answer = std::move(answer)](HttpCall& call) {
+  void on(const std::string& path, Answer answer, const char* method = "POST") {
+    server_.on(method, path, [answer = std::move(answer)](HttpCall& call) {
       try {
         call.reply(200, answer(call.body()));
       } catch (const StoreFault& fault) {
@@ -109,7 +114,7 @@ class StoreService {
   }
   template <class Act>
   void on_leases(const std::string& name, Act act) {
-    on(name, [act = std::move(act), name](const std::string& body) {
+    on("/store/" + name, [act = std::move(act), name](const std::string& body) {
       const store_wire::Fields fields(body, "the body of " + name);
       const std::vector<Lease> leases = store_wire::read_leases(fields);
       return store_wire::statuses_reply(act(std::span<const Lease>(leases), fields)).dump();
