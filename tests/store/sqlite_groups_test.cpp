@@ -59,5 +59,7 @@ TEST_CASE("a file without its totals is named", "[store]") {
   database.execute(sqlite_tables::kStore.schema);
   SqliteGroups groups(database);
   database.execute("DELETE FROM totals");
-  CHECK(error_of([&] { groups.begin(); }) == "the store has lost its totals (:memory:)");
+  CHECK(error_of([&] { groups.begin(); }) ==
+        "the store has lost its totals (:memory:). The file is damaged: use a copy of it, or "
+        "another one");
 }

@@ -25,7 +25,9 @@ class SqliteGroups {
 
   void begin() {
     load_totals_.begin();
-    if (!load_totals_.next()) throw Error("the store has lost its totals", database_.path());
+    if (!load_totals_.next())
+      throw Error("the store has lost its totals", database_.path(),
+                  "The file is damaged: use a copy of it, or another one");
     std::int64_t column[10];
     for (int i = 0; i < 10; ++i) column[i] = load_totals_.number(i);
     load_totals_.end();

@@ -130,7 +130,9 @@ inline void require_ours(SqliteDatabase& database, const File& file) {
                        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
                        "FROM pragma_application_id, pragma_user_version");
   look.begin();
-  if (!look.next()) throw Error("SQLite does not say what the file is", database.path());
+  if (!look.next())
+    throw Error("SQLite does not say what the file is", database.path(),
+                "Install an SQLite with pragma functions: they are left out of some builds");
   const std::int64_t application = look.number(0), format = look.number(1);
   const bool is_new = application == 0 && format == 0 && look.number(2) == 0;
   look.end();
