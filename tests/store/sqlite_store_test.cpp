@@ -299,7 +299,7 @@ TEST_CASE("a store refuses files that it did not make, and places where it canno
   std::ofstream(folder / "text.sqlite") << std::string(5000, 'x');
   CHECK(error_of([&] {
           SqliteStore store(folder / "text.sqlite");
-        }).find("is no SQLite database") != std::string::npos);
+        }).find("is not an SQLite database") != std::string::npos);
   { SqliteDatabase(folder / "other.sqlite").execute("CREATE TABLE t(x)"); }
   CHECK(error_of([&] {
           SqliteStore store(folder / "other.sqlite");

@@ -82,4 +82,7 @@ TEST_CASE("files of queues and of stores are not mistaken for each other", "[sto
   CHECK(error_of([&] {
           SqliteTaskQueues queues(folder / "a.sqlite", {.max_texts = 0});
         }).find("max_texts is 0") == 0);
+  CHECK(error_of([&] {
+          SqliteTaskQueues queues(folder / "a.sqlite", {.lock_seconds = -1});
+        }).find("lock_seconds is -1") == 0);
 }

@@ -39,7 +39,7 @@ class SqliteError : public StoreFault {
         return "The device or the file system reports an error: check the disk and its quota";
       case SQLITE_CORRUPT:
       case SQLITE_NOTADB:
-        return "The file is damaged or is no SQLite database: use another one";
+        return "The file is damaged or is not an SQLite database: use another one";
       case SQLITE_CANTOPEN:
         return "Check the path; the folder must exist";
       case SQLITE_READONLY:

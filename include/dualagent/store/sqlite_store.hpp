@@ -33,7 +33,7 @@ struct SqliteStoreOptions {
 
   void validate() const {
     limits.validate();
-    require_option(lock_seconds, {0, 86'400, true, true}, "lock_seconds", "SqliteStoreOptions");
+    require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "SqliteStoreOptions");
     require_option(log_pages, {1, 1e6}, "log_pages", "SqliteStoreOptions");
   }
 };

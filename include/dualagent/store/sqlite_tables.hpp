@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/store/encoded_commit.hpp"
@@ -30,6 +31,9 @@ struct File {
   std::int64_t format;
   const char* schema;
 };
+
+/// How long a call may wait for other processes, in seconds.
+inline constexpr Bounds kLockSeconds{0, 86'400};
 
 /// groups.state; below kAcknowledged a group holds rollouts that count.
 enum State : int { kIncomplete = 0, kComplete = 1, kAcknowledged = 2, kDropped = 3, kDamaged = 4 };

@@ -26,7 +26,7 @@ struct TaskQueuesOptions {
 
   void validate() const {
     require_option(max_texts, kAtLeastOne, "max_texts", "TaskQueuesOptions");
-    require_option(lock_seconds, {0, 86'400}, "lock_seconds", "TaskQueuesOptions");
+    require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "TaskQueuesOptions");
   }
 };
 

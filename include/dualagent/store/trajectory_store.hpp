@@ -157,7 +157,7 @@ concept HasStoreUpkeep = requires(S& s, const std::string& run) {
   { s.stats() } -> std::same_as<StoreStats>;
 };
 
-/// Refuses what is no training rollout, in one sentence.
+/// Refuses what is not a training rollout, in one sentence.
 template <class Rollouts>
 consteval void refuse_commit() {
   static_assert(sizeof(Rollouts) == 0,
