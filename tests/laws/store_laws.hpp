@@ -34,11 +34,11 @@ class StoreLaws {
   std::vector<std::string> violations() {
     for (const auto law :
          {&StoreLaws::keys_are_stored_once, &StoreLaws::groups_are_claimed_whole,
-          &StoreLaws::order_is_that_of_completion, &StoreLaws::one_lease_is_good,
-          &StoreLaws::a_full_store_refuses, &StoreLaws::what_cannot_be_meant_is_refused,
-          &StoreLaws::stale_groups_are_dropped, &StoreLaws::stale_groups_are_handed_out,
-          &StoreLaws::readers_ask_for_runs_and_steps, &StoreLaws::a_run_is_forgotten,
-          &StoreLaws::threads_lose_and_double_nothing})
+          &StoreLaws::order_is_that_of_completion, &StoreLaws::a_claim_is_bounded,
+          &StoreLaws::one_lease_is_good, &StoreLaws::a_full_store_refuses,
+          &StoreLaws::what_cannot_be_meant_is_refused, &StoreLaws::stale_groups_are_dropped,
+          &StoreLaws::stale_groups_are_handed_out, &StoreLaws::readers_ask_for_runs_and_steps,
+          &StoreLaws::a_run_is_forgotten, &StoreLaws::threads_lose_and_double_nothing})
       (this->*law)();
     return found_;
   }
@@ -149,6 +149,21 @@ class StoreLaws {
     const ClaimResult again = store->claim(request());
     expect(first(again) == 3, "a group whose lease ran out keeps its place");
     expect(!again.groups.empty() && again.groups[0].deliveries == 3, "deliveries are counted");
+  }
+
+  void a_claim_is_bounded() {
+    const auto store = new_store();
+    for (const std::size_t g : {0U, 1U, 2U}) store->commit(training::group({.group = g}));
+    const std::size_t bytes = store->stats().bytes / 3;
+    ClaimRequest wanted = request("reader", 9);
+    wanted.max_bytes = 1;
+    expect(store->claim(wanted).groups.size() == 1, "one group is handed out whatever it has");
+    wanted.max_bytes = 2 * bytes - 1;
+    expect(store->claim(wanted).groups.size() == 1, "a claim has no more bytes than it asks for");
+    wanted.max_bytes = 2 * bytes;
+    store->give_back_all("reader");
+    expect(store->claim(wanted).groups.size() == 2, "a claim has the bytes that it asks for");
+    expect(store->stats().claimed_groups == 2, "what a claim leaves out stays ready");
   }
 
   void one_lease_is_good() {

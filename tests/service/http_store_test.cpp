@@ -1,6 +1,10 @@
 #include "dualagent/service/http_store.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,6 +75,49 @@ TEST_CASE("a call whose answer was lost is made again, and happens once", "[serv
   CHECK(calls == 4);
 }
 
+TEST_CASE("a server that asks to be asked later is asked again", "[service]") {
+  int calls = 0;
+  const http_server::Server server(
+      [&](const httplib::Request&, httplib::Response& response) {
+        constexpr int kStatuses[] = {408, 425, 429, 200};
+        response.status = kStatuses[std::min(calls++, 3)];
+        response.body = store_wire::stats_reply({.rollouts = 7}).dump();
+      },
+      "/store/.*");
+  HttpStore client({.url = server.root(), .backoff_seconds = 0});
+  CHECK(client.stats().rollouts == 7);
+  CHECK(calls == 4);
+}
+
+TEST_CASE("a claim whose answer comes too late is not made again", "[service]") {
+  std::promise<void> ended;
+  const std::shared_future<void> has_ended(ended.get_future());
+  std::atomic<int> calls = 0;
+  {
+    const http_server::Server server(
+        [&, has_ended](const httplib::Request&, httplib::Response&) {
+          ++calls;
+          has_ended.wait();
+        },
+        "/store/.*");
+    HttpStore client(
+        {.url = server.root(), .timeout_seconds = 0.2, .retries = 2, .backoff_seconds = 0});
+    CHECK_THROWS_AS(client.claim({.run = "run", .reader = "reader"}), StoreFault);
+    ended.set_value();
+  }
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a commit that is too large for a service says what to do", "[service]") {
+  MemoryStore store;
+  StoreService service(store, {.max_body_bytes = 100});
+  service.start();
+  HttpStore client({.url = service.url()});
+  const std::string error = error_of([&] { client.commit(training::group({})); });
+  CHECK(error.find("the store refuses a call: status 413, ") == 0);
+  CHECK(error.find("StoreServiceOptions::max_body_bytes") != std::string::npos);
+}
+
 TEST_CASE("a store that cannot be asked says why", "[service]") {
   const http_server::ClosedPort closed;
   HttpStore gone({.url = closed.root(), .retries = 1, .backoff_seconds = 0});
@@ -79,15 +126,25 @@ TEST_CASE("a store that cannot be asked says why", "[service]") {
   MemoryStore store;
   StoreService service(store, {.token = "secret"});
   service.start();
-  HttpStore stranger({.url = service.url(), .token = "guess"});
-  CHECK(error_of([&] { stranger.stats(); }) == "the store refuses the token (" + service.url() +
-                                                   "/store/stats). Set HttpStoreOptions::token");
-  HttpStore known({.url = service.url(), .token = "secret"});
+  ::setenv("DUALAGENT_TEST_STORE", "guess", 1);
+  HttpStore stranger({.url = service.url(), .api_key_variable = "DUALAGENT_TEST_STORE"});
+  CHECK(error_of([&] { stranger.stats(); }) ==
+        "the store refuses the token (" + service.url() +
+            "/store/stats). Set HttpStoreOptions::api_key_variable");
+  ::setenv("DUALAGENT_TEST_STORE", "secret", 1);
+  HttpStore known({.url = service.url(), .api_key_variable = "DUALAGENT_TEST_STORE"});
+  ::setenv("DUALAGENT_TEST_STORE", "secret\n", 1);
+  CHECK(error_of([&] {
+          HttpStore unread({.url = service.url(), .api_key_variable = "DUALAGENT_TEST_STORE"});
+        }).find("holds characters that a key cannot have") != std::string::npos);
+  ::unsetenv("DUALAGENT_TEST_STORE");
   CHECK(known.stats() == StoreStats{});
   known.commit(std::vector{training::rollout({}, 0)});
-  CHECK(error_of([&] {
-          known.commit(training::group({.size = 3}));
-        }).find("has begun that group with 2") != std::string::npos);
+  CHECK(error_of([&] { known.commit(training::group({.size = 3})); }) ==
+        "the store refuses a call: status 400, a rollout is of a group of 3, the store has begun "
+        "that group with 2 (run run, writer writer, step 0, group 0). Give each writer a name of "
+        "its own (" +
+            service.url() + "/store/commit). Correct the call as the store says");
   CHECK(error_of([] {
           HttpStore unnamed({.url = "10.0.0.7"});
         }).find("begins with neither http:// nor https://") != std::string::npos);

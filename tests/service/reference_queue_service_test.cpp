@@ -59,13 +59,23 @@ TEST_CASE("the reference system's scripts are answered as by its own server", "[
   for (const json& body :
        {json{{"listKey", "k"}}, json{{"listKey", 1}, {"taskData", "{}"}}, json(1)})
     CHECK(served.ask("/taskCommit", body).status == 400);
-  CHECK(served.ask("/taskFetch", json::object()).status == 400);
+  const HttpReply unnamed = served.ask("/taskFetch", json::object());
+  CHECK(unnamed.status == 400);
+  CHECK(json::parse(unnamed.body)["data"]["errorMsg"] ==
+        "\"listKey\" is not a text (/taskFetch). Send the fields that docs/store.md and the "
+        "reference system's database_server.py name");
+  HttpClient client;
+  CHECK(client
+            .fetch({.url = served.service.url() + "/taskFetch",
+                    .body = R"({"listKey": "a", "listKey": "b"})"})
+            .status == 400);
 }
 
 TEST_CASE("what the reference system's server loses or doubles is there once", "[service]") {
   Served served({.max_texts = 2});
   served.commit(R"({"taskId": "a"})");
-  served.commit(R"({"taskId": "a"})");  // the answer was lost
+  CHECK(served.commit(R"({"taskId": "a"})") ==  // the answer was lost
+        json::parse(R"({"success": true, "data": {"success": true, "repeated": true}})"));
   served.commit(R"({"taskId": "b"})");
   const HttpReply full =
       served.ask("/taskCommit", {{"listKey", "summary_queue_x"}, {"taskData", "{}"}});

@@ -40,6 +40,18 @@ TEST_CASE("without the token a store's service answers nothing", "[service]") {
         R"({"late":0,"repeated":0,"status":"stored","stored":2})");
 }
 
+TEST_CASE("a store's service with nothing but a token takes the commit of a large step",
+          "[service]") {
+  MemoryStore store;
+  StoreService service(store, {.token = "secret"});
+  service.start();
+  const auto group = training::group({.size = 2, .tokens = 400'000});
+  const std::string body = store_wire::commit_body(group);
+  REQUIRE(body.size() > std::size_t{5} << 20U);
+  CHECK(ask(service, "/store/commit", body).status == 200);
+  CHECK(store.stats().ready_groups == 1);
+}
+
 TEST_CASE("a store's service answers what cannot be meant with a sentence", "[service]") {
   MemoryStore store;
   StoreService service(store, {.token = "secret"});
@@ -72,7 +84,7 @@ struct FailingStore {
   std::vector<LeaseStatus> give_back(std::span<const Lease>) { return {}; }
   std::size_t give_back_all(const std::string&) { return 0; }
   void forget(const std::string&) {}
-  StoreStats stats() { return {}; }
+  StoreStats stats() { throw StoreFault("no disk", "here"); }
 };
 }  // namespace
 
@@ -86,4 +98,5 @@ TEST_CASE("a store that fails is 503, to be asked again", "[service]") {
   CHECK(reply.status == 503);
   CHECK(reply.retry_after_seconds == 1);
   CHECK(reply.body.find("no disk (here)") != std::string::npos);
+  CHECK(client.fetch({.url = service.url() + "/health", .method = HttpMethod::get}).status == 503);
 }

@@ -23,12 +23,14 @@ TEST_CASE("calls and answers of a store come through the wire", "[service]") {
   ClaimRequest request{.run = "r\"\n",
                        .reader = "a",
                        .max_groups = 7,
+                       .max_bytes = 8,
                        .step = 9,
                        .oldest = {3, 4},
                        .stale = StalePolicy::hand_out,
                        .lease_seconds = 0.25};
   ClaimRequest read = store_wire::read_claim(store_wire::claim_body(request).dump());
-  CHECK((read.run == request.run && read.reader == "a" && read.max_groups == 7));
+  CHECK((read.run == request.run && read.reader == "a" && read.max_groups == 7 &&
+         read.max_bytes == 8));
   CHECK((read.step == 9U && read.oldest == AgentVersions{3, 4}));
   CHECK((read.stale == StalePolicy::hand_out && read.lease_seconds == 0.25));
   request.step.reset();

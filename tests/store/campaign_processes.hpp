@@ -55,6 +55,7 @@ template <class Way>
 class Processes {
  public:
   static constexpr std::size_t kWriters = 2, kReaders = 2;
+  static constexpr std::size_t kServer = kWriters + kReaders;
   static constexpr std::size_t kProcesses = kWriters + kReaders + (Way::has_server ? 1 : 0);
 
   Processes(std::filesystem::path folder, Way way, std::uint64_t seed, FaultyVfs::Faults faults)
@@ -68,6 +69,7 @@ class Processes {
     while (kills_ < kills) {
       std::this_thread::sleep_for(std::chrono::microseconds(draw(15'000)));
       const std::size_t victim = draw(kProcesses);
+      deaths_of_server_ += victim == kServer ? 1 : 0;
       if (look_after(victim) == End::none) {
         kill(victim);
         ++kills_;
@@ -92,12 +94,13 @@ class Processes {
 
   std::size_t kills() const { return kills_; }
   std::size_t deaths_in_a_write() const { return deaths_in_a_write_; }
+  std::size_t deaths_of_server() const { return deaths_of_server_; }
 
  private:
   std::uint64_t draw(std::uint64_t n) { return random_.below(drawn_++, n); }
 
   static std::string name_of(std::size_t slot) {
-    if (slot == kWriters + kReaders) return "server";
+    if (slot == kServer) return "server";
     return slot < kWriters ? "writer-" + std::to_string(slot)
                            : "reader-" + std::to_string(slot - kWriters);
   }
@@ -313,6 +316,7 @@ class Processes {
   pid_t children_[kProcesses] = {};
   std::size_t kills_ = 0;
   std::size_t deaths_in_a_write_ = 0;
+  std::size_t deaths_of_server_ = 0;
 };
 
 }  // namespace campaign

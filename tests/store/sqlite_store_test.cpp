@@ -234,6 +234,27 @@ TEST_CASE("a device that fails is an error that names the file, and nothing is l
   CHECK(store.claim(request(9)).groups.size() == 2);
 }
 
+TEST_CASE("a read that fails leaves the store usable, also once another one has written",
+          "[store]") {
+  const TemporaryFolder folder;
+  FaultyVfs disk(kOnlyCounted), sound(kOnlyCounted);
+  SqliteStore other(folder / "store.sqlite", {.vfs = sound.name()});
+  SqliteStore store(folder / "store.sqlite", {.lock_seconds = 0, .vfs = disk.name()});
+  std::size_t failed = 0;
+  for (bool is_failing = true; is_failing;) {
+    other.commit(training::group({.group = failed}));  // what the store has in memory is old now
+    disk.fail_read_in(failed + 1);
+    is_failing =
+        error_of([&] { store.claim(request(99)); }).find("disk I/O error") != std::string::npos;
+    disk.fail_read_in(0);
+    failed += is_failing ? 1 : 0;
+    other.commit(training::group({.step = 1, .group = failed}));
+    const std::string error = error_of([&] { store.give_back_all("reader"); });
+    REQUIRE(error == "no error");
+  }
+  CHECK(failed > 3);  // of page 1, the totals, the groups and the rollouts at least
+}
+
 TEST_CASE("a damaged group is put aside, and the others are handed out", "[store]") {
   const TemporaryFolder folder;
   FaultyVfs disk(kOnlyCounted);
@@ -257,6 +278,20 @@ TEST_CASE("a damaged group is put aside, and the others are handed out", "[store
   CHECK(store.claim(request(9)).damaged_groups == 0);
   CHECK(store.acknowledge(std::span(&old, 1)).at(0) == LeaseStatus::lost);
   CHECK(store.stats().rollouts == 2);
+
+  const std::size_t bytes = store.stats().bytes;
+  for (const std::size_t g : {0U, 2U})
+    CHECK(store.commit(training::group({.group = g})) == CommitResult{.stored = 2});
+  CHECK(store.stats().damaged_groups == 0);
+  CHECK(store.stats().rollouts == 6);
+  CHECK(store.stats().bytes == 3 * bytes);
+  const ClaimResult again = store.claim(request(9));
+  REQUIRE(again.groups.size() == 2);
+  CHECK(again.groups[1].rollouts.at(1).rollout().group == 2);
+  store.acknowledge(std::vector{claimed.groups[0].lease, again.groups[0].lease});
+  store.acknowledge(std::span(&again.groups[1].lease, 1));
+  CHECK(store.stats().rollouts == 0);
+  CHECK(store.stats().bytes == 0);
 }
 
 TEST_CASE("a store refuses files that it did not make, and places where it cannot be", "[store]") {
@@ -264,7 +299,7 @@ TEST_CASE("a store refuses files that it did not make, and places where it canno
   std::ofstream(folder / "text.sqlite") << std::string(5000, 'x');
   CHECK(error_of([&] {
           SqliteStore store(folder / "text.sqlite");
-        }).find("is no SQLite database") != std::string::npos);
+        }).find("is not an SQLite database") != std::string::npos);
   { SqliteDatabase(folder / "other.sqlite").execute("CREATE TABLE t(x)"); }
   CHECK(error_of([&] {
           SqliteStore store(folder / "other.sqlite");
@@ -275,7 +310,7 @@ TEST_CASE("a store refuses files that it did not make, and places where it canno
   }
   CHECK(error_of([&] {
           SqliteStore store(folder / "later.sqlite");
-        }).find("the file has format 99, this library reads format 1") != std::string::npos);
+        }).find("the file has format 99, this library reads format 10103") != std::string::npos);
   CHECK(error_of([&] {
           SqliteStore store(folder / "nowhere/store.sqlite");
         }).find("the folder must exist") != std::string::npos);

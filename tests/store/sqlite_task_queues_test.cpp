@@ -22,13 +22,13 @@ TEST_CASE("queues of texts are first in, first out, and are there after a restar
   {
     SqliteTaskQueues queues(folder / "tasks.sqlite");
     for (const char* text : {"1", "2", "3"})
-      CHECK(queues.commit("a", text) == CommitStatus::stored);
+      CHECK(queues.commit("a", text) == CommitResult{.stored = 1});
     queues.commit("b", "1");
     CHECK(text_of_first(queues, "a") == "1");
   }
   SqliteTaskQueues queues(folder / "tasks.sqlite");
-  CHECK(queues.commit("a", "1") == CommitStatus::stored);  // a repeated commit
-  CHECK(queues.commit("a", "2") == CommitStatus::stored);
+  CHECK(queues.commit("a", "1") == CommitResult{.repeated = 1});  // it is not queued again
+  CHECK(queues.commit("a", "2") == CommitResult{.repeated = 1});
   CHECK(queues.sizes() == std::vector<std::pair<std::string, std::size_t>>{{"a", 2}, {"b", 1}});
   CHECK(text_of_first(queues, "a") == "2");
   CHECK(text_of_first(queues, "a") == "3");
@@ -42,11 +42,11 @@ TEST_CASE("a full queue of texts refuses, and takes a repeated commit", "[store]
   SqliteTaskQueues queues(folder / "tasks.sqlite", {.max_texts = 2});
   queues.commit("a", "1");
   queues.commit("a", "2");
-  CHECK(queues.commit("a", "3") == CommitStatus::full);
-  CHECK(queues.commit("a", "2") == CommitStatus::stored);
-  CHECK(queues.commit("b", "1") == CommitStatus::stored);
+  CHECK(queues.commit("a", "3") == CommitResult{.status = CommitStatus::full});
+  CHECK(queues.commit("a", "2") == CommitResult{.repeated = 1});
+  CHECK(queues.commit("b", "1") == CommitResult{.stored = 1});
   CHECK(text_of_first(queues, "a") == "1");
-  CHECK(queues.commit("a", "3") == CommitStatus::stored);
+  CHECK(queues.commit("a", "3") == CommitResult{.stored = 1});
 }
 
 TEST_CASE("a text on lease comes again unless it is acknowledged", "[store]") {
@@ -66,7 +66,10 @@ TEST_CASE("a text on lease comes again unless it is acknowledged", "[store]") {
   CHECK(queues.acknowledge(again.lease) == LeaseStatus::done);
   CHECK(queues.acknowledge(again.lease) == LeaseStatus::repeated);
   time += 60'000;
+  const FetchedText second = queues.fetch("a", any, 5).value();
+  time += 5000;
   CHECK(text_of_first(queues, "a") == "2");
+  CHECK(queues.acknowledge(second.lease) == LeaseStatus::lost);
   CHECK(text_of_first(queues, "a") == "nothing");
 }
 
@@ -79,4 +82,7 @@ TEST_CASE("files of queues and of stores are not mistaken for each other", "[sto
   CHECK(error_of([&] {
           SqliteTaskQueues queues(folder / "a.sqlite", {.max_texts = 0});
         }).find("max_texts is 0") == 0);
+  CHECK(error_of([&] {
+          SqliteTaskQueues queues(folder / "a.sqlite", {.lock_seconds = -1});
+        }).find("lock_seconds is -1") == 0);
 }

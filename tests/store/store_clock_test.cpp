@@ -6,6 +6,7 @@ using namespace dualagent;
 
 TEST_CASE("a lease ends its seconds after it was given", "[store]") {
   CHECK(lease_end(1'000, 0.5) == 1'500);
+  CHECK(lease_end(1'000, kLeaseSeconds.low) == 1'001);
   CHECK(lease_end(1'700'000'000'000, 1e9) == 2'700'000'000'000);
 }
 

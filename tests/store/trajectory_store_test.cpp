@@ -33,8 +33,10 @@ TEST_CASE("a claim that cannot be meant is refused", "[store]") {
   CHECK(error({.run = "run", .reader = "reader", .oldest = {.answerer = WeightVersion{1} - 2}}) ==
         "a claim's step or oldest version is above 2^62 (ClaimRequest). Subtract from a version "
         "only what it has");
-  CHECK(error({.run = "run", .reader = "reader", .lease_seconds = 0}) ==
-        "lease_seconds is 0 (ClaimRequest). Set it to a number above 0 and at most 1e+09");
+  CHECK(
+      error({.run = "run", .reader = "reader", .lease_seconds = 0}) ==
+      "lease_seconds is 0 (ClaimRequest). Set it to a number of at least 0.001 and at most 1e+09");
+  CHECK(error({.run = "run", .reader = "reader", .lease_seconds = 1e-4}) != "no error");
 }
 
 TEST_CASE("limits of a store that cannot be meant are refused", "[store]") {

@@ -74,6 +74,8 @@ class FaultyVfs {
     const std::lock_guard lock(mutex_);
     kills_ = true;
   }
+  /// The n-th read from now on fails, and only that one.
+  void fail_read_in(std::size_t reads) { reads_left_ = reads; }
   bool is_dead() const { return dead_; }
   /// The power fails now, unless it has.
   void cut_power() { dead_ = true; }
@@ -236,7 +238,8 @@ class FaultyVfs {
     m.iVersion = 2;  // shared memory, no mapped pages
     m.xClose = [](sqlite3_file* f) { return real_methods(f).xClose(file(f).real()); };
     m.xRead = [](sqlite3_file* f, void* to, int amount, sqlite3_int64 offset) {
-      if (file(f).owner->dead_) return SQLITE_IOERR_READ;
+      FaultyVfs& own = *file(f).owner;
+      if (own.dead_ || (own.reads_left_ > 0 && --own.reads_left_ == 0)) return SQLITE_IOERR_READ;
       return real_methods(f).xRead(file(f).real(), to, amount, offset);
     };
     m.xWrite = [](sqlite3_file* f, const void* from, int amount, sqlite3_int64 offset) {
@@ -286,6 +289,7 @@ class FaultyVfs {
   std::uint64_t operations_ = 0;
   std::uint64_t cut_at_ = 0;
   std::atomic<std::size_t> syncs_{0};
+  std::atomic<std::size_t> reads_left_{0};
   std::atomic<std::size_t> injected_{0};
   std::atomic<bool> dead_{false};
   bool kills_ = false;

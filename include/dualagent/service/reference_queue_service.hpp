@@ -3,7 +3,6 @@
 /// Needs cpp-httplib and SQLite: link dualagent::http_server and dualagent::sqlite. Not part of the
 /// umbrella.
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/net/http_server.hpp"
+#include "dualagent/service/store_wire.hpp"
 #include "dualagent/store/sqlite_task_queues.hpp"
 
 namespace dualagent {
@@ -20,12 +20,13 @@ namespace dualagent {
 /// are, on queues that survive.
 ///
 /// POST /taskCommit {listKey, taskData}, POST /taskFetch {listKey} and GET /health answer what that
-/// server answers. Beyond it: a full queue is 429 with Retry-After; /taskFetch takes "taskId", the
-/// "taskId" or "id" that the task must have, and "leaseSeconds", after which an unacknowledged task
-/// is handed out again; its answer then has "lease" for POST /taskAcknowledge {lease}. Which of
-/// that system's defects are gone by this, and which need such a line in its scripts:
-/// docs/store.md. Holds a reference to the queues. Errors: as HttpServer. Example: SqliteTaskQueues
-/// queues("tasks.sqlite");
+/// server answers. Beyond it: a full queue is 429 with Retry-After; a text that was put into the
+/// queue before is not put there again, and the answer's data has "repeated": true; /taskFetch
+/// takes "taskId", the "taskId" or "id" that the task must have, and "leaseSeconds", after which an
+/// unacknowledged task is handed out again; its answer then has "lease" for POST /taskAcknowledge
+/// {lease}. Which of that system's defects are gone by this, and which need such a line in its
+/// scripts: docs/store.md. Holds a reference to the queues. Errors: as HttpServer. Example:
+/// SqliteTaskQueues queues("tasks.sqlite");
 ///          ReferenceQueueService service(queues, {.port = 18888});
 ///          service.start();
 class ReferenceQueueService {
@@ -70,24 +71,19 @@ class ReferenceQueueService {
     call.reply(Json{{"success", true}, {"data", std::move(data)}});
   }
 
-  static Json read(const HttpCall& call) {
-    Json json = Json::parse(call.body(), nullptr, false);
-    if (!json.is_object()) throw Error("the body is not a JSON object", call.path());
-    return json;
-  }
-  static std::string text(const Json& json, const char* name) {
-    const auto found = json.find(name);
-    if (found == json.end() || !found->is_string())
-      throw Error(std::string("\"") + name + "\" is not a text");
-    return found->get<std::string>();
+  static store_wire::Fields read(const HttpCall& call) {
+    return {
+        call.body(), call.path(),
+        "Send the fields that docs/store.md and the reference system's database_server.py name"};
   }
 
   void commit(HttpCall& call) {
-    const Json json = read(call);
-    const std::string task = text(json, "taskData");
+    const store_wire::Fields fields = read(call);
+    const std::string task = fields.text("taskData");
     if (!Json::accept(task)) return refuse(call, 400, "Invalid taskData JSON");
-    if (queues_.commit(text(json, "listKey"), task) == CommitStatus::stored)
-      return succeed(call, Json::object());
+    const CommitResult result = queues_.commit(fields.text("listKey"), task);
+    if (result.status == CommitStatus::stored)
+      return succeed(call, result.repeated == 0 ? Json::object() : Json{{"repeated", true}});
     call.header("Retry-After", "1");
     refuse(call, 429, "Queue is full");
   }
@@ -101,16 +97,13 @@ class ReferenceQueueService {
   }
 
   void fetch(HttpCall& call) {
-    const Json json = read(call);
+    const store_wire::Fields fields = read(call);
     std::optional<std::string> id;
-    if (json.contains("taskId")) id = text(json, "taskId");
+    if (fields.has("taskId")) id = fields.text("taskId");
     std::optional<double> lease_seconds;
-    if (json.contains("leaseSeconds")) {
-      if (!json["leaseSeconds"].is_number()) throw Error("\"leaseSeconds\" is not a number");
-      lease_seconds = json["leaseSeconds"].get<double>();
-    }
+    if (fields.has("leaseSeconds")) lease_seconds = fields.real("leaseSeconds");
     const std::optional<FetchedText> fetched = queues_.fetch(
-        text(json, "listKey"), [&](const std::string& task) { return !id || has_id(task, *id); },
+        fields.text("listKey"), [&](const std::string& task) { return !id || has_id(task, *id); },
         lease_seconds);
     if (!fetched) return refuse(call, 200, "Queue is empty");
     Json data{{"taskData", fetched->text}};
@@ -119,11 +112,7 @@ class ReferenceQueueService {
   }
 
   void acknowledge(HttpCall& call) {
-    const Json json = read(call);
-    const auto lease = json.find("lease");
-    if (lease == json.end() || !lease->is_number_unsigned())
-      throw Error("\"lease\" is not a number from 0 on");
-    if (queues_.acknowledge(lease->get<std::uint64_t>()) == LeaseStatus::lost)
+    if (queues_.acknowledge(read(call).number("lease")) == LeaseStatus::lost)
       return refuse(call, 409, "The lease is lost");
     succeed(call, Json::object());
   }

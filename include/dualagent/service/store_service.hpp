@@ -14,15 +14,36 @@
 
 namespace dualagent {
 
+/// How a store is served: as HttpServerOptions, but for bodies as large as commits are.
+struct StoreServiceOptions {
+  std::string host = "127.0.0.1";  ///< IPv4 address of the interface; 0.0.0.0: all of them
+  int port = 0;                    ///< 0: any that is free, see StoreService::port
+  std::string token = {};          ///< what clients have to say; empty: only for 127.0.0.1
+  std::size_t max_connections = 256;
+  /// Of a commit; a larger one is answered 413. 64 MiB are e.g. 32,768 rollouts of 2 KiB.
+  std::size_t max_body_bytes = std::size_t{64} << 20U;
+  HttpPatience patience = {};
+
+  HttpServerOptions http() const {
+    return {.host = host,
+            .port = port,
+            .token = token,
+            .max_connections = max_connections,
+            .max_body_bytes = max_body_bytes,
+            .patience = patience};
+  }
+};
+
 /// A store behind HTTP, for processes on other machines: HttpStore is the other side.
 ///
 /// POST /store/commit, /store/claim, /store/acknowledge, /store/extend, /store/give_back,
 /// /store/give_back_all, /store/forget; GET /store/stats and /health. A call is answered once the
 /// store has done it: what the store makes durable is durable then. Calls run side by side, each on
-/// its connection's thread, so that an SqliteStore's commits share flushes. What cannot be meant is
-/// answered 400 with the sentence; a StoreFault 503 with Retry-After. The token, limits and slow
-/// clients are HttpServer's business: give `options.token` where others reach the port. Holds a
-/// reference to the store. Errors: as HttpServer. Example: SqliteStore store("rollouts.sqlite");
+/// its connection's thread, so that an SqliteStore's commits share flushes. /health asks the store.
+/// What cannot be meant is answered 400 with the sentence; a StoreFault 503 with Retry-After. The
+/// token, limits and slow clients are HttpServer's business: give `options.token` where others
+/// reach the port. Holds a reference to the store. Errors: as HttpServer. Example: SqliteStore
+/// store("rollouts.sqlite");
 ///          StoreService service(store, {.host = "0.0.0.0", .port = 18889, .token = token});
 ///          service.start();
 template <class Store>
@@ -30,14 +51,14 @@ class StoreService {
   static_assert(check_trajectory_store<Store>());
 
  public:
-  explicit StoreService(Store& store, HttpServerOptions options = default_options())
-      : store_(store), server_(std::move(options)) {
-    on("commit", [this](const std::string& body) {
+  explicit StoreService(Store& store, const StoreServiceOptions& options = {})
+      : store_(store), server_(options.http()) {
+    on("/store/commit", [this](const std::string& body) {
       const std::vector<TrainingRollout> rollouts = store_wire::read_commit(body);
       return store_wire::commit_reply(store_.commit(std::span<const TrainingRollout>(rollouts)))
           .dump();
     });
-    on("claim", [this](const std::string& body) {
+    on("/store/claim", [this](const std::string& body) {
       return store_wire::claim_reply(store_.claim(store_wire::read_claim(body)));
     });
     on_leases("acknowledge", [this](std::span<const Lease> leases, const auto&) {
@@ -49,28 +70,25 @@ class StoreService {
     on_leases("extend", [this](std::span<const Lease> leases, const store_wire::Fields& fields) {
       return store_.extend(leases, fields.real("seconds"));
     });
-    on("give_back_all", [this](const std::string& body) {
+    on("/store/give_back_all", [this](const std::string& body) {
       const store_wire::Fields fields(body, "the body of give_back_all");
       return nlohmann::json{{"groups", store_.give_back_all(fields.text("reader"))}}.dump();
     });
-    on("forget", [this](const std::string& body) {
+    on("/store/forget", [this](const std::string& body) {
       store_.forget(store_wire::Fields(body, "the body of forget").text("run"));
       return std::string("{}");
     });
     on(
-        "stats",
+        "/store/stats",
         [this](const std::string&) { return store_wire::stats_reply(store_.stats()).dump(); },
         "GET");
-    server_.on("GET", "/health", [](HttpCall& call) {
-      call.reply(nlohmann::json{{"status", "healthy"}});
-    });
-  }
-
-  /// Bodies of up to 64 MiB, e.g. 32,768 rollouts of 2 KiB.
-  static HttpServerOptions default_options() {
-    HttpServerOptions options;
-    options.max_body_bytes = std::size_t{64} << 20U;
-    return options;
+    on(
+        "/health",
+        [this](const std::string&) {
+          store_.stats();
+          return nlohmann::json{{"status", "healthy"}}.dump();
+        },
+        "GET");
   }
 
   void start() { server_.start(); }
@@ -83,8 +101,8 @@ class StoreService {
  private:
   /// `answer(body)` returns the body of the reply.
   template <class Answer>
-  void on(const std::string& name, Answer answer, const char* method = "POST") {
-    server_.on(method, "/store/" + name, [answer = std::move(answer)](HttpCall& call) {
+  void on(const std::string& path, Answer answer, const char* method = "POST") {
+    server_.on(method, path, [answer = std::move(answer)](HttpCall& call) {
       try {
         call.reply(200, answer(call.body()));
       } catch (const StoreFault& fault) {
@@ -96,7 +114,7 @@ class StoreService {
   }
   template <class Act>
   void on_leases(const std::string& name, Act act) {
-    on(name, [act = std::move(act), name](const std::string& body) {
+    on("/store/" + name, [act = std::move(act), name](const std::string& body) {
       const store_wire::Fields fields(body, "the body of " + name);
       const std::vector<Lease> leases = store_wire::read_leases(fields);
       return store_wire::statuses_reply(act(std::span<const Lease>(leases), fields)).dump();

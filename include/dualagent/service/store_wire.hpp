@@ -92,9 +92,10 @@ inline ClaimResult read_claim_reply(const std::string& body) {
 /// The members of a JSON object; each one must be there, with its type.
 class Fields {
  public:
-  Fields(const std::string& body, const std::string& where)
-      : json_(parse_json(body, where, std::string(kRemedy))), where_(where) {
-    if (!json_.is_object()) throw Error("not a JSON object", where_, std::string(kRemedy));
+  Fields(const std::string& body, const std::string& where,
+         const std::string& remedy = std::string(kRemedy))
+      : json_(parse_json(body, where, remedy)), where_(where), remedy_(remedy) {
+    if (!json_.is_object()) throw Error("not a JSON object", where_, remedy_);
   }
   std::string text(const char* name) const {
     return get(name, "a text", [](const auto& j) { return j.is_string(); }).get<std::string>();
@@ -118,11 +119,12 @@ class Fields {
   const nlohmann::json& get(const char* name, const char* kind, const Is& is) const {
     const auto found = json_.find(name);
     if (found == json_.end() || !is(*found))
-      throw Error(std::string("\"") + name + "\" is not " + kind, where_, std::string(kRemedy));
+      throw Error(std::string("\"") + name + "\" is not " + kind, where_, remedy_);
     return *found;
   }
   nlohmann::json json_;
   std::string where_;
+  std::string remedy_;
 };
 
 /// Names of an enum's values, in their order.
@@ -155,6 +157,7 @@ inline nlohmann::json claim_body(const ClaimRequest& request) {
   nlohmann::json json{{"run", request.run},
                       {"reader", request.reader},
                       {"max_groups", request.max_groups},
+                      {"max_bytes", request.max_bytes},
                       {"oldest_answerer", request.oldest.answerer},
                       {"oldest_summarizer", request.oldest.summarizer},
                       {"stale", kStalePolicies[static_cast<std::size_t>(request.stale)]},
@@ -168,6 +171,7 @@ inline ClaimRequest read_claim(const std::string& body) {
       .run = fields.text("run"),
       .reader = fields.text("reader"),
       .max_groups = fields.count("max_groups"),
+      .max_bytes = fields.count("max_bytes"),
       .oldest = {fields.number("oldest_answerer"), fields.number("oldest_summarizer")},
       .stale = value_of<StalePolicy>(kStalePolicies, fields.text("stale"), fields.where()),
       .lease_seconds = fields.real("lease_seconds")};
@@ -199,7 +203,8 @@ inline std::vector<LeaseStatus> read_statuses(const std::string& body) {
   const Fields fields(body, "the answer about leases");
   std::vector<LeaseStatus> statuses;
   for (const nlohmann::json& name : fields.array("statuses")) {
-    if (!name.is_string()) throw Error("a status is not a text", fields.where());
+    if (!name.is_string())
+      throw Error("a status is not a text", fields.where(), std::string(kRemedy));
     statuses.push_back(
         value_of<LeaseStatus>(kLeaseStatuses, name.get<std::string>(), fields.where()));
   }

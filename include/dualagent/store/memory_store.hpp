@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -53,12 +54,15 @@ class MemoryStore {
     ClaimResult result;
     const std::int64_t now = now_();
     if (request.stale == StalePolicy::drop) result.dropped_groups = drop_stale(request, now);
+    std::size_t bytes = 0;
     for (const auto& [place, group] : complete_) {
       if (result.groups.size() == request.max_groups) break;
       const RolloutSource& source = group->first.source;
       if (source.run != request.run || (request.step && source.step != *request.step) ||
           group->second.is_leased(now))
         continue;
+      bytes += group->second.bytes;
+      if (bytes > request.max_bytes && !result.groups.empty()) break;
       result.groups.push_back(hand_out(*group, request, now));
     }
     totals_.deliveries += result.groups.size();
@@ -72,7 +76,7 @@ class MemoryStore {
     });
   }
   std::vector<LeaseStatus> extend(std::span<const Lease> leases, double seconds) {
-    require_option(seconds, {0, 1e9, false, true}, "seconds", "TrajectoryStore::extend");
+    require_option(seconds, kLeaseSeconds, "seconds", "TrajectoryStore::extend");
     return for_each_lease(
         leases, [&](Stored& group) { group.second.lease_end = lease_end(now_(), seconds); });
   }
@@ -107,13 +111,9 @@ class MemoryStore {
     const std::lock_guard lock(mutex_);
     StoreStats stats = totals_;
     const std::int64_t now = now_();
-    for (const auto& [key, group] : groups_) {
-      if (!group.is_live()) continue;
-      if (group.state == State::incomplete)
-        ++stats.incomplete_groups;
-      else
-        ++(group.is_leased(now) ? stats.claimed_groups : stats.ready_groups);
-    }
+    stats.incomplete_groups = live_.size() - complete_.size();
+    for (const auto& [place, group] : complete_)
+      ++(group->second.is_leased(now) ? stats.claimed_groups : stats.ready_groups);
     return stats;
   }
 
@@ -162,6 +162,7 @@ class MemoryStore {
     Group& group = stored->second;
     if (is_new) {
       group.size = rollout.group_size;
+      live_.insert(&*stored);
       totals_.rollouts += group.size;
     }
     if (group.state == State::dropped) {
@@ -185,16 +186,15 @@ class MemoryStore {
   }
 
   std::size_t drop_stale(const ClaimRequest& request, std::int64_t now) {
-    std::size_t count = 0;
-    for (Stored& group : groups_) {
-      if (group.first.source.run != request.run || !group.second.is_live() ||
-          group.second.is_leased(now) || !group.second.oldest.is_below(request.oldest))
-        continue;
-      remove(group, State::dropped);
-      ++count;
-    }
-    totals_.dropped_groups += count;
-    return count;
+    if (request.oldest == AgentVersions{}) return 0;
+    std::vector<Stored*> stale;
+    for (Stored* const group : live_)
+      if (group->first.source.run == request.run && !group->second.is_leased(now) &&
+          group->second.oldest.is_below(request.oldest))
+        stale.push_back(group);
+    for (Stored* const group : stale) remove(*group, State::dropped);
+    totals_.dropped_groups += stale.size();
+    return stale.size();
   }
 
   ClaimedGroup hand_out(Stored& stored, const ClaimRequest& request, std::int64_t now) {
@@ -238,6 +238,7 @@ class MemoryStore {
   /// The group leaves the store; its key stays, and of an acknowledged one its lease.
   void remove(Stored& stored, State state) {
     Group& group = stored.second;
+    live_.erase(&stored);
     if (group.state == State::complete) complete_.erase(group.place);
     totals_.rollouts -= group.size;
     totals_.bytes -= group.bytes;
@@ -250,6 +251,7 @@ class MemoryStore {
   StoreClock now_;
   std::mutex mutex_;
   std::map<GroupKey, Group> groups_;
+  std::unordered_set<Stored*> live_;  // a claim must not walk the keys of all that ever was
   std::map<std::uint64_t, Stored*> complete_;              // by place
   std::unordered_map<std::uint64_t, Stored*> by_lease_{};  // those that are good
   std::uint64_t next_place_ = 1;

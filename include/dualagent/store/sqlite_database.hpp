@@ -24,7 +24,8 @@ class SqliteError : public StoreFault {
       : StoreFault(what, std::move(where), remedy_of(code)), code_(code) {}
 
   int code() const { return code_; }
-  /// The disk or the quota is full; nothing has changed.
+  /// The disk is full; nothing has changed. SQLite reports a quota that is used up (EDQUOT) as any
+  /// write that fails (SQLITE_IOERR_WRITE), and some versions do not keep the errno.
   bool is_full() const { return (code_ & 0xFF) == SQLITE_FULL; }
 
  private:
@@ -35,10 +36,10 @@ class SqliteError : public StoreFault {
       case SQLITE_BUSY:
         return "Another process has locked the file for all that time: end it, or wait longer";
       case SQLITE_IOERR:
-        return "The device or the file system reports an error: check the disk";
+        return "The device or the file system reports an error: check the disk and its quota";
       case SQLITE_CORRUPT:
       case SQLITE_NOTADB:
-        return "The file is damaged or is no SQLite database: use another one";
+        return "The file is damaged or is not an SQLite database: use another one";
       case SQLITE_CANTOPEN:
         return "Check the path; the folder must exist";
       case SQLITE_READONLY:

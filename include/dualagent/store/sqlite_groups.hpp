@@ -25,7 +25,9 @@ class SqliteGroups {
 
   void begin() {
     load_totals_.begin();
-    if (!load_totals_.next()) throw Error("the store has lost its totals", database_.path());
+    if (!load_totals_.next())
+      throw Error("the store has lost its totals", database_.path(),
+                  "The file is damaged: use a copy of it, or another one");
     std::int64_t column[10];
     for (int i = 0; i < 10; ++i) column[i] = load_totals_.number(i);
     load_totals_.end();
@@ -83,9 +85,12 @@ class SqliteGroups {
     if (request.stale == StalePolicy::drop) result.dropped_groups = drop_stale(request, now);
     std::vector<Found> found;
     find_claimable_.begin(request.run, now, request.step, request.step);
+    std::size_t bytes = 0;
     while (result.groups.size() < request.max_groups && find_claimable_.next()) {
       Found group = this->found(find_claimable_);
+      if (bytes + group.bytes > request.max_bytes && !result.groups.empty()) break;
       if (std::optional<std::vector<TrainingRollout>> rollouts = read(group)) {
+        bytes += group.bytes;
         result.groups.push_back({.rollouts = std::move(*rollouts),
                                  .stale = group.oldest.is_below(request.oldest),
                                  .deliveries = group.deliveries + 1});
@@ -136,7 +141,7 @@ class SqliteGroups {
     while (find_run_.next()) found.push_back(this->found(find_run_));
     for (const Found& group : found) {
       remove_rollouts(group);
-      if (group.state < sqlite_tables::kAcknowledged) leave(group, sqlite_tables::kDropped);
+      if (group.state != sqlite_tables::kDamaged) leave(group, sqlite_tables::kDropped);
     }
     delete_run_.run(run);
   }
@@ -199,11 +204,11 @@ class SqliteGroups {
     if (find_key_.next()) group = found(find_key_);
     find_key_.end();
     StoreStats& stats = totals_.stats;
-    if (!group) {
+    const bool is_damaged = group && group->state == sqlite_tables::kDamaged;
+    if (is_damaged) require_group_size(rollout, group->size);
+    if (!group || is_damaged) {
       if (is_full_for(rollout, limits, stats.rollouts, stats.bytes, was_empty)) return false;
-      insert_group_.run(source.run, source.writer, source.step, rollout.key.group,
-                        rollout.group_size);
-      group = Found{.id = sqlite3_last_insert_rowid(database_.get()), .size = rollout.group_size};
+      group = is_damaged ? begin_again(*group) : begin_new(rollout);
       stats.rollouts += rollout.group_size;
     } else if (group->state == sqlite_tables::kDropped) {
       ++result.late;
@@ -232,6 +237,18 @@ class SqliteGroups {
         group->id);
     if (is_complete) ++totals_.next_place;
     return true;
+  }
+
+  Found begin_new(const EncodedRollout& rollout) {
+    const RolloutSource& source = rollout.key.source;
+    insert_group_.run(source.run, source.writer, source.step, rollout.key.group,
+                      rollout.group_size);
+    return {.id = sqlite3_last_insert_rowid(database_.get()), .size = rollout.group_size};
+  }
+  /// Of a damaged group nothing is kept but its key.
+  Found begin_again(const Found& damaged) {
+    remove_rollouts(damaged);
+    return {.id = damaged.id, .size = damaged.size};
   }
 
   std::size_t drop_stale(const ClaimRequest& request, std::int64_t now) {
@@ -312,7 +329,7 @@ class SqliteGroups {
       "repeated = ?, late = ?, deliveries = ?, acknowledged = ?, dropped = ?"};
   SqliteStatement find_key_ = select("run = ? AND writer = ? AND step = ? AND number = ?");
   SqliteStatement find_lease_ = select("lease = ?");
-  SqliteStatement find_run_ = select("run = ?");
+  SqliteStatement find_run_ = select("run = ? AND (state < 2 OR state = 4)");  // with rollouts
   SqliteStatement find_claimable_ = select(
       "run = ? AND state < 2 AND place IS NOT NULL AND (lease IS NULL OR lease_end <= ?) AND (? IS "
       "NULL OR step = ?) ORDER BY place");

@@ -33,7 +33,7 @@ struct SqliteStoreOptions {
 
   void validate() const {
     limits.validate();
-    require_option(lock_seconds, {0, 86'400, true, true}, "lock_seconds", "SqliteStoreOptions");
+    require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "SqliteStoreOptions");
     require_option(log_pages, {1, 1e6}, "log_pages", "SqliteStoreOptions");
   }
 };
@@ -97,7 +97,7 @@ class SqliteStore {
     return for_each_lease(leases, [&](const Lease& lease) { return groups_.acknowledge(lease); });
   }
   std::vector<LeaseStatus> extend(std::span<const Lease> leases, double seconds) {
-    require_option(seconds, {0, 1e9, false, true}, "seconds", "TrajectoryStore::extend");
+    require_option(seconds, kLeaseSeconds, "seconds", "TrajectoryStore::extend");
     return for_each_lease(leases, [&](const Lease& lease) {
       return groups_.extend(lease, lease_end(options_.now(), seconds));
     });

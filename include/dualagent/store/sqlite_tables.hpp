@@ -11,11 +11,14 @@
 #include <thread>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/atomic_file.hpp"
 #include "dualagent/store/encoded_commit.hpp"
 #include "dualagent/store/sqlite_database.hpp"
+#include "dualagent/store/training_rollout_codec.hpp"
 #include "dualagent/store/trajectory_store.hpp"
+#include "dualagent/trace/rollout_codec.hpp"
 
 namespace dualagent {
 
@@ -29,6 +32,9 @@ struct File {
   const char* schema;
 };
 
+/// How long a call may wait for other processes, in seconds.
+inline constexpr Bounds kLockSeconds{0, 86'400};
+
 /// groups.state; below kAcknowledged a group holds rollouts that count.
 enum State : int { kIncomplete = 0, kComplete = 1, kAcknowledged = 2, kDropped = 3, kDamaged = 4 };
 
@@ -39,10 +45,12 @@ static_assert(TrainingAccess::kMaxGroupSize <= std::size_t{1} << kMemberBits);
 inline std::int64_t first_rollout(std::int64_t group) { return group << kMemberBits; }
 inline std::int64_t last_rollout(std::int64_t group) { return first_rollout(group + 1) - 1; }
 
-/// An SqliteStore's file.
-inline constexpr File kStore{.application = 0x44755374,  // "DuSt"
-                             .format = 1,
-                             .schema = R"(
+/// An SqliteStore's file. Its format is that of the tables, of a training rollout and of a rollout,
+/// so that no library opens it which would take another format for damage.
+inline constexpr File kStore{
+    .application = 0x44755374,  // "DuSt"
+    .format = 1'00'00 + 100 * detail::kTrainingFormat + detail::kRolloutFormat,
+    .schema = R"(
 CREATE TABLE groups(
   id INTEGER PRIMARY KEY,
   run TEXT NOT NULL, writer TEXT NOT NULL, step INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -90,6 +98,11 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction() {
+    // A statement that an exception left open would keep the connection at what it has read, and no
+    // later transaction could begin once another process has written.
+    for (sqlite3_stmt* open = sqlite3_next_stmt(database_.get(), nullptr); open != nullptr;
+         open = sqlite3_next_stmt(database_.get(), open))
+      sqlite3_reset(open);
     // Some errors have rolled it back already.
     if (sqlite3_get_autocommit(database_.get()) == 0)
       sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
@@ -116,10 +129,17 @@ void retry_while_locked(double seconds, const Body& body) {
 }
 
 inline void require_ours(SqliteDatabase& database, const File& file) {
-  const std::int64_t application = pragma_number(database, "PRAGMA application_id");
-  const std::int64_t format = pragma_number(database, "PRAGMA user_version");
-  const bool is_new = application == 0 && format == 0 &&
-                      pragma_number(database, "SELECT count(*) FROM sqlite_schema") == 0;
+  // One statement sees one state of the file, which another process may be making now.
+  SqliteStatement look(database,
+                       "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
+                       "FROM pragma_application_id, pragma_user_version");
+  look.begin();
+  if (!look.next())
+    throw Error("SQLite does not say what the file is", database.path(),
+                "Install an SQLite with pragma functions: they are left out of some builds");
+  const std::int64_t application = look.number(0), format = look.number(1);
+  const bool is_new = application == 0 && format == 0 && look.number(2) == 0;
+  look.end();
   if (is_new) return;
   if (application != file.application)
     throw Error("the file is an SQLite database for something else", database.path(),

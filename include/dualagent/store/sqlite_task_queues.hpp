@@ -26,7 +26,7 @@ struct TaskQueuesOptions {
 
   void validate() const {
     require_option(max_texts, kAtLeastOne, "max_texts", "TaskQueuesOptions");
-    require_option(lock_seconds, {0, 86'400}, "lock_seconds", "TaskQueuesOptions");
+    require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "TaskQueuesOptions");
   }
 };
 
@@ -55,19 +55,19 @@ class SqliteTaskQueues {
   SqliteTaskQueues(const SqliteTaskQueues&) = delete;
   SqliteTaskQueues& operator=(const SqliteTaskQueues&) = delete;
 
-  /// Puts a text at the queue's end: `stored`, also where it was put there before, `full` or
-  /// `disk_full`.
-  CommitStatus commit(const std::string& queue, const std::string& text) {
+  /// Puts a text at the queue's end, where it has not been put there before (`repeated` is 1), and
+  /// neither the queue nor the disk is full.
+  CommitResult commit(const std::string& queue, const std::string& text) {
     try {
-      return in_transaction([&] {
+      return in_transaction([&]() -> CommitResult {
         statements_->insert.run(queue, sha256_hex(text), text);
-        if (database_.changes() == 0 || count(queue) <= options_.max_texts)
-          return CommitStatus::stored;
+        if (database_.changes() == 0) return {.repeated = 1};
+        if (count(queue) <= options_.max_texts) return {.stored = 1};
         statements_->remove.run(sqlite3_last_insert_rowid(database_.get()));
-        return CommitStatus::full;
+        return {.status = CommitStatus::full};
       });
     } catch (const SqliteError& error) {
-      if (error.is_full()) return CommitStatus::disk_full;
+      if (error.is_full()) return {.status = CommitStatus::disk_full};
       throw;
     }
   }
@@ -79,7 +79,7 @@ class SqliteTaskQueues {
   std::optional<FetchedText> fetch(const std::string& queue, const Wanted& wanted,
                                    std::optional<double> lease_seconds = {}) {
     if (lease_seconds)
-      require_option(*lease_seconds, {0, 1e9, false, true}, "lease_seconds", "SqliteTaskQueues");
+      require_option(*lease_seconds, kLeaseSeconds, "lease_seconds", "SqliteTaskQueues");
     return in_transaction([&]() -> std::optional<FetchedText> {
       const std::int64_t now = options_.now();
       Statements& sql = *statements_;
@@ -90,7 +90,7 @@ class SqliteTaskQueues {
         const std::int64_t id = sql.waiting.number(0);
         sql.waiting.end();
         if (!lease_seconds) {
-          sql.leave.run(id);
+          sql.take.run(id);
           return fetched;
         }
         sql.next_lease.run();
@@ -154,12 +154,13 @@ INSERT INTO leases VALUES(0);
               database,
               "SELECT id, text FROM texts WHERE queue = ? AND text IS NOT NULL AND lease_end <= "
               "? ORDER BY id"),
+          take(database, "UPDATE texts SET text = NULL, lease = NULL WHERE id = ?"),
           leave(database, "UPDATE texts SET text = NULL WHERE id = ?"),
           next_lease(database, "UPDATE leases SET next_lease = next_lease + 1"),
           lease(database, "UPDATE texts SET lease = ?, lease_end = ? WHERE id = ?"),
           of_lease(database, "SELECT id, text IS NULL FROM texts WHERE lease = ?"),
           sizes(database, "SELECT queue, count(text) FROM texts GROUP BY queue ORDER BY queue") {}
-    SqliteStatement insert, remove, count, waiting, leave, next_lease, lease, of_lease, sizes;
+    SqliteStatement insert, remove, count, waiting, take, leave, next_lease, lease, of_lease, sizes;
   };
 
   std::size_t count(const std::string& queue) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "dualagent/core/check.hpp"
+
 namespace dualagent {
 
 /// Milliseconds since 1970 by which leases run out. Processes that share a store share it: the
@@ -15,6 +17,9 @@ inline std::int64_t milliseconds_since_1970() {
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
+
+/// How long a lease may be, in seconds: at least a tick of the clock.
+inline constexpr Bounds kLeaseSeconds{0.001, 1e9};
 
 /// When a lease that is given now runs out.
 inline std::int64_t lease_end(std::int64_t now, double seconds) {

@@ -11,6 +11,7 @@
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/store/store_clock.hpp"
 #include "dualagent/store/training_rollout.hpp"
 
 namespace dualagent {
@@ -47,7 +48,7 @@ struct CommitResult {
 /// What a claim does with groups that are older than the reader trains on.
 enum class StalePolicy : std::uint8_t {
   drop,      ///< they leave the store and are counted, incomplete ones too
-  hand_out,  ///< they are claimed like others and marked
+  hand_out,  ///< they are claimed like others and marked; incomplete ones stay, and count
 };
 
 /// What a reader asks for.
@@ -55,6 +56,8 @@ struct ClaimRequest {
   std::string run{};     ///< RolloutSource::run; groups of other runs are not touched
   std::string reader{};  ///< who claims; no two readers share a name, see `give_back_all`
   std::size_t max_groups = 1;
+  /// Of encoded rollouts; one group is handed out whatever it has.
+  std::size_t max_bytes = std::size_t{64} << 20U;
   /// Only groups of this step; else of all steps.
   std::optional<std::uint64_t> step{};
   /// The oldest weights that the reader still trains on: a group is stale if any token of it was
@@ -66,7 +69,8 @@ struct ClaimRequest {
 
   void validate() const {
     require_option(max_groups, kAtLeastOne, "max_groups", "ClaimRequest");
-    require_option(lease_seconds, {0, 1e9, false, true}, "lease_seconds", "ClaimRequest");
+    require_option(max_bytes, kAtLeastOne, "max_bytes", "ClaimRequest");
+    require_option(lease_seconds, kLeaseSeconds, "lease_seconds", "ClaimRequest");
     if (run.empty() || reader.empty())
       throw Error("a claim has no run or no reader", "ClaimRequest",
                   "Set ClaimRequest::run and ClaimRequest::reader");
@@ -95,7 +99,7 @@ struct ClaimResult {
   std::vector<ClaimedGroup> groups{};  ///< in the order in which the groups became complete
   std::size_t dropped_groups = 0;      ///< stale ones that this call dropped
   /// Groups that this call found damaged and put aside: they keep their bytes and are not handed
-  /// out.
+  /// out, until their writer commits them again as if they were new.
   std::size_t damaged_groups = 0;
 };
 
@@ -153,7 +157,7 @@ concept HasStoreUpkeep = requires(S& s, const std::string& run) {
   { s.stats() } -> std::same_as<StoreStats>;
 };
 
-/// Refuses what is no training rollout, in one sentence.
+/// Refuses what is not a training rollout, in one sentence.
 template <class Rollouts>
 consteval void refuse_commit() {
   static_assert(sizeof(Rollouts) == 0,
