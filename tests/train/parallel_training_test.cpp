@@ -264,3 +264,20 @@ TEST_CASE("what fails on the rank that plays is an error on all ranks of the mod
   CHECK_THAT(errors[1],
              ContainsSubstring("rank 0 failed: ") && ContainsSubstring("the judge is gone"));
 }
+
+TEST_CASE("a model on the data axis of a mesh is refused on all ranks", "[train][collective]") {
+  std::vector<std::string> errors(4), fewer(4);
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
+    const std::size_t place = 2 * data.rank() + axis.rank();
+    Mesh mesh{data, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.data_axis());
+    errors[place] = error_of([&] { WeightUpdater(model, kUpdate, mesh); });
+    ParallelTransformer alone(ragged_shape(true), LocalCollective{});
+    fewer[place] = error_of([&] { WeightUpdater(alone, kUpdate, mesh); });
+  });
+  for (const std::string& text : errors)
+    CHECK_THAT(text, ContainsSubstring("size 2 that is not the mesh's model axis") &&
+                         ContainsSubstring("Give mesh.model_axis() to the model"));
+  for (const std::string& text : fewer)
+    CHECK_THAT(text, ContainsSubstring("size 1 that is not the mesh's model axis"));
+}

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/collective/on_first_rank.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/thread_pool.hpp"
@@ -81,6 +82,10 @@ void require_same_shape(C& axis, const std::vector<std::byte>& mine) {
 ///          Trainer trainer{SharedWeights{learner}, protocol, reward, recipe, mesh, options};
 template <class C, class Scalar = float>
 class ParallelTransformer {
+  static_assert(
+      !is_mesh<C>,
+      "dualagent: give a ParallelTransformer mesh.model_axis(), not the mesh, which is its "
+      "data axis; see docs/collectives.md#two-axes");
   static_assert(check_collective<C>());
 
  public:

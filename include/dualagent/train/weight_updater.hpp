@@ -67,6 +67,24 @@ consteval bool check_model_axis() {
   return true;
 }
 
+/// Errors: Error on every rank of the model's axis where that is not the mesh's model axis, e.g.
+/// its data axis.
+template <class Model, class C>
+void require_model_axis(Model& model, const C& mesh) {
+  auto& axis = model.model_axis();
+  const bool other =
+      axis.rank() != mesh.model_axis().rank() || axis.size() != mesh.model_axis().size();
+  double others[] = {other ? 1.0 : 0.0};
+  axis.all_reduce_sum(std::span<double>(others));
+  if (others[0] > 0)
+    throw Error("a model was made on an axis of size " + std::to_string(axis.size()) +
+                    " that is not the mesh's model axis",
+                "rank " + std::to_string(mesh.rank()) + " of the data axis and " +
+                    std::to_string(mesh.model_axis().rank()) + " of " +
+                    std::to_string(mesh.model_axis().size()) + " of the model axis",
+                "Give mesh.model_axis() to the model when it is made");
+}
+
 /// Errors: Error for a factor of the learning rate that is negative, NaN or infinite.
 inline void check_learning_rate_scale(double scale) {
   require_option(scale, kNotNegative, "the learning rate's scale", "learning_rate_scale",
@@ -92,7 +110,8 @@ class WeightUpdater {
   /// What the optimizer keeps, in the learner's memory.
   using State = typename detail::StateInMemoryOf<Optimizer, Scalar, MachineOf<Model>>::type;
 
-  /// Errors: Error for an option that cannot be meant.
+  /// Of a model on several ranks all of them call it.
+  /// Errors: Error for an option that cannot be meant; as `require_model_axis`.
   template <class Collective = LocalCollective>
   WeightUpdater(Model& model, const UpdateOptionsFor<Optimizer>& options,
                 const Collective& collective = {})
@@ -103,7 +122,10 @@ class WeightUpdater {
     static_assert(check_model_axis<Model, Collective>());
     if constexpr (kSharded<Collective> || OnModelAxis<Model>)
       static_assert(check_elementwise<Optimizer>());
-    if constexpr (OnModelAxis<Model>) find_counted();
+    if constexpr (OnModelAxis<Model>) {
+      if constexpr (is_mesh<Collective>) require_model_axis(model, collective);
+      find_counted();
+    }
     options.optimizer.template validate<Scalar>();
     require_option(options.bucket_elements, kAtLeastOne, "bucket_elements", "UpdateOptions");
     require_option(options.max_gradient_norm, kPositiveOrInfinite, "max_gradient_norm",
