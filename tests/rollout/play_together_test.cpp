@@ -82,6 +82,20 @@ TEST_CASE("of models on several ranks rank 0 plays and all get its rollouts",
     CHECK_THAT(errors[rank], ContainsSubstring("rank 0 failed: the dialect is lost"));
 }
 
+TEST_CASE("two models on two axes are refused on all ranks before anything is played",
+          "[rollout][collective]") {
+  std::vector<std::string> errors(4);
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
+    Split answerer(ragged_shape(true), axis), summarizer(ragged_shape(true), data);
+    errors[2 * data.rank() + axis.rank()] = error_of([&] {
+      play_together(SeparateWeights{answerer, summarizer}, [] { return std::vector<Rollout>(1); });
+    });
+  });
+  for (const std::string& text : errors)
+    CHECK_THAT(text, ContainsSubstring("two models lie on two axes") &&
+                         ContainsSubstring("Give mesh.model_axis() to both"));
+}
+
 TEST_CASE("any other pair plays by itself", "[rollout]") {
   BigramModel model(5);
   CHECK(play_together(SharedWeights{model}, [] { return std::vector<Rollout>(2); }).size() == 2);

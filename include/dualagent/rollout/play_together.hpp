@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dualagent/collective/on_first_rank.hpp"
+#include "dualagent/core/error.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/rollout/pairing.hpp"
@@ -43,6 +44,45 @@ void for_each_split_model(const Pairing& pairing, Visitor&& visit) {
   for_each_model(pairing, [&](auto& model, auto index) {
     if constexpr (OnModelAxis<std::remove_reference_t<decltype(model)>>) visit(model, index);
   });
+}
+
+/// The type of the axis on which model `I` samples; void for a model on one rank.
+template <class Pairing, std::size_t I>
+consteval auto axis_type() {
+  using Model = typename RoleAt<Pairing, I>::SamplerType;
+  if constexpr (OnModelAxis<Model>)
+    return std::type_identity<
+        std::remove_reference_t<decltype(std::declval<Model&>().model_axis())>>{};
+  else
+    return std::type_identity<void>{};
+}
+
+/// One readable sentence if the pair's models sample on axes of two types.
+template <class Pairing>
+consteval bool check_one_axis() {
+  if constexpr (kModels<Pairing> == 2) {
+    using First = typename decltype(axis_type<Pairing, 0>())::type;
+    using Second = typename decltype(axis_type<Pairing, 1>())::type;
+    static_assert(std::is_void_v<First> || std::is_void_v<Second> || std::is_same_v<First, Second>,
+                  "dualagent: two models of a pair that lie on several ranks lie on one axis: give "
+                  "both mesh.model_axis(); see docs/collectives.md#two-axes");
+  }
+  return true;
+}
+
+/// Errors: Error on every rank of `axis`, the first model's, where another model has another axis.
+template <class Axis, class Pairing>
+void require_one_axis(Axis& axis, const Pairing& pairing) {
+  bool other = false;
+  for_each_split_model(pairing, [&](auto& model, std::size_t) {
+    other |= model.model_axis().rank() != axis.rank() || model.model_axis().size() != axis.size();
+  });
+  double others[] = {other ? 1.0 : 0.0};
+  axis.all_reduce_sum(std::span<double>(others));
+  if (others[0] > 0)
+    throw Error("the pair's two models lie on two axes of ranks",
+                "rank " + std::to_string(axis.rank()) + " of the first model's axis",
+                "Give mesh.model_axis() to both when they are made");
 }
 
 inline constexpr std::uint64_t kPlayed = std::numeric_limits<std::uint64_t>::max();
@@ -89,17 +129,20 @@ void follow_play(Axis& axis, const Pairing& pairing) {
 /// The rollouts that `play()` returns, of a pair with models on a model axis: rank 0 of the axis
 /// alone plays and calls tools; the other ranks compute their part of what it samples, and get its
 /// rollouts. All ranks of the axis call it; of any other pair it is `play()`.
-/// Errors: what `play` throws on rank 0, and on the others an Error that says so.
+/// Errors: what `play` throws on rank 0, and on the others an Error that says so; Error on every
+/// rank, before anything is played, where two models of the pair lie on two axes.
 template <class Pairing, class Play>
 std::vector<Rollout> play_together(const Pairing& pairing, const Play& play) {
   if constexpr (!samples_on_model_axis<Pairing>()) {
     return play();
   } else {
+    static_assert(detail::check_one_axis<Pairing>());
     std::vector<Rollout> rollouts;
     bool played = false;  // several models of a pair have one axis
     detail::for_each_split_model(pairing, [&](auto& model, std::size_t) {
       if (std::exchange(played, true)) return;
       auto& axis = model.model_axis();
+      detail::require_one_axis(axis, pairing);
       if (axis.rank() != 0) detail::follow_play(axis, pairing);
       const std::vector<std::byte> bytes = on_first_rank(axis, [&] {
         rollouts = detail::lead_play(axis, pairing, play);
