@@ -1,6 +1,8 @@
 #include "dualagent/rollout/play_together.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -80,6 +82,28 @@ TEST_CASE("of models on several ranks rank 0 plays and all get its rollouts",
   CHECK(errors[0] == "the dialect is lost (a turn)");
   for (const std::size_t rank : {1U, 2U})
     CHECK_THAT(errors[rank], ContainsSubstring("rank 0 failed: the dialect is lost"));
+}
+
+TEST_CASE("where a sampler throws on every rank, rank 0 says why and all go on playing",
+          "[rollout][collective]") {
+  const std::vector<Token> context{1, 5, 2, 8};
+  std::vector<std::string> errors(2);
+  std::vector<std::size_t> got(2);
+  run_ranks(2, [&](ThreadCollective axis) {
+    Split model(ragged_shape(true), axis, with_threads(1, 2, 3));
+    const std::vector<float> good(model.parameters().begin(), model.parameters().end());
+    std::ranges::fill(model.parameters(), std::numeric_limits<float>::quiet_NaN());
+    model.weights_changed();
+    const SharedWeights pairing{model};
+    errors[axis.rank()] =
+        error_of([&] { play_together(pairing, [&] { return say(model, context); }); });
+    std::ranges::copy(good, model.parameters().begin());
+    model.weights_changed();
+    got[axis.rank()] = play_together(pairing, [&] { return say(model, context); }).size();
+  });
+  CHECK_THAT(errors[0], ContainsSubstring("nan"));
+  CHECK_THAT(errors[1], ContainsSubstring("rank 0 failed: " + errors[0]));
+  CHECK(got == std::vector<std::size_t>{1, 1});
 }
 
 TEST_CASE("two models on two axes are refused on all ranks before anything is played",

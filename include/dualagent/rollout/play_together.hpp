@@ -14,6 +14,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/model/model_axis.hpp"
+#include "dualagent/model/sampler_calls.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/rollout_codec.hpp"
@@ -87,7 +88,8 @@ void require_one_axis(Axis& axis, const Pairing& pairing) {
 
 inline constexpr std::uint64_t kPlayed = std::numeric_limits<std::uint64_t>::max();
 
-/// Lets rank 0 play while the samplers of the other ranks wait for its calls.
+/// Lets rank 0 play while the samplers of the other ranks wait for its calls. Where it throws, all
+/// samplers are reset.
 template <class Axis, class Pairing, class Play>
 std::vector<Rollout> lead_play(Axis& axis, const Pairing& pairing, const Play& play) {
   for_each_split_model(pairing, [](auto& model, std::size_t index) { model.lead(index); });
@@ -97,6 +99,7 @@ std::vector<Rollout> lead_play(Axis& axis, const Pairing& pairing, const Play& p
     rollouts = play();
   } catch (...) {
     thrown = std::current_exception();
+    for_each_split_model(pairing, [](auto& model, std::size_t) { model.reset(); });
   }
   try {
     for_each_split_model(pairing, [](auto& model, std::size_t) { model.stop_leading(); });
@@ -111,17 +114,32 @@ std::vector<Rollout> lead_play(Axis& axis, const Pairing& pairing, const Play& p
   return rollouts;
 }
 
-/// Makes the calls of rank 0's samplers, until it has played.
+/// Makes the calls of rank 0's samplers, until it has played. Returns what one of them has thrown:
+/// after that the calls are read and not made, and the samplers are reset.
 template <class Axis, class Pairing>
-void follow_play(Axis& axis, const Pairing& pairing) {
+std::exception_ptr follow_play(Axis& axis, const Pairing& pairing) {
+  std::exception_ptr thrown;
   for (std::vector<std::byte> message;;) {
     share_bytes(axis, message);
     const std::uint64_t name = ArchiveReader(message, "calls").number<std::uint64_t>("a model");
-    if (name == kPlayed) return;
+    if (name == kPlayed) break;
+    if (thrown) continue;
     for_each_split_model(pairing, [&](auto& model, std::size_t index) {
-      if (index == name) model.follow(std::span(message).subspan(sizeof name));
+      if (index != name) return;
+      try {
+        model.follow(std::span(message).subspan(sizeof name));
+      } catch (...) {
+        thrown = std::current_exception();
+      }
     });
   }
+  if (thrown)
+    for_each_split_model(pairing, [](auto& model, std::size_t) {
+      SamplerCalls calls;
+      calls.reset();
+      model.follow(calls.take());
+    });
+  return thrown;
 }
 
 }  // namespace detail
@@ -143,7 +161,8 @@ std::vector<Rollout> play_together(const Pairing& pairing, const Play& play) {
       if (std::exchange(played, true)) return;
       auto& axis = model.model_axis();
       detail::require_one_axis(axis, pairing);
-      if (axis.rank() != 0) detail::follow_play(axis, pairing);
+      std::exception_ptr thrown;
+      if (axis.rank() != 0) thrown = detail::follow_play(axis, pairing);
       const std::vector<std::byte> bytes = on_first_rank(axis, [&] {
         rollouts = detail::lead_play(axis, pairing, play);
         ArchiveWriter out;
@@ -154,6 +173,7 @@ std::vector<Rollout> play_together(const Pairing& pairing, const Play& play) {
         }
         return std::move(out).take();
       });
+      if (thrown) std::rethrow_exception(thrown);
       if (axis.rank() == 0) return;
       ArchiveReader in(bytes, "the rollouts of rank 0");
       rollouts.resize(in.count("rollouts"));
