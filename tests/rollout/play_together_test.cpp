@@ -106,6 +106,34 @@ TEST_CASE("where a sampler throws on every rank, rank 0 says why and all go on p
   CHECK(got == std::vector<std::size_t>{1, 1});
 }
 
+TEST_CASE("a stop rule that throws in a sampling step is an error on all ranks, which play on",
+          "[rollout][collective]") {
+  const std::vector<Token> context{1, 5, 2, 8};
+  const StopRule angry{{}, 7, [](std::span<const Token> said) -> bool {
+                         if (said.size() == 2) throw Error("no second word", "a stop rule");
+                         return false;
+                       }};
+  std::vector<std::string> errors(3);
+  std::vector<std::size_t> got(3);
+  run_ranks(3, [&](ThreadCollective axis) {
+    Split model(ragged_shape(true), axis, with_threads(1, 2, 3));
+    const SharedWeights pairing{model};
+    errors[axis.rank()] = error_of([&] {
+      play_together(pairing, [&] {
+        model.submit({.sequence = 3, .context = context, .stop = &angry, .random = {}});
+        while (model.advance([](Generation&&) {}) > 0) {
+        }
+        return std::vector<Rollout>(1);
+      });
+    });
+    got[axis.rank()] = play_together(pairing, [&] { return say(model, context); }).size();
+  });
+  CHECK(errors[0] == "no second word (a stop rule)");
+  for (const std::size_t rank : {1U, 2U})
+    CHECK_THAT(errors[rank], ContainsSubstring("rank 0 failed: no second word"));
+  CHECK(got == std::vector<std::size_t>(3, 1));
+}
+
 TEST_CASE("two models on two axes are refused on all ranks before anything is played",
           "[rollout][collective]") {
   std::vector<std::string> errors(4);
