@@ -2,6 +2,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -211,6 +212,27 @@ TEST_CASE("a checkpoint of a model on several ranks is that of one, and is loade
     resumed[axis.rank()] = five_updates(model, updater, mesh);
   });
   for (const auto& told : resumed) CHECK(difference(told, expected) <= 1e-5);
+}
+
+TEST_CASE("of a model on several ranks the first rank of the mesh alone may write a checkpoint",
+          "[train][collective]") {
+  TemporaryFolder folder;
+  std::vector<std::string> errors(4);
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
+    Mesh mesh{data, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    WeightUpdater updater(model, kUpdate, mesh);
+    Checkpoint checkpoint{.step = 5};
+    updater.save(checkpoint, "model0", mesh);
+    const std::size_t place = 2 * data.rank() + axis.rank();
+    errors[place] = error_of([&] { write_checkpoint(folder / std::to_string(place), checkpoint); });
+  });
+  CHECK(errors[0] == "no error");
+  for (const std::size_t place : {1U, 2U, 3U}) {
+    CHECK_THAT(errors[place], ContainsSubstring("this rank does not have all of the checkpoint") &&
+                                  ContainsSubstring("is_first_rank(mesh)"));
+    CHECK(!std::filesystem::exists(folder / std::to_string(place)));
+  }
 }
 
 TEST_CASE("a trainer over a mesh plays on one rank of a model and trains on all",

@@ -168,7 +168,8 @@ class WeightUpdater {
 
   /// Adds weights and their version, the optimizer's state of all ranks and its step count under
   /// names that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged
-  /// until it is written. On a `Sharded` collective all ranks must call it.
+  /// until it is written. On a `Sharded` collective all ranks must call it, and of a model on
+  /// several ranks all of these; then the rank that `is_first_rank(mesh)` alone may write it.
   /// Errors: Error for a name that is taken, and for weights that are not finite.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
@@ -176,6 +177,8 @@ class WeightUpdater {
     const std::span<const Scalar> weights =
         on_host(*model_, model_->parameters(), gathered_["weights"]);
     require_finite(weights, "a weight", {0, weights.size()});
+    if constexpr (OnModelAxis<Model>)
+      if (collective.rank() != 0 || model_->model_axis().rank() != 0) checkpoint.whole = false;
     const auto stored = [&](std::string_view array, std::span<const Scalar> values) {
       const std::string room = std::string(array) + " of all";
       return stored_array(*model_, values, gathered_[room], collective.rank() == 0);
