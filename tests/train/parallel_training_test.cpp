@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -233,6 +234,22 @@ TEST_CASE("of a model on several ranks the first rank of the mesh alone may writ
                                   ContainsSubstring("is_first_rank(mesh)"));
     CHECK(!std::filesystem::exists(folder / std::to_string(place)));
   }
+}
+
+TEST_CASE("a weight that is not finite on one rank stops the saving of all",
+          "[train][collective]") {
+  std::vector<std::string> errors(2);
+  run_ranks(2, [&](ThreadCollective axis) {
+    Mesh mesh{LocalCollective{}, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    WeightUpdater updater(model, kUpdate, mesh);
+    if (axis.rank() == 1) model.parameters()[0] = std::numeric_limits<float>::quiet_NaN();
+    Checkpoint checkpoint{.step = 5};
+    errors[axis.rank()] = error_of([&] { updater.save(checkpoint, "model0", mesh); });
+  });
+  CHECK_THAT(errors[0], ContainsSubstring("rank 1 failed"));
+  CHECK_THAT(errors[1], ContainsSubstring("a weight is nan") &&
+                            ContainsSubstring("element 0 of model.embed_tokens.weight"));
 }
 
 TEST_CASE("a trainer over a mesh plays on one rank of a model and trains on all",

@@ -13,6 +13,7 @@
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/mesh.hpp"
+#include "dualagent/collective/on_first_rank.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/cpu/loops.inl"
@@ -170,13 +171,18 @@ class WeightUpdater {
   /// names that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged
   /// until it is written. On a `Sharded` collective all ranks must call it, and of a model on
   /// several ranks all of these; then the rank that `is_first_rank(mesh)` alone may write it.
-  /// Errors: Error for a name that is taken, and for weights that are not finite.
+  /// Errors: Error for a name that is taken, and for weights that are not finite, on this rank or
+  /// another one of its model.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
     for (const auto& [what, is] : identity()) checkpoint.add(part_name(name, what), is);
     const std::span<const Scalar> weights =
         on_host(*model_, model_->parameters(), gathered_["weights"]);
-    require_finite(weights, "a weight", {0, weights.size()});
+    const auto all_finite = [&] { require_finite(weights, "a weight", {0, weights.size()}); };
+    if constexpr (OnModelAxis<Model>)
+      on_all_ranks(model_->model_axis(), all_finite);
+    else
+      all_finite();
     if constexpr (OnModelAxis<Model>)
       if (collective.rank() != 0 || model_->model_axis().rank() != 0) checkpoint.whole = false;
     const auto stored = [&](std::string_view array, std::span<const Scalar> values) {
