@@ -8,6 +8,6 @@ using namespace dualagent;
 
 void play(ParallelTransformer<LocalCollective>& answerer,
           ParallelTransformer<ThreadCollective>& summarizer) {
-  play_together(SeparateWeights{answerer, summarizer}, [] { return std::vector<Rollout>(); });
+  play_together(SeparateWeights{answerer, summarizer}, {}, [] { return std::vector<Rollout>(); });
 }
 int main() {}

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -48,6 +50,16 @@ inline std::size_t first_other(std::span<const double> all) {
   std::size_t rank = 0;
   while (rank < all.size() && all[rank] == all[0]) ++rank;
   return rank;
+}
+
+/// The first rank that brings another number than rank 0 does, all 64 bits compared; `size()` if
+/// there is none. All ranks must call it.
+template <class C>
+std::size_t first_other_bits(C& collective, std::uint64_t number) {
+  std::size_t first = collective.size();
+  for (const std::uint64_t half : {number >> 32U, number & 0xFFFFFFFFU})  // exact in a double
+    first = std::min(first, first_other(gather_numbers(collective, static_cast<double>(half))));
+  return first;
 }
 
 /// Ranks along two axes: the data axis deals tasks, averages metrics and sums gradients; the model

@@ -10,12 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/collective/on_first_rank.hpp"
+#include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/sampler_calls.hpp"
 #include "dualagent/rollout/pairing.hpp"
+#include "dualagent/rollout/rollout_start.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/rollout_codec.hpp"
 
@@ -86,6 +89,26 @@ void require_one_axis(Axis& axis, const Pairing& pairing) {
                 "Give mesh.model_axis() to both when they are made");
 }
 
+/// Errors: Error on every rank where one is to play other rollouts than rank 0.
+template <class Axis>
+void require_same_starts(Axis& axis, std::span<const RolloutStart> starts) {
+  ArchiveWriter out;
+  for (const RolloutStart& start : starts) {
+    out.count(start.group);
+    out.count(start.member);
+    out.text(start.task == nullptr ? "" : start.task->id);
+    out.text(start.task == nullptr ? "" : start.task->prompt);
+    out.number(static_cast<std::uint8_t>(start.source == nullptr ? 0 : 1));
+    out.count(start.summary);
+  }
+  const std::size_t other = first_other_bits(axis, crc64(std::move(out).take()));
+  if (other < axis.size())
+    throw Error("ranks 0 and " + std::to_string(other) +
+                    " of the model axis were given different rollouts to play",
+                "rank " + std::to_string(axis.rank()) + " of the model axis",
+                "Give the ranks of a model group equal tasks and group sizes");
+}
+
 inline constexpr std::uint64_t kPlayed = std::numeric_limits<std::uint64_t>::max();
 
 /// Lets rank 0 play while the samplers of the other ranks wait for its calls. Where it throws, all
@@ -146,11 +169,15 @@ std::exception_ptr follow_play(Axis& axis, const Pairing& pairing) {
 
 /// The rollouts that `play()` returns, of a pair with models on a model axis: rank 0 of the axis
 /// alone plays and calls tools; the other ranks compute their part of what it samples, and get its
-/// rollouts. All ranks of the axis call it; of any other pair it is `play()`.
+/// rollouts. All ranks of the axis call it, with the same `starts`, which are what `play` plays; of
+/// any other pair it is `play()`.
 /// Errors: what `play` throws on rank 0, and on the others an Error that says so; Error on every
-/// rank, before anything is played, where two models of the pair lie on two axes.
+/// rank, before anything is played, where two models of the pair lie on two axes, or where ranks
+/// have different starts.
 template <class Pairing, class Play>
-std::vector<Rollout> play_together(const Pairing& pairing, const Play& play) {
+std::vector<Rollout> play_together(const Pairing& pairing,
+                                   [[maybe_unused]] std::span<const RolloutStart> starts,
+                                   const Play& play) {
   if constexpr (!samples_on_model_axis<Pairing>()) {
     return play();
   } else {
@@ -161,6 +188,7 @@ std::vector<Rollout> play_together(const Pairing& pairing, const Play& play) {
       if (std::exchange(played, true)) return;
       auto& axis = model.model_axis();
       detail::require_one_axis(axis, pairing);
+      detail::require_same_starts(axis, starts);
       std::exception_ptr thrown;
       if (axis.rank() != 0) thrown = detail::follow_play(axis, pairing);
       const std::vector<std::byte> bytes = on_first_rank(axis, [&] {

@@ -31,18 +31,14 @@ inline std::uint64_t rollout_checksum(std::span<const Rollout> rollouts) {
 template <class C>
 void require_same_rollouts(C& collective, std::span<const Rollout> rollouts) {
   if constexpr (is_mesh<C>) {
-    const std::uint64_t checksum = rollout_checksum(rollouts);
-    for (const std::uint64_t half : {checksum >> 32U, checksum & 0xFFFFFFFFU}) {  // exact in double
-      const std::vector<double> all =
-          gather_numbers(collective.model_axis(), static_cast<double>(half));
-      const std::size_t other = first_other(all);
-      if (other < all.size())
-        throw Error("ranks 0 and " + std::to_string(other) +
-                        " of the model axis have played different rollouts",
-                    "rank " + std::to_string(collective.rank()) + " of the data axis",
-                    "Give the ranks of a model group equal weights, tasks and options, and tools "
-                    "and rewards that answer alike");
-    }
+    auto& axis = collective.model_axis();
+    const std::size_t other = first_other_bits(axis, rollout_checksum(rollouts));
+    if (other < axis.size())
+      throw Error("ranks 0 and " + std::to_string(other) +
+                      " of the model axis have played different rollouts",
+                  "rank " + std::to_string(collective.rank()) + " of the data axis",
+                  "Give the ranks of a model group equal weights, tasks and options, and tools "
+                  "and rewards that answer alike");
   }
 }
 
