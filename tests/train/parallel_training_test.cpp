@@ -1,6 +1,8 @@
 // A model on several ranks under updates, checkpoints and the trainer.
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <limits>
@@ -302,6 +304,28 @@ TEST_CASE("what fails on the rank that plays is an error on all ranks of the mod
   CHECK_THAT(errors[0], ContainsSubstring("the judge is gone"));
   CHECK_THAT(errors[1],
              ContainsSubstring("rank 0 failed: ") && ContainsSubstring("the judge is gone"));
+}
+
+TEST_CASE("ranks whose norms differ by one bit are refused before they play",
+          "[train][collective]") {
+  std::vector<std::string> errors(2);
+  std::vector<int> kept(2);
+  Asked asked;
+  run_ranks(2, [&](ThreadCollective axis) {
+    Mesh mesh{LocalCollective{}, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    auto trainer = trainer_of(model, mesh, asked);
+    float& norm = model.parameters().back();  // the last tensor is the final norm
+    if (axis.rank() == 1) norm = std::nextafter(norm, 2.0F);
+    const std::vector<float> before(model.parameters().begin(), model.parameters().end());
+    errors[axis.rank()] = error_of([&] { trainer.step(tasks(1)); });
+    kept[axis.rank()] = std::ranges::equal(before, model.parameters()) ? 1 : 0;
+  });
+  for (const std::string& text : errors)
+    CHECK_THAT(text, ContainsSubstring("ranks 0 and 1 of the model axis have different norms") &&
+                         ContainsSubstring("No weight has changed"));
+  CHECK(asked.calls + asked.scores == 0);
+  CHECK(kept == std::vector<int>{1, 1});
 }
 
 TEST_CASE("a model on the data axis of a mesh is refused on all ranks", "[train][collective]") {

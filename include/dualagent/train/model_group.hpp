@@ -9,6 +9,7 @@
 #include "dualagent/collective/mesh.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/rollout_codec.hpp"
 
@@ -39,6 +40,28 @@ void require_same_rollouts(C& collective, std::span<const Rollout> rollouts) {
                   "rank " + std::to_string(collective.rank()) + " of the data axis",
                   "Give the ranks of a model group equal weights, tasks and options, and tools "
                   "and rewards that answer alike");
+  }
+}
+
+/// Whether the ranks of a model have equal bits of the parameters that each of them has whole
+/// (norms, value head); of a model on one rank there is nothing to compare. All its ranks must call
+/// it. Errors: Error on every rank of the model where they differ.
+template <class Model>
+void require_same_copies(Model& model) {
+  if constexpr (OnModelAxis<Model>) {
+    const auto parameters = model.parameters();
+    Crc64 crc;
+    for (const TensorSlices::Run& run : model.slices().runs())
+      if (run.split == TensorSplit::none)
+        crc.update(std::as_bytes(parameters.subspan(run.mine, run.size)));
+    auto& axis = model.model_axis();
+    const std::size_t other = first_other_bits(axis, crc.value());
+    if (other < axis.size())
+      throw Error("ranks 0 and " + std::to_string(other) +
+                      " of the model axis have different norms or value heads",
+                  "rank " + std::to_string(axis.rank()) + " of the model axis",
+                  "Give the ranks of a model equal files, options and learning rates, and go on "
+                  "from the last checkpoint");
   }
 }
 
