@@ -67,8 +67,9 @@ std::size_t first_other_bits(C& collective, std::uint64_t number) {
 ///
 /// Stands where a collective is taken: as a collective it is its data axis. `model_axis()` is for
 /// learners that are one model on several ranks; a learner takes it when it is made. The ranks of a
-/// model group (equal data ranks) are given the same tasks and draw the same random numbers.
-/// All ranks must make their mesh at the same time.
+/// model group (equal data ranks) are given the same tasks. Whole models on them draw the same
+/// random numbers; of one model that lies on them rank 0 draws. All ranks must make their mesh at
+/// the same time.
 /// Errors: the constructor throws Error on every rank of a group that does not lie along its axis.
 /// Example: Mesh mesh{data, model};
 ///          Trainer trainer{pairing, protocol, reward, recipe, mesh, options};
