@@ -75,3 +75,16 @@ TEST_CASE("numbers are gathered in rank order, and the first that differs is fou
   }
   CHECK(first_other(std::vector<double>{4.0, 4.0}) == 2);
 }
+
+TEST_CASE("all bits of a number are compared among ranks", "[collective]") {
+  constexpr std::uint64_t kNumber = 0xFEDCBA9876543210;
+  std::vector<std::vector<std::size_t>> first(3);
+  run_ranks(3, [&](ThreadCollective collective) {
+    const std::size_t rank = collective.rank();
+    for (const unsigned bit : {0U, 31U, 32U, 63U})
+      first[rank].push_back(
+          first_other_bits(collective, kNumber ^ (std::uint64_t{rank == 2} << bit)));
+    first[rank].push_back(first_other_bits(collective, kNumber));
+  });
+  for (const auto& mine : first) CHECK(mine == std::vector<std::size_t>{2, 2, 2, 2, 3});
+}

@@ -56,3 +56,21 @@ TEST_CASE("work is done on rank 0 alone, and its result or error is everybody's"
   LocalCollective alone;
   CHECK(on_first_rank(alone, [] { return some_bytes(3); }) == some_bytes(3));
 }
+
+TEST_CASE("work that fails on one of all ranks is an error on all of them", "[collective]") {
+  std::vector<int> done(3);
+  std::vector<std::string> errors(3);
+  run_ranks(3, [&](ThreadCollective collective) {
+    const std::size_t rank = collective.rank();
+    on_all_ranks(collective, [&] { ++done[rank]; });
+    errors[rank] = error_of([&] {
+      on_all_ranks(collective, [&] {
+        if (rank == 2) throw Error("no disk", "here");
+      });
+    });
+  });
+  CHECK(done == std::vector<int>(3, 1));
+  CHECK(errors[0] == "rank 2 failed (rank 0 waited for it). See that rank's own error");
+  CHECK(errors[1] == "rank 2 failed (rank 1 waited for it). See that rank's own error");
+  CHECK(errors[2] == "no disk (here)");
+}

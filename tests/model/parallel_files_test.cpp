@@ -39,6 +39,28 @@ TEST_CASE("a model on several ranks is saved as the directory of one, and read f
   }
 }
 
+TEST_CASE("a rank whose disk lacks the model's files is an error on every rank",
+          "[model][collective]") {
+  TemporaryFolder folder;
+  auto one = odd_model<float>(ragged_shape(true), with_threads(1, 2));
+  save_model(folder / "one", one);
+  ensure_directory(folder / "half");
+  write_file_atomically(folder / "half" / "config.json", read_file(folder / "one" / "config.json"));
+  std::vector<std::string> folders(2), weights(2);
+  run_ranks(2, [&](ThreadCollective axis) {
+    const auto load = [&](const std::string& bad) {
+      return error_of(
+          [&] { load_parallel_model(folder / (axis.rank() == 1 ? bad : "one"), axis); });
+    };
+    folders[axis.rank()] = load("none");
+    weights[axis.rank()] = load("half");
+  });
+  for (const auto& errors : {folders, weights})
+    CHECK(errors[0] == "rank 1 failed (rank 0 waited for it). See that rank's own error");
+  CHECK_THAT(folders[1], ContainsSubstring("config.json"));
+  CHECK_THAT(weights[1], ContainsSubstring("model.safetensors"));
+}
+
 TEST_CASE("files that do not fit, and a folder that is not a model's, are errors on every rank",
           "[model][collective]") {
   TemporaryFolder folder;

@@ -1,7 +1,9 @@
 #include "dualagent/model/parallel_transformer.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -209,12 +211,54 @@ TEST_CASE("ranks that make other models, and shapes that ranks cannot share, are
     config.intermediate_size = 2;
     few[axis.rank()] = error(config, axis);
   });
-  for (const std::string& text : other) CHECK_THAT(text, ContainsSubstring("different shapes"));
-  for (const std::string& text : parts) CHECK_THAT(text, ContainsSubstring("different shapes"));
+  for (const std::string& text : other)
+    CHECK_THAT(text, ContainsSubstring("rank 1 has tie_word_embeddings 0, rank 0 has 1"));
+  for (const std::string& text : parts)
+    CHECK_THAT(text, ContainsSubstring("rank 1 has gradient_parts 2, rank 0 has 1"));
   for (const std::string& text : few)
     CHECK_THAT(text, ContainsSubstring("intermediate_size is 2, which 3 ranks cannot share"));
   for (const std::string& text : tokens)
     CHECK_THAT(text, ContainsSubstring("token 29 is not in the vocabulary of 29"));
+}
+
+TEST_CASE("ranks that make models of other rotary tables, seeds or types are refused",
+          "[model][collective]") {
+  std::vector<std::string> rope(2), seeds(2), seeded(2), scalars(2);
+  run_ranks(2, [&](ThreadCollective axis) {
+    const std::size_t rank = axis.rank();
+    TransformerConfig stretched = ragged_shape(true);
+    stretched.rope_scaling = {.type = RopeScaling::Type::linear,
+                              .factor = 2.0 + static_cast<double>(rank)};
+    const TransformerConfig config = ragged_shape(true);
+    const auto error = [&](const TransformerConfig& shape, TransformerOptions options) {
+      return error_of([&] { ParallelTransformer(shape, axis, std::move(options)); });
+    };
+    rope[rank] = error(stretched, {});
+    seeds[rank] = error(config, {.seed = 7 + (std::uint64_t{rank} << 40U)});
+    seeded[rank] =
+        error(config, {.seed = rank == 0 ? std::optional<std::uint64_t>(0) : std::nullopt});
+    scalars[rank] =
+        rank == 0 ? error(config, {})
+                  : error_of([&] { ParallelTransformer<ThreadCollective, double>(config, axis); });
+  });
+  for (const std::string& text : rope)
+    CHECK_THAT(text, ContainsSubstring("rank 1 has rope_scaling.factor 3, rank 0 has 2"));
+  for (const std::string& text : seeds)
+    CHECK_THAT(text, ContainsSubstring("rank 1 has seed / 2^32 256, rank 0 has 0"));
+  for (const std::string& text : seeded)
+    CHECK_THAT(text, ContainsSubstring("rank 1 has a seed (1) or none (0) 0, rank 0 has 1"));
+  for (const std::string& text : scalars)
+    CHECK_THAT(text, ContainsSubstring("rank 1 has bytes of a parameter 8, rank 0 has 4"));
+}
+
+TEST_CASE("a model without key-value heads is refused on all ranks", "[model][collective]") {
+  std::vector<std::string> errors(2);
+  run_ranks(2, [&](ThreadCollective axis) {
+    TransformerConfig config = ragged_shape(true);
+    config.num_key_value_heads = 0;
+    errors[axis.rank()] = error_of([&] { ParallelTransformer(config, axis); });
+  });
+  for (const std::string& text : errors) CHECK_THAT(text, ContainsSubstring("num_key_value_heads"));
 }
 
 TEST_CASE("ranks follow the calls that rank 0 makes", "[model][decode][collective]") {

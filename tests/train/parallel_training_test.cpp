@@ -1,7 +1,11 @@
 // A model on several ranks under updates, checkpoints and the trainer.
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
+#include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -213,6 +217,43 @@ TEST_CASE("a checkpoint of a model on several ranks is that of one, and is loade
   for (const auto& told : resumed) CHECK(difference(told, expected) <= 1e-5);
 }
 
+TEST_CASE("of a model on several ranks the first rank of the mesh alone may write a checkpoint",
+          "[train][collective]") {
+  TemporaryFolder folder;
+  std::vector<std::string> errors(4);
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
+    Mesh mesh{data, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    WeightUpdater updater(model, kUpdate, mesh);
+    Checkpoint checkpoint{.step = 5};
+    updater.save(checkpoint, "model0", mesh);
+    const std::size_t place = 2 * data.rank() + axis.rank();
+    errors[place] = error_of([&] { write_checkpoint(folder / std::to_string(place), checkpoint); });
+  });
+  CHECK(errors[0] == "no error");
+  for (const std::size_t place : {1U, 2U, 3U}) {
+    CHECK_THAT(errors[place], ContainsSubstring("this rank does not have all of the checkpoint") &&
+                                  ContainsSubstring("is_first_rank(mesh)"));
+    CHECK(!std::filesystem::exists(folder / std::to_string(place)));
+  }
+}
+
+TEST_CASE("a weight that is not finite on one rank stops the saving of all",
+          "[train][collective]") {
+  std::vector<std::string> errors(2);
+  run_ranks(2, [&](ThreadCollective axis) {
+    Mesh mesh{LocalCollective{}, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    WeightUpdater updater(model, kUpdate, mesh);
+    if (axis.rank() == 1) model.parameters()[0] = std::numeric_limits<float>::quiet_NaN();
+    Checkpoint checkpoint{.step = 5};
+    errors[axis.rank()] = error_of([&] { updater.save(checkpoint, "model0", mesh); });
+  });
+  CHECK_THAT(errors[0], ContainsSubstring("rank 1 failed"));
+  CHECK_THAT(errors[1], ContainsSubstring("a weight is nan") &&
+                            ContainsSubstring("element 0 of model.embed_tokens.weight"));
+}
+
 TEST_CASE("a trainer over a mesh plays on one rank of a model and trains on all",
           "[train][collective]") {
   TransformerConfig config = descriptions()[3].config;
@@ -263,4 +304,43 @@ TEST_CASE("what fails on the rank that plays is an error on all ranks of the mod
   CHECK_THAT(errors[0], ContainsSubstring("the judge is gone"));
   CHECK_THAT(errors[1],
              ContainsSubstring("rank 0 failed: ") && ContainsSubstring("the judge is gone"));
+}
+
+TEST_CASE("ranks whose norms differ by one bit are refused before they play",
+          "[train][collective]") {
+  std::vector<std::string> errors(2);
+  std::vector<int> kept(2);
+  Asked asked;
+  run_ranks(2, [&](ThreadCollective axis) {
+    Mesh mesh{LocalCollective{}, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.model_axis());
+    auto trainer = trainer_of(model, mesh, asked);
+    float& norm = model.parameters().back();  // the last tensor is the final norm
+    if (axis.rank() == 1) norm = std::nextafter(norm, 2.0F);
+    const std::vector<float> before(model.parameters().begin(), model.parameters().end());
+    errors[axis.rank()] = error_of([&] { trainer.step(tasks(1)); });
+    kept[axis.rank()] = std::ranges::equal(before, model.parameters()) ? 1 : 0;
+  });
+  for (const std::string& text : errors)
+    CHECK_THAT(text, ContainsSubstring("ranks 0 and 1 of the model axis have different norms") &&
+                         ContainsSubstring("No weight has changed"));
+  CHECK(asked.calls + asked.scores == 0);
+  CHECK(kept == std::vector<int>{1, 1});
+}
+
+TEST_CASE("a model on the data axis of a mesh is refused on all ranks", "[train][collective]") {
+  std::vector<std::string> errors(4), fewer(4);
+  run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
+    const std::size_t place = 2 * data.rank() + axis.rank();
+    Mesh mesh{data, axis};
+    ParallelTransformer model(ragged_shape(true), mesh.data_axis());
+    errors[place] = error_of([&] { WeightUpdater(model, kUpdate, mesh); });
+    ParallelTransformer alone(ragged_shape(true), LocalCollective{});
+    fewer[place] = error_of([&] { WeightUpdater(alone, kUpdate, mesh); });
+  });
+  for (const std::string& text : errors)
+    CHECK_THAT(text, ContainsSubstring("size 2 that is not the mesh's model axis") &&
+                         ContainsSubstring("Give mesh.model_axis() to the model"));
+  for (const std::string& text : fewer)
+    CHECK_THAT(text, ContainsSubstring("size 1 that is not the mesh's model axis"));
 }

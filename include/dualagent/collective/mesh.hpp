@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -50,13 +52,24 @@ inline std::size_t first_other(std::span<const double> all) {
   return rank;
 }
 
+/// The first rank that brings another number than rank 0 does, all 64 bits compared; `size()` if
+/// there is none. All ranks must call it.
+template <class C>
+std::size_t first_other_bits(C& collective, std::uint64_t number) {
+  std::size_t first = collective.size();
+  for (const std::uint64_t half : {number >> 32U, number & 0xFFFFFFFFU})  // exact in a double
+    first = std::min(first, first_other(gather_numbers(collective, static_cast<double>(half))));
+  return first;
+}
+
 /// Ranks along two axes: the data axis deals tasks, averages metrics and sums gradients; the model
 /// axis sums what the ranks of one model compute together, e.g. a tensor-parallel product.
 ///
 /// Stands where a collective is taken: as a collective it is its data axis. `model_axis()` is for
 /// learners that are one model on several ranks; a learner takes it when it is made. The ranks of a
-/// model group (equal data ranks) are given the same tasks and draw the same random numbers.
-/// All ranks must make their mesh at the same time.
+/// model group (equal data ranks) are given the same tasks. Whole models on them draw the same
+/// random numbers; of one model that lies on them rank 0 draws. All ranks must make their mesh at
+/// the same time.
 /// Errors: the constructor throws Error on every rank of a group that does not lie along its axis.
 /// Example: Mesh mesh{data, model};
 ///          Trainer trainer{pairing, protocol, reward, recipe, mesh, options};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -77,6 +78,33 @@ std::vector<std::byte> on_first_rank(C& collective, Work&& work) {
         "rank 0 failed: " + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
         "rank " + std::to_string(collective.rank()) + " waited for its result");
   return bytes;
+}
+
+/// Runs `work()` on every rank; all ranks call it, and none goes on where one has failed. `work`
+/// must not use the collective.
+/// Errors: what `work` throws on this rank; else, where it has thrown on another, an Error that
+/// names that rank.
+/// Example: on_all_ranks(axis, [&] { config = load_config(directory); });
+template <class C, class Work>
+void on_all_ranks(C& collective, Work&& work) {
+  std::exception_ptr thrown;
+  try {
+    work();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  std::vector<double> failed;
+  try {
+    failed = gather_numbers(collective, thrown ? 1.0 : 0.0);
+  } catch (...) {
+    if (!thrown) throw;  // else what was thrown first says more
+  }
+  if (thrown) std::rethrow_exception(thrown);
+  const auto other = std::find(failed.begin(), failed.end(), 1.0);
+  if (other != failed.end())
+    throw Error("rank " + std::to_string(other - failed.begin()) + " failed",
+                "rank " + std::to_string(collective.rank()) + " waited for it",
+                "See that rank's own error");
 }
 
 }  // namespace dualagent

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/collective/on_first_rank.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/io/atomic_file.hpp"
@@ -205,6 +206,21 @@ inline TransformerConfig load_config(const std::filesystem::path& directory) {
   return read_config_json(directory / detail::kConfigFileName);
 }
 
+namespace detail {
+
+/// As `load_weights`, of this rank alone.
+template <HasTensors Model>
+void load_own_weights(const std::filesystem::path& directory, Model& model) {
+  const bool indexed = is_there(directory / kIndexFileName);
+  if (!indexed) require_model_file(directory, kWeightsFileName);
+  if (indexed && is_there(directory / kWeightsFileName))
+    throw Error("the folder has a model.safetensors and an index of other files",
+                directory.string(), "Remove the weights that do not belong to its config.json");
+  read_weights(directory / (indexed ? kIndexFileName : kWeightsFileName), model);
+}
+
+}  // namespace detail
+
 /// Fills a model that was constructed from `load_config(directory)` with the weights of the folder:
 /// model.safetensors, or the files of model.safetensors.index.json.
 ///
@@ -212,15 +228,14 @@ inline TransformerConfig load_config(const std::filesystem::path& directory) {
 /// `load_model` does both. Errors: Error for a folder without weights or with both; as
 /// `read_weights`.
 ///
-/// Of a model on several ranks each reads its own part; all of them call it.
+/// Of a model on several ranks each reads its own part; all of them call it, and an error on one is
+/// an error on all.
 template <HasTensors Model>
 void load_weights(const std::filesystem::path& directory, Model& model) {
-  const bool indexed = detail::is_there(directory / detail::kIndexFileName);
-  if (!indexed) detail::require_model_file(directory, detail::kWeightsFileName);
-  if (indexed && detail::is_there(directory / detail::kWeightsFileName))
-    throw Error("the folder has a model.safetensors and an index of other files",
-                directory.string(), "Remove the weights that do not belong to its config.json");
-  read_weights(directory / (indexed ? detail::kIndexFileName : detail::kWeightsFileName), model);
+  if constexpr (OnModelAxis<Model>)
+    on_all_ranks(model.model_axis(), [&] { detail::load_own_weights(directory, model); });
+  else
+    detail::load_own_weights(directory, model);
 }
 
 /// The model in a Hugging Face directory: config.json says which family it is of, and

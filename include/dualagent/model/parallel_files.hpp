@@ -16,13 +16,16 @@
 namespace dualagent {
 
 /// The model in a Hugging Face directory, on the ranks of a model axis together; each reads its own
-/// part, and all of them call it. Errors: as `load_model` and ParallelTransformer.
+/// part, and all of them call it. Errors: as `load_model` and ParallelTransformer; an error on one
+/// rank is an error on all.
 /// Example: auto learner = load_parallel_model("SmolLM2-135M-Instruct", mesh.model_axis());
 template <class Scalar = float, class C>
 ParallelTransformer<C, Scalar> load_parallel_model(const std::filesystem::path& directory, C axis,
                                                    TransformerOptions options = {}) {
   options.seed = std::nullopt;
-  ParallelTransformer<C, Scalar> model(load_config(directory), std::move(axis), std::move(options));
+  TransformerConfig config;
+  on_all_ranks(axis, [&] { config = load_config(directory); });
+  ParallelTransformer<C, Scalar> model(config, std::move(axis), std::move(options));
   load_weights(directory, model);
   return model;
 }

@@ -6,12 +6,15 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/collective/on_first_rank.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/model/backend.hpp"
@@ -25,33 +28,57 @@ namespace dualagent {
 
 namespace detail {
 
-/// What the ranks of a split model must agree on, as bytes.
-inline std::vector<std::byte> shape_bytes(const TransformerConfig& config,
-                                          const TransformerOptions& options) {
-  ArchiveWriter out;
-  for (const std::size_t number :
-       {config.vocab_size, config.hidden_size, config.num_hidden_layers, config.num_attention_heads,
-        config.num_key_value_heads, config.head_dim, config.intermediate_size,
-        config.max_position_embeddings, std::size_t{config.tie_word_embeddings},
-        std::size_t{config.qkv_bias}, std::size_t{config.qk_norm}, std::size_t{config.value_head},
-        options.gradient_parts, static_cast<std::size_t>(options.recompute),
-        static_cast<std::size_t>(options.precision)})
-    out.count(number);
-  out.number(config.rope_theta);
-  out.number(config.rms_norm_eps);
-  return std::move(out).take();
+/// What the ranks of a split model must agree on.
+template <class Scalar>
+std::vector<std::pair<std::string, double>> shape_fields(const TransformerConfig& config,
+                                                         const TransformerOptions& options) {
+  const auto number = [](auto value) { return static_cast<double>(value); };
+  const RopeScaling& rope = config.rope_scaling;
+  const std::uint64_t seed = options.seed.value_or(0);
+  return {{"vocab_size", number(config.vocab_size)},
+          {"hidden_size", number(config.hidden_size)},
+          {"num_hidden_layers", number(config.num_hidden_layers)},
+          {"num_attention_heads", number(config.num_attention_heads)},
+          {"num_key_value_heads", number(config.num_key_value_heads)},
+          {"head_dim", number(config.head_dim)},
+          {"intermediate_size", number(config.intermediate_size)},
+          {"max_position_embeddings", number(config.max_position_embeddings)},
+          {"tie_word_embeddings", number(config.tie_word_embeddings)},
+          {"qkv_bias", number(config.qkv_bias)},
+          {"qk_norm", number(config.qk_norm)},
+          {"value_head", number(config.value_head)},
+          {"rope_theta", config.rope_theta},
+          {"rms_norm_eps", number(config.rms_norm_eps)},
+          {"rope_scaling.type", number(rope.type)},
+          {"rope_scaling.factor", rope.factor},
+          {"rope_scaling.low_freq_factor", rope.low_freq_factor},
+          {"rope_scaling.high_freq_factor", rope.high_freq_factor},
+          {"rope_scaling.original_max_position_embeddings",
+           number(rope.original_max_position_embeddings)},
+          {"gradient_parts", number(options.gradient_parts)},
+          {"recompute", number(options.recompute)},
+          {"precision", number(options.precision)},
+          {"bytes of a parameter", number(sizeof(Scalar))},
+          {"a seed (1) or none (0)", number(options.seed.has_value())},
+          {"seed / 2^32", number(seed >> 32U)},
+          {"seed % 2^32", number(seed & 0xFFFFFFFFU)}};
 }
 
-/// Errors: Error on every rank unless all bring the same bytes.
+/// Errors: Error on every rank unless all bring the same numbers.
 template <class C>
-void require_same_shape(C& axis, const std::vector<std::byte>& mine) {
-  std::vector<std::byte> first = mine;
-  share_bytes(axis, first);
-  double others[] = {first == mine ? 0.0 : 1.0};
-  axis.all_reduce_sum(std::span<double>(others));
-  if (others[0] > 0)
-    throw Error("the ranks of the model axis make models of different shapes or options",
+void require_same_shape(C& axis, const std::vector<std::pair<std::string, double>>& fields) {
+  const std::size_t count = fields.size();
+  std::vector<double> all(axis.size() * count, 0.0);  // [ranks, fields]
+  for (std::size_t i = 0; i < count; ++i) all[axis.rank() * count + i] = fields[i].second;
+  axis.all_reduce_sum(std::span<double>(all));
+  for (std::size_t i = count; i < all.size(); ++i) {
+    if (all[i] == all[i % count]) continue;
+    const std::string& name = fields[i % count].first;
+    throw Error("the ranks of the model axis make models of different shapes or options: rank " +
+                    std::to_string(i / count) + " has " + name + " " + shortest_text(all[i]) +
+                    ", rank 0 has " + shortest_text(all[i % count]),
                 "ParallelTransformer", "Give all of them the same config and TransformerOptions");
+  }
 }
 
 }  // namespace detail
@@ -74,13 +101,18 @@ void require_same_shape(C& axis, const std::vector<std::byte>& mine) {
 /// ratio of unchanged weights is 1. Another number of ranks rounds otherwise. Initial weights have
 /// the bits of one rank's. Threads share the products while it samples; training uses one thread of
 /// each rank.
-/// Errors: the constructor throws Error on every rank where shapes or options differ, or where
+/// Errors: the constructor throws Error on every rank where shapes or options differ, the first
+/// difference named, or where
 /// neurons or tokens are fewer than ranks. Adapters are not supported.
 /// Example: Mesh mesh{data, model};
 ///          ParallelTransformer learner(config, mesh.model_axis(), {.seed = 7});
 ///          Trainer trainer{SharedWeights{learner}, protocol, reward, recipe, mesh, options};
 template <class C, class Scalar = float>
 class ParallelTransformer {
+  static_assert(
+      !is_mesh<C>,
+      "dualagent: give a ParallelTransformer mesh.model_axis(), not the mesh, which is its "
+      "data axis; see docs/collectives.md#two-axes");
   static_assert(check_collective<C>());
 
  public:
@@ -183,9 +215,10 @@ class ParallelTransformer {
     Core(const TransformerConfig& config, C handle, const TransformerOptions& options)
         : collective(std::move(handle)),
           slice{config, collective.rank(), collective.size()},
-          weights(
-              (detail::require_same_shape(collective, detail::shape_bytes(config, options)), slice),
-              options.precision),
+          weights((detail::require_same_shape(collective,
+                                              detail::shape_fields<Scalar>(config, options)),
+                   slice),
+                  options.precision),
           slices(slice, tensors_of(config, llama(config)), weights.tensors()),
           rotary(config),
           axis(collective, slice),

@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/core/error.hpp"
 #include "dualagent/cpu/policy_loss.inl"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/model_axis.hpp"
@@ -22,7 +25,7 @@ class SplitDraws {
   /// logits [S, this rank's tokens] are overwritten. `running(i)` is the generation of row i: its
   /// next_draw() gives SamplingOptions and 64 random bits; then append(drawn) and end(reason) are
   /// called on every rank. On rank 0, `reason(running(i))` says why it ends with that token, if it
-  /// does.
+  /// does. Errors: what it throws on rank 0, and on the others an Error that says so.
   template <class Axis, class Running, class Reason>
   void draw(const Axis& axis, Matrix<T> logits, const Running& running, const Reason& reason) {
     inverse_.clear();
@@ -31,9 +34,14 @@ class SplitDraws {
     split_.log_softmax(axis, logits, inverse_, {});
     const Matrix<T> z = split_.gather(axis, logits);
     told_.assign(kTold * logits.rows, 0.0);
-    if (axis.is_first())
-      for (std::size_t i = 0; i < z.rows; ++i) draw_first(z, i, running(i), reason);
+    std::exception_ptr thrown;
+    if (axis.is_first()) thrown = draw_all(z, running, reason);
     axis.sum(std::span<double>(told_));
+    if (thrown) std::rethrow_exception(thrown);
+    if (!told_.empty() && told_[0] < 0)
+      throw Error("rank 0 failed while it drew tokens",
+                  "rank " + std::to_string(axis.rank()) + " of the model axis",
+                  "See rank 0's own error");
     for (std::size_t i = 0; i < z.rows; ++i) {
       const double* const told = &told_[kTold * i];
       if (!axis.is_first())
@@ -47,6 +55,19 @@ class SplitDraws {
 
  private:
   static constexpr std::size_t kTold = 4;  // numbers of a row that rank 0 tells
+
+  /// Draws for all rows. Returns what was thrown, e.g. by a StopRule; the others are told by a
+  /// negative token.
+  template <class Running, class Reason>
+  std::exception_ptr draw_all(Matrix<T> z, const Running& running, const Reason& reason) {
+    try {
+      for (std::size_t i = 0; i < z.rows; ++i) draw_first(z, i, running(i), reason);
+      return nullptr;
+    } catch (...) {
+      told_[0] = -1.0;
+      return std::current_exception();
+    }
+  }
 
   /// Draws for row i.
   template <class Running, class Reason>

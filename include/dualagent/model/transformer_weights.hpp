@@ -60,8 +60,9 @@ class TransformerWeights {
   /// Of one rank of a model axis: its part of everything. Errors: as `ModelSlice::validate`.
   explicit TransformerWeights(const ModelSlice& slice,
                               Precision precision = Precision::of_parameters)
-      : config_(slice.config()), kept_panel_bytes_(kKeptPanelBytes), precision_(precision) {
-    slice.validate();
+      : config_((slice.validate(), slice.config())),  // which divides by the number of heads
+        kept_panel_bytes_(kKeptPanelBytes),
+        precision_(precision) {
     lay_out(llama(config_));
   }
 

@@ -177,7 +177,7 @@ class RolloutScheduler {
     if (unfinished() > 0)
       throw Error(std::to_string(unfinished()) + " rollouts are unfinished",
                   "RolloutScheduler::run", "Take them with next_finished, or abandon them");
-    return play_together(pairing_, [&] {
+    return play_together(pairing_, starts, [&] {
       const std::size_t first = next_ticket_;
       for (const RolloutStart& one : starts) enqueue(one, sampling, random);
       std::vector<Rollout> rollouts(starts.size());

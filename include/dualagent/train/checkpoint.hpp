@@ -112,12 +112,14 @@ inline void prune_checkpoints(std::vector<CheckpointFile> files, std::uint64_t s
 /// checksums (each kept file is read once for that). A damaged file of a later step is renamed to
 /// "NAME.damaged". Deterministic: equal checkpoints give equal bytes.
 /// Errors: Error when writing fails (all earlier checkpoints stay), when an undamaged checkpoint of
-/// a later step exists, or when pruning fails (the new checkpoint is in place).
+/// a later step exists, or when pruning fails (the new checkpoint is in place); before anything is
+/// touched, as `require_whole`.
 inline std::filesystem::path write_checkpoint(const std::filesystem::path& directory,
                                               const Checkpoint& checkpoint,
                                               CheckpointRetention retention = {}) {
   if (retention.keep_last == 0)
     throw Error("keep_last is 0", "CheckpointRetention", "Keep at least 1 checkpoint");
+  require_whole(checkpoint);
   ensure_directory(directory);
   remove_abandoned_temporaries(directory, detail::kCheckpointStem);
   detail::set_aside_later(detail::list_checkpoints(directory), checkpoint.step);

@@ -39,6 +39,9 @@ struct Checkpoint {
   RunFingerprint fingerprint = {};
   std::map<std::string, std::string> texts = {};  ///< UTF-8, e.g. JSON; together below 100 MB
   std::map<std::string, TensorValues> arrays = {};
+  /// Whether this rank has all arrays. Of a model on several ranks only the rank that
+  /// `is_first_rank(mesh)` has; the checkpoint of another is not written.
+  bool whole = true;
 
   /// Adds a text or an array. Errors: Error for a name that is taken, e.g. by a second trainer.
   void add(const std::string& name, std::string text) {
@@ -255,10 +258,19 @@ class StoredCheckpoint {
   std::map<std::string, std::string> texts_;
 };
 
+/// Errors: Error for the checkpoint of a rank that does not have all arrays.
+inline void require_whole(const Checkpoint& checkpoint) {
+  if (!checkpoint.whole)
+    throw Error("this rank does not have all of the checkpoint of a model on several ranks",
+                "Checkpoint of step " + std::to_string(checkpoint.step),
+                "Let the rank write it that is_first_rank(mesh)");
+}
+
 /// Writes one checkpoint file atomically; equal checkpoints give equal bytes. The checkpoint's
-/// arrays are not copied. Errors: as `AtomicFile` and `stream_safetensors`; an earlier file of that
-/// name stays.
+/// arrays are not copied. Errors: as `AtomicFile`, `stream_safetensors` and `require_whole`; an
+/// earlier file of that name stays.
 inline void write_checkpoint_file(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+  require_whole(checkpoint);
   SafeTensorsMetadata metadata{
       {std::string(detail::kFormatKey), std::string(detail::kCheckpointFormat)},
       {std::string(detail::kLibraryKey), std::string(kVersion)},

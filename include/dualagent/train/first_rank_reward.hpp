@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/collective/mesh.hpp"
 #include "dualagent/collective/on_first_rank.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/reward/reward.hpp"
@@ -55,10 +56,15 @@ FirstRankReward(const R&, C&) -> FirstRankReward<R, C>;
 /// together, its first one is asked.
 template <class Pairing, Reward R, class C>
 decltype(auto) asked_reward(const R& reward, [[maybe_unused]] C& collective) {
-  if constexpr (samples_on_model_axis<Pairing>())
-    return FirstRankReward{reward, collective.model_axis()};
-  else
+  if constexpr (!samples_on_model_axis<Pairing>()) {
     return (reward);
+  } else {
+    static_assert(is_mesh<C>,
+                  "dualagent: a pair with a model on several ranks, Frozen or not, plays over "
+                  "Mesh{data, model}; with one model group write Mesh{LocalCollective{}, model}; "
+                  "see docs/collectives.md#two-axes");
+    if constexpr (is_mesh<C>) return FirstRankReward{reward, collective.model_axis()};
+  }
 }
 
 }  // namespace dualagent

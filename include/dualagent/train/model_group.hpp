@@ -9,6 +9,7 @@
 #include "dualagent/collective/mesh.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/model/model_axis.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/trace/rollout_codec.hpp"
 
@@ -31,18 +32,36 @@ inline std::uint64_t rollout_checksum(std::span<const Rollout> rollouts) {
 template <class C>
 void require_same_rollouts(C& collective, std::span<const Rollout> rollouts) {
   if constexpr (is_mesh<C>) {
-    const std::uint64_t checksum = rollout_checksum(rollouts);
-    for (const std::uint64_t half : {checksum >> 32U, checksum & 0xFFFFFFFFU}) {  // exact in double
-      const std::vector<double> all =
-          gather_numbers(collective.model_axis(), static_cast<double>(half));
-      const std::size_t other = first_other(all);
-      if (other < all.size())
-        throw Error("ranks 0 and " + std::to_string(other) +
-                        " of the model axis have played different rollouts",
-                    "rank " + std::to_string(collective.rank()) + " of the data axis",
-                    "Give the ranks of a model group equal weights, tasks and options, and tools "
-                    "and rewards that answer alike");
-    }
+    auto& axis = collective.model_axis();
+    const std::size_t other = first_other_bits(axis, rollout_checksum(rollouts));
+    if (other < axis.size())
+      throw Error("ranks 0 and " + std::to_string(other) +
+                      " of the model axis have played different rollouts",
+                  "rank " + std::to_string(collective.rank()) + " of the data axis",
+                  "Give the ranks of a model group equal weights, tasks and options, and tools "
+                  "and rewards that answer alike");
+  }
+}
+
+/// Whether the ranks of a model have equal bits of the parameters that each of them has whole
+/// (norms, value head); of a model on one rank there is nothing to compare. All its ranks must call
+/// it. Errors: Error on every rank of the model where they differ.
+template <class Model>
+void require_same_copies(Model& model) {
+  if constexpr (OnModelAxis<Model>) {
+    const auto parameters = model.parameters();
+    Crc64 crc;
+    for (const TensorSlices::Run& run : model.slices().runs())
+      if (run.split == TensorSplit::none)
+        crc.update(std::as_bytes(parameters.subspan(run.mine, run.size)));
+    auto& axis = model.model_axis();
+    const std::size_t other = first_other_bits(axis, crc.value());
+    if (other < axis.size())
+      throw Error("ranks 0 and " + std::to_string(other) +
+                      " of the model axis have different norms or value heads",
+                  "rank " + std::to_string(axis.rank()) + " of the model axis",
+                  "Give the ranks of a model equal files, options and learning rates, and go on "
+                  "from the last checkpoint");
   }
 }
 

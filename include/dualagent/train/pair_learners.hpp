@@ -18,6 +18,7 @@
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/learner_memory.hpp"
+#include "dualagent/train/model_group.hpp"
 #include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
@@ -134,8 +135,10 @@ class PairLearners {
     for_each([](auto& learner, auto) { learner.publish(); });
   }
 
-  /// Publishes, and remembers the weights' versions.
+  /// Publishes, and remembers the weights' versions. Errors: as `publish` and
+  /// `require_same_copies`.
   void begin_step() {
+    for_each([](auto& learner, auto) { require_same_copies(learner.updater.model()); });
     publish();
     for_each([](auto& learner, auto) {
       learner.version_at_step = learner.updater.model().weight_version();

@@ -149,8 +149,9 @@ class Trainer {
 
   /// Adds all that a run needs to go on: every model's weights and optimizer's state, the steps
   /// done, from which random streams follow, and the options that the numbers depend on. On a
-  /// `Sharded` collective all ranks must call it. Several trainers in one checkpoint need a `name`
-  /// each. Errors: Error for a name that is taken, and for weights that are not finite.
+  /// `Sharded` collective and over a model on several ranks all ranks must call it. Several
+  /// trainers in one checkpoint need a `name` each. Errors: Error for a name that is taken, and for
+  /// weights that are not finite.
   void save(Checkpoint& checkpoint, const std::string& name = {}) const {
     learners_.save(checkpoint, name, collective_);
     checkpoint.add(trainer_name(name) + ".steps", std::to_string(step_));

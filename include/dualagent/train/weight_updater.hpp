@@ -13,6 +13,7 @@
 
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/mesh.hpp"
+#include "dualagent/collective/on_first_rank.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/cpu/loops.inl"
@@ -67,6 +68,24 @@ consteval bool check_model_axis() {
   return true;
 }
 
+/// Errors: Error on every rank of the model's axis where that is not the mesh's model axis, e.g.
+/// its data axis.
+template <class Model, class C>
+void require_model_axis(Model& model, const C& mesh) {
+  auto& axis = model.model_axis();
+  const bool other =
+      axis.rank() != mesh.model_axis().rank() || axis.size() != mesh.model_axis().size();
+  double others[] = {other ? 1.0 : 0.0};
+  axis.all_reduce_sum(std::span<double>(others));
+  if (others[0] > 0)
+    throw Error("a model was made on an axis of size " + std::to_string(axis.size()) +
+                    " that is not the mesh's model axis",
+                "rank " + std::to_string(mesh.rank()) + " of the data axis and " +
+                    std::to_string(mesh.model_axis().rank()) + " of " +
+                    std::to_string(mesh.model_axis().size()) + " of the model axis",
+                "Give mesh.model_axis() to the model when it is made");
+}
+
 /// Errors: Error for a factor of the learning rate that is negative, NaN or infinite.
 inline void check_learning_rate_scale(double scale) {
   require_option(scale, kNotNegative, "the learning rate's scale", "learning_rate_scale",
@@ -92,7 +111,8 @@ class WeightUpdater {
   /// What the optimizer keeps, in the learner's memory.
   using State = typename detail::StateInMemoryOf<Optimizer, Scalar, MachineOf<Model>>::type;
 
-  /// Errors: Error for an option that cannot be meant.
+  /// Of a model on several ranks all of them call it.
+  /// Errors: Error for an option that cannot be meant; as `require_model_axis`.
   template <class Collective = LocalCollective>
   WeightUpdater(Model& model, const UpdateOptionsFor<Optimizer>& options,
                 const Collective& collective = {})
@@ -103,7 +123,10 @@ class WeightUpdater {
     static_assert(check_model_axis<Model, Collective>());
     if constexpr (kSharded<Collective> || OnModelAxis<Model>)
       static_assert(check_elementwise<Optimizer>());
-    if constexpr (OnModelAxis<Model>) find_counted();
+    if constexpr (OnModelAxis<Model>) {
+      if constexpr (is_mesh<Collective>) require_model_axis(model, collective);
+      find_counted();
+    }
     options.optimizer.template validate<Scalar>();
     require_option(options.bucket_elements, kAtLeastOne, "bucket_elements", "UpdateOptions");
     require_option(options.max_gradient_norm, kPositiveOrInfinite, "max_gradient_norm",
@@ -146,14 +169,22 @@ class WeightUpdater {
 
   /// Adds weights and their version, the optimizer's state of all ranks and its step count under
   /// names that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged
-  /// until it is written. On a `Sharded` collective all ranks must call it.
-  /// Errors: Error for a name that is taken, and for weights that are not finite.
+  /// until it is written. On a `Sharded` collective all ranks must call it, and of a model on
+  /// several ranks all of these; then the rank that `is_first_rank(mesh)` alone may write it.
+  /// Errors: Error for a name that is taken, and for weights that are not finite, on this rank or
+  /// another one of its model.
   template <class Collective = LocalCollective>
   void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
     for (const auto& [what, is] : identity()) checkpoint.add(part_name(name, what), is);
     const std::span<const Scalar> weights =
         on_host(*model_, model_->parameters(), gathered_["weights"]);
-    require_finite(weights, "a weight", {0, weights.size()});
+    const auto all_finite = [&] { require_finite(weights, "a weight", {0, weights.size()}); };
+    if constexpr (OnModelAxis<Model>)
+      on_all_ranks(model_->model_axis(), all_finite);
+    else
+      all_finite();
+    if constexpr (OnModelAxis<Model>)
+      if (collective.rank() != 0 || model_->model_axis().rank() != 0) checkpoint.whole = false;
     const auto stored = [&](std::string_view array, std::span<const Scalar> values) {
       const std::string room = std::string(array) + " of all";
       return stored_array(*model_, values, gathered_[room], collective.rank() == 0);
