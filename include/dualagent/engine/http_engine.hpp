@@ -26,12 +26,12 @@ namespace dualagent {
 
 namespace detail {
 template <class M>
-concept WholeModel = HasTensors<M> && requires(M& model) {
+concept SavedWhole = HasTensors<M> && requires(M& model) {
   model.config();
 };
 /// A whole model, or an adapter that makes one with its base.
 template <class M>
-concept WritableWeights = WholeModel<M> || requires(const M& adapter) {
+concept WritableWeights = SavedWhole<M> || requires(const M& adapter) {
   adapter.merged();
 };
 }  // namespace detail
