@@ -119,7 +119,8 @@ TEST_CASE("gradients of the norms of queries and keys equal central differences"
   heads.norm_forward(dense(normed.data(), 3, 48), act);
   std::vector<double> gradients(weights.parameters().size(), 0.0);
   AlignedVector<double> scratch;
-  heads.norm_backward(act, dense(got.data(), 3, 48), scratch, gradients.data());
+  heads.norm_backward(detail::WholeModel{}, act, dense(got.data(), 3, 48), scratch,
+                      gradients.data());
   constexpr double kStep = 1e-5;
   for (std::size_t i = 0; i < before.size(); ++i) {
     std::vector<double> above = before, below = before;
