@@ -4,7 +4,7 @@
 // service_load
 //   --clients 200
 //   --seconds 600       prints the server's memory and the healthy clients' latency over time
-//   --rounds 0          instead of a time: so many requests of each client, of slow ones 1
+//   --rounds 0          end after this many requests of a client (of a slow one: 1), not by time
 //   --connections 512
 //
 // Fails if the server crashes, refuses a healthy client, answers anybody without the token, does

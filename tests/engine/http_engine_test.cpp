@@ -19,6 +19,7 @@
 
 using namespace dualagent;
 using engine_double::Asked;
+using engine_double::check_samples_over_refits;
 using engine_double::Engine;
 using engine_double::Fault;
 using engine_double::generate;
@@ -50,27 +51,7 @@ TEMPLATE_TEST_CASE("an engine samples what the learner scores, each token with i
                    "[engine]", SglangEngine, VllmEngine) {
   Setting<TestType> setting;
   TestType engine(setting.options());
-  CHECK(engine.weight_version() == 0);
-  CHECK(engine.max_context_tokens() == 64);
-  const Requests asked(20, 6);
-  for (WeightVersion version = 0; version < 3; ++version) {
-    if (version > 0) {
-      setting.served.learn();
-      CHECK(engine.publish(setting.served.learner, version) == version);
-      CHECK(engine.proof().version == version);
-      CHECK(engine.proof().tokens == 8);
-      CHECK(engine.proof().max_abs_log_ratio <= 1e-5);
-      CHECK((engine.proof().learner_moved > 1e-3) == (version > 1));
-    }
-    const Generations done = generate(engine, asked);
-    for (const auto& [sequence, generation] : done) {
-      CHECK(generation.finish == FinishReason::length);
-      CHECK(generation.sampled.tokens().size() == 6);
-      for (const WeightVersion of_token : generation.sampled.weight_versions())
-        CHECK(of_token == version);
-    }
-    CHECK(largest_log_ratio(setting.served.learner, asked, done) <= 1e-5);
-  }
+  check_samples_over_refits(engine, setting.served, 1e-5);
   CHECK(engine.counts().refused == 0);
   CHECK(engine.counts().recovered == 0);
   std::size_t folders = 0;  // only the newest weights are kept

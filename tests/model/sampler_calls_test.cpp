@@ -60,7 +60,7 @@ TEST_CASE("calls of a sampler are repeated in their order", "[model]") {
   CHECK(calls.take().empty());
 }
 
-TEST_CASE("bytes that are no calls are refused", "[model]") {
+TEST_CASE("bytes that do not encode calls are refused", "[model]") {
   RepeatedCalls repeated;
   Noting sampler;
   const std::vector<std::byte> unknown{std::byte{9}}, cut{std::byte{2}, std::byte{1}};

@@ -13,6 +13,7 @@
 
 using namespace dualagent;
 using engine_double::Asked;
+using engine_double::check_samples_over_refits;
 using engine_double::generate;
 using engine_double::Generations;
 using engine_double::largest_log_ratio;
@@ -45,15 +46,9 @@ struct Setting {
   }
   EngineOptions options() const {
     ::setenv("DUALAGENT_TEST_TOKEN", kToken, 1);
-    return {.url = service.service.url(),
-            .api_key_variable = "DUALAGENT_TEST_TOKEN",
-            .vocab_size = 24,
-            .weights_folder = folder / "weights",
-            .max_in_flight = 8,
-            .restart_timeout_seconds = 60,
-            .restart_poll_seconds = 1e-3,
-            .backoff_seconds = 1e-3,
-            .canary = {.count = 2, .prompt_tokens = 20, .new_tokens = 4}};
+    EngineOptions options = engine_double::options_for(service.service.url(), folder / "weights");
+    options.api_key_variable = "DUALAGENT_TEST_TOKEN";
+    return options;
   }
   TemporaryFolder folder;
   Served served{folder / "served"};
@@ -67,26 +62,7 @@ TEST_CASE("SglangEngine samples by a service what the learner scores, over refit
           "[service]") {
   Setting setting;
   SglangEngine engine(setting.options());
-  CHECK(engine.weight_version() == 0);
-  CHECK(engine.max_context_tokens() == 64);
-  const Requests asked(20, 6);
-  for (WeightVersion version = 0; version < 3; ++version) {
-    if (version > 0) {
-      setting.served.learn();
-      CHECK(engine.publish(setting.served.learner, version) == version);
-      CHECK(engine.proof().version == version);
-      CHECK(engine.proof().tokens == 8);
-      CHECK(engine.proof().max_abs_log_ratio <= 1e-6);
-      CHECK((engine.proof().learner_moved > 1e-3) == (version > 1));
-    }
-    const Generations done = generate(engine, asked);
-    for (const auto& [sequence, generation] : done) {
-      CHECK(generation.finish == FinishReason::length);
-      for (const WeightVersion of_token : generation.sampled.weight_versions())
-        CHECK(of_token == version);
-    }
-    CHECK(largest_log_ratio(setting.served.learner, asked, done) <= 1e-6);
-  }
+  check_samples_over_refits(engine, setting.served, 1e-6);
   CHECK(engine.counts().refused == 0);
   CHECK(engine.counts().again == 0);
 }

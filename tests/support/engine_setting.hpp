@@ -1,10 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "dualagent/engine/canaries.hpp"
@@ -23,21 +26,24 @@ using namespace dualagent;
 template <class EngineType>
 constexpr Kind kKind = std::is_same_v<EngineType, SglangEngine> ? Kind::sglang : Kind::vllm;
 
+/// Small canaries, and waits that no test has to sit through.
+inline EngineOptions options_for(std::string url, std::filesystem::path weights_folder) {
+  return {.url = std::move(url),
+          .vocab_size = 24,
+          .weights_folder = std::move(weights_folder),
+          .max_in_flight = 8,
+          .restart_timeout_seconds = 60,
+          .restart_poll_seconds = 1e-3,
+          .backoff_seconds = 1e-3,
+          .canary = {.count = 2, .prompt_tokens = 20, .new_tokens = 4}};
+}
+
 /// A double, a learner of the model that it serves, and an engine that talks to it.
 template <class EngineType>
 struct Setting {
   explicit Setting(Token eos = -1) : server(kKind<EngineType>, served.folder, eos) {}
 
-  EngineOptions options() const {
-    return {.url = server.url(),
-            .vocab_size = 24,
-            .weights_folder = folder / "weights",
-            .max_in_flight = 8,
-            .restart_timeout_seconds = 60,
-            .restart_poll_seconds = 1e-3,
-            .backoff_seconds = 1e-3,
-            .canary = {.count = 2, .prompt_tokens = 20, .new_tokens = 4}};
-  }
+  EngineOptions options() const { return options_for(server.url(), folder / "weights"); }
 
   TemporaryFolder folder;
   Served served{folder / "served"};
@@ -117,6 +123,33 @@ inline double largest_log_ratio(Transformer<float>& learner, const Requests& ask
     largest = std::max(largest, largest_difference(scores, given));
   }
   return largest;
+}
+
+/// Samples with the first weights and after each of two refits: every token has its version, and
+/// the learner scores what was sampled alike, up to `tolerance`, as the proofs say.
+template <class EngineType>
+void check_samples_over_refits(EngineType& engine, Served& served, double tolerance) {
+  CHECK(engine.weight_version() == 0);
+  CHECK(engine.max_context_tokens() == 64);
+  const Requests asked(20, 6);
+  for (WeightVersion version = 0; version < 3; ++version) {
+    if (version > 0) {
+      served.learn();
+      CHECK(engine.publish(served.learner, version) == version);
+      CHECK(engine.proof().version == version);
+      CHECK(engine.proof().tokens == 8);
+      CHECK(engine.proof().max_abs_log_ratio <= tolerance);
+      CHECK((engine.proof().learner_moved > 1e-3) == (version > 1));
+    }
+    const Generations done = generate(engine, asked);
+    for (const auto& [sequence, generation] : done) {
+      CHECK(generation.finish == FinishReason::length);
+      CHECK(generation.sampled.tokens().size() == 6);
+      for (const WeightVersion of_token : generation.sampled.weight_versions())
+        CHECK(of_token == version);
+    }
+    CHECK(largest_log_ratio(served.learner, asked, done) <= tolerance);
+  }
 }
 
 }  // namespace engine_double

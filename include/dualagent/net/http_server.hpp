@@ -75,7 +75,7 @@ class HttpListener final : public httplib::Server {
   static void close_after() { close_after_ = true; }
   std::size_t connections() const { return connections_; }
   std::size_t refused() const { return refused_; }
-  /// Lets so many connections wait to be accepted, once the port is bound: cpp-httplib's 5 are
+  /// How many connections may wait to be accepted, once the port is bound: cpp-httplib's 5 are
   /// fewer than a burst of clients, and one that finds no place may wait for minutes.
   void let_wait(std::size_t connections) {
     ::listen(svr_sock_, static_cast<int>(std::min<std::size_t>(connections, 4096)));

@@ -44,7 +44,7 @@ inline std::vector<std::byte> encode_training_rollout(const TrainingRollout& tra
 ///
 /// `where` names the source in errors. Errors: Error when the bytes are not a training rollout, are
 /// damaged, or have another format; as `decode_rollout` and `TrainingAccess::make`. The checksums
-/// find damage; they are no defence against forgery.
+/// find damage; they do not protect against forgery.
 inline TrainingRollout decode_training_rollout(std::span<const std::byte> bytes,
                                                const std::string& where) {
   if (bytes.size() < detail::kTrainingMagic.size() ||
