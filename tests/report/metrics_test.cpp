@@ -214,7 +214,7 @@ TEST_CASE("a record that does not fit on the disk is taken back whole", "[report
   {
     const FileSizeLimit limit(64);
     CHECK_THROWS_WITH(writer.write(1, {{"text", std::string(100, 'y').c_str()}}),
-                      ContainsSubstring("cannot write metrics"));
+                      ContainsSubstring("cannot write the metrics file"));
   }
   CHECK(read_file(folder / "m") == "{\"step\":0,\"x\":1}\n");
   writer.write(1, {{"x", 2}});  // goes on where there is room again

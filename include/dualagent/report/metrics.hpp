@@ -1,9 +1,5 @@
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -23,6 +19,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/io/appended_file.hpp"
 #include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent {
@@ -150,7 +147,7 @@ class MetricsWriter {
  public:
   /// Starts an empty file; an existing one is emptied.
   explicit MetricsWriter(const std::filesystem::path& path)
-      : MetricsWriter(path, O_CREAT | O_TRUNC, 0) {}
+      : MetricsWriter(AppendedFile::create(path, kFile)) {}
 
   /// Goes on with the records before `step`; the rest is cut off, so that the file of a resumed
   /// run equals that of an uninterrupted one (but for seconds).
@@ -170,7 +167,7 @@ class MetricsWriter {
                   "Restore the file, or start the run anew");
     const std::size_t kept = detail::scan_metrics(
         read_file(path), path, [&](const MetricsRecord& record) { return keeps(record); });
-    return MetricsWriter(path, 0, kept);
+    return MetricsWriter(AppendedFile::keep(path, kFile, kept));
   }
 
   /// Errors: also when two metrics share a name or one is called "step".
@@ -178,10 +175,10 @@ class MetricsWriter {
     line_ = "{\"step\":" + std::to_string(step);
     for (std::size_t i = 0; i < metrics.size(); ++i) {
       check_name(metrics.first(i), metrics[i].name());
-      line_ += "," + to_json_string(metrics[i].name(), path_.string()) + ":" + metrics[i].json();
+      line_ += "," + to_json_string(metrics[i].name(), path().string()) + ":" + metrics[i].json();
     }
     line_ += "}\n";
-    append_line();
+    file_.append(line_);
   }
   void write(std::uint64_t step, std::initializer_list<Metric> metrics) {
     write(step, std::span<const Metric>(metrics.begin(), metrics.size()));
@@ -200,20 +197,15 @@ class MetricsWriter {
     write(metrics.step, all);
   }
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
-  MetricsWriter(const std::filesystem::path& path, int flags, std::size_t size_bytes)
-      : path_(path),
-        file_(detail::open_retrying(path.c_str(), O_WRONLY | O_APPEND | flags, 0666)),
-        size_bytes_(size_bytes) {
-    if (file_.get() < 0) detail::throw_file_error("open the metrics file", path_, errno);
-    if (size_bytes_ > 0 || (flags & O_TRUNC) == 0) cut();
-  }
+  static constexpr const char* kFile = "the metrics file";
+  explicit MetricsWriter(AppendedFile file) : file_(std::move(file)) {}
 
   void check_name(std::span<const Metric> earlier, const std::string& name) const {
     const auto refuse = [&] {
-      throw Error("two metrics of one record are called '" + name + "'", path_.string(),
+      throw Error("two metrics of one record are called '" + name + "'", path().string(),
                   "Rename one; \"step\" is taken");
     };
     if (name == "step") refuse();
@@ -221,30 +213,7 @@ class MetricsWriter {
       if (metric.name() == name) refuse();
   }
 
-  void append_line() {
-    for (std::size_t done = 0; done < line_.size();) {
-      const ssize_t written = ::write(file_.get(), line_.data() + done, line_.size() - done);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) {
-        const int error_number = written < 0 ? errno : EIO;
-        if (done > 0) cut();
-        detail::throw_file_error("write metrics", path_, error_number);
-      }
-      done += static_cast<std::size_t>(written);
-    }
-    size_bytes_ += line_.size();
-  }
-
-  void cut() {
-    int result = 0;
-    do result = ::ftruncate(file_.get(), static_cast<off_t>(size_bytes_));
-    while (result != 0 && errno == EINTR);
-    if (result != 0) detail::throw_file_error("cut the metrics file", path_, errno);
-  }
-
-  std::filesystem::path path_;
-  detail::FileDescriptor file_;
-  std::size_t size_bytes_ = 0;  // of the records that were written whole
+  AppendedFile file_;
   std::string line_;
 };
 

@@ -17,9 +17,10 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/user_code.hpp"
-#include "dualagent/rollout/dual_agent.hpp"
+#include "dualagent/rollout/live_episode.hpp"
 #include "dualagent/rollout/pairing.hpp"
 #include "dualagent/rollout/play_together.hpp"
+#include "dualagent/rollout/rollout_journal.hpp"
 #include "dualagent/rollout/rollout_start.hpp"
 #include "dualagent/rollout/tool_caller.hpp"
 
@@ -110,6 +111,14 @@ class RolloutScheduler {
 
   const Protocol& protocol() const { return *protocol_; }
 
+  /// From now on what rollouts are answered is kept in `journal`, and what it already has is
+  /// answered from there (see RolloutJournal); null: no longer. Errors: Error while rollouts are
+  /// unfinished.
+  void use_journal(RolloutJournal* journal) {
+    require_all_finished("RolloutScheduler::use_journal");
+    journal_ = journal;
+  }
+
   /// Adds a rollout to the stream and returns its ticket: 0, 1, 2, ... It begins, in the order of
   /// tickets, when `next_finished` has room for it among `max_live_episodes`.
   ///
@@ -147,6 +156,8 @@ class RolloutScheduler {
     tools_.reset();
     completions_ = std::make_shared<Completions>();  // what comes late is not for us
     queued_.clear();
+    for (auto& live : live_)
+      if (live) live->journal.fail();
     live_.clear();
     finished_.clear();
     requests_ = {};
@@ -174,9 +185,7 @@ class RolloutScheduler {
                            const RandomStream& random) {
     sampling.validate();
     check_starts(starts);
-    if (unfinished() > 0)
-      throw Error(std::to_string(unfinished()) + " rollouts are unfinished",
-                  "RolloutScheduler::run", "Take them with next_finished, or abandon them");
+    require_all_finished("RolloutScheduler::run");
     return play_together(pairing_, starts, [&] {
       const std::size_t first = next_ticket_;
       for (const RolloutStart& one : starts) enqueue(one, sampling, random);
@@ -202,6 +211,12 @@ class RolloutScheduler {
     return next_ticket_++;
   }
 
+  void require_all_finished(const char* where) const {
+    if (unfinished() > 0)
+      throw Error(std::to_string(unfinished()) + " rollouts are unfinished", where,
+                  "Take them with next_finished, or abandon them");
+  }
+
   static std::string place_of_start(const RolloutStart& start) {
     return "group " + std::to_string(start.group) + ", member " + std::to_string(start.member);
   }
@@ -221,48 +236,12 @@ class RolloutScheduler {
     }
   }
 
-  /// A rollout that has not begun.
-  struct QueuedStart {
-    std::size_t ticket;
-    RolloutStart start;
-    RolloutSampling sampling;
-    RandomStream random;  // its own
-  };
-
-  struct LiveEpisode {
-    LiveEpisode(const Protocol& protocol, const QueuedStart& queued)
-        : ticket(queued.ticket),
-          sampling(queued.sampling),
-          random(queued.random),
-          channel(channel_for(queued.start, protocol.limits.max_context_tokens)),
-          episode(play_dual_agent(protocol, channel)) {}
-    static EpisodeChannel channel_for(const RolloutStart& start, std::size_t max_context_tokens) {
-      constexpr SummaryWindow window = Pairing::summary_window;
-      if (start.source == nullptr)
-        return {*start.task, start.group, start.member, window, max_context_tokens};
-      return {*start.task, *start.source, start.summary, start.member, window, max_context_tokens};
-    }
-    bool ended() const {
-      return episode.done() || channel.rollout().status == RolloutStatus::aborted;
-    }
-    std::size_t ticket;
-    RolloutSampling sampling;
-    RandomStream random;
-    EpisodeChannel channel;
-    Episode episode;
-    bool waiting = false;      // for a model or a worker
-    std::size_t failures = 0;  // of the request that is pending
-    std::size_t retries = 0;   // of all requests
-    typename Tools::EpisodeCalls calls;
-    std::size_t segments_released = 0;
-  };
-
-  static constexpr SequenceId kSegmentsPerRollout = SequenceId{1} << 20;
+  using Live = detail::LiveEpisode<Protocol, Pairing::summary_window>;
 
   void play_until_one_ends() {
     while (finished_.empty() && unfinished() > 0) {
       for (; !queued_.empty() && live_.size() < options_.max_live_episodes; queued_.pop_front())
-        live_.push_back(std::make_unique<LiveEpisode>(*protocol_, queued_.front()));
+        live_.push_back(std::make_unique<Live>(*protocol_, queued_.front(), journal_));
       for (auto& live : live_) serve(*live);
       collect();
       if (finished_.empty()) advance();
@@ -270,21 +249,33 @@ class RolloutScheduler {
   }
 
   /// Lets the episode run until it waits for something that takes time, or ends.
-  void serve(LiveEpisode& live) {
+  void serve(Live& live) {
     while (!live.waiting && !live.ended()) {
       if (std::holds_alternative<std::monostate>(live.channel.pending())) live.episode.resume();
       if (const auto* generation = std::get_if<PendingGeneration>(&live.channel.pending()))
-        submit(live, *generation);
+        take_recorded(live, *generation) ? void() : submit(live, *generation);
       else if (std::holds_alternative<PendingCalls>(live.channel.pending()))
-        live.waiting =
-            tools().begin(live.ticket, live.channel, live.calls) == Tools::Progress::waiting;
+        live.waiting = tools().begin(live.ticket, live.channel, live.calls, live.journal) ==
+                       Tools::Progress::waiting;
     }
   }
 
-  void submit(LiveEpisode& live, const PendingGeneration& pending) {
+  /// Whether the journal had what became of the request.
+  static bool take_recorded(Live& live, const PendingGeneration& pending) {
+    if (const std::optional<std::string> reason = live.journal.next_abort()) {
+      live.channel.abort(*reason);
+      return true;
+    }
+    std::optional<Generation> recorded =
+        live.journal.next_generation(live.sequence(pending.segment), live.context(pending.segment));
+    if (recorded) live.channel.deliver(std::move(*recorded));
+    return recorded.has_value();
+  }
+
+  void submit(Live& live, const PendingGeneration& pending) {
     GenerationRequest request;
-    request.sequence = live.ticket * kSegmentsPerRollout + pending.segment;
-    request.context = live.channel.rollout().segments[pending.segment].context.tokens();
+    request.sequence = live.sequence(pending.segment);
+    request.context = live.context(pending.segment);
     request.agent = pending.agent;
     request.sampling = live.sampling.of(pending.agent);
     request.stop = &live.channel.stop();
@@ -306,7 +297,7 @@ class RolloutScheduler {
       if (requests_[index] == 0) return;
       computing += model.advance([&](Generation&& generation) {
         --requests_[index];
-        take_generation(find(generation.sequence / kSegmentsPerRollout), std::move(generation));
+        take_generation(find(Live::ticket_of(generation.sequence)), std::move(generation));
       });
     });
     const bool idle = computing == 0 && std::all_of(live_.begin(), live_.end(),
@@ -314,23 +305,29 @@ class RolloutScheduler {
     completions_->take(completed_, idle ? Completions::Wait::for_one : Completions::Wait::no,
                        tools().expire_late());
     for (const ToolWorkers::Finished& call : completed_) {
-      LiveEpisode& live = find(call.id);
-      live.waiting = tools().take(call, live.channel, live.calls) == Tools::Progress::waiting;
+      Live& live = find(call.id);
+      live.waiting =
+          tools().take(call, live.channel, live.calls, live.journal) == Tools::Progress::waiting;
     }
+    if (journal_ != nullptr) journal_->commit();
   }
 
-  void take_generation(LiveEpisode& live, Generation&& generation) {
+  void take_generation(Live& live, Generation&& generation) {
     live.waiting = false;
     if (generation.finish != FinishReason::failed) {
       live.failures = 0;
+      const auto& pending = std::get<PendingGeneration>(live.channel.pending());
+      live.journal.add_generation(live.context(pending.segment), generation);
       return live.channel.deliver(std::move(generation));
     }
     if (live.failures++ < options_.request_retries) {
       ++live.retries;  // it stays pending: `serve` submits it again
       return;
     }
-    live.channel.abort("a model's request failed " + std::to_string(live.failures) +
-                       (live.failures == 1 ? " time: " : " times: ") + generation.failure);
+    const std::string reason = "a model's request failed " + std::to_string(live.failures) +
+                               (live.failures == 1 ? " time: " : " times: ") + generation.failure;
+    live.journal.add_abort(reason);
+    live.channel.abort(reason);
   }
 
   Tools& tools() {
@@ -340,7 +337,7 @@ class RolloutScheduler {
     return *tools_;
   }
 
-  LiveEpisode& find(std::size_t ticket) {  // live_ is sorted by ticket
+  Live& find(std::size_t ticket) {  // live_ is sorted by ticket
     const auto found =
         std::lower_bound(live_.begin(), live_.end(), ticket,
                          [](const auto& live, std::size_t t) { return live->ticket < t; });
@@ -358,21 +355,22 @@ class RolloutScheduler {
     std::erase(live_, nullptr);
   }
 
-  void release_closed_windows(LiveEpisode& live) {
+  void release_closed_windows(Live& live) {
     const std::size_t open = live.channel.rollout().segments.size();
     const std::size_t last = live.ended() ? open : open - 1;
     for (; live.segments_released < last; ++live.segments_released)
       for_each_model(pairing_, [&](auto& model, auto) {
-        model.release(live.ticket * kSegmentsPerRollout + live.segments_released);
+        model.release(live.sequence(live.segments_released));
       });
   }
 
   Pairing pairing_;
   std::shared_ptr<const Protocol> protocol_;
   SchedulerOptions options_;
+  RolloutJournal* journal_ = nullptr;
   std::size_t next_ticket_ = 0;
-  std::deque<QueuedStart> queued_;                  // in the order of tickets
-  std::vector<std::unique_ptr<LiveEpisode>> live_;  // in the order of tickets
+  std::deque<detail::QueuedRollout> queued_;  // in the order of tickets
+  std::vector<std::unique_ptr<Live>> live_;   // in the order of tickets
   std::deque<FinishedRollout> finished_;
   std::array<std::size_t, kModels> requests_{};  // of each model, not yet handed over
   std::shared_ptr<Completions> completions_ = std::make_shared<Completions>();

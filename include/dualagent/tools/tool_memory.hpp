@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,13 +21,21 @@ class ToolMemory {
   template <class T>
   T& of(const void* owner) {
     const std::lock_guard lock(mutex_);
+    ++uses_;
     std::shared_ptr<void>& kept = kept_[{owner, typeid(T)}];
     if (kept == nullptr) kept = std::make_shared<T>();
     return *static_cast<T*>(kept.get());
   }
 
+  /// How often tools have asked for what they keep.
+  std::size_t uses() const {
+    const std::lock_guard lock(mutex_);
+    return uses_;
+  }
+
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::size_t uses_ = 0;
   std::map<std::pair<const void*, std::type_index>, std::shared_ptr<void>> kept_;
 };
 

@@ -16,6 +16,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/trace/rollout.hpp"
+#include "dualagent/trace/sampled_codec.hpp"
 
 namespace dualagent {
 
@@ -24,7 +25,6 @@ namespace detail {
 inline constexpr std::string_view kRolloutMagic = "DualRoll";
 inline constexpr std::uint32_t kRolloutFormat = 3;
 inline constexpr std::size_t kSpanBytes = 2 + 8;  ///< of a span without its tokens
-inline constexpr std::size_t kVersionRunBytes = 8 + 8;
 inline constexpr std::size_t kMinSegmentBytes = 1 + 8 + 8;
 inline constexpr std::size_t kSummaryRequestBytes = 5 * 8;
 inline constexpr std::size_t kMinToolUseBytes = 8 + 1 + 8;
@@ -37,19 +37,10 @@ inline void encode_context(ArchiveWriter& out, const Context& context) {
     out.number(static_cast<std::uint8_t>(span.agent));
     out.count(span.size);
     out.numbers(context.tokens(span));
-    if (!span.is_sampled()) continue;
-    const auto log_probs = context.log_probs().subspan(span.begin, span.size);
-    const auto drawn = context.drawn_log_probs().subspan(span.begin, span.size);
-    const bool left_out = !same_bits(log_probs, drawn);
-    out.numbers(log_probs);
-    out.number(static_cast<std::uint8_t>(left_out ? 1 : 0));
-    if (left_out) out.numbers(drawn);
-    const std::vector<VersionRun> runs = version_runs(context.weight_versions(span));
-    out.count(runs.size());
-    for (const VersionRun& run : runs) {
-      out.number(run.version);
-      out.count(run.tokens);
-    }
+    if (span.is_sampled())
+      encode_draws(out, context.log_probs().subspan(span.begin, span.size),
+                   context.drawn_log_probs().subspan(span.begin, span.size),
+                   context.weight_versions(span));
   }
 }
 
@@ -126,16 +117,9 @@ class RolloutDecoder {
   }
   template <class Enum>
   Enum one_of(Enum last, std::string_view what) {
-    const auto value = in_.number<std::uint8_t>(what);
-    if (value > static_cast<std::uint8_t>(last))
-      in_.fail("there is no " + std::string(what) + " " + std::to_string(value));
-    return static_cast<Enum>(value);
+    return decode_one_of(in_, last, what);
   }
-  bool flag(std::string_view what) {
-    const auto value = in_.number<std::uint8_t>(what);
-    if (value > 1) in_.fail("whether there is " + std::string(what) + " is neither 0 nor 1");
-    return value == 1;
-  }
+  bool flag(std::string_view what) { return decode_flag(in_, what); }
 
   void decode_summary_requests(Rollout& rollout) {
     const std::size_t requests = in_.count("the summary requests", kSummaryRequestBytes);
@@ -179,46 +163,12 @@ class RolloutDecoder {
       const auto agent = one_of<AgentRole>(AgentRole::summarizer, "agent");
       const std::size_t size = in_.count("a span's tokens", sizeof(Token));
       if (size == 0) in_.fail("a span has no tokens");
-      std::vector<Token> tokens = in_.numbers<Token>(size, "a span's tokens");
-      if (std::any_of(tokens.begin(), tokens.end(), [](Token token) { return token < 0; }))
-        in_.fail("a token is negative");
-      if (provenance != Provenance::sampled) {
+      std::vector<Token> tokens = decode_tokens(in_, size);
+      if (provenance == Provenance::sampled)
+        context.append(decode_draws(in_, agent, std::move(tokens)));
+      else
         context.append(provenance, tokens, agent);
-        continue;
-      }
-      std::vector<float> log_probs = decode_log_probs(size);
-      std::vector<float> drawn;
-      if (flag("a span's log-probabilities of the draw")) {
-        drawn = decode_log_probs(size);
-        if (same_bits(drawn, log_probs)) in_.fail("a span's log-probabilities are given twice");
-      }
-      context.append(BackendAccess::sampled(agent, decode_versions(size), std::move(tokens),
-                                            std::move(log_probs), std::move(drawn)));
     }
-  }
-
-  std::vector<float> decode_log_probs(std::size_t size) {
-    std::vector<float> log_probs = in_.numbers<float>(size, "a span's log-probabilities");
-    if (!std::all_of(log_probs.begin(), log_probs.end(), is_log_prob))
-      in_.fail("a sampled token's log-probability is positive or not finite");
-    return log_probs;
-  }
-
-  /// One version per token, from runs; each list of versions has one encoding.
-  std::vector<WeightVersion> decode_versions(std::size_t tokens) {
-    std::vector<WeightVersion> versions;
-    const std::size_t runs = in_.count("a span's weight versions", kVersionRunBytes);
-    for (std::size_t i = 0; i < runs; ++i) {
-      const auto version = in_.number<WeightVersion>("a weight version");
-      const std::size_t run = size("a weight version's tokens");
-      if (run == 0 || run > tokens - versions.size())
-        in_.fail("a weight version has " + std::to_string(run) + " tokens where " +
-                 std::to_string(tokens - versions.size()) + " are left");
-      if (i > 0 && version == versions.back()) in_.fail("a weight version follows itself");
-      versions.insert(versions.end(), run, version);
-    }
-    if (versions.size() != tokens) in_.fail("a sampled token has no weight version");
-    return versions;
   }
 
   ArchiveReader in_;
@@ -243,8 +193,8 @@ inline std::vector<std::byte> encode_rollout(const Rollout& rollout) {
 
 /// The rollout that `encode_rollout` was given, bit by bit, sampled spans included.
 ///
-/// This is the one place besides a sampler that makes `Sampled` spans; what is stored,
-/// journalled, dumped or sent to another process comes back through it. `where` names the source in
+/// Beside samplers only the codec makes `Sampled` spans (see also `decode_sampled`); what is
+/// stored, dumped or sent to another process comes back through it. `where` names the source in
 /// errors. Errors: Error when the bytes are not a rollout, are damaged, have another format, or
 /// hold what no rollout can (a parent that comes later, a positive log-probability, ...). The
 /// checksum finds damage; it is not a defence against forgery. Example:

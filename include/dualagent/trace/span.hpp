@@ -110,7 +110,7 @@ inline bool same_bits(std::span<const float> a, std::span<const float> b) {
 }
 
 /// The only maker of `Sampled` spans; for the authors of samplers. A rollout that was stored
-/// gets its own back through `decode_rollout`, and nowhere else.
+/// gets its own back through `decode_rollout`, a journal through `decode_sampled`.
 struct BackendAccess {
   /// All tokens drawn from weights of one version. Errors: those below.
   static Sampled sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
