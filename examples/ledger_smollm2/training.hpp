@@ -112,6 +112,7 @@ dualagent::ResultRow train(Run& run, dualagent::ResultRow row, Pairing pairing, 
                   trainer_options(run, row.name));
   TaskStream tasks(run.data().training, run.random(Use::order));
   RunOptions steps = run.run_options(row.name, row.label, options.steps);
+  steps.journal = JournalSurvives::killed_process;
   steps.schedule =
       WarmupCosine{.warmup_steps = std::min<std::size_t>(3, options.steps),
                    .total_steps = options.steps,

@@ -136,6 +136,7 @@ class Run {
     dualagent::TaskStream tasks(data_.training, stream_for(options_, Use::order));
     dualagent::RunOptions options = run_options(row.name, row.label, options_.steps);
     options.fingerprint["data"] = data_.fingerprint;
+    options.journal = dualagent::JournalSurvives::killed_process;
     options.schedule = dualagent::WarmupCosine{
         .warmup_steps = 0,
         .total_steps = options_.steps,

@@ -66,6 +66,7 @@ class PairTraining {
                 options.resume ? dualagent::EarlierRun::resume : dualagent::EarlierRun::refuse,
             .checkpoint_every = options.save_every,
             .retention = {.keep_last = 1},
+            .journal = dualagent::JournalSurvives::killed_process,
             .fingerprint = fingerprint_of(options)};
   }
 

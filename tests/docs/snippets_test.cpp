@@ -148,6 +148,10 @@ int run(BigramModel& model, const std::vector<EvaluationTask>& held_out, TaskStr
   return 0;
 }
 
+void journal() {
+#include "training/a-journal.inc"
+}
+
 template <class Demonstrations>
 int warm_start(BigramModel& model, Demonstrations demonstrations) {
 #include "training/warm-start.inc"

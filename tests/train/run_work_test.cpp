@@ -19,12 +19,6 @@ namespace {
 
 constexpr StepTasks kLot{.tasks = 3, .spare = 1};
 
-ProgressScreen silent() {
-  return {.write = [](std::string_view) {},
-          .columns = [] { return std::size_t{80}; },
-          .seconds = [] { return 0.0; }};
-}
-
 RunOptions options(const TemporaryFolder& folder, std::size_t steps) {
   return {.folder = folder.path(), .steps = steps, .earlier_run = EarlierRun::resume};
 }
@@ -82,7 +76,7 @@ TEST_CASE("reinforcement in a run takes the steps of a loop by hand, with breaks
       model = guessing::model();
       auto trainer = make_trainer(model);
       TaskStream tasks = stream();
-      TrainingRun run(options(folder, steps), silent());
+      TrainingRun run(options(folder, steps), ProgressScreen::silent());
       run.evaluate_every(2, [&] {
         const std::vector<Task> held_out = guessing::five_tasks(2);
         return trainer.evaluate(std::vector<EvaluationTask>(held_out.begin(), held_out.end()));
@@ -103,7 +97,7 @@ TEST_CASE("reinforcement does not go on with other tasks", "[train]") {
   const auto error = [&](TaskStream tasks, StepTasks lot, std::size_t steps) {
     BigramModel model = guessing::model();
     auto trainer = make_trainer(model);
-    TrainingRun run(options(folder, steps), silent());
+    TrainingRun run(options(folder, steps), ProgressScreen::silent());
     return error_of([&] { static_cast<void>(run.train(Reinforcement{trainer, tasks, lot})); });
   };
   REQUIRE(error(stream(), kLot, 2) == "no error");
@@ -128,7 +122,7 @@ TEST_CASE("imitation in a run takes the steps of a loop by hand, with breaks too
     SupervisedTrainer trainer{model, {.optimizer = {.learning_rate = 0.2}}};
     RunOptions scheduled = options(folder, steps);
     scheduled.schedule = schedule;
-    TrainingRun run(scheduled, silent());
+    TrainingRun run(scheduled, ProgressScreen::silent());
     CHECK(run.train(Imitation{trainer, demonstrations}).steps_done == steps);
   }
   CHECK(guessing::weights(model) == guessing::weights(by_hand));
@@ -143,7 +137,7 @@ TEST_CASE("imitation does not go on with other demonstrations", "[train]") {
   const auto error = [&](auto shown, std::size_t steps) {
     BigramModel model(toy::vocab);
     SupervisedTrainer trainer{model, {.optimizer = {.learning_rate = 0.2}}};
-    TrainingRun run(options(folder, steps), silent());
+    TrainingRun run(options(folder, steps), ProgressScreen::silent());
     return error_of([&] { static_cast<void>(run.train(Imitation{trainer, shown})); });
   };
   const auto later = [](std::size_t step) { return demonstrations(step + 1); };
@@ -173,7 +167,7 @@ TEST_CASE("a resumed run dumps the bytes of one that was not stopped, weight ver
       model.weights_changed();  // as a process that loads a model from a file
       auto trainer = make_trainer(model, LongestContext{});
       TaskStream tasks = stream();
-      TrainingRun run(options(folder, steps), silent());
+      TrainingRun run(options(folder, steps), ProgressScreen::silent());
       run.dump_rollouts_every(1, trainer, [](Token) { return std::string(); });
       CHECK(run.train(Reinforcement{trainer, tasks, kLot}).steps_done == steps);
       dumped.version = model.weight_version();
@@ -196,7 +190,7 @@ TEST_CASE("the rollouts of a step are dumped as they were and can be read again"
   BigramModel model = guessing::model();
   auto trainer = make_trainer(model);
   TaskStream tasks = stream();
-  TrainingRun run(options(folder, 3), silent());
+  TrainingRun run(options(folder, 3), ProgressScreen::silent());
   run.dump_rollouts_every(2, trainer, [](Token token) { return std::to_string(token); });
   std::vector<std::string> played;
   run.every(2, [&](RunRecord&) {

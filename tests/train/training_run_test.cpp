@@ -3,6 +3,7 @@
 #include <csignal>
 #include <map>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -22,7 +23,30 @@ struct Killed : std::runtime_error {
   Killed() : std::runtime_error("killed") {}
 };
 
+/// The second of two ranks that agree about everything.
+struct SecondOfTwo {
+  std::size_t rank() const { return 1; }
+  std::size_t size() const { return 2; }
+  template <class Number>
+  void all_reduce_sum(std::span<Number>) {}
+};
+
 }  // namespace
+
+TEST_CASE("what another rank than the first warns of is said with its number", "[train]") {
+  struct Warns : Counting {
+    SecondOfTwo second;
+    SecondOfTwo& collective() { return second; }
+  };
+  TemporaryFolder folder;
+  Warns work;
+  work.in_step = [](std::size_t step) {
+    if (step == 2) warn("the server is slow");
+  };
+  Screen screen;
+  CHECK(TrainingRun(options(folder), screen.screen()).train(work).steps_done == kSteps);
+  CHECK(screen.text == "rank 1: warning: the server is slow\n");
+}
 
 TEST_CASE("a run does every step once and leaves records and checkpoints", "[train]") {
   TemporaryFolder folder;

@@ -27,6 +27,13 @@ struct ProgressScreen {
   bool colour = false;
   bool unicode = false;  ///< line-drawing characters may be used
 
+  /// Shows nothing.
+  static ProgressScreen silent() {
+    return {.write = [](std::string_view) {},
+            .columns = [] { return std::size_t{80}; },
+            .seconds = [] { return 0.0; }};
+  }
+
   /// Standard error. Not a terminal, or TERM=dumb: plain lines. NO_COLOR set and not empty: no
   /// colour. Line-drawing characters where the locale's name says UTF-8.
   static ProgressScreen standard_error() {

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/optim/schedule.hpp"
+#include "dualagent/rollout/rollout_journal.hpp"
 #include "dualagent/train/checkpoint.hpp"
 
 namespace dualagent {
@@ -23,9 +27,29 @@ struct RunFiles {
   std::filesystem::path checkpoints() const { return folder / "checkpoints" / name; }
   /// The best checkpoint.
   std::filesystem::path best() const { return checkpoints() / "best"; }
+  /// What rollouts were answered since the newest checkpoints.
+  std::filesystem::path journals() const { return folder / "journals" / name; }
+  /// One rank's since the checkpoint of this many steps.
+  std::filesystem::path journal(std::size_t steps_done, std::size_t rank) const {
+    return journals() / (zero_padded(steps_done, 12) + journal_end(rank));
+  }
+  /// The steps of a rank's journal; nothing for any other file.
+  std::optional<std::uint64_t> step_of_journal(const std::filesystem::path& path,
+                                               std::size_t rank) const {
+    const std::string file = path.filename().string();
+    const std::optional<std::uint64_t> steps =
+        parse_number<std::uint64_t>(std::string_view(file).substr(0, file.find('-')));
+    if (!steps || path != journal(static_cast<std::size_t>(*steps), rank)) return std::nullopt;
+    return steps;
+  }
   /// The rollouts of one step.
   std::filesystem::path rollouts(std::size_t step) const {
     return folder / "rollouts" / name / ("step-" + zero_padded(step, 6) + ".jsonl");
+  }
+
+ private:
+  static std::string journal_end(std::size_t rank) {
+    return "-rank-" + std::to_string(rank) + ".journal";
   }
 };
 
@@ -62,6 +86,9 @@ struct RunOptions {
   std::size_t checkpoint_every = 1;  ///< steps; the last step has one anyway
   CheckpointRetention retention = {};
   BestBy best = {};
+  /// Keep what rollouts are answered, so that a run that is killed within a step goes on there:
+  /// with the tokens and the tools' answers that it had. Empty: it plays the step again.
+  std::optional<JournalSurvives> journal = {};
   /// What a resumed run must share beside what the work compares by itself (a Trainer its options,
   /// a Reinforcement its tasks too).
   RunFingerprint fingerprint = {};

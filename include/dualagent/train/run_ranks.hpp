@@ -21,6 +21,15 @@ class RunRanks {
   /// Whether this is the rank that writes files and speaks for all.
   bool is_first() const { return is_first_rank(*collective_); }
 
+  /// Which share of the data is this rank's.
+  std::size_t rank() const { return collective_->rank(); }
+
+  /// Whether this rank plays rollouts: of a model on several ranks the first alone does.
+  bool plays() const {
+    if constexpr (is_mesh<C>) return collective_->model_axis().rank() == 0;
+    return true;
+  }
+
   /// Which of the flags some rank has set. Of one rank alone: its own.
   template <std::size_t count>
   std::array<bool, count> any(const std::array<bool, count>& mine) {

@@ -14,6 +14,7 @@
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/data/task_stream.hpp"
 #include "dualagent/report/metrics.hpp"
+#include "dualagent/rollout/rollout_journal.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/segment_digest.hpp"
 
@@ -57,7 +58,8 @@ struct RunRecord {
 /// Syntax: `RunRecord step(RunStep)` does one step; `void save(Checkpoint&) const` adds all that
 /// the following steps depend on; `void load(const StoredCheckpoint&)` brings it back.
 /// Optional: `collective()`, of the ranks that do the work together, each with its share; without
-/// it the work is one rank's. Semantics: a step depends on its number, on the scale and on what
+/// it the work is one rank's; `use_journal(RolloutJournal*)`, of rollouts that keep one
+/// (RunOptions::journal). Semantics: a step depends on its number, on the scale and on what
 /// `save` adds, on nothing else; so a run that goes on from a checkpoint ends like one that was
 /// never stopped.
 template <class W>
@@ -112,6 +114,11 @@ class Reinforcement {
   }
   auto& collective() requires requires(Trainer& trainer) { trainer.collective(); }
   { return trainer_->collective(); }
+  /// Its rollouts keep what they are answered in `journal`; null: no longer.
+  void use_journal(RolloutJournal* journal) requires requires(Trainer& trainer) {
+    trainer.scheduler();
+  }
+  { trainer_->scheduler().use_journal(journal); }
   void save(Checkpoint& checkpoint) const {
     trainer_->save(checkpoint);
     checkpoint.add(kTasks, tasks_->save());

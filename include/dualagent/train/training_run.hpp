@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@
 #include "dualagent/trace/rollout_file.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/evaluation.hpp"
+#include "dualagent/train/run_journal.hpp"
 #include "dualagent/train/run_options.hpp"
 #include "dualagent/train/run_ranks.hpp"
 #include "dualagent/train/run_work.hpp"
@@ -67,9 +69,10 @@ struct RunOutcome {
 /// Resuming: a step's record is written before its checkpoint, and what was written after the
 /// newest checkpoint is cut off; so the file has each step once, and a run that was killed at any
 /// moment and resumed ends with the bytes of one that was not (but for seconds and memory).
+/// With RunOptions::journal it goes on within the step, with the answers that its rollouts had.
 /// Ctrl-C and SIGTERM: the step in progress is finished and saved; then `train` returns. So do
 /// callbacks that set the record's `ends_run`; a resumed run remembers that it has ended.
-/// Warnings are printed above the progress bar.
+/// Warnings are printed above the progress bar; those of other ranks with the rank's number.
 ///
 /// On several ranks (of the collective that the trainer was given), each a process of its own, all
 /// make the run with the same options. They see one folder; rank 0 alone writes to it and shows
@@ -225,9 +228,14 @@ class TrainingRun {
     Progress progress({.label = options_.label.empty() ? options_.name : options_.label,
                        .total = options_.steps,
                        .first = done_},
-                      is_first_ ? screen_ : no_screen());
-    const WarningScope warnings(
-        [&](std::string_view text) { progress.message("warning: " + std::string(text)); });
+                      is_first_ ? screen_ : ProgressScreen::silent());
+    const WarningScope warnings([&](std::string_view text) {
+      if (is_first_) return progress.message("warning: " + std::string(text));
+      screen_.write("rank " + std::to_string(ranks.rank()) + ": warning: " + std::string(text) +
+                    "\n");
+    });
+    RunJournal journal(work, files_, ranks.plays() ? options_.journal : std::nullopt, ranks.rank());
+    journal.begin(done_);
     stopped_ = ranks.any(std::array{StopSignals::requested()})[0];
     while (done_ < options_.steps && !stopped_ && !ended_) {
       RunRecord record = work.step({done_, options_.schedule.at(done_)});
@@ -237,20 +245,14 @@ class TrainingRun {
           std::array{StopSignals::requested(), record.ends_run, is_first_ && is_best(record)});
       stopped_ = stopped;
       ended_ = ends && done_ < options_.steps;
-      save_if_due(best, save);
+      if (save_if_due(best, save)) journal.begin(done_);
     }
     if (stopped_ && !ended_) say_interrupted(progress);
     progress.finish();
     warn_without_best();
     ranks.meet();  // all is written
+    if (!stopped_ || ended_) journal.end();
     return outcome();
-  }
-
-  /// For ranks that do not speak.
-  static ProgressScreen no_screen() {
-    return {.write = [](std::string_view) {},
-            .columns = [] { return std::size_t{80}; },
-            .seconds = [] { return 0.0; }};
   }
 
   /// The newest checkpoint of the folder; also sets the run's clock and counters to a beginning.
@@ -261,11 +263,16 @@ class TrainingRun {
     seconds_before_ = 0;
     start_ = Clock::now();
     if (options_.earlier_run == EarlierRun::refuse) {
+      const auto refuse = [](const std::filesystem::path& folder) {
+        throw Error("the folder holds an earlier run", folder.string(),
+                    "Set RunOptions::earlier_run to EarlierRun::resume to go on with it, or "
+                    "choose another folder");
+      };
       for (const auto& folder : {files_.checkpoints(), files_.best()})
-        if (!detail::list_checkpoints(folder).empty())
-          throw Error("the folder holds an earlier run", folder.string(),
-                      "Set RunOptions::earlier_run to EarlierRun::resume to go on with it, or "
-                      "choose another folder");
+        if (!detail::list_checkpoints(folder).empty()) refuse(folder);
+      if (std::error_code none; std::filesystem::is_directory(files_.journals(), none) &&
+                                !std::filesystem::is_empty(files_.journals(), none))
+        refuse(files_.journals());  // killed before its first checkpoint
       return std::nullopt;
     }
     LatestCheckpoint latest = latest_checkpoint(files_.checkpoints(), options_.fingerprint);
@@ -320,14 +327,15 @@ class TrainingRun {
       for (const auto& callback : after_record_) callback(record);
   }
 
-  void save_if_due(bool best, const Save& save) {
+  bool save_if_due(bool best, const Save& save) {
     // The best step has an ordinary checkpoint too, so that no run resumes before it.
     const bool last = done_ == options_.steps || stopped_ || ended_;
-    if (!best && !last && done_ % options_.checkpoint_every != 0) return;
+    if (!best && !last && done_ % options_.checkpoint_every != 0) return false;
     const std::filesystem::path path = write(files_.checkpoints(), save, options_.retention);
     if (best) write(files_.best(), save, {.keep_last = 1});
     if (is_first_)
       for (const auto& callback : after_checkpoint_) callback(path);
+    return true;
   }
 
   /// Whether the record has the best value so far, which is then remembered. Of equal ones the
