@@ -49,6 +49,20 @@ TEST_CASE("a full queue of texts refuses, and takes a repeated commit", "[store]
   CHECK(queues.commit("a", "3") == CommitResult{.stored = 1});
 }
 
+TEST_CASE("of texts that have left their queues the last ones are known again", "[store]") {
+  const TemporaryFolder folder;
+  SqliteTaskQueues queues(folder / "tasks.sqlite", {.max_remembered = 2});
+  queues.commit("waits", "0");
+  for (const char* text : {"1", "2", "3"}) {
+    queues.commit("a", text);
+    CHECK(text_of_first(queues, "a") == text);
+  }
+  CHECK(queues.commit("a", "3") == CommitResult{.repeated = 1});
+  CHECK(queues.commit("a", "1") == CommitResult{.stored = 1});
+  CHECK(queues.commit("waits", "0") == CommitResult{.repeated = 1});  // it is still there
+  CHECK(text_of_first(queues, "waits") == "0");
+}
+
 TEST_CASE("a text on lease comes again unless it is acknowledged", "[store]") {
   const TemporaryFolder folder;
   std::int64_t time = 0;

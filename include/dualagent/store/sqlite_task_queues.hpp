@@ -21,11 +21,15 @@ namespace dualagent {
 /// How many texts an SqliteTaskQueues holds, and how it is opened.
 struct TaskQueuesOptions {
   std::size_t max_texts = 65'536;  ///< of a queue
-  double lock_seconds = 60;        ///< how long a call waits while other processes write
+  /// Of the texts that have left their queues the last so many that were put into any queue are
+  /// known again; about 150 bytes of each stay in the file.
+  std::size_t max_remembered = 1'000'000;
+  double lock_seconds = 60;  ///< how long a call waits while other processes write
   StoreClock now = milliseconds_since_1970;
 
   void validate() const {
     require_option(max_texts, kAtLeastOne, "max_texts", "TaskQueuesOptions");
+    require_option(max_remembered, {1.0, 1e15}, "max_remembered", "TaskQueuesOptions");
     require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "TaskQueuesOptions");
   }
 };
@@ -42,9 +46,9 @@ struct FetchedText {
 /// server.
 ///
 /// First in, first out. A text that was put into a queue is not put into it again, also after it
-/// was fetched: a client that got no answer repeats its commit. Durable when a call returns, as an
-/// SqliteStore. Not for training rollouts of this library, which a TrajectoryStore takes.
-/// Errors: as SqliteStore.
+/// was fetched (`max_remembered`): a client that got no answer repeats its commit. Durable when a
+/// call returns, as an SqliteStore. Not for training rollouts of this library, which a
+/// TrajectoryStore takes. Errors: as SqliteStore.
 class SqliteTaskQueues {
  public:
   explicit SqliteTaskQueues(const std::filesystem::path& path, TaskQueuesOptions options = {})
@@ -62,8 +66,12 @@ class SqliteTaskQueues {
       return in_transaction([&]() -> CommitResult {
         statements_->insert.run(queue, sha256_hex(text), text);
         if (database_.changes() == 0) return {.repeated = 1};
-        if (count(queue) <= options_.max_texts) return {.stored = 1};
-        statements_->remove.run(sqlite3_last_insert_rowid(database_.get()));
+        const std::int64_t id = sqlite3_last_insert_rowid(database_.get());
+        if (count(queue) <= options_.max_texts) {
+          statements_->forget.run(id - static_cast<std::int64_t>(options_.max_remembered));
+          return {.stored = 1};
+        }
+        statements_->remove.run(id);
         return {.status = CommitStatus::full};
       });
     } catch (const SqliteError& error) {
@@ -121,7 +129,7 @@ class SqliteTaskQueues {
     });
   }
 
-  /// All queues that a text was ever put into, in order of name, and the texts that are in each.
+  /// All queues of which a text is there or remembered, in order of name, and the texts in each.
   std::vector<std::pair<std::string, std::size_t>> sizes() {
     return in_transaction([&] {
       std::vector<std::pair<std::string, std::size_t>> sizes;
@@ -149,6 +157,7 @@ INSERT INTO leases VALUES(0);
     explicit Statements(SqliteDatabase& database)
         : insert(database, "INSERT OR IGNORE INTO texts(queue, digest, text) VALUES(?, ?, ?)"),
           remove(database, "DELETE FROM texts WHERE id = ?"),
+          forget(database, "DELETE FROM texts WHERE id <= ? AND text IS NULL"),
           count(database, "SELECT count(*) FROM texts WHERE queue = ? AND text IS NOT NULL"),
           waiting(
               database,
@@ -160,7 +169,8 @@ INSERT INTO leases VALUES(0);
           lease(database, "UPDATE texts SET lease = ?, lease_end = ? WHERE id = ?"),
           of_lease(database, "SELECT id, text IS NULL FROM texts WHERE lease = ?"),
           sizes(database, "SELECT queue, count(text) FROM texts GROUP BY queue ORDER BY queue") {}
-    SqliteStatement insert, remove, count, waiting, take, leave, next_lease, lease, of_lease, sizes;
+    SqliteStatement insert, remove, forget, count, waiting, take, leave, next_lease, lease,
+        of_lease, sizes;
   };
 
   std::size_t count(const std::string& queue) {
