@@ -84,6 +84,7 @@
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/model_family.hpp"
 #include "dualagent/model/model_files.hpp"
+#include "dualagent/model/model_identity.hpp"
 #include "dualagent/model/model_slice.hpp"
 #include "dualagent/model/panels.hpp"
 #include "dualagent/model/parallel_files.hpp"

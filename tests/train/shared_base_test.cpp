@@ -139,6 +139,41 @@ TEST_CASE("a saved pair of adapters goes on bit for bit, and the base is not in 
   CHECK(weights(again.summarizer) == weights(pair.summarizer));
 }
 
+TEST_CASE("a checkpoint is refused by a model that computes otherwise", "[train]") {
+  const TransformerConfig config{.vocab_size = 5,
+                                 .hidden_size = 4,
+                                 .num_hidden_layers = 1,
+                                 .num_attention_heads = 1,
+                                 .num_key_value_heads = 1,
+                                 .head_dim = 4,
+                                 .intermediate_size = 6,
+                                 .max_position_embeddings = 8};
+  const TransformerOptions options{.seed = 1};
+  TemporaryFolder folder;
+  {
+    Transformer<float> model(config, options);
+    Checkpoint checkpoint{.step = 1};
+    SupervisedTrainer{model}.save(checkpoint);
+    write_checkpoint(folder.path(), checkpoint);
+  }
+  const auto error = [&](const TransformerConfig& shape, const TransformerOptions& made) {
+    Transformer<float> model(shape, made);
+    SupervisedTrainer trainer{model};
+    return error_of([&] { trainer.load(*latest_checkpoint(folder.path(), {}).checkpoint); });
+  };
+  CHECK(error(config, options) == "no error");
+  TransformerConfig other = config;
+  other.max_position_embeddings = 16;
+  CHECK(error(other, options) == "no error");
+  other.rope_theta = 20000;
+  CHECK_THAT(error(other, options), ContainsSubstring("is another model: rope_theta was 10000 and "
+                                                      "is 20000"));
+  TransformerOptions rounding = options;
+  rounding.precision = Precision::bfloat16;
+  CHECK_THAT(error(config, rounding),
+             ContainsSubstring("precision was of parameters and is bfloat16"));
+}
+
 TEST_CASE("a checkpoint of an adapter is refused by another adapter and over another base",
           "[train][lora]") {
   TemporaryFolder folder;

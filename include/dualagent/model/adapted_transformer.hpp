@@ -53,18 +53,19 @@ class AdaptedTransformer {
   std::size_t max_context_tokens() const { return base_config().max_position_embeddings; }
   WeightVersion weight_version() const { return adapter_->version; }
 
-  /// What a checkpoint of the adapter belongs to: its options but for the seed, and a digest of the
-  /// base's weights. A run is not resumed with another adapter or over another base.
+  /// What a checkpoint of the adapter belongs to: its options but for the seed, the base, and a
+  /// digest of the base's weights. A run is not resumed with another adapter or over another base.
   std::map<std::string, std::string> identity() const {
     std::vector<TensorRole> roles = adapter().targets;
     std::sort(roles.begin(), roles.end());  // their order changes nothing
     std::string targets;
     for (const TensorRole role : roles) (targets += targets.empty() ? "" : " ") += to_string(role);
-    std::map<std::string, std::string> identity{{"rank", std::to_string(adapter().rank)},
-                                                {"scale", shortest_text(adapter().scale())},
-                                                {"targets", targets},
-                                                {"base", std::to_string(core_->digest())}};
-    if (core_->weights.precision() == Precision::bfloat16) identity["precision"] = "bfloat16";
+    std::map<std::string, std::string> identity =
+        identity_of(base_config(), core_->weights.precision());
+    identity["rank"] = std::to_string(adapter().rank);
+    identity["scale"] = shortest_text(adapter().scale());
+    identity["targets"] = targets;
+    identity["base"] = std::to_string(core_->digest());
     return identity;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,7 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/llama.hpp"
 #include "dualagent/model/model_axis.hpp"
+#include "dualagent/model/model_identity.hpp"
 #include "dualagent/model/model_slice.hpp"
 #include "dualagent/model/sampler_calls.hpp"
 #include "dualagent/model/transformer.hpp"
@@ -32,36 +34,20 @@ namespace detail {
 template <class Scalar>
 std::vector<std::pair<std::string, double>> shape_fields(const TransformerConfig& config,
                                                          const TransformerOptions& options) {
-  const auto number = [](auto value) { return static_cast<double>(value); };
-  const RopeScaling& rope = config.rope_scaling;
+  std::vector<std::pair<std::string, double>> fields;
+  const auto add = [&](const char* name, auto value) {
+    fields.emplace_back(name, static_cast<double>(value));
+  };
+  config.for_each(add);
   const std::uint64_t seed = options.seed.value_or(0);
-  return {{"vocab_size", number(config.vocab_size)},
-          {"hidden_size", number(config.hidden_size)},
-          {"num_hidden_layers", number(config.num_hidden_layers)},
-          {"num_attention_heads", number(config.num_attention_heads)},
-          {"num_key_value_heads", number(config.num_key_value_heads)},
-          {"head_dim", number(config.head_dim)},
-          {"intermediate_size", number(config.intermediate_size)},
-          {"max_position_embeddings", number(config.max_position_embeddings)},
-          {"tie_word_embeddings", number(config.tie_word_embeddings)},
-          {"qkv_bias", number(config.qkv_bias)},
-          {"qk_norm", number(config.qk_norm)},
-          {"value_head", number(config.value_head)},
-          {"rope_theta", config.rope_theta},
-          {"rms_norm_eps", number(config.rms_norm_eps)},
-          {"rope_scaling.type", number(rope.type)},
-          {"rope_scaling.factor", rope.factor},
-          {"rope_scaling.low_freq_factor", rope.low_freq_factor},
-          {"rope_scaling.high_freq_factor", rope.high_freq_factor},
-          {"rope_scaling.original_max_position_embeddings",
-           number(rope.original_max_position_embeddings)},
-          {"gradient_parts", number(options.gradient_parts)},
-          {"recompute", number(options.recompute)},
-          {"precision", number(options.precision)},
-          {"bytes of a parameter", number(sizeof(Scalar))},
-          {"a seed (1) or none (0)", number(options.seed.has_value())},
-          {"seed / 2^32", number(seed >> 32U)},
-          {"seed % 2^32", number(seed & 0xFFFFFFFFU)}};
+  add("gradient_parts", options.gradient_parts);
+  add("recompute", options.recompute);
+  add("precision", options.precision);
+  add("bytes of a parameter", sizeof(Scalar));
+  add("a seed (1) or none (0)", options.seed.has_value());
+  add("seed / 2^32", seed >> 32U);
+  add("seed % 2^32", seed & 0xFFFFFFFFU);
+  return fields;
 }
 
 /// Errors: Error on every rank unless all bring the same numbers.
@@ -133,6 +119,8 @@ class ParallelTransformer {
   WeightVersion weight_version() const { return core_->version; }
   Precision precision() const { return core_->weights.precision(); }
   bool has_value_head() const { return config().value_head; }
+  /// As Transformer's: a checkpoint is of the whole model.
+  std::map<std::string, std::string> identity() const { return identity_of(config(), precision()); }
 
   /// This rank's handle to the axis, and what it has of the model.
   C& model_axis() { return core_->collective; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/linear.hpp"
+#include "dualagent/model/model_identity.hpp"
 #include "dualagent/model/recompute.hpp"
 #include "dualagent/model/transformer_config.hpp"
 #include "dualagent/model/transformer_decode.hpp"
@@ -113,6 +115,8 @@ class Transformer {
   WeightVersion weight_version() const { return core_->version; }
   Precision precision() const { return core_->weights.precision(); }
   bool has_value_head() const { return config().value_head; }
+  /// What a checkpoint's weights belong to: a run is not resumed with another model.
+  std::map<std::string, std::string> identity() const { return identity_of(config(), precision()); }
 
   /// A model with the same weights that shares the threads and nothing else.
   Transformer copy() const { return copy_as(config()); }

@@ -28,6 +28,33 @@ struct TransformerConfig {
   /// A critic: one number per token, from the same hidden state as the logits.
   bool value_head = false;
 
+  /// Calls `visit(name, value)` for every field, those of `rope_scaling` included; flags are 0
+  /// or 1.
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    const auto say = [&](const char* name, auto value) { visit(name, static_cast<double>(value)); };
+    say("vocab_size", vocab_size);
+    say("hidden_size", hidden_size);
+    say("num_hidden_layers", num_hidden_layers);
+    say("num_attention_heads", num_attention_heads);
+    say("num_key_value_heads", num_key_value_heads);
+    say("head_dim", head_dim);
+    say("intermediate_size", intermediate_size);
+    say("max_position_embeddings", max_position_embeddings);
+    say("rope_theta", rope_theta);
+    say("rope_scaling.type", rope_scaling.type);
+    say("rope_scaling.factor", rope_scaling.factor);
+    say("rope_scaling.low_freq_factor", rope_scaling.low_freq_factor);
+    say("rope_scaling.high_freq_factor", rope_scaling.high_freq_factor);
+    say("rope_scaling.original_max_position_embeddings",
+        rope_scaling.original_max_position_embeddings);
+    say("rms_norm_eps", rms_norm_eps);
+    say("tie_word_embeddings", tie_word_embeddings);
+    say("qkv_bias", qkv_bias);
+    say("qk_norm", qk_norm);
+    say("value_head", value_head);
+  }
+
   /// Errors: names the first field that no model can have.
   void validate() const {
     const auto require = [](bool holds, const char* field, const char* remedy) {
