@@ -29,6 +29,7 @@ struct Call {
   Caller caller;
   EpisodeChannel channel{kTask, 0, 0, SummaryWindow::shared, 100};
   typename Caller::EpisodeCalls calls;
+  JournalEntry journal;
 
   Call(const std::vector<int>& arguments, Tool tool, double deadline_seconds = kNoDeadline)
       : caller(std::make_shared<const Rules>(toy::Dialect{}, ToolBox{tool}, Never{}), completions,
@@ -42,7 +43,7 @@ struct Call {
     channel.call(std::move(asked));
   }
 
-  Progress begin() { return caller.begin(9, channel, calls); }
+  Progress begin() { return caller.begin(9, channel, calls, journal); }
   /// Takes completions until the episode has its answers; returns how many there were.
   std::size_t finish() {
     std::vector<ToolWorkers::Finished> finished;
@@ -51,7 +52,7 @@ struct Call {
       for (const ToolWorkers::Finished& one : finished) {
         CHECK(one.id == 9);
         ++taken;
-        if (caller.take(one, channel, calls) == Progress::answered) return taken;
+        if (caller.take(one, channel, calls, journal) == Progress::answered) return taken;
       }
     }
   }

@@ -44,3 +44,14 @@ TEST_CASE("options that no run can have are refused", "[train]") {
   bad.name = "a/b";
   CHECK_THAT(refusal(bad), ContainsSubstring("the run's name is \"a/b\""));
 }
+
+TEST_CASE("a journal's name has its step and rank, and no other file's has", "[train]") {
+  const RunFiles files{"out", "pair"};
+  const std::filesystem::path path = files.journal(42, 3);
+  CHECK(path == "out/journals/pair/000000000042-rank-3.journal");
+  CHECK(files.step_of_journal(path, 3) == 42U);
+  CHECK(!files.step_of_journal(path, 0));
+  CHECK(!files.step_of_journal("out/journals/pair/42-rank-3.journal", 3));
+  CHECK(!files.step_of_journal("out/journals/pair/000000000042-rank-3.journal.old", 3));
+  CHECK(!files.step_of_journal("out/journals/pair/notes.txt", 3));
+}
