@@ -18,6 +18,7 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/context_axis.hpp"
 #include "dualagent/model/llama.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/model_slice.hpp"
@@ -79,6 +80,17 @@ void require_same_shape(C& axis, const std::vector<std::pair<std::string, double
                     ", rank 0 has " + shortest_text(all[i % count]),
                 "ParallelTransformer", "Give all of them the same config and TransformerOptions");
   }
+}
+
+/// What a rank of a model axis has of the model.
+template <class C>
+ModelSlice slice_of(const TransformerConfig& config, const C& axis) {
+  return {config, axis.rank(), axis.size()};
+}
+template <class Context, class Tensor>
+ModelSlice slice_of(const TransformerConfig& config, ContextParallel<Context, Tensor>& ranks) {
+  return {config, ranks.tensor_axis().rank(), ranks.tensor_axis().size(),
+          ranks.context_axis().rank(), ranks.context_axis().size()};
 }
 
 }  // namespace detail
@@ -174,12 +186,17 @@ class ParallelTransformer {
   /// From here on rank 0 alone calls the sampler. The other ranks call `share_bytes` over the axis
   /// and give what follows the first eight bytes, which are `name`, to `follow`, until they are
   /// told otherwise.
-  void lead(std::uint64_t name) { leads_ = name; }
+  void lead(std::uint64_t name) {
+    if constexpr (Axis::kSplit) leads_ = name;  // else rank 0 needs nobody
+  }
   void stop_leading() {
     if (leads_) send_calls(*std::exchange(leads_, std::nullopt));
   }
-  /// Repeats calls that rank 0 has made.
-  void follow(std::span<const std::byte> calls) { repeated_.repeat(calls, *this); }
+  /// Repeats calls that rank 0 has made, on the ranks that have the other parts of its copy of the
+  /// model.
+  void follow(std::span<const std::byte> calls) {
+    if (core_->slice.copy == 0) repeated_.repeat(calls, *this);
+  }
 
   // Training; see Learner.
 
@@ -214,7 +231,7 @@ class ParallelTransformer {
   struct Core {
     Core(const TransformerConfig& config, C handle, const TransformerOptions& options)
         : collective(std::move(handle)),
-          slice{config, collective.rank(), collective.size()},
+          slice(detail::slice_of(config, collective)),
           weights((detail::require_same_shape(collective,
                                               detail::shape_fields<Scalar>(config, options)),
                    slice),
