@@ -115,3 +115,119 @@ TEST_CASE("on ranks that divide rows a token has the bits of one rank, and gradi
 TEST_CASE("in float gradients of divided rows agree to 1e-5", "[model][collective]") {
   check_passes<float>({descriptions()[0], descriptions()[3]}, 1e-5);
 }
+
+TEST_CASE("divided rows: what is computed again on the way back has the same bits",
+          "[model][collective]") {
+  auto one = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
+  for (const MeshShape& shape : {MeshShape{2, 1}, MeshShape{2, 2}}) {
+    const auto kept = passed_on(shape, one, many_rows(), Recompute::never);
+    const auto again = passed_on(shape, one, many_rows(), Recompute::always);
+    CHECK(kept[0].gradients == again[0].gradients);
+    CHECK(kept[1].log_probs == again[1].log_probs);
+  }
+}
+
+TEST_CASE("one rank of a context axis has the bits of a transformer", "[model][collective]") {
+  auto one = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
+  for (const std::size_t parts : {1U, 3U}) {
+    auto alike = odd_model<float>(descriptions()[3].config, with_threads(1, parts));
+    Passed expected;
+    expected.pass(alike, many_rows());
+    const auto passed = passed_on({1, 1}, one, many_rows(), Recompute::large, parts);
+    CHECK(passed[0].log_probs == expected.log_probs);
+    CHECK(difference(passed[0].gradients, alike.gradients()) <= 1e-6);  // other sums of parts
+  }
+}
+
+TEST_CASE("gradients are added to what was there, once, and reported as they become final",
+          "[model][collective]") {
+  auto one = odd_model<double>(descriptions()[0].config, with_threads(1, 2));
+  const PackedBatch batch = many_rows();
+  std::vector<std::vector<double>> twice(2), late(2);
+  std::vector<double> expected = gradients_of(one, batch);
+  run_ranks(2, [&](ThreadCollective context) {
+    ContextParallel axis{context};
+    ParallelTransformer<decltype(axis), double> model(one.config(), axis);
+    take_weights<decltype(axis), double>(model, one.parameters());
+    TokenOutputs outputs = laws::outputs_for(batch);
+    model.zero_gradients();
+    model.backward(batch, curved_loss, outputs);
+    std::vector<double> reported(model.gradients().size());
+    model.backward(batch, curved_loss, outputs, [&](std::size_t begin, std::size_t end) {
+      std::copy_n(&model.gradients()[begin], end - begin, &reported[begin]);
+    });
+    twice[context.rank()].assign(model.gradients().begin(), model.gradients().end());
+    late[context.rank()] = reported;
+  });
+  for (double& gradient : expected) gradient *= 2;
+  CHECK(difference(twice[0], expected) <= 1e-13);
+  CHECK(twice[1] == twice[0]);
+  CHECK(late[0] == twice[0]);
+  CHECK(late[1] == twice[0]);
+}
+
+TEST_CASE("every rank of a context axis samples the same tokens, with the bits that it then scores",
+          "[model][decode][collective]") {
+  auto one = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
+  const laws::SomeRequests requests(one.vocab_size(), {.temperature = 0.7F});
+  const laws::Generations expected = laws::generate(one, requests.all());
+  for (const MeshShape& shape : kShapes) {
+    const std::size_t ranks = shape.data * shape.model;
+    INFO(shape.data << " x " << shape.model << " ranks");
+    std::vector<laws::Generations> sampled(ranks);
+    std::vector<double> ratio(ranks);
+    run_context_ranks(shape, [&](auto axis) {
+      ParallelTransformer<decltype(axis)> model(one.config(), axis, with_threads(2, 2));
+      take_weights<decltype(axis), float>(model, one.parameters());
+      laws::Generations& mine = sampled[axis.rank()];
+      mine = laws::generate(model, requests.all());
+      ratio[axis.rank()] = laws::largest_log_ratio(model, laws::rows_of(requests.all(), mine));
+    });
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+      CHECK(ratio[rank] == 0.0);
+      CHECK(laws::same(sampled[rank], sampled[0]));
+      if (shape.model == 1) CHECK(laws::same(sampled[rank], expected));
+    }
+  }
+}
+
+TEST_CASE("other batches, and losses that fail on one rank, are errors on all ranks of a row",
+          "[model][collective]") {
+  std::vector<std::string> batches(4), lost(4), scored(4);
+  run_ranks(MeshShape{2, 2}, [&](ThreadCollective context, ThreadCollective tensor) {
+    ContextParallel axis{context, tensor};
+    ParallelTransformer<decltype(axis)> model(ragged_shape(true), axis);
+    const std::size_t rank = axis.rank();
+    PackedBatch batch = ragged_batch({30}, 1.0F);
+    std::fill(batch.loss_weight.begin() + 1, batch.loss_weight.end(), 1.0F);
+    TokenOutputs outputs = laws::outputs_for(batch);
+    const auto fails = [](const loops::TokenColumns& columns, std::size_t t,
+                          const TokenPrediction& now) {
+      if (t == 29) throw Error("the last token is odd");  // rank 0 of the context axis has it
+      return curved_loss(columns, t, now);
+    };
+    lost[rank] = error_of([&] { model.backward(batch, fails, outputs); });
+    scored[rank] = error_of([&] { model.score(batch, outputs); });  // all go on
+    if (context.rank() == 1) batch.tokens[7] = (batch.tokens[7] + 1) % 29;
+    batches[rank] = error_of([&] { model.score(batch, outputs); });
+  });
+  for (const std::string& text : batches)
+    CHECK_THAT(text, ContainsSubstring("ranks 0 and 1 of the context axis were given different "
+                                       "batches"));
+  CHECK(scored == std::vector<std::string>(4, "no error"));
+  for (const std::size_t rank : {0U, 1U})
+    CHECK_THAT(lost[rank], ContainsSubstring("the last token is odd"));
+  for (const std::size_t rank : {2U, 3U})
+    CHECK_THAT(lost[rank], ContainsSubstring("rank 0 failed (rank 1 waited for it)"));
+}
+
+TEST_CASE("each rank has the activations of its own tokens", "[model][collective]") {
+  run_ranks(4, [&](ThreadCollective context) {
+    ContextParallel ranks{context};
+    detail::ModelAxis<decltype(ranks)> axis(ranks, {ragged_shape(true)});
+    std::size_t own = 0;
+    for (const Shard& piece : axis.pieces(50)) own += piece.size();
+    if (axis.most_tokens(50) != 13 || own > 13 || own < 12) throw Error("pieces", "the test");
+    if (axis.most_tokens(1) != 1 || axis.most_tokens(0) != 0) throw Error("most", "the test");
+  });
+}

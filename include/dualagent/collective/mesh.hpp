@@ -56,20 +56,21 @@ std::vector<double> gather_numbers(C& collective, double number) {
   return all;
 }
 
-/// The first rank whose number is not that of rank 0; `all.size()` if there is none.
-inline std::size_t first_other(std::span<const double> all) {
+/// The first rank r whose number is not that of rank r % parts; `all.size()` if there is none.
+inline std::size_t first_other(std::span<const double> all, std::size_t parts = 1) {
   std::size_t rank = 0;
-  while (rank < all.size() && all[rank] == all[0]) ++rank;
+  while (rank < all.size() && all[rank] == all[rank % parts]) ++rank;
   return rank;
 }
 
-/// The first rank that brings another number than rank 0 does, all 64 bits compared; `size()` if
-/// there is none. All ranks must call it.
+/// The first rank r that brings another number than rank r % parts does, all 64 bits compared;
+/// `size()` if there is none. All ranks must call it.
 template <class C>
-std::size_t first_other_bits(C& collective, std::uint64_t number) {
+std::size_t first_other_bits(C& collective, std::uint64_t number, std::size_t parts = 1) {
   std::size_t first = collective.size();
   for (const std::uint64_t half : {number >> 32U, number & 0xFFFFFFFFU})  // exact in a double
-    first = std::min(first, first_other(gather_numbers(collective, static_cast<double>(half))));
+    first =
+        std::min(first, first_other(gather_numbers(collective, static_cast<double>(half)), parts));
   return first;
 }
 
