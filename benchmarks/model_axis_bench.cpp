@@ -1,7 +1,8 @@
 // A model on 1, 2 and 4 processes: how well they agree, and what each holds. Each run makes five
 // updates of one batch and samples; the first one's numbers are what the others are compared with.
 //   model_axis_bench [--shape tiny|quickstart|smollm2] [--layers N] [--rows N] [--row-tokens 256]
-//                    [--ranks 4]
+//                    [--ranks 4] [--divide model|rows] [--recompute never|large|always]
+// --divide: what the ranks divide, the model (tensor parallel) or its rows (context parallel).
 // A rank is this program again, started by `launch_ranks`.
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "dualagent/collective/context_parallel.hpp"
 #include "dualagent/collective/launcher.hpp"
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/shared_memory.hpp"
@@ -82,13 +84,15 @@ void sample(Model& model) {
   say("ratio", {ratio});
 }
 
-template <class Collective>
-void run_rank(const bench::Options& options, Collective collective) {
+template <class Axis>
+void run_rank(const bench::Options& options, Axis axis) {
   const bench::Shape shape = bench::shape_of(options.text("--shape", "smollm2"));
   da::TransformerConfig config = shape.model;
   config.num_hidden_layers = options.number("--layers", config.num_hidden_layers);
-  da::Mesh mesh{da::LocalCollective{}, collective};
-  da::ParallelTransformer model(config, mesh.model_axis(), {.gradient_parts = 1, .seed = 1});
+  da::Mesh mesh{da::LocalCollective{}, axis};
+  da::ParallelTransformer model(
+      config, mesh.model_axis(),
+      {.gradient_parts = 1, .recompute = bench::recompute_of(options), .seed = 1});
   const da::PackedBatch batch = batch_of(options, shape);
   da::TokenOutputs outputs;
   outputs.resize(batch.size());
@@ -140,7 +144,14 @@ double difference(const std::vector<double>& got, const std::vector<double>& exp
 int main(int argc, char** argv) try {
   const bench::Options options(argc, argv);
   if (std::getenv("RANK") != nullptr) {
-    run_rank(options, da::SharedMemoryCollective(da::rank_from_environment()));
+    const da::SharedMemoryCollective ranks(da::rank_from_environment());
+    const std::string divided = options.text("--divide", "model");
+    if (divided == "rows")
+      run_rank(options, da::ContextParallel{ranks});
+    else if (divided == "model")
+      run_rank(options, ranks);
+    else
+      throw da::Error("--divide takes model or rows");
     return 0;
   }
   std::printf(

@@ -18,8 +18,8 @@ static_assert(ContextParallel<LocalCollective, ThreadCollective>::kSplitsModel);
 
 TEST_CASE("the ranks of a model that divide its rows are a collective of all of them",
           "[collective][laws]") {
-  for (const MeshShape& shape : {MeshShape{1, 1}, MeshShape{3, 1}, MeshShape{1, 2}, MeshShape{2, 2},
-                                 MeshShape{2, 3}}) {
+  for (const MeshShape& shape :
+       {MeshShape{1, 1}, MeshShape{3, 1}, MeshShape{1, 2}, MeshShape{2, 2}, MeshShape{2, 3}}) {
     const std::size_t size = shape.data * shape.model;
     std::vector<std::vector<double>> sums(size);
     std::vector<std::size_t> context_of(size), tensor_of(size);
@@ -47,8 +47,7 @@ TEST_CASE("a context axis alone is the collective that it was made of", "[collec
   for (const auto& sum : sums) CHECK(sum == laws::expected_sums(3));
 }
 
-TEST_CASE("context and tensor groups that do not cross are refused on every rank",
-          "[collective]") {
+TEST_CASE("context and tensor groups that do not cross are refused on every rank", "[collective]") {
   std::vector<std::string> errors(2);
   run_ranks(2, [&](ThreadCollective threads) {
     errors[threads.rank()] = error_of([&] { ContextParallel(threads, threads); });

@@ -1,6 +1,5 @@
 // expect: write Mesh.Sharded.data., model. instead of Mesh.data, Sharded
 #include "dualagent/collective/context_parallel.hpp"
-
 #include "dualagent/train/update_strategy.hpp"
 
 using namespace dualagent;

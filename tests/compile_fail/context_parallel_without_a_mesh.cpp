@@ -1,8 +1,7 @@
 // expect: train it over Mesh.data, ContextParallel.ranks..
+#include "dualagent/collective/context_parallel.hpp"
 #include "dualagent/model/transformer.hpp"
 #include "dualagent/train/weight_updater.hpp"
-
-#include "dualagent/collective/context_parallel.hpp"
 
 using namespace dualagent;
 

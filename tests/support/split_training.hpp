@@ -17,8 +17,8 @@ using namespace dualagent;
 
 /// Every gradient is clipped.
 inline const UpdateOptions kUpdate{.optimizer = {.learning_rate = 1e-3, .weight_decay = 0.1},
-                            .max_gradient_norm = 0.5,
-                            .bucket_elements = 100};
+                                   .max_gradient_norm = 0.5,
+                                   .bucket_elements = 100};
 
 /// Norms and last log-probabilities of some updates.
 template <class Model, class C>
@@ -78,7 +78,8 @@ void train(Trainer& trainer, Outcome& outcome) {
     outcome.log_ratio = std::max(outcome.log_ratio, metrics.max_abs_log_ratio);
   }
   outcome.rollouts = rollout_checksum(trainer.rollouts());
-  outcome.evaluation = trainer.evaluate(std::vector<EvaluationTask>{EvaluationTask(two_tokens::tasks(1)[0])});
+  outcome.evaluation =
+      trainer.evaluate(std::vector<EvaluationTask>{EvaluationTask(two_tokens::tasks(1)[0])});
 }
 
 }  // namespace split_training

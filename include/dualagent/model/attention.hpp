@@ -169,7 +169,7 @@ void attend_position(const HeadLayout& layout, std::size_t seen, const T* querie
 template <class T>
 struct SequenceRows {
   std::span<const Shard> pieces;
-  Matrix<const T> qkv;               // [rows, q + k + v] rotated; queries are read
+  Matrix<const T> qkv;              // [rows, q + k + v] rotated; queries are read
   Matrix<const T> keys_and_values;  // [positions, k + v] rotated
 
   /// Calls visit(piece, row), `row` being that of the piece's first position.
@@ -307,8 +307,8 @@ void attend_rows_backward(const HeadLayout& layout, const SequenceRows<T>& seque
           return layout.queries(all, head).rows_at(row, piece.size());
         };
         const HeadGradients<T> gradients{
-            piece.begin, rows(sequence.qkv), rows(d_out), part,    all_keys, values,
-            rows(d_qkv), d_keys,             d_values};
+            piece.begin, rows(sequence.qkv), rows(d_out), part,    all_keys,
+            values,      rows(d_qkv),        d_keys,      d_values};
         for (std::size_t begin = 0; begin < piece.size(); begin += kRows)
           attend_backward_rows(gradients, begin, std::min(kRows, piece.size() - begin), p, d_p);
       });

@@ -94,8 +94,8 @@ class ModelAxis<ContextParallel<Context, Tensor>> : public ModelAxis<Tensor> {
   /// Writes what the ranks have found for their trained tokens on all of them.
   void share(const BatchColumns& batch, const OutputColumns& outputs) const {
     std::vector<double> found;
-    for (double* const column : {outputs.log_prob, outputs.entropy, outputs.value, outputs.loss,
-                                 outputs.d_log_prob}) {
+    for (double* const column :
+         {outputs.log_prob, outputs.entropy, outputs.value, outputs.loss, outputs.d_log_prob}) {
       if (column == nullptr) continue;
       found.assign(batch.size(), -0.0);  // added to any number it leaves its bits
       for_each_own(batch, [&](std::size_t t) { found[t] = column[t]; });

@@ -169,16 +169,15 @@ class Chunk {
       d_all = keys_.gradients(heads_, all_);
     else
       d_all = heads_.keys_and_values(d_qkv);
-    for_each_sequence(
-        qkv, keys_and_values(index, qkv),
-        [&](const SequenceRows<T>& sequence, std::size_t row, std::size_t place) {
-          const std::size_t rows = sequence.qkv.rows;
-          attend_rows_backward<T>(heads_, sequence, d_mixed.rows_at(row, rows), attention_,
-                                  d_qkv.rows_at(row, rows),
-                                  d_all.rows_at(place, sequence.keys_and_values.rows));
-        });
-    if constexpr (Axis::kDividesRows)
-      keys_.return_gradients(axis_, heads_, places_, d_all, d_qkv);
+    for_each_sequence(qkv, keys_and_values(index, qkv),
+                      [&](const SequenceRows<T>& sequence, std::size_t row, std::size_t place) {
+                        const std::size_t rows = sequence.qkv.rows;
+                        attend_rows_backward<T>(
+                            heads_, sequence, d_mixed.rows_at(row, rows), attention_,
+                            d_qkv.rows_at(row, rows),
+                            d_all.rows_at(place, sequence.keys_and_values.rows));
+                      });
+    if constexpr (Axis::kDividesRows) keys_.return_gradients(axis_, heads_, places_, d_all, d_qkv);
   }
 
   void backward_norm(const T* x, const T* inverse, std::size_t weight, const T* dy, T* dx,
@@ -288,7 +287,7 @@ class Chunk {
   std::vector<LayerActivations<T>> layers_;  // the first alone where not all are kept
   std::vector<AlignedVector<T>> inputs_;     // [layers] of [rows, hidden], where only they are kept
   AttentionScratch<T> attention_;
-  ContextKeys<T> keys_;  // where rows are divided
+  ContextKeys<T> keys_;                                                // where rows are divided
   AlignedVector<T> d_wide_, d_inner_, d_normed_, d_head_, d_reduced_;  // scratch
 };
 

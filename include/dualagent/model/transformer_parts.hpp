@@ -145,8 +145,7 @@ class BatchPart {
     grow(normed_, trained_.size() * d);
     grow(inverse_, trained_.size());
     for (std::size_t s = 0; s < trained_.size(); ++s)
-      inverse_[s] = rms_norm(d, chunk_.output() + from_[s] * d,
-                             weights.at(weights.final_norm()),
+      inverse_[s] = rms_norm(d, chunk_.output() + from_[s] * d, weights.at(weights.final_norm()),
                              static_cast<T>(weights.config().rms_norm_eps), normed_.data() + s * d);
     return true;
   }
