@@ -106,12 +106,18 @@ ModelSlice slice_of(const TransformerConfig& config, ContextParallel<Context, Te
 /// Shares need not be equal: 3 key-value heads on 2 ranks are 1 and 2. A rank beyond the number of
 /// key-value heads has no attention.
 ///
+/// On a ContextParallel the ranks divide every training row (`context_pieces`): 1/n of a row's
+/// activations on each of n ranks, and the whole model, or its parts on a tensor axis. Keys and
+/// values are gathered layer by layer (ContextKeys); outputs and gradients of `backward` are those
+/// of all tokens, on every rank. Every rank samples by itself; what rank 0 leads is repeated by the
+/// ranks that have the other parts of its copy of the model.
+///
 /// All ranks make the same calls in the same order, as they do under one Trainer over
 /// Mesh{data, model}; there rank 0 of the axis alone plays, and the others repeat its sampler's
 /// calls (`lead`, `follow`). Rank 0 draws for all.
 /// Determinism: as for Transformer: every rank samples and scores with the same bits, so that the
-/// ratio of unchanged weights is 1. Another number of ranks rounds otherwise. Initial weights have
-/// the bits of one rank's. Threads share the products while it samples; training uses one thread of
+/// ratio of unchanged weights is 1. Another number of ranks rounds otherwise; where rows alone are
+/// divided, gradients alone. Initial weights have the bits of one rank's. Threads share the products while it samples; training uses one thread of
 /// each rank.
 /// Errors: the constructor throws Error on every rank where shapes or options differ, the first
 /// difference named, or where
