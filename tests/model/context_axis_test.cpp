@@ -57,30 +57,28 @@ std::vector<Passed> passed_on(const MeshShape& shape, Transformer<Scalar>& one,
 }
 
 template <class Scalar>
-void check_passes(const std::vector<Described>& all, double tolerance) {
+void check_passes(const Described& described, double tolerance) {
   const PackedBatch batch = many_rows();
-  for (const Described& described : all) {
-    auto one = odd_model<Scalar>(described.config, with_threads(1, 2));
-    Passed expected;
-    expected.pass(one, batch);
-    expected.gradients.assign(one.gradients().begin(), one.gradients().end());
-    for (const MeshShape& shape : kShapes) {
-      INFO(described.name << " on " << shape.data << " x " << shape.model << " ranks");
-      const auto passed = passed_on(shape, one, batch, Recompute::large);
-      CHECK(difference(passed[0].gradients, expected.gradients) <= tolerance);
-      for (const Passed& rank : passed) {
-        if (shape.model == 1) {  // each token has the bits of one rank, also where others have it
-          CHECK(rank.log_probs == expected.log_probs);
-          CHECK(rank.scored == expected.scored);
-          CHECK(rank.entropies == expected.entropies);
-          CHECK(rank.values == expected.values);
-          CHECK(rank.losses == expected.losses);
-        }
-        CHECK(difference(rank.log_probs, expected.log_probs) <= tolerance);
-        CHECK(difference(rank.losses, expected.losses) <= tolerance);
-        CHECK(rank.scored == rank.log_probs);
-        CHECK(rank.log_probs == passed[0].log_probs);  // the same bits on all
+  auto one = odd_model<Scalar>(described.config, with_threads(1, 2));
+  Passed expected;
+  expected.pass(one, batch);
+  expected.gradients.assign(one.gradients().begin(), one.gradients().end());
+  for (const MeshShape& shape : kShapes) {
+    INFO(described.name << " on " << shape.data << " x " << shape.model << " ranks");
+    const auto passed = passed_on(shape, one, batch, Recompute::large);
+    CHECK(difference(passed[0].gradients, expected.gradients) <= tolerance);
+    for (const Passed& rank : passed) {
+      if (shape.model == 1) {  // each token has the bits of one rank, also where others have it
+        CHECK(rank.log_probs == expected.log_probs);
+        CHECK(rank.scored == expected.scored);
+        CHECK(rank.entropies == expected.entropies);
+        CHECK(rank.values == expected.values);
+        CHECK(rank.losses == expected.losses);
       }
+      CHECK(difference(rank.log_probs, expected.log_probs) <= tolerance);
+      CHECK(difference(rank.losses, expected.losses) <= tolerance);
+      CHECK(rank.scored == rank.log_probs);
+      CHECK(rank.log_probs == passed[0].log_probs);  // the same bits on all
     }
   }
 }
@@ -109,11 +107,13 @@ TEST_CASE("pieces of a row are an early and a late one, and together they are th
 
 TEST_CASE("on ranks that divide rows a token has the bits of one rank, and gradients its numbers",
           "[model][collective]") {
-  check_passes<double>({descriptions()[1], descriptions()[3]}, 1e-13);
+  Described all = descriptions()[1];  // untied, with a critic
+  all.config.qk_norm = all.config.qkv_bias = true;
+  check_passes<double>(all, 1e-13);
 }
 
 TEST_CASE("in float gradients of divided rows agree to 1e-5", "[model][collective]") {
-  check_passes<float>({descriptions()[2]}, 1e-5);
+  check_passes<float>(descriptions()[0], 1e-5);
 }
 
 TEST_CASE("divided rows: what is computed again on the way back has the same bits",
@@ -235,7 +235,7 @@ TEST_CASE("each rank has the activations of its own tokens", "[model][collective
 TEST_CASE("divided rows that go through the layers in several chunks are computed as on one rank",
           "[model][collective]") {
   auto one = odd_model<double>(descriptions()[3].config, with_threads(1, 1));
-  const PackedBatch batch = ragged_batch(std::vector<std::size_t>(16, 47), 1.0F);  // of 512 tokens
+  const PackedBatch batch = ragged_batch(std::vector<std::size_t>(12, 47), 1.0F);  // of 512 tokens
   Passed expected;
   expected.pass(one, batch);
   const auto passed = passed_on({2, 1}, one, batch, Recompute::always, 1);

@@ -3,7 +3,6 @@
 #include <array>
 
 #include "dualagent/collective/context_parallel.hpp"
-#include "dualagent/collective/local.hpp"
 #include "dualagent/collective/threads.hpp"
 
 /// Threads as the ranks of a model that divide its rows.
@@ -12,7 +11,7 @@ namespace context_models {
 using namespace dualagent;
 
 /// Context ranks by tensor ranks; here `data` is the context axis.
-inline constexpr std::array<MeshShape, 4> kShapes{MeshShape{1, 1}, MeshShape{2, 1}, MeshShape{4, 1},
+inline constexpr std::array<MeshShape, 3> kShapes{MeshShape{2, 1}, MeshShape{4, 1},
                                                   MeshShape{2, 2}};
 
 /// Runs body(axis) on every rank, `axis` being its ContextParallel.

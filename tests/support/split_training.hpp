@@ -16,9 +16,9 @@ namespace split_training {
 using namespace dualagent;
 
 /// Every gradient is clipped.
-inline const UpdateOptions kUpdate{.optimizer = {.learning_rate = 1e-3, .weight_decay = 0.1},
-                                   .max_gradient_norm = 0.5,
-                                   .bucket_elements = 100};
+inline constexpr UpdateOptions kUpdate{.optimizer = {.learning_rate = 1e-3, .weight_decay = 0.1},
+                                       .max_gradient_norm = 0.5,
+                                       .bucket_elements = 100};
 
 /// Norms and last log-probabilities of some updates.
 template <class Model, class C>
