@@ -71,6 +71,16 @@ inline dualagent::Precision precision_of(const Options& options) {
   std::exit(2);
 }
 
+/// Of --recompute; exits with a sentence on any other word.
+inline dualagent::Recompute recompute_of(const Options& options) {
+  const std::string name = options.text("--recompute", "large");
+  if (name == "never") return dualagent::Recompute::never;
+  if (name == "always") return dualagent::Recompute::always;
+  if (name == "large") return dualagent::Recompute::large;
+  std::fprintf(stderr, "--recompute %s: it takes never, large or always\n", name.c_str());
+  std::exit(2);
+}
+
 /// Seconds by the clock.
 inline double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

@@ -1,7 +1,9 @@
 // A model on 1, 2 and 4 processes: how well they agree, and what each holds. Each run makes five
 // updates of one batch and samples; the first one's numbers are what the others are compared with.
 //   model_axis_bench [--shape tiny|quickstart|smollm2] [--layers N] [--rows N] [--row-tokens 256]
-//                    [--ranks 4]
+//                    [--ranks 4] [--divide model|rows|both] [--recompute never|large|always]
+// --divide: what the ranks divide, the model (tensor parallel), its rows (context parallel), or
+// with pairs of them the model and among the pairs the rows.
 // A rank is this program again, started by `launch_ranks`.
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "dualagent/collective/context_parallel.hpp"
 #include "dualagent/collective/launcher.hpp"
 #include "dualagent/collective/local.hpp"
 #include "dualagent/collective/shared_memory.hpp"
@@ -82,13 +85,16 @@ void sample(Model& model) {
   say("ratio", {ratio});
 }
 
-template <class Collective>
-void run_rank(const bench::Options& options, Collective collective) {
+template <class Axis>
+requires da::Collective<Axis>
+void run_rank(const bench::Options& options, Axis axis) {
   const bench::Shape shape = bench::shape_of(options.text("--shape", "smollm2"));
   da::TransformerConfig config = shape.model;
   config.num_hidden_layers = options.number("--layers", config.num_hidden_layers);
-  da::Mesh mesh{da::LocalCollective{}, collective};
-  da::ParallelTransformer model(config, mesh.model_axis(), {.gradient_parts = 1, .seed = 1});
+  da::Mesh mesh{da::LocalCollective{}, axis};
+  da::ParallelTransformer model(
+      config, mesh.model_axis(),
+      {.gradient_parts = 1, .recompute = bench::recompute_of(options), .seed = 1});
   const da::PackedBatch batch = batch_of(options, shape);
   da::TokenOutputs outputs;
   outputs.resize(batch.size());
@@ -104,6 +110,20 @@ void run_rank(const bench::Options& options, Collective collective) {
   say("after", outputs.log_prob);
   say("held", {static_cast<double>(model.parameters().size()),
                static_cast<double>(da::peak_memory_bytes().value_or(0)) / (1 << 20)});
+}
+
+void run_rank(const bench::Options& options, const da::LaunchedRank& me) {
+  const std::string divided = options.text("--divide", "model");
+  if (divided == "model") return run_rank(options, da::SharedMemoryCollective(me));
+  if (divided == "rows")
+    return run_rank(options, da::ContextParallel{da::SharedMemoryCollective(me)});
+  if (divided != "both") throw da::Error("--divide takes model, rows or both");
+  const std::size_t pair = std::min<std::size_t>(2, me.size);
+  const da::SharedMemoryCollective tensor(me.run + "-tensor" + std::to_string(me.rank / pair),
+                                          me.rank % pair, pair);
+  const da::SharedMemoryCollective context(me.run + "-context" + std::to_string(me.rank % pair),
+                                           me.rank / pair, me.size / pair);
+  run_rank(options, da::ContextParallel{context, tensor});
 }
 
 /// What a rank has said, by name.
@@ -140,7 +160,7 @@ double difference(const std::vector<double>& got, const std::vector<double>& exp
 int main(int argc, char** argv) try {
   const bench::Options options(argc, argv);
   if (std::getenv("RANK") != nullptr) {
-    run_rank(options, da::SharedMemoryCollective(da::rank_from_environment()));
+    run_rank(options, da::rank_from_environment());
     return 0;
   }
   std::printf(

@@ -36,13 +36,6 @@ bench::Shape chosen_shape(const bench::Options& options, const std::string& name
   return shape;
 }
 
-da::Recompute chosen_recompute(const bench::Options& options) {
-  const std::string text = options.text("--recompute", "large");
-  return text == "never"    ? da::Recompute::never
-         : text == "always" ? da::Recompute::always
-                            : da::Recompute::large;
-}
-
 da::LowRank chosen_change(const bench::Options& options) {
   da::LowRank change{.rank = options.number("--rank", 0), .seed = 1};
   if (options.text("--targets", "all") == "qv")
@@ -77,7 +70,7 @@ int main(int argc, char** argv) {
   da::Transformer<float> model(
       shape.model, {.pool = std::make_shared<da::ThreadPool>(options.number("--threads", 1)),
                     .gradient_parts = options.number("--parts", 2),
-                    .recompute = chosen_recompute(options),
+                    .recompute = bench::recompute_of(options),
                     .seed = 1,
                     .precision = bench::precision_of(options)});
   const da::PackedBatch batch = random_batch(shape);

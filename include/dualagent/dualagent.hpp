@@ -4,6 +4,7 @@
 
 #include "dualagent/collective/background_sums.hpp"
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/collective/context_parallel.hpp"
 #include "dualagent/collective/gradient_buckets.hpp"
 #include "dualagent/collective/hierarchical.hpp"
 #include "dualagent/collective/launch_environment.hpp"
@@ -69,6 +70,8 @@
 #include "dualagent/model/backend.hpp"
 #include "dualagent/model/config_json.hpp"
 #include "dualagent/model/config_reader.hpp"
+#include "dualagent/model/context_axis.hpp"
+#include "dualagent/model/context_keys.hpp"
 #include "dualagent/model/decode_plan.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/gemm_bfloat16.hpp"

@@ -1,6 +1,8 @@
 #include "dualagent/collective/mesh.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,4 +89,21 @@ TEST_CASE("all bits of a number are compared among ranks", "[collective]") {
     first[rank].push_back(first_other_bits(collective, kNumber));
   });
   for (const auto& mine : first) CHECK(mine == std::vector<std::size_t>{2, 2, 2, 2, 3});
+}
+
+TEST_CASE("a rank that differs from the first one with its part is found, in all bits",
+          "[collective]") {
+  const std::vector<double> all{1, 2, 1, 2, 1, 3};
+  CHECK(first_other(all, 2) == 5);
+  CHECK(first_other(std::span(all).first(5), 2) == 5);
+  CHECK(first_other(all) == 1);
+  std::vector<std::size_t> same(4), other(4);
+  run_ranks(4, [&](ThreadCollective threads) {
+    const std::size_t rank = threads.rank();
+    const std::uint64_t number = rank % 2 == 0 ? 7 : std::uint64_t{9} << 40U;
+    same[rank] = first_other_bits(threads, number, 2);
+    other[rank] = first_other_bits(threads, number + (rank == 2 ? 1 : 0), 2);
+  });
+  CHECK(same == std::vector<std::size_t>(4, 4));
+  CHECK(other == std::vector<std::size_t>(4, 2));
 }

@@ -170,6 +170,13 @@ int ranks(BigramModel& model, TaskStream& tasks, TrainingRun& run) {
 #include "ranks/ranks-one-run-as-several-processes.inc"
 }
 
+void long_rows() {
+#include "ranks/long-rows-on-several-ranks.inc"
+}
+void long_rows_of_a_divided_model() {
+#include "ranks/long-rows-on-several-ranks-2.inc"
+}
+
 std::size_t checkpoints(BigramModel& model, std::size_t done) {
   auto trainer = toy_trainer(model);
 #include "training/checkpoints.inc"

@@ -99,6 +99,47 @@ TEST_CASE("gradients of attention equal central differences", "[model][attention
   }
 }
 
+TEST_CASE("pieces of a sequence have the bits of the whole, and their gradients add up to its own",
+          "[model][attention]") {
+  constexpr std::size_t kPositions = 70;
+  const auto qkv = normals<double>(kPositions * 50, 9);
+  const auto d_out = normals<double>(kPositions * 30, 10);
+  const std::vector<double> whole = attend(qkv, kPositions);
+  detail::AttentionScratch<double> scratch;
+  const std::vector<double> d_whole = backward(qkv, d_out, kPositions, scratch);
+  std::vector<double> d_sum(kPositions * 50, 0.0);
+  const std::vector<std::vector<Shard>> parts{{{0, 5}, {53, 70}}, {{5, 5}, {5, 53}}};
+  for (const std::vector<Shard>& pieces : parts) {
+    std::vector<double> rows, d_rows, expected;
+    const auto append = [](std::vector<double>& to, const std::vector<double>& from,
+                           const Shard& piece, std::size_t width) {
+      const auto begin = from.begin();
+      to.insert(to.end(), begin + static_cast<std::ptrdiff_t>(piece.begin * width),
+                begin + static_cast<std::ptrdiff_t>(piece.end * width));
+    };
+    for (const Shard& piece : pieces) {
+      append(rows, qkv, piece, 50), append(d_rows, d_out, piece, 30);
+      append(expected, whole, piece, 30);
+    }
+    const std::size_t count = rows.size() / 50;
+    const detail::SequenceRows<double> sequence{
+        pieces, dense<const double>(rows.data(), count, 50),
+        six_heads().keys_and_values(dense<const double>(qkv.data(), kPositions, 50))};
+    std::vector<double> out(count * 30), d_qkv(rows.size(), 0.0);
+    detail::attend_rows<double>(six_heads(), sequence, scratch, dense(out.data(), count, 30));
+    CHECK(out == expected);
+    detail::attend_rows_backward<double>(
+        six_heads(), sequence, dense<const double>(d_rows.data(), count, 30), scratch,
+        dense(d_qkv.data(), count, 50),
+        six_heads().keys_and_values(dense(d_sum.data(), kPositions, 50)));
+    sequence.for_each_piece([&](const Shard& piece, std::size_t row) {
+      for (std::size_t i = 0; i < piece.size(); ++i)
+        std::copy_n(&d_qkv[(row + i) * 50], 30, &d_sum[(piece.begin + i) * 50]);
+    });
+  }
+  CHECK(worst(d_sum, d_whole) < 1e-14);
+}
+
 TEST_CASE("a longer sequence leaves the bits of its beginning", "[model][attention]") {
   const auto qkv = normals<float>(70 * 50, 6);
   const std::vector<float> whole = attend(qkv, 70);

@@ -90,6 +90,29 @@ TEST_CASE("parts of all ranks make the whole again, bit by bit, each element onc
   }
 }
 
+TEST_CASE("of ranks that have one part the first copy's counts and is gathered", "[model]") {
+  const TransformerConfig config = ragged_shape(false);
+  std::vector<float> whole(slices_of({config, 0, 1}).size());
+  for (std::size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<float>(i);
+  std::vector<AlignedVector<float>> gathered(4);
+  std::vector<std::size_t> counted(whole.size(), 0);
+  run_ranks(4, [&](ThreadCollective axis) {
+    const TensorSlices slices = slices_of({config, axis.rank() % 2, 2, axis.rank() / 2, 2});
+    std::vector<float> mine(slices.own_size());
+    slices.take<float>(whole, mine);
+    gathered[axis.rank()] = slices.gather(axis, std::span<const float>(mine));
+  });
+  for (std::size_t rank = 0; rank < 4; ++rank) {
+    const TensorSlices slices = slices_of({config, rank % 2, 2, rank / 2, 2});
+    CHECK((slices.parts() == 2 && slices.copies() == 2));
+    for (const TensorSlices::Run& run : slices.runs())
+      for (std::size_t i = 0; slices.counts(run) && i < run.size; ++i) ++counted[run.whole + i];
+    CHECK(gathered[rank].size() == (rank == 0 ? whole.size() : 0));
+  }
+  CHECK(counted == std::vector<std::size_t>(whole.size(), 1));
+  CHECK(std::ranges::equal(gathered[0], whole));
+}
+
 TEST_CASE("ranks that would have no neuron or no token are refused, those without heads are not",
           "[model]") {
   const auto with_ranks = [](std::size_t ranks) { return ModelSlice{counted(), 0, ranks}; };

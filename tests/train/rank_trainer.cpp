@@ -1,6 +1,6 @@
 // A rank of the tests of this folder: a run of a bigram model over shared memory.
-//   rank_trainer FOLDER STEPS replicated|sharded|model [none|killed|stopped STEP]
-// "model": of a transformer that all ranks have together.
+//   rank_trainer FOLDER STEPS replicated|sharded|model|rows [none|killed|stopped STEP]
+// "model": of a transformer that all ranks have together; "rows": of one whose rows they divide.
 // Goes on from the folder's checkpoint; rank 1 is killed or gets SIGTERM in that step. At the end
 // rank 0 writes the weights to FOLDER/weights and each rank says how many moments it holds.
 
@@ -40,10 +40,10 @@ void write_weights(const Arguments& arguments, std::span<const double> weights) 
   da::write_file_atomically(arguments.folder / "weights", text);
 }
 
-int train_together(const Arguments& arguments, da::SharedMemoryCollective collective) {
-  da::Mesh mesh{da::LocalCollective{}, collective};
-  da::ParallelTransformer<da::SharedMemoryCollective, double> model(ragged_shape(true),
-                                                                    mesh.model_axis(), {.seed = 3});
+template <class Axis>
+int train_together(const Arguments& arguments, Axis axis) {
+  da::Mesh mesh{da::LocalCollective{}, axis};
+  da::ParallelTransformer<Axis, double> model(ragged_shape(true), mesh.model_axis(), {.seed = 3});
   std::atomic<int> calls{0};
   da::Trainer trainer{
       da::SharedWeights{model},
@@ -104,6 +104,8 @@ int main(int argc, char** argv) try {
                             argc > 5 ? std::stoul(argv[5]) : 0};
   da::SharedMemoryCollective collective(da::rank_from_environment());
   if (std::string(argv[3]) == "model") return train_together(arguments, collective);
+  if (std::string(argv[3]) == "rows")
+    return train_together(arguments, da::ContextParallel{collective});
   if (std::string(argv[3]) == "sharded") return train(arguments, da::Sharded{collective});
   return train(arguments, collective);
 } catch (const std::exception& error) {

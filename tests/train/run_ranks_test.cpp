@@ -121,20 +121,23 @@ TEST_CASE("runs on 1, 2 and 4 processes end with equal weights, sharded ones wit
   }
 }
 
-TEST_CASE("a model on 2 processes trains as on one, and its run goes on on 1",
+TEST_CASE("a model on 2 processes trains as on one, its rows divided or itself, and goes on on 1",
           "[train][collective]") {
-  TemporaryFolder alone, together, changed;
+  TemporaryFolder alone;
   const Processes one = run_trainer(1, alone, 4, "model");
-  const Processes two = run_trainer(2, together, 4, "model");
   REQUIRE(one.outcome.status() == 0);
-  REQUIRE(two.outcome.status() == 0);
-  check_close(weights_in(together), weights_in(alone));
-  check_each_step_once(together, 4);
-  CHECK_THAT(two.lines[0], ContainsSubstring("4 steps, ") && ContainsSubstring(", tools"));
-  CHECK_THAT(two.lines[1], ContainsSubstring("4 steps, ") && ContainsSubstring(", no tools"));
-  REQUIRE(run_trainer(2, changed, 2, "model").outcome.status() == 0);
-  REQUIRE(run_trainer(1, changed, 4, "model").outcome.status() == 0);
-  check_close(weights_in(changed), weights_in(alone));
+  for (const char* const divided : {"model", "rows"}) {
+    TemporaryFolder together, changed;
+    const Processes two = run_trainer(2, together, 4, divided);
+    REQUIRE(two.outcome.status() == 0);
+    check_close(weights_in(together), weights_in(alone));
+    check_each_step_once(together, 4);
+    CHECK_THAT(two.lines[0], ContainsSubstring("4 steps, ") && ContainsSubstring(", tools"));
+    CHECK_THAT(two.lines[1], ContainsSubstring("4 steps, ") && ContainsSubstring(", no tools"));
+    REQUIRE(run_trainer(2, changed, 2, divided).outcome.status() == 0);
+    REQUIRE(run_trainer(1, changed, 4, "model").outcome.status() == 0);
+    check_close(weights_in(changed), weights_in(alone));
+  }
 }
 
 TEST_CASE("a rank that is killed ends the run, which goes on with another number of ranks",

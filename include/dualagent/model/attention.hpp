@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <type_traits>
 
+#include "dualagent/collective/collective.hpp"
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/transformer_config.hpp"
@@ -24,6 +26,17 @@ struct HeadLayout {
         dim(config.head_dim) {}
 
   std::size_t queries_per_kv() const { return heads / kv_heads; }  // query heads of one kv head
+
+  /// The layout of rows of keys and values alone, and those columns of rows with queries.
+  HeadLayout without_queries() const {
+    HeadLayout held = *this;
+    held.heads = 0;
+    return held;
+  }
+  template <class U>
+  Matrix<U> keys_and_values(Matrix<U> rows) const {
+    return rows.columns_at(heads * dim, 2 * kv_heads * dim);
+  }
 
   /// The columns of one head; `queries` also takes rows [.., heads, dim].
   template <class U>
@@ -151,18 +164,53 @@ void attend_position(const HeadLayout& layout, std::size_t seen, const T* querie
   }
 }
 
+/// The rows of a sequence that are at hand, and the keys and values of all its positions. The rows
+/// are pieces of the sequence: positions that follow one another, and rise from piece to piece.
+template <class T>
+struct SequenceRows {
+  std::span<const Shard> pieces;
+  Matrix<const T> qkv;              // [rows, q + k + v] rotated; queries are read
+  Matrix<const T> keys_and_values;  // [positions, k + v] rotated
+
+  /// Calls visit(piece, row), `row` being that of the piece's first position.
+  template <class Visitor>
+  void for_each_piece(Visitor&& visit) const {
+    std::size_t row = 0;
+    for (const Shard& piece : pieces) {
+      if (piece.size() > 0) visit(piece, row);
+      row += piece.size();
+    }
+  }
+};
+
+/// Attention of rows of a sequence -> out [rows, heads, dim]. The bits of a row do not depend on
+/// which other rows are at hand.
+template <class T>
+void attend_rows(const HeadLayout& layout, const SequenceRows<T>& sequence,
+                 AttentionScratch<T>& scratch, Matrix<T> out) {
+  const HeadLayout held = layout.without_queries();
+  const std::size_t positions = sequence.keys_and_values.rows;
+  for (std::size_t head = 0; head < layout.heads; ++head) {
+    const std::size_t kv_head = head / layout.queries_per_kv();
+    if (head % layout.queries_per_kv() == 0)
+      scratch.transpose(held.keys(sequence.keys_and_values, kv_head), scratch.keys);
+    const Panels<T> keys = dense_panels<T>(scratch.keys.data(), layout.dim, positions);
+    const OnePart<T> part{keys, held.values(sequence.keys_and_values, kv_head)};
+    sequence.for_each_piece([&](const Shard& piece, std::size_t row) {
+      const auto rows = [&](auto all) {
+        return layout.queries(all, head).rows_at(row, piece.size());
+      };
+      attend_head<T>(piece.begin, rows(sequence.qkv), part, scratch.p, rows(out));
+    });
+  }
+}
+
 /// Attention of a whole sequence: rows of rotated q, k, v -> out [positions, heads, dim].
 template <class T>
 void attend_sequence(const HeadLayout& layout, Matrix<const T> qkv, AttentionScratch<T>& scratch,
                      Matrix<T> out) {
-  for (std::size_t head = 0; head < layout.heads; ++head) {
-    const std::size_t kv_head = head / layout.queries_per_kv();
-    if (head % layout.queries_per_kv() == 0)
-      scratch.transpose(layout.keys(qkv, kv_head), scratch.keys);
-    const Panels<T> keys = dense_panels<T>(scratch.keys.data(), layout.dim, qkv.rows);
-    attend_head(0, layout.queries(qkv, head), OnePart<T>{keys, layout.values(qkv, kv_head)},
-                scratch.p, layout.queries(out, head));
-  }
+  const Shard all{0, qkv.rows};
+  attend_rows<T>(layout, {std::span(&all, 1), qkv, layout.keys_and_values(qkv)}, scratch, out);
 }
 
 /// d <- gradient of scores from the gradient d of probabilities p = softmax(scale * scores); both
@@ -177,10 +225,11 @@ void softmax_backward(std::size_t width, T scale, const T* p, T* d) {
     kernels::store<T>(d + i, kernels::load<T>(p + i) * (kernels::load<T>(d + i) - sum) * scale);
 }
 
-/// What the backward pass of one head reads and adds to, of one sequence; d_keys and d_values are
-/// those of this head alone.
+/// What the backward pass of one head reads and adds to, of one piece of a sequence; d_keys and
+/// d_values are those of this head alone.
 template <class T>
 struct HeadGradients {
+  std::size_t first;  // position of the piece's first query
   Matrix<const T> queries, d_out;
   OnePart<T> keys_and_values;
   Matrix<const T> keys;  // as rows
@@ -188,7 +237,7 @@ struct HeadGradients {
   Matrix<T> d_queries, d_keys, d_values;
 };
 
-/// Through p = softmax(scale * q k^T), out = p v, for `count` queries from `begin` on.
+/// Through p = softmax(scale * q k^T), out = p v, for `count` queries of the piece from `begin` on.
 ///
 /// Every element of d_keys and d_values is one chain of multiply-adds over the queries in their
 /// order, whatever the blocks.
@@ -199,12 +248,13 @@ void attend_backward_rows(const HeadGradients<T>& head, std::size_t begin, std::
   const T scale = T{1} / std::sqrt(static_cast<T>(head.queries.columns));
   for (std::size_t at = begin; at < end; at += kQueryBlock) {
     const std::size_t rows = std::min(kQueryBlock, end - at);
-    const std::size_t seen = at + rows;
+    const std::size_t seen = head.first + at + rows;
     const auto block = [&](Matrix<T> all) {
       return all.rows_at(at - begin, rows).columns_at(0, kernels::padded<T>(seen));
     };
     const Matrix<T> p = block(all_p), d = block(all_d);
-    attention_probabilities(at, head.queries.rows_at(at, rows), head.keys_and_values, p);
+    attention_probabilities(head.first + at, head.queries.rows_at(at, rows), head.keys_and_values,
+                            p);
     gemm(head.d_out.rows_at(at, rows), head.values, d);
     for (std::size_t i = 0; i < rows; ++i) softmax_backward(d.columns, scale, p.row(i), d.row(i));
     gemm<Store::accumulate>(d.columns_at(0, seen), head.keys.rows_at(0, seen),
@@ -219,9 +269,53 @@ void attend_backward_rows(const HeadGradients<T>& head, std::size_t begin, std::
     gemm<Store::extend>(from(all_d), head.queries.rows_at(query, end - query),
                         head.d_keys.rows_at(key, keys));
   };
-  if (begin > 0) extend(0, begin, begin);
+  if (head.first + begin > 0) extend(0, head.first + begin, begin);
   for (std::size_t at = begin; at < end; at += kQueryBlock)  // keys that not all queries see
-    extend(at, std::min(kQueryBlock, end - at), at);
+    extend(head.first + at, std::min(kQueryBlock, end - at), at);
+}
+
+/// Adds the gradients of rows of a sequence, from d_out [rows, heads, dim]: of rotated queries to
+/// d_qkv [rows, q + k + v], and what these rows give to those of all keys and values to
+/// d_keys_and_values [positions, k + v].
+template <class T>
+void attend_rows_backward(const HeadLayout& layout, const SequenceRows<T>& sequence,
+                          Matrix<const T> d_out, AttentionScratch<T>& scratch, Matrix<T> d_qkv,
+                          Matrix<T> d_keys_and_values) {
+  constexpr std::size_t kRows = 4 * kQueryBlock;  // whose probabilities exist at a time
+  const HeadLayout held = layout.without_queries();
+  const std::size_t positions = sequence.keys_and_values.rows;
+  const std::size_t width = kernels::padded<T>(positions);
+  const Matrix<T> p = scratch.rows(scratch.p, kRows, width);
+  const Matrix<T> d_p = scratch.rows(scratch.d_p, kRows, width);
+  const Matrix<T> d_keys = scratch.rows(scratch.d_keys, positions, layout.dim);
+  const Matrix<T> d_values = scratch.rows(scratch.d_values, positions, layout.dim);
+  const auto add = [](Matrix<const T> from, Matrix<T> to) {
+    for (std::size_t i = 0; i < to.rows; ++i)
+      for (std::size_t c = 0; c < to.columns; ++c) to.row(i)[c] += from.row(i)[c];
+  };
+  for (std::size_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
+    const Matrix<const T> all_keys = held.keys(sequence.keys_and_values, kv_head);
+    const Matrix<const T> all_values = held.values(sequence.keys_and_values, kv_head);
+    const OnePart<T> part{scratch.transpose(all_keys, scratch.keys), all_values};
+    const Panels<T> values = scratch.transpose(all_values, scratch.values);
+    for (std::size_t member = 0; member < layout.queries_per_kv(); ++member) {
+      const std::size_t head = kv_head * layout.queries_per_kv() + member;
+      std::fill_n(d_keys.data, positions * layout.dim, T{0});
+      std::fill_n(d_values.data, positions * layout.dim, T{0});
+      sequence.for_each_piece([&](const Shard& piece, std::size_t row) {
+        const auto rows = [&](auto all) {
+          return layout.queries(all, head).rows_at(row, piece.size());
+        };
+        const HeadGradients<T> gradients{
+            piece.begin, rows(sequence.qkv), rows(d_out), part,    all_keys,
+            values,      rows(d_qkv),        d_keys,      d_values};
+        for (std::size_t begin = 0; begin < piece.size(); begin += kRows)
+          attend_backward_rows(gradients, begin, std::min(kRows, piece.size() - begin), p, d_p);
+      });
+      add(d_keys, held.keys(d_keys_and_values, kv_head));
+      add(d_values, held.values(d_keys_and_values, kv_head));
+    }
+  }
 }
 
 /// Adds to d_qkv the gradients of rotated q, k, v of a whole sequence, from d_out [positions,
@@ -229,38 +323,9 @@ void attend_backward_rows(const HeadGradients<T>& head, std::size_t begin, std::
 template <class T>
 void attend_sequence_backward(const HeadLayout& layout, Matrix<const T> qkv, Matrix<const T> d_out,
                               AttentionScratch<T>& scratch, Matrix<T> d_qkv) {
-  constexpr std::size_t kRows = 4 * kQueryBlock;  // whose probabilities exist at a time
-  const std::size_t width = kernels::padded<T>(qkv.rows);
-  const Matrix<T> p = scratch.rows(scratch.p, kRows, width);
-  const Matrix<T> d_p = scratch.rows(scratch.d_p, kRows, width);
-  const Matrix<T> d_keys = scratch.rows(scratch.d_keys, qkv.rows, layout.dim);
-  const Matrix<T> d_values = scratch.rows(scratch.d_values, qkv.rows, layout.dim);
-  const auto add = [](Matrix<const T> from, Matrix<T> to) {
-    for (std::size_t i = 0; i < to.rows; ++i)
-      for (std::size_t c = 0; c < to.columns; ++c) to.row(i)[c] += from.row(i)[c];
-  };
-  for (std::size_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
-    const Matrix<const T> all_keys = layout.keys(qkv, kv_head);
-    const Panels<T> keys = scratch.transpose(all_keys, scratch.keys);
-    const Panels<T> values = scratch.transpose(layout.values(qkv, kv_head), scratch.values);
-    for (std::size_t member = 0; member < layout.queries_per_kv(); ++member) {
-      const std::size_t head = kv_head * layout.queries_per_kv() + member;
-      std::fill_n(d_keys.data, qkv.rows * layout.dim, T{0});
-      std::fill_n(d_values.data, qkv.rows * layout.dim, T{0});
-      const HeadGradients<T> gradients{layout.queries(qkv, head),
-                                       layout.queries(d_out, head),
-                                       OnePart<T>{keys, layout.values(qkv, kv_head)},
-                                       all_keys,
-                                       values,
-                                       layout.queries(d_qkv, head),
-                                       d_keys,
-                                       d_values};
-      for (std::size_t begin = 0; begin < qkv.rows; begin += kRows)
-        attend_backward_rows(gradients, begin, std::min(kRows, qkv.rows - begin), p, d_p);
-      add(d_keys, layout.keys(d_qkv, kv_head));
-      add(d_values, layout.values(d_qkv, kv_head));
-    }
-  }
+  const Shard all{0, qkv.rows};
+  attend_rows_backward<T>(layout, {std::span(&all, 1), qkv, layout.keys_and_values(qkv)}, d_out,
+                          scratch, d_qkv, layout.keys_and_values(d_qkv));
 }
 
 }  // namespace dualagent::detail

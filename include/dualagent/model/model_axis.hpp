@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -14,6 +15,7 @@
 #include "dualagent/kernels/matrix.inl"
 #include "dualagent/kernels/simd.inl"
 #include "dualagent/model/model_slice.hpp"
+#include "dualagent/trace/batch_columns.hpp"
 
 namespace dualagent {
 
@@ -32,8 +34,29 @@ namespace dualagent::detail {
 
 using kernels::Matrix;
 
+/// A rank that has every token of a batch's rows; see the ModelAxis of a ContextParallel
+/// (model/context_axis.hpp) for one that has not.
+struct WholeRows {
+  static constexpr bool kDividesRows = false;
+
+  /// The ranks among which each row is divided.
+  static constexpr std::size_t context_ranks() { return 1; }
+  /// Which positions of a row of `tokens` are on this rank, and the most that any has.
+  static constexpr std::array<Shard, 1> pieces(std::size_t tokens) { return {Shard{0, tokens}}; }
+  static constexpr std::size_t most_tokens(std::size_t tokens) { return tokens; }
+
+  /// What ranks that have other tokens must agree in, and tell one another.
+  static void require_same(const BatchColumns&) {}
+  static void share(const BatchColumns&, const OutputColumns&) {}
+  /// Runs work(), which may throw on this rank alone where others have other tokens.
+  template <class Work>
+  static void on_all_parts(Work&& work) {
+    work();
+  }
+};
+
 /// A rank that has the whole model: whatever would be summed over a model axis is there already.
-struct WholeModel {
+struct WholeModel : WholeRows {
   static constexpr bool kSplit = false;
 };
 
@@ -43,7 +66,7 @@ struct WholeModel {
 /// if the collective adds each element in an order that does not depend on its place, as all
 /// collectives of the host do.
 template <class C>
-class ModelAxis {
+class ModelAxis : public WholeRows {
  public:
   static constexpr bool kSplit = true;
 

@@ -51,9 +51,13 @@ inline TensorSplit split_of(TensorRole role) {
 /// What rank `rank` of `ranks` has of a model: a contiguous share (`shard_of`) of key-value heads
 /// with their query heads, of neurons, and of tokens. Shares may differ by one; a rank beyond the
 /// number of key-value heads has no attention.
+///
+/// Where ranks divide rows as well, `copies` of them have this very part; `copy` is this one's
+/// number. What is gathered or counted is that of copy 0.
 struct ModelSlice {
   TransformerConfig whole;
   std::size_t rank = 0, ranks = 1;
+  std::size_t copy = 0, copies = 1;
 
   Shard kv_heads() const { return shard_of(whole.num_key_value_heads, rank, ranks); }
   Shard neurons() const { return shard_of(whole.intermediate_size, rank, ranks); }
@@ -99,7 +103,11 @@ class TensorSlices {
   /// `whole` and `mine`: the tensors of a model of `slice.whole` and of one of `slice.config()`.
   TensorSlices(const ModelSlice& slice, std::span<const TensorInfo> whole,
                std::span<const TensorInfo> mine)
-      : rank_(slice.rank), tensors_(whole.begin(), whole.end()) {
+      : rank_(slice.rank),
+        ranks_(slice.ranks),
+        copy_(slice.copy),
+        copies_(slice.copies),
+        tensors_(whole.begin(), whole.end()) {
     size_ = whole.empty() ? 0 : whole.back().offset + whole.back().size;
     own_size_ = mine.empty() ? 0 : mine.back().offset + mine.back().size;
     for (std::size_t i = 0; i < whole.size(); ++i) add(slice, i, mine[i]);
@@ -112,8 +120,15 @@ class TensorSlices {
   std::size_t own_size() const { return own_size_; }
   /// In the order of the arrays.
   std::span<const Run> runs() const { return runs_; }
-  /// Whether a sum over all parameters counts them on this rank: what all ranks have counts once.
-  bool counts(const Run& run) const { return rank_ == 0 || run.split != TensorSplit::none; }
+  /// Whether a sum over all parameters counts them on this rank: what several ranks have counts
+  /// once.
+  bool counts(const Run& run) const {
+    return copy_ == 0 && (rank_ == 0 || run.split != TensorSplit::none);
+  }
+  /// Parts of the model, each on one rank of every copy, and how many ranks have each part. Rank r
+  /// of the model axis has part r % parts().
+  std::size_t parts() const { return ranks_; }
+  std::size_t copies() const { return copies_; }
 
   /// mine = this rank's parts of the whole.
   template <class T>
@@ -125,7 +140,8 @@ class TensorSlices {
   /// stay as they are. Memory: beside the whole, kPiece elements.
   template <class C, class T>
   AlignedVector<T> gather(C& axis, std::span<const T> mine) const {
-    AlignedVector<T> whole(rank_ == 0 ? size_ : 0);
+    const bool first = rank_ == 0 && copy_ == 0;
+    AlignedVector<T> whole(first ? size_ : 0);
     AlignedVector<T> piece(std::min(kPiece, size_));
     std::size_t next = 0;  // the first run that does not end before the piece
     for (std::size_t begin = 0; begin < size_; begin += kPiece) {
@@ -140,7 +156,7 @@ class TensorSlices {
                     &piece[from - begin]);
       }
       axis.all_reduce_sum(std::span<T>(piece).first(end - begin));
-      if (rank_ == 0) std::copy_n(piece.begin(), end - begin, &whole[begin]);
+      if (first) std::copy_n(piece.begin(), end - begin, &whole[begin]);
     }
     return whole;
   }
@@ -194,7 +210,7 @@ class TensorSlices {
     if (run.size > 0) runs_.push_back(run);
   }
 
-  std::size_t rank_;
+  std::size_t rank_, ranks_, copy_, copies_;
   std::size_t size_ = 0, own_size_ = 0;
   std::vector<TensorInfo> tensors_;
   std::vector<Run> runs_;

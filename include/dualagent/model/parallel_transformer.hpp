@@ -19,6 +19,7 @@
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/io/archive.hpp"
 #include "dualagent/model/backend.hpp"
+#include "dualagent/model/context_axis.hpp"
 #include "dualagent/model/llama.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/model_identity.hpp"
@@ -67,6 +68,17 @@ void require_same_shape(C& axis, const std::vector<std::pair<std::string, double
   }
 }
 
+/// What a rank of a model axis has of the model.
+template <class C>
+ModelSlice slice_of(const TransformerConfig& config, const C& axis) {
+  return {config, axis.rank(), axis.size()};
+}
+template <class Context, class Tensor>
+ModelSlice slice_of(const TransformerConfig& config, ContextParallel<Context, Tensor>& ranks) {
+  return {config, ranks.tensor_axis().rank(), ranks.tensor_axis().size(),
+          ranks.context_axis().rank(), ranks.context_axis().size()};
+}
+
 }  // namespace detail
 
 /// A Transformer that the ranks of a model axis have together: samples and trains, in the place of
@@ -80,12 +92,18 @@ void require_same_shape(C& axis, const std::vector<std::pair<std::string, double
 /// Shares need not be equal: 3 key-value heads on 2 ranks are 1 and 2. A rank beyond the number of
 /// key-value heads has no attention.
 ///
+/// On a ContextParallel the ranks divide every training row (`context_pieces`): 1/n of a row's
+/// activations on each of n ranks, and the whole model, or its parts on a tensor axis. Keys and
+/// values are gathered layer by layer (ContextKeys); outputs and gradients of `backward` are those
+/// of all tokens, on every rank. Every rank samples by itself; what rank 0 leads is repeated by the
+/// ranks that have the other parts of its copy of the model.
+///
 /// All ranks make the same calls in the same order, as they do under one Trainer over
 /// Mesh{data, model}; there rank 0 of the axis alone plays, and the others repeat its sampler's
 /// calls (`lead`, `follow`). Rank 0 draws for all.
 /// Determinism: as for Transformer: every rank samples and scores with the same bits, so that the
-/// ratio of unchanged weights is 1. Another number of ranks rounds otherwise. Initial weights have
-/// the bits of one rank's. Threads share the products while it samples; training uses one thread of
+/// ratio of unchanged weights is 1. Another number of ranks rounds otherwise; where rows alone are
+/// divided, gradients alone. Initial weights have the bits of one rank's. Threads share the products while it samples; training uses one thread of
 /// each rank.
 /// Errors: the constructor throws Error on every rank where shapes or options differ, the first
 /// difference named, or where
@@ -162,12 +180,17 @@ class ParallelTransformer {
   /// From here on rank 0 alone calls the sampler. The other ranks call `share_bytes` over the axis
   /// and give what follows the first eight bytes, which are `name`, to `follow`, until they are
   /// told otherwise.
-  void lead(std::uint64_t name) { leads_ = name; }
+  void lead(std::uint64_t name) {
+    if constexpr (Axis::kSplit) leads_ = name;  // else rank 0 needs nobody
+  }
   void stop_leading() {
     if (leads_) send_calls(*std::exchange(leads_, std::nullopt));
   }
-  /// Repeats calls that rank 0 has made.
-  void follow(std::span<const std::byte> calls) { repeated_.repeat(calls, *this); }
+  /// Repeats calls that rank 0 has made, on the ranks that have the other parts of its copy of the
+  /// model.
+  void follow(std::span<const std::byte> calls) {
+    if (core_->slice.copy == 0) repeated_.repeat(calls, *this);
+  }
 
   // Training; see Learner.
 
@@ -202,7 +225,7 @@ class ParallelTransformer {
   struct Core {
     Core(const TransformerConfig& config, C handle, const TransformerOptions& options)
         : collective(std::move(handle)),
-          slice{config, collective.rank(), collective.size()},
+          slice(detail::slice_of(config, collective)),
           weights((detail::require_same_shape(collective,
                                               detail::shape_fields<Scalar>(config, options)),
                    slice),

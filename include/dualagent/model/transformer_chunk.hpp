@@ -9,6 +9,7 @@
 #include "dualagent/core/aligned_vector.hpp"
 #include "dualagent/model/adapter.hpp"
 #include "dualagent/model/attention.hpp"
+#include "dualagent/model/context_keys.hpp"
 #include "dualagent/model/gemm.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/recompute.hpp"
@@ -22,7 +23,7 @@ namespace dualagent::detail {
 ///
 /// With an adapter the weights are frozen: gradients are those of the adapter alone. Their bits do
 /// not depend on what is kept. With the ModelAxis of a split model they are those of this rank's
-/// part.
+/// part; with one that divides rows, from the tokens that this rank has of every sequence.
 template <class T, class Axis = WholeModel>
 class Chunk {
  public:
@@ -39,18 +40,31 @@ class Chunk {
   void clear() {
     lengths_.clear();
     positions_.clear();
+    places_.clear();
     tokens_.clear();
+    all_ = most_ = 0;
   }
   void add(std::span<const Token> sequence) {
     lengths_.push_back(sequence.size());
-    for (std::size_t i = 0; i < sequence.size(); ++i) positions_.push_back(i);
-    tokens_.insert(tokens_.end(), sequence.begin(), sequence.end());
+    for (const Shard& piece : axis_.pieces(sequence.size()))
+      for (std::size_t i = piece.begin; i < piece.end; ++i) {
+        positions_.push_back(i);
+        places_.push_back(all_ + i);
+        tokens_.push_back(sequence[i]);
+      }
+    all_ += sequence.size();
+    most_ += axis_.most_tokens(sequence.size());
   }
+  /// Tokens on this rank, and the most that any rank has.
   std::size_t rows() const { return tokens_.size(); }
+  std::size_t most_rows() const { return most_; }
+  /// Which of all the sequences' tokens row i is.
+  std::size_t place(std::size_t i) const { return places_[i]; }
   const T* output() const { return x_.data(); }  // [rows, hidden] before the final norm
 
   void forward(Kept kept) {
     kept_ = kept;
+    keys_.forget();
     const std::size_t d = weights_->config().hidden_size;
     x_.resize(std::max(x_.size(), rows() * d));
     for (std::size_t i = 0; i < rows(); ++i) embed(*weights_, axis_, tokens_[i], x_.data() + i * d);
@@ -61,7 +75,7 @@ class Chunk {
       if (kept_ == Kept::inputs) inputs_[l].assign(x_.data(), x_.data() + rows() * d);
       forward_layer(
           alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
-          [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
+          [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(l, qkv, mixed); }, axis_);
     }
   }
 
@@ -90,14 +104,29 @@ class Chunk {
   }
 
  private:
-  /// Calls visit(first, length) for the rows of every sequence.
+  /// Calls visit(sequence, row, place) for every sequence, from what is at hand of all: its rows
+  /// begin at `row`, its keys and values at `place`.
   template <class Visitor>
-  void for_each_sequence(Visitor&& visit) const {
-    std::size_t first = 0;
+  void for_each_sequence(Matrix<const T> qkv, Matrix<const T> keys_and_values,
+                         Visitor&& visit) const {
+    std::size_t row = 0, place = 0;
     for (const std::size_t length : lengths_) {
-      visit(first, length);
-      first += length;
+      const auto pieces = axis_.pieces(length);
+      std::size_t rows = 0;
+      for (const Shard& piece : pieces) rows += piece.size();
+      visit(SequenceRows<T>{pieces, qkv.rows_at(row, rows), keys_and_values.rows_at(place, length)},
+            row, place);
+      row += rows;
+      place += length;
     }
+  }
+
+  /// Of all tokens of the sequences.
+  Matrix<const T> keys_and_values([[maybe_unused]] std::size_t index, Matrix<const T> qkv) {
+    if constexpr (Axis::kDividesRows)
+      return keys_.gather(axis_, heads_, index, places_, all_, qkv);
+    else
+      return heads_.keys_and_values(qkv);
   }
 
   /// Of layer l; the layers share one where not all are kept.
@@ -112,7 +141,7 @@ class Chunk {
     SerialExecutor alone;
     forward_activations(
         alone, *weights_, *rotary_, l, positions_, x_.data(), adapted, activations(l),
-        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(qkv, mixed); }, axis_);
+        [&](Matrix<const T> qkv, Matrix<T> mixed) { attend(l, qkv, mixed); }, axis_);
     if (adapter_ == nullptr || adapter_->product(l, Product::down).empty()) return;
     adapter_->product(l, Product::down)
         .reduce(adapter_->parameters().data(),
@@ -125,10 +154,30 @@ class Chunk {
     if constexpr (Axis::kSplit) axis_.sum(rows);
   }
 
-  void attend(Matrix<const T> qkv, Matrix<T> mixed) {
-    for_each_sequence([&](std::size_t first, std::size_t length) {
-      attend_sequence(heads_, qkv.rows_at(first, length), attention_, mixed.rows_at(first, length));
-    });
+  void attend(std::size_t index, Matrix<const T> qkv, Matrix<T> mixed) {
+    for_each_sequence(qkv, keys_and_values(index, qkv),
+                      [&](const SequenceRows<T>& sequence, std::size_t row, std::size_t) {
+                        attend_rows<T>(heads_, sequence, attention_,
+                                       mixed.rows_at(row, sequence.qkv.rows));
+                      });
+  }
+  /// Adds to d_qkv, from the gradient of what `attend` gives.
+  void attend_backward(std::size_t index, Matrix<const T> qkv, Matrix<const T> d_mixed,
+                       Matrix<T> d_qkv) {
+    Matrix<T> d_all;  // of all keys and values
+    if constexpr (Axis::kDividesRows)
+      d_all = keys_.gradients(heads_, all_);
+    else
+      d_all = heads_.keys_and_values(d_qkv);
+    for_each_sequence(qkv, keys_and_values(index, qkv),
+                      [&](const SequenceRows<T>& sequence, std::size_t row, std::size_t place) {
+                        const std::size_t rows = sequence.qkv.rows;
+                        attend_rows_backward<T>(
+                            heads_, sequence, d_mixed.rows_at(row, rows), attention_,
+                            d_qkv.rows_at(row, rows),
+                            d_all.rows_at(place, sequence.keys_and_values.rows));
+                      });
+    if constexpr (Axis::kDividesRows) keys_.return_gradients(axis_, heads_, places_, d_all, d_qkv);
   }
 
   void backward_norm(const T* x, const T* inverse, std::size_t weight, const T* dy, T* dx,
@@ -209,11 +258,7 @@ class Chunk {
     backward_product(index, Product::output, rows_of(act.mixed, d_mixed.columns),
                      dense(dx, rows(), d), gradients, d_mixed);
     std::fill_n(d_qkv.data, rows() * d_qkv.columns, T{0});
-    for_each_sequence([&](std::size_t first, std::size_t length) {
-      attend_sequence_backward<T>(heads_, rows_of(act.qkv, d_qkv.columns).rows_at(first, length),
-                                  d_mixed.rows_at(first, length), attention_,
-                                  d_qkv.rows_at(first, length));
-    });
+    attend_backward(index, rows_of(act.qkv, d_qkv.columns), d_mixed, d_qkv);
     const QueriesAndKeys<T> heads(*weights_, layer);
     heads.rotate_all(*rotary_, positions_, T{-1}, d_qkv);
     heads.norm_backward(axis_, act, d_qkv, d_head_, of_weights(gradients));
@@ -233,13 +278,16 @@ class Chunk {
   Axis axis_;
   HeadLayout heads_;
   std::vector<std::size_t> lengths_;
+  std::size_t all_ = 0, most_ = 0;      // tokens of all ranks, and the most of one
   std::vector<std::size_t> positions_;  // [rows]
+  std::vector<std::size_t> places_;     // [rows] among the tokens of all ranks
   std::vector<Token> tokens_;           // [rows]
   Kept kept_ = Kept::all;
   AlignedVector<T> x_;
   std::vector<LayerActivations<T>> layers_;  // the first alone where not all are kept
   std::vector<AlignedVector<T>> inputs_;     // [layers] of [rows, hidden], where only they are kept
   AttentionScratch<T> attention_;
+  ContextKeys<T> keys_;                                                // where rows are divided
   AlignedVector<T> d_wide_, d_inner_, d_normed_, d_head_, d_reduced_;  // scratch
 };
 

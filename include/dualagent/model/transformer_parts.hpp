@@ -18,6 +18,7 @@
 #include "dualagent/model/head_block.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/model/recompute.hpp"
+#include "dualagent/model/request_check.hpp"
 #include "dualagent/model/token_gradient.hpp"
 #include "dualagent/model/transformer_chunk.hpp"
 #include "dualagent/model/transformer_layers.hpp"
@@ -57,6 +58,7 @@ class BatchPart {
   void take_rows(std::size_t first, std::size_t end) { first_row_ = first, end_row_ = end; }
   /// Of what is trained, from the rows of the last `backward`.
   const AlignedVector<T>& gradients() const { return gradients_; }
+  AlignedVector<T>& gradients() { return gradients_; }
 
   /// Calls `done(n)` when its first n of the weights' stages are finished for good.
   template <class Objective, class Done>
@@ -67,9 +69,11 @@ class BatchPart {
     for_each_chunk(batch, [&](std::size_t begin, std::size_t end) {
       if (!layers_forward(batch, begin, end, kept())) return;
       begin_backward();
-      for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
-        differentiate(batch, objective, outputs, first);
-        head_backward(first, count);
+      axis_.on_all_parts([&] {  // an objective may throw
+        for_each_head_block(batch, [&](std::size_t first, std::size_t count) {
+          differentiate(batch, objective, outputs, first);
+          head_backward(first, count);
+        });
       });
       norm_backward();
       const bool last = end == batch.row_begin[end_row_];
@@ -107,7 +111,8 @@ class BatchPart {
         tokens += batch.row_size(row);
         chunk_.add({batch.token + batch.row_begin[row], batch.row_size(row)});
         ++row;
-      } while (row < end_row_ && tokens + batch.row_size(row) <= kChunkTokens);
+      } while (row < end_row_ &&
+               tokens + batch.row_size(row) <= kChunkTokens * axis_.context_ranks());
       visit(batch.row_begin[begin], batch.row_begin[row]);
     }
   }
@@ -117,25 +122,30 @@ class BatchPart {
     if constexpr (Axis::kSplit)  // all ranks decide alike
       for (std::size_t rank = 0; rank < axis_.ranks(); ++rank)
         row = std::max(row, LayerActivations<T>::row_bytes(axis_.config_of(rank)));
-    return kept_for(recompute_, chunk_.rows() * row * weights_->config().num_hidden_layers);
+    return kept_for(recompute_, chunk_.most_rows() * row * weights_->config().num_hidden_layers);
   }
 
   /// Forward through the layers and, for trained tokens only, the final norm; false if there are
   /// none.
   bool layers_forward(const BatchColumns& batch, std::size_t begin, std::size_t end, Kept kept) {
-    first_token_ = begin;
+    if (std::none_of(batch.loss_weight + begin, batch.loss_weight + end,
+                     [](float weight) { return kernels::is_trained(weight); }))
+      return false;
     trained_.clear();
-    for (std::size_t t = begin; t < end; ++t)
-      if (kernels::is_trained(batch.loss_weight[t])) trained_.push_back(t);
-    if (trained_.empty()) return false;
+    from_.clear();
+    for (std::size_t i = 0; i < chunk_.rows(); ++i) {
+      const std::size_t t = begin + chunk_.place(i) + 1;  // or the first of the next row: no target
+      if (t >= end || !kernels::is_trained(batch.loss_weight[t])) continue;
+      trained_.push_back(t);
+      from_.push_back(i);
+    }
     chunk_.forward(kept);
     const TransformerWeights<T>& weights = *weights_;
     const std::size_t d = weights.config().hidden_size;
     grow(normed_, trained_.size() * d);
     grow(inverse_, trained_.size());
     for (std::size_t s = 0; s < trained_.size(); ++s)
-      inverse_[s] = rms_norm(d, chunk_.output() + (trained_[s] - 1 - begin) * d,
-                             weights.at(weights.final_norm()),
+      inverse_[s] = rms_norm(d, chunk_.output() + from_[s] * d, weights.at(weights.final_norm()),
                              static_cast<T>(weights.config().rms_norm_eps), normed_.data() + s * d);
     return true;
   }
@@ -210,7 +220,7 @@ class BatchPart {
     value_backward(weights);
     std::fill_n(dx_.data(), chunk_.rows() * d, T{0});
     for (std::size_t s = 0; s < trained_.size(); ++s) {
-      const std::size_t row = trained_[s] - 1 - first_token_;
+      const std::size_t row = from_[s];
       rms_norm_backward(d, chunk_.output() + row * d, weights.at(weights.final_norm()), inverse_[s],
                         d_normed_.data() + s * d, dx_.data() + row * d,
                         gradient_at(of_weights(), weights.final_norm()));
@@ -240,16 +250,17 @@ class BatchPart {
   Chunk<T, Axis> chunk_;
   AlignedVector<T> gradients_;  // from the first `backward` on
   std::size_t first_row_ = 0, end_row_ = 0;
-  std::size_t first_token_ = 0;       // of the chunk, in the batch
-  std::vector<std::size_t> trained_;  // [S] tokens of the chunk, as indices into the batch
+  std::vector<std::size_t> trained_;  // [S] targets of the chunk's rows, as indices into the batch
+  std::vector<std::size_t> from_;     // [S] the rows that predict them
   HeadBlock<T, Axis> block_;
   AlignedVector<T> normed_, inverse_, d_normed_, d_value_, dx_;
 };
 
 /// All parts of a batch: a transformer forward and backward over rows that are cut into parts,
 /// whose gradients are summed in their order. Trained is the adapter where there is one, else the
-/// weights. Bits depend on the number of parts, never on threads. With the ModelAxis of a split
-/// model the parts take turns on one thread, because all of them sum over it.
+/// weights. Bits depend on the number of parts, never on threads. With a ModelAxis the parts take
+/// turns on one thread, because all of them sum over it; with one that divides rows, gradients are
+/// those of all its ranks' tokens, and so are outputs.
 template <class T, class Axis = WholeModel>
 class BatchParts {
  public:
@@ -274,7 +285,10 @@ class BatchParts {
       const auto later = [](std::size_t) {};
       run(pool, batch,
           [&](BatchPart<T, Axis>& part) { part.backward(batch, objective, outputs, later); });
-      for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_parts(begin, end); });
+      if constexpr (Axis::kDividesRows)
+        add_stage(0, gradients_.size());
+      else
+        for_each_part(pool, [&](std::size_t begin, std::size_t end) { add_parts(begin, end); });
     } else {
       GradientStages stages(adapter_ == nullptr ? weights_->stages() : adapter_->stages(),
                             parts_.size());
@@ -282,18 +296,18 @@ class BatchParts {
         part.backward(batch, objective, outputs, [&](std::size_t done) {
           stages.finish(static_cast<std::size_t>(&part - parts_.data()), done,
                         [&](std::size_t begin, std::size_t end) {
-                          for_each_part(begin, end, [&](std::size_t first, std::size_t last) {
-                            add_parts(first, last);
-                          });
+                          add_stage(begin, end);
                           ready(begin, end);
                         });
         });
       });
     }
+    axis_.share(batch, outputs);
   }
 
   void score(ThreadPool& pool, const BatchColumns& batch, const OutputColumns& outputs) {
     run(pool, batch, [&](BatchPart<T, Axis>& part) { part.score(batch, outputs); });
+    axis_.share(batch, {outputs.log_prob, outputs.entropy, outputs.value, nullptr, nullptr});
   }
 
   std::span<T> gradients() {
@@ -318,6 +332,21 @@ class BatchParts {
       for (std::size_t i = begin; i < end; ++i) gradients_[i] += part.gradients()[i];
   }
 
+  /// The same for a stage of the way back, by the thread that has finished it; where rows are
+  /// divided, with the gradients of all ranks.
+  void add_stage(std::size_t begin, std::size_t end) {
+    if constexpr (Axis::kDividesRows) {
+      T* const sum = parts_[0].gradients().data();
+      for (std::size_t s = 1; s < parts_.size(); ++s)
+        for (std::size_t i = begin; i < end; ++i) sum[i] += parts_[s].gradients()[i];
+      axis_.sum_over_context(std::span<T>(sum + begin, end - begin));
+      for (std::size_t i = begin; i < end; ++i) gradients_[i] += sum[i];
+    } else {
+      for_each_part(begin, end,
+                    [&](std::size_t first, std::size_t last) { add_parts(first, last); });
+    }
+  }
+
   static constexpr std::size_t kPart = 2048;  // numbers; small enough for the first-level cache
 
   /// Calls body(begin, end) for parts of [begin, end).
@@ -336,7 +365,8 @@ class BatchParts {
   /// Cuts the rows into parts of about equal tokens and runs them on the pool.
   template <class Body>
   void run([[maybe_unused]] ThreadPool& pool, const BatchColumns& batch, Body&& body) {
-    check(batch);
+    axis_.require_same(batch);
+    check_batch(batch, whole_config(axis_, weights_->config()));
     std::size_t row = 0;
     for (std::size_t s = 0; s < parts_.size(); ++s) {
       const std::size_t first = row;
@@ -345,32 +375,10 @@ class BatchParts {
         ++row;
       parts_[s].take_rows(first, row);
     }
-    if constexpr (Axis::kSplit)
+    if constexpr (Axis::kSplit || Axis::kDividesRows)
       for (BatchPart<T, Axis>& part : parts_) body(part);
     else
       pool.for_each(parts_.size(), [&](std::size_t s) { body(parts_[s]); });
-  }
-
-  void check(const BatchColumns& batch) const {
-    const std::size_t most = weights_->config().max_position_embeddings;
-    const std::size_t vocab = whole_config(axis_, weights_->config()).vocab_size;
-    for (std::size_t r = 0; r < batch.rows; ++r) {
-      const auto where = [&] {
-        return "row " + std::to_string(r) + " of the batch, rollout " +
-               std::to_string(batch.rollout[r]);
-      };
-      if (batch.row_size(r) > most)
-        throw Error("a row of " + std::to_string(batch.row_size(r)) +
-                        " tokens is longer than the model's " + std::to_string(most),
-                    where(), "Summarize earlier, or raise max_position_embeddings");
-      if (batch.loss_weight[batch.row_begin[r]] != 0.0F)
-        throw Error("the first token of a row cannot be trained: nothing predicts it", where());
-    }
-    for (std::size_t t = 0; t < batch.size(); ++t)
-      if (batch.token[t] < 0 || static_cast<std::size_t>(batch.token[t]) >= vocab)
-        throw Error("token " + std::to_string(batch.token[t]) + " is not in the vocabulary of " +
-                        std::to_string(vocab),
-                    "token " + std::to_string(t) + " of the batch");
   }
 
   const TransformerWeights<T>* weights_;

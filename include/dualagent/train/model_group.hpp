@@ -44,24 +44,30 @@ void require_same_rollouts(C& collective, std::span<const Rollout> rollouts) {
 }
 
 /// Whether the ranks of a model have equal bits of the parameters that each of them has whole
-/// (norms, value head); of a model on one rank there is nothing to compare. All its ranks must call
-/// it. Errors: Error on every rank of the model where they differ.
+/// (norms, value head), and those that divide rows of all that they have; of a model on one rank
+/// there is nothing to compare. All its ranks must call it. Errors: Error on every rank of the
+/// model where they differ.
 template <class Model>
 void require_same_copies(Model& model) {
   if constexpr (OnModelAxis<Model>) {
     const auto parameters = model.parameters();
+    auto& axis = model.model_axis();
+    const auto require = [&](std::uint64_t digest, std::size_t parts, const std::string& what) {
+      const std::size_t other = first_other_bits(axis, digest, parts);
+      if (other < axis.size())
+        throw Error("ranks " + std::to_string(other % parts) + " and " + std::to_string(other) +
+                        " of the model axis have different " + what,
+                    "rank " + std::to_string(axis.rank()) + " of the model axis",
+                    "Give the ranks of a model equal files, options and learning rates, and go on "
+                    "from the last checkpoint");
+    };
     Crc64 crc;
     for (const TensorSlices::Run& run : model.slices().runs())
       if (run.split == TensorSplit::none)
         crc.update(std::as_bytes(parameters.subspan(run.mine, run.size)));
-    auto& axis = model.model_axis();
-    const std::size_t other = first_other_bits(axis, crc.value());
-    if (other < axis.size())
-      throw Error("ranks 0 and " + std::to_string(other) +
-                      " of the model axis have different norms or value heads",
-                  "rank " + std::to_string(axis.rank()) + " of the model axis",
-                  "Give the ranks of a model equal files, options and learning rates, and go on "
-                  "from the last checkpoint");
+    require(crc.value(), 1, "norms or value heads");
+    if (model.slices().copies() > 1)
+      require(crc64(std::as_bytes(parameters)), model.slices().parts(), "weights");
   }
 }
 

@@ -138,6 +138,13 @@ template <class C>
 struct UpdateStrategy<Sharded<C>> {
   using type = ShardedUpdate;
 };
+template <class Context, class Tensor>
+struct UpdateStrategy<ContextParallel<Context, Tensor>> {
+  static constexpr bool kSharded =
+      std::is_same_v<typename UpdateStrategy<Context>::type, ShardedUpdate> ||
+      std::is_same_v<typename UpdateStrategy<Tensor>::type, ShardedUpdate>;
+  using type = std::conditional_t<kSharded, ShardedUpdate, ReplicatedUpdate>;
+};
 template <class Data, class Model>
 struct UpdateStrategy<Mesh<Data, Model>> : UpdateStrategy<Data> {
   static_assert(std::is_same_v<typename UpdateStrategy<Model>::type, ReplicatedUpdate>,

@@ -65,6 +65,10 @@ consteval bool check_model_axis() {
                 "dualagent: a model on several ranks is trained over Mesh{data, model}; with one "
                 "model group write Mesh{LocalCollective{}, model}; see "
                 "docs/collectives.md#two-axes");
+  static_assert(!is_context_parallel<C>,
+                "dualagent: the ranks of a ContextParallel have one model together, a "
+                "ParallelTransformer: train it over Mesh{data, ContextParallel{ranks}}; see "
+                "docs/ranks.md#long-rows-on-several-ranks");
   return true;
 }
 
