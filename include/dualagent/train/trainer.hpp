@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "dualagent/loops/token_loss.inl"
 #include "dualagent/objective/importance.hpp"
 #include "dualagent/rollout/scheduler.hpp"
+#include "dualagent/store/trajectory_store.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/first_rank_reward.hpp"
 #include "dualagent/train/minibatch.hpp"
@@ -26,6 +28,7 @@
 #include "dualagent/train/step_review.hpp"
 #include "dualagent/train/step_rollouts.hpp"
 #include "dualagent/train/step_rows.hpp"
+#include "dualagent/train/step_streams.hpp"
 #include "dualagent/train/trainer_options.hpp"
 
 namespace dualagent {
@@ -100,20 +103,11 @@ class Trainer {
   /// a `learning_rate_scale` that is negative, NaN or infinite.
   StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
                    std::span<const Task> spare = {}) {
-    const std::uint64_t updates_before = learners_.updates();
-    try {
-      return call_user_code(
-          "a model, an objective or a collective", [&] { return "step " + std::to_string(step_); },
-          [&] { return try_step(tasks, learning_rate_scale, spare); });
-    } catch (const Error& error) {
-      const std::uint64_t updates = learners_.updates() - updates_before;
-      const std::string changed =
-          updates == 0 ? "No weight has changed in this step"
-                       : "Updates of this step that came before it: " + std::to_string(updates) +
-                             "; go on from the last checkpoint";
-      throw Error(error.problem(), error.where(),
-                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
-    }
+    return whole_step(learning_rate_scale, [&](StepMetrics& metrics, const RandomStream& random) {
+      if (tasks.empty())
+        throw Error("there are no tasks", "Trainer::step", "Give one task at least");
+      metrics.replaced_groups = static_cast<double>(play_rollouts(tasks, spare, random));
+    });
   }
   template <class Tasks>
   requires std::convertible_to<const Tasks&, std::span<const EvaluationTask>> StepMetrics
@@ -124,6 +118,32 @@ class Trainer {
     return {};
   }
 
+  /// One step on groups that were played and scored elsewhere, as a store hands them out: what
+  /// `step` does, but for the playing. Each rank gets all groups and takes its share.
+  ///
+  /// Determinism: the order of the groups changes nothing; they are taken by step, number and
+  /// writer. Those that a RolloutWorker plays of `tasks` with the weights of this step give the
+  /// bits of `step(tasks)`. No groups at all make no update. Errors: as `step`; Error for a group
+  /// that was not played with this trainer's `group_size` and `summary_forks`.
+  StepMetrics step_on(std::span<const ClaimedGroup> groups, double learning_rate_scale = 1.0) {
+    return whole_step(learning_rate_scale, [&](StepMetrics&, const RandomStream&) {
+      rollouts_.take_groups(groups, collective_);
+      require_same_rollouts(collective_, rollouts_.all());
+    });
+  }
+
+  /// The versions of the weights that the two agents have now; 0 of one that is not trained.
+  AgentVersions versions() const {
+    std::array<WeightVersion, detail::kModels<Pairing>> of_model{};
+    learners_.for_each([&](const auto& learner, std::size_t index) {
+      of_model[index] = learner.updater.model().weight_version();
+    });
+    return {of_model[Pairing::model_of(AgentRole::answerer)],
+            of_model[Pairing::model_of(AgentRole::summarizer)]};
+  }
+
+  /// How many weight versions a step makes at most: its updates of each model.
+  std::size_t versions_per_step() const { return options_.minibatches * options_.epochs; }
   /// Number of steps done.
   std::size_t steps_done() const { return step_; }
   /// Rollouts of one task.
@@ -158,6 +178,13 @@ class Trainer {
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
 
+  /// Adds every model's weights and their versions under the names of `save`, and the options:
+  /// what a RolloutWorker needs to sample for this trainer. Errors: as `save`.
+  void save_weights(Checkpoint& checkpoint) const {
+    learners_.save_weights(checkpoint, {}, collective_);
+    checkpoint.add(trainer_name({}) + ".options", options_text(options_, group_size_));
+  }
+
   /// Goes on where `save` was called: the next steps have the bits and versions of an unbroken run.
   /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape, or
   /// of a trainer with other options. Another optimizer or learning rate is warned of: the steps
@@ -189,12 +216,7 @@ class Trainer {
   }
 
   void check_options() const {
-    require_option(group_size_, kAtLeastOne, "group_size", "TrainerOptions");
-    options_.validate();
-    if (options_.summary_forks.continuations > 1)
-      require_option(options_.summary_forks.histories_per_group,
-                     {1.0, static_cast<double>(group_size_)}, "histories_per_group",
-                     "SummaryForks");
+    options_.validate(group_size_);
     validate_objective(recipe_.objective);
     validate_all(reward_, recipe_.view);
     if (collective_.rank() >= collective_.size())
@@ -213,26 +235,46 @@ class Trainer {
       });
   }
 
-  StepMetrics try_step(std::span<const Task> tasks, double learning_rate_scale,
-                       std::span<const Task> spare) {
-    if (tasks.empty()) throw Error("there are no tasks", "Trainer::step", "Give one task at least");
+  /// A step on the rollouts that `take_rollouts(metrics, random)` leaves in `rollouts_`.
+  template <class TakeRollouts>
+  StepMetrics whole_step(double learning_rate_scale, const TakeRollouts& take_rollouts) {
+    const std::uint64_t updates_before = learners_.updates();
+    try {
+      return call_user_code(
+          "a model, an objective or a collective", [&] { return "step " + std::to_string(step_); },
+          [&] { return try_step(learning_rate_scale, take_rollouts); });
+    } catch (const Error& error) {
+      const std::uint64_t updates = learners_.updates() - updates_before;
+      const std::string changed =
+          updates == 0 ? "No weight has changed in this step"
+                       : "Updates of this step that came before it: " + std::to_string(updates) +
+                             "; go on from the last checkpoint";
+      throw Error(error.problem(), error.where(),
+                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
+    }
+  }
+
+  template <class TakeRollouts>
+  StepMetrics try_step(double learning_rate_scale, const TakeRollouts& take_rollouts) {
     check_learning_rate_scale(learning_rate_scale);
-    const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
+    const StepStreams streams{options_.seed, step_};
+    const auto place = [&] { return "step " + std::to_string(step_); };
     StepMetrics metrics;
     metrics.step = step_;
     for (const ToolSpec& spec : scheduler_.protocol().tools.specs())
       metrics.tools.push_back({.name = spec.name});
     learners_.begin_step();
     const auto start = std::chrono::steady_clock::now();
-    metrics.replaced_groups = static_cast<double>(play_rollouts(tasks, spare, random.child(0)));
+    take_rollouts(metrics, streams.rollouts());
+    call_user_code("an advantage estimator", place,
+                   [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
     sums_ = {.has_reference = kHasReference};
     score_seconds_ = 0;
-    const auto place = [&] { return "step " + std::to_string(step_); };
     call_user_code("a training view or an advantage estimator", place, [&] { collect_rows(); });
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      rollouts_.assign_minibatches(members_, random.child(1 + epoch));
+      rollouts_.assign_minibatches(members_, streams.minibatches(epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
         learners_.for_each([&](auto& learner, std::size_t index) {
           update(learner, index, minibatch, epoch == 0 && minibatch == 0, learning_rate_scale);
@@ -249,22 +291,18 @@ class Trainer {
     return metrics;
   }
 
-  /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
+  /// Plays a group of each task, replaces equal ones and forks histories.
   std::size_t play_rollouts(std::span<const Task> tasks, std::span<const Task> spare,
                             const RandomStream& random) {
     const auto run = [&](std::span<const RolloutStart> starts, const RandomStream& stream) {
       return scheduler_.run(starts, options_.sampling, stream);
     };
     decltype(auto) reward = asked_reward<Pairing>(reward_, collective_);
-    const std::size_t groups = tasks.size();  // they use the children below
     rollouts_.play_groups(tasks, random, run, reward, collective_);
-    const std::size_t replaced =
-        rollouts_.replace_equal_groups(spare, random.child(groups), run, reward, collective_);
-    rollouts_.fork(random.child(groups + 1), random, run, reward);
+    const std::size_t replaced = rollouts_.replace_equal_groups(
+        spare, StepStreams::replacements(random, tasks.size()), run, reward, collective_);
+    rollouts_.fork(StepStreams::fork_choice(random, tasks.size()), random, run, reward);
     require_same_rollouts(collective_, rollouts_.all());
-    call_user_code(
-        "an advantage estimator", [&] { return "step " + std::to_string(step_); },
-        [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
     return replaced;
   }
 

@@ -237,7 +237,8 @@ class TrainingRun {
           std::array{StopSignals::requested(), record.ends_run, is_first_ && is_best(record)});
       stopped_ = stopped;
       ended_ = ends && done_ < options_.steps;
-      save_if_due(best, save);
+      if (!save_if_due(best, save)) continue;
+      if constexpr (requires { work.saved(); }) work.saved();
     }
     if (stopped_ && !ended_) say_interrupted(progress);
     progress.finish();
@@ -320,14 +321,16 @@ class TrainingRun {
       for (const auto& callback : after_record_) callback(record);
   }
 
-  void save_if_due(bool best, const Save& save) {
+  /// Whether it was.
+  bool save_if_due(bool best, const Save& save) {
     // The best step has an ordinary checkpoint too, so that no run resumes before it.
     const bool last = done_ == options_.steps || stopped_ || ended_;
-    if (!best && !last && done_ % options_.checkpoint_every != 0) return;
+    if (!best && !last && done_ % options_.checkpoint_every != 0) return false;
     const std::filesystem::path path = write(files_.checkpoints(), save, options_.retention);
     if (best) write(files_.best(), save, {.keep_last = 1});
     if (is_first_)
       for (const auto& callback : after_checkpoint_) callback(path);
+    return true;
   }
 
   /// Whether the record has the best value so far, which is then remembered. Of equal ones the
