@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/rollout/pairing.hpp"
+#include "dualagent/store/training_rollout.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/learner_memory.hpp"
@@ -140,6 +142,43 @@ class PairLearners {
     std::uint64_t sum = 0;
     for_each([&](const auto& learner, auto) { sum += learner.updater.state().steps; });
     return sum;
+  }
+
+  /// The versions of the weights that the two agents have; 0 of one that is not trained.
+  AgentVersions versions() const {
+    std::array<WeightVersion, detail::kModels<Pairing>> versions{};
+    for_each([&](const auto& learner, std::size_t index) {
+      versions[index] = learner.updater.model().weight_version();
+    });
+    return {versions[Pairing::model_of(AgentRole::answerer)],
+            versions[Pairing::model_of(AgentRole::summarizer)]};
+  }
+
+  /// Errors: Error for a learner without a critic.
+  void require_value_heads() const {
+    for_each([](const auto& learner, std::size_t index) {
+      if (!learner.updater.model().has_value_head())
+        throw Error("the objective needs a critic, but model " + std::to_string(index) +
+                        " of the pair has no value head",
+                    "Trainer", "Train model.with_value_head()");
+    });
+  }
+
+  /// Does what a step does; an Error that it throws says then whether weights have changed in it.
+  template <class Step>
+  auto name_changes(const Step& step) {
+    const std::uint64_t before = updates();
+    try {
+      return step();
+    } catch (const Error& error) {
+      const std::string changed =
+          updates() == before
+              ? "No weight has changed in this step"
+              : "Updates of this step that came before it: " + std::to_string(updates() - before) +
+                    "; go on from the last checkpoint";
+      throw Error(error.problem(), error.where(),
+                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
+    }
   }
 
   /// Publishes what the samplers do not have yet; see `RoleLearner::publish`.

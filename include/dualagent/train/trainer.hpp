@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -112,19 +111,14 @@ class Trainer {
   template <class Tasks>
   requires std::convertible_to<const Tasks&, std::span<const EvaluationTask>> StepMetrics
   step(const Tasks&, double = 1.0, std::span<const Task> = {}) {
-    static_assert(sizeof(Tasks) == 0,
-                  "dualagent: evaluation tasks are not trained on; read training tasks with "
-                  "read_tasks or TaskStream");
+    detail::refuse_evaluation_tasks<Tasks>();
     return {};
   }
 
-  /// One step on groups that were played and scored elsewhere, as a store hands them out: what
-  /// `step` does, but for the playing. Each rank gets all groups and takes its share.
-  ///
-  /// Determinism: the order of the groups changes nothing; they are taken by step, number and
-  /// writer. Those that a RolloutWorker plays of `tasks` with the weights of this step give the
-  /// bits of `step(tasks)`. No groups at all make no update. Errors: as `step`; Error for a group
-  /// that was not played with this trainer's `group_size` and `summary_forks`.
+  /// The same on groups that were played and scored elsewhere, as a store hands them out; every
+  /// rank gets all. Their order changes nothing; those that a RolloutWorker plays of `tasks` with
+  /// the weights of this step give the bits of `step(tasks)`. No groups make no update.
+  /// Errors: as `step`; Error for a group of another `group_size` or with other `summary_forks`.
   StepMetrics step_on(std::span<const ClaimedGroup> groups, double learning_rate_scale = 1.0) {
     return whole_step(learning_rate_scale, [&](StepMetrics&, const RandomStream&) {
       rollouts_.take_groups(groups, collective_);
@@ -133,15 +127,7 @@ class Trainer {
   }
 
   /// The versions of the weights that the two agents have now; 0 of one that is not trained.
-  AgentVersions versions() const {
-    std::array<WeightVersion, detail::kModels<Pairing>> of_model{};
-    learners_.for_each([&](const auto& learner, std::size_t index) {
-      of_model[index] = learner.updater.model().weight_version();
-    });
-    return {of_model[Pairing::model_of(AgentRole::answerer)],
-            of_model[Pairing::model_of(AgentRole::summarizer)]};
-  }
-
+  AgentVersions versions() const { return learners_.versions(); }
   /// How many weight versions a step makes at most: its updates of each model.
   std::size_t versions_per_step() const { return options_.minibatches * options_.epochs; }
   /// Number of steps done.
@@ -178,8 +164,7 @@ class Trainer {
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
 
-  /// Adds every model's weights and their versions under the names of `save`, and the options:
-  /// what a RolloutWorker needs to sample for this trainer. Errors: as `save`.
+  /// The part of it that a RolloutWorker needs to sample for this trainer: weights and options.
   void save_weights(Checkpoint& checkpoint) const {
     learners_.save_weights(checkpoint, {}, collective_);
     checkpoint.add(trainer_name({}) + ".options", options_text(options_, group_size_));
@@ -217,48 +202,34 @@ class Trainer {
 
   void check_options() const {
     options_.validate(group_size_);
-    validate_objective(recipe_.objective);
-    validate_all(reward_, recipe_.view);
+    validate_recipe(recipe_, group_size_);
+    validate_all(reward_);
     if (collective_.rank() >= collective_.size())
       throw Error("rank " + std::to_string(collective_.rank()) + " of " +
                       std::to_string(collective_.size()),
                   "the trainer's collective", "Ranks are numbered from 0 below size()");
-    if (compares_group<Estimator>() && group_size_ < 2)
-      throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
-                  "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
-    if constexpr (kHasCritic)
-      learners_.for_each([](const auto& learner, std::size_t index) {
-        if (!learner.updater.model().has_value_head())
-          throw Error("the objective needs a critic, but model " + std::to_string(index) +
-                          " of the pair has no value head",
-                      "Trainer", "Train model.with_value_head()");
-      });
+    if constexpr (kHasCritic) learners_.require_value_heads();
+  }
+
+  template <class Call>
+  decltype(auto) of_user(const char* whose, const Call& call) const {
+    return call_user_code(
+        whose, [&] { return "step " + std::to_string(step_); }, call);
   }
 
   /// A step on the rollouts that `take_rollouts(metrics, random)` leaves in `rollouts_`.
   template <class TakeRollouts>
   StepMetrics whole_step(double learning_rate_scale, const TakeRollouts& take_rollouts) {
-    const std::uint64_t updates_before = learners_.updates();
-    try {
-      return call_user_code(
-          "a model, an objective or a collective", [&] { return "step " + std::to_string(step_); },
-          [&] { return try_step(learning_rate_scale, take_rollouts); });
-    } catch (const Error& error) {
-      const std::uint64_t updates = learners_.updates() - updates_before;
-      const std::string changed =
-          updates == 0 ? "No weight has changed in this step"
-                       : "Updates of this step that came before it: " + std::to_string(updates) +
-                             "; go on from the last checkpoint";
-      throw Error(error.problem(), error.where(),
-                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
-    }
+    return learners_.name_changes([&] {
+      return of_user("a model, an objective or a collective",
+                     [&] { return try_step(learning_rate_scale, take_rollouts); });
+    });
   }
 
   template <class TakeRollouts>
   StepMetrics try_step(double learning_rate_scale, const TakeRollouts& take_rollouts) {
     check_learning_rate_scale(learning_rate_scale);
     const StepStreams streams{options_.seed, step_};
-    const auto place = [&] { return "step " + std::to_string(step_); };
     StepMetrics metrics;
     metrics.step = step_;
     for (const ToolSpec& spec : scheduler_.protocol().tools.specs())
@@ -266,13 +237,13 @@ class Trainer {
     learners_.begin_step();
     const auto start = std::chrono::steady_clock::now();
     take_rollouts(metrics, streams.rollouts());
-    call_user_code("an advantage estimator", place,
-                   [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
+    of_user("an advantage estimator",
+            [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
     sums_ = {.has_reference = kHasReference};
     score_seconds_ = 0;
-    call_user_code("a training view or an advantage estimator", place, [&] { collect_rows(); });
+    of_user("a training view or an advantage estimator", [&] { collect_rows(); });
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
       rollouts_.assign_minibatches(members_, streams.minibatches(epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
@@ -378,18 +349,12 @@ class Trainer {
     if constexpr (needs_present_log_probs<ObjectiveOf>())
       score_batch(learner, learner.updater.model());
     weigh_by_importance(recipe_.objective, batch_, outputs_.log_prob);
-    if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
+    if constexpr (normalizes_batch<Correction>()) normalize_importance(batch_, tokens, collective_);
     const auto objective = loops::composed_loss(recipe_.objective);
     sums_.gradient_norm +=
         learner.updater.update(batch_, objective, outputs_, collective_, learning_rate_scale);
     sums_.updates += 1;
     sums_.add(batch_, outputs_, objective, fresh);
-  }
-
-  void normalize_corrections(double tokens) {
-    double sum[] = {sum_of_importance(batch_)};
-    collective_.all_reduce_sum(std::span<double>(sum));
-    if (sum[0] > 0) scale_importance(batch_, tokens / sum[0]);
   }
 
   void clear_batch(WeightVersion old_weight_version) {
@@ -421,10 +386,6 @@ class Trainer {
   double score_seconds_ = 0;
 };
 
-namespace detail {
-/// Stands for a part of a trainer that was not given, so that the class says which one is due.
-struct NotGiven {};
-}  // namespace detail
 template <class Pairing>
 Trainer(Pairing)
     -> Trainer<Pairing, detail::NotGiven, detail::NotGiven, detail::NotGiven, LocalCollective>;

@@ -62,6 +62,9 @@ struct TrainerOptionsFor {
 using TrainerOptions = TrainerOptionsFor<AdamW>;
 
 namespace detail {
+/// Stands for a part of a trainer that was not given, so that the class says which one is due.
+struct NotGiven {};
+
 /// Options that leave tokens out, where they do; `agent` is "answerer" or "summarizer".
 inline void describe_left_out(const SamplingOptions& options, const std::string& agent,
                               RunFingerprint& fingerprint) {
