@@ -118,6 +118,7 @@ class RolloutWorker {
     options_.validate();
     options_.trainer.validate(group_size_);
     validate_all(reward_);
+    begin_step(0);
   }
 
   /// Takes over new weights, begins what may begin, plays until a rollout has ended and commits.
