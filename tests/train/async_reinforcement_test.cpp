@@ -268,6 +268,34 @@ TEST_CASE("a learner that dies anywhere and starts again trains on each group on
   CHECK(deaths == 14);
 }
 
+TEST_CASE("a checkpoint acknowledges all steps since the one before it", "[train][async]") {
+  const TemporaryFolder folder;
+  const WeightFolder weights(folder / "weights");
+  MemoryStore store;
+  WorkerSide<MemoryStore> side(store, weights, {.trainer = options()});
+  const auto live = [&](bool dies) {
+    LearnerSide<MemoryStore> learner(
+        store, weights, async_options([&] { return play_all(side.worker); }), options());
+    counting::Screen screen;
+    TrainingRun run({.folder = folder.path(),
+                     .steps = 3,
+                     .earlier_run = EarlierRun::resume,
+                     .checkpoint_every = 3},
+                    screen.screen());
+    run.every(1, [&](const RunRecord& record) {
+      CHECK(store.stats().acknowledged_groups == 0);
+      if (dies && record.step == 2) throw Killed();
+    });
+    static_cast<void>(run.train(learner.work));
+    return learner.pair.weights() == async_setting::synchronous(3, options());
+  };
+  CHECK_THROWS_AS(live(true), Killed);
+  CHECK(store.stats().claimed_groups == 3 * kTasks);
+  CHECK(live(false));  // from the beginning, with the same groups
+  CHECK(store.stats().acknowledged_groups == 3 * kTasks);
+  CHECK(side.worker.metrics().groups == 3 * kTasks);
+}
+
 namespace {
 
 /// Truncated, and halved for each version that the token is stale: reads what a token carries.
@@ -396,9 +424,10 @@ TEST_CASE("a learner that gives up waiting says for what, and its groups are the
   CHECK(store.stats().claimed_groups == 0);
   CHECK(store.stats().ready_groups == 2);
 
-  WorkerSide<MemoryStore> all(store, weights, {.writer = "all", .trainer = options()});
+  WorkerSide<MemoryStore> same(store, weights,
+                               {.writer = "same", .part = {0, 2}, .trainer = options()});
   LearnerSide<MemoryStore> again(store, weights,
-                                 async_options([&] { return all.worker.advance(); }), options());
+                                 async_options([&] { return same.worker.advance(); }), options());
   CHECK_THROWS_WITH(again.work.step({0}), ContainsSubstring("of step 0 was played twice"));
 }
 

@@ -54,13 +54,13 @@ struct AsyncOptions {
 };
 
 /// What the published weights say beside the weights; names of a checkpoint's texts.
-namespace published {
+namespace detail::published {
 inline constexpr const char* kTasks = "asynchronous.tasks";
 inline constexpr const char* kSteps = "asynchronous.steps";
 inline constexpr const char* kStepsAhead = "asynchronous.steps_ahead";
 inline constexpr const char* kOptions = "trainer.options";
 inline constexpr const char* kRun = "run";  // in the fingerprint
-}  // namespace published
+}  // namespace detail::published
 
 /// Reinforcement on rollouts that others play, as the work of a run: the learner's side of
 /// asynchronous training, of which `RolloutWorker` is the other.
@@ -189,7 +189,7 @@ class AsyncReinforcement {
                   "AsyncReinforcement", "Give a run a trainer that has done no other steps");
     if (begun_) return;
     if (const std::optional<StoredCheckpoint> newest = exchange_.weights.newest())
-      newest->require_fingerprint({{published::kRun, options_.run}});
+      newest->require_fingerprint({{detail::published::kRun, options_.run}});
     exchange_.weights.go_back_to(step);
     exchange_.store.give_back_all(options_.reader);
     begun_ = true;
@@ -199,11 +199,11 @@ class AsyncReinforcement {
   void publish() {
     const std::uint64_t step = trainer_->steps_done();
     if (published_ == step) return;
-    Checkpoint weights{.step = step, .fingerprint = {{published::kRun, options_.run}}};
+    Checkpoint weights{.step = step, .fingerprint = {{detail::published::kRun, options_.run}}};
     trainer_->save_weights(weights);
-    weights.add(published::kTasks, std::to_string(options_.tasks));
-    weights.add(published::kSteps, std::to_string(options_.steps));
-    weights.add(published::kStepsAhead, std::to_string(steps_ahead()));
+    weights.add(detail::published::kTasks, std::to_string(options_.tasks));
+    weights.add(detail::published::kSteps, std::to_string(options_.steps));
+    weights.add(detail::published::kStepsAhead, std::to_string(steps_ahead()));
     exchange_.weights.publish(weights);
     published_ = step;
   }

@@ -1,16 +1,15 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <iterator>
 #include <list>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -18,7 +17,6 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/data/task_stream.hpp"
-#include "dualagent/model/model_axis.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/store/trajectory_store.hpp"
@@ -60,7 +58,7 @@ struct WorkerMetrics {
   double groups = 0;  ///< committed
   double rollouts = 0;
   double sampled_tokens = 0;
-  double refits = 0;          ///< new weights that were taken over
+  double refits = 0;          ///< how often newer weights were taken over
   double weight_seconds = 0;  ///< in which nothing could be played until weights were published
   double room_seconds = 0;    ///< in which nothing could be played until the store had room
 
@@ -184,17 +182,17 @@ class RolloutWorker {
     if (!weights) return;
     check_options(*weights);
     load(*weights);
-    run_ = weights->fingerprint().at(published::kRun);
-    groups_of_step_ = weights->number(published::kTasks);
-    steps_ = weights->number(published::kSteps);
-    steps_ahead_ = weights->number(published::kStepsAhead);
+    run_ = weights->fingerprint().at(detail::published::kRun);
+    groups_of_step_ = weights->number(detail::published::kTasks);
+    steps_ = weights->number(detail::published::kSteps);
+    steps_ahead_ = weights->number(detail::published::kStepsAhead);
     published_ = weights->step();
     if (next_step_ < *published_) begin_step(*published_);
   }
 
   /// Errors: Error that names what differs from the learner's options.
   void check_options(const StoredCheckpoint& weights) const {
-    if (!weights.fingerprint().contains(published::kRun))
+    if (!weights.fingerprint().contains(detail::published::kRun))
       throw Error("weights that no AsyncReinforcement published", weights.where(),
                   "Give the folder that the learner's Exchange has");
     const auto of_sampling = [](RunFingerprint all) {
@@ -205,7 +203,7 @@ class RolloutWorker {
       return all;
     };
     const std::string others = fingerprint_differences(
-        of_sampling(read_options_text(weights, published::kOptions)),
+        of_sampling(read_options_text(weights, detail::published::kOptions)),
         of_sampling(detail::describe_options(options_.trainer, group_size_)));
     if (!others.empty())
       throw Error("the worker samples with other options than the learner's trainer: " + others,
@@ -214,25 +212,27 @@ class RolloutWorker {
 
   void load(const StoredCheckpoint& weights) {
     const auto models = pairing_.models();
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (load_model<I>(std::get<I>(models), weights), ...);
+    const std::size_t loaded = [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return (load_model<I>(std::get<I>(models), weights) + ...);
     }
     (std::make_index_sequence<detail::kModels<Pairing>>{});
-    if (published_) ++metrics_.refits;
+    if (published_ && loaded > 0) ++metrics_.refits;
   }
+  /// 0 where it has these weights: it is not trained, or the step made no update.
   template <std::size_t I, class Player>
-  void load_model(Player& player, const StoredCheckpoint& weights) {
+  std::size_t load_model(Player& player, const StoredCheckpoint& weights) {
     using Role = detail::RoleAt<Pairing, I>;
     if constexpr (Role::kTrained) {
       auto& learner = Role::learner(player);
       const std::string name = name_of_model({}, I);
       const WeightVersion version = weights.number(name + ".weight_version");
-      if (published_ && version == learner.weight_version()) return;  // a step without an update
+      if (published_ && version == learner.weight_version()) return 0;
       load_parameters(learner, weights, name + ".weights");
       learner.weights_changed(version);
       if constexpr (!std::is_same_v<typename Role::Held, typename Role::LearnerType&>)
         hand_over(learner, Role::sampler(player));
     }
+    return Role::kTrained ? 1 : 0;
   }
 
   void begin_step(std::uint64_t step) {
