@@ -93,6 +93,14 @@ struct WorkerSide {
                stream,       Exchange{store, folder}, std::move(options)} {}
 };
 
+/// All that may be played now.
+template <class Worker>
+bool play_all(Worker& worker) {
+  while (worker.advance()) {
+  }
+  return true;
+}
+
 inline AsyncOptions async_options(std::function<bool()> pause, WeightVersion max_staleness = 0) {
   return {.run = "run", .tasks = kTasks, .max_staleness = max_staleness, .pause = std::move(pause)};
 }

@@ -28,10 +28,10 @@ namespace dualagent {
 /// What an asynchronous run trains on. The learner says it; its samplers read it where they find
 /// the weights.
 struct AsyncOptions {
-  std::string run{};               ///< name of the run in the store
-  std::string reader = "learner";  ///< of this learner in the store
-  std::size_t tasks = 16;          ///< groups of a step
-  std::size_t steps = 0;           ///< of the run, after which samplers end; 0: they never do
+  std::string run{};       ///< name of the run in the store
+  std::string reader{};    ///< name of the learner, among those of all runs; empty: the run's
+  std::size_t tasks = 16;  ///< groups of a step
+  std::size_t steps = 0;   ///< of the run, after which samplers end; 0: they never do
   /// How many weight versions may lie between the weights that a token was drawn from and those of
   /// the step that trains on it. A step makes up to `minibatches * epochs` versions, so twice that
   /// lets samplers run two steps ahead; 0 is the synchronous run, bit by bit.
@@ -45,9 +45,8 @@ struct AsyncOptions {
   };
 
   void validate() const {
-    if (run.empty() || reader.empty())
-      throw Error("an asynchronous run or its reader has no name", "AsyncOptions",
-                  "Set AsyncOptions::run and AsyncOptions::reader");
+    if (run.empty())
+      throw Error("an asynchronous run has no name", "AsyncOptions", "Set AsyncOptions::run");
     require_option(tasks, kAtLeastOne, "tasks", "AsyncOptions");
     require_option(lease_seconds, kLeaseSeconds, "lease_seconds", "AsyncOptions");
   }
@@ -90,6 +89,7 @@ class AsyncReinforcement {
   AsyncReinforcement(Trainer& trainer, Exchange<Store> exchange, AsyncOptions options)
       : trainer_(&trainer), exchange_(std::move(exchange)), options_(std::move(options)) {
     options_.validate();
+    if (options_.reader.empty()) options_.reader = options_.run;
     if (trainer.collective().size() > 1)
       throw Error("the trainer has " + std::to_string(trainer.collective().size()) + " ranks",
                   "AsyncReinforcement", "Train on one rank; samplers may be many");
@@ -275,8 +275,10 @@ class AsyncReinforcement {
                                        " are damaged, whose samplers must be started again");
   }
   [[noreturn]] void throw_waiting(std::size_t step, const Claimed& claimed) const {
-    throw Error("the learner gave up waiting: " + state_of(step, claimed), "run " + options_.run,
-                kWaitingRemedy);
+    throw Error((StopSignals::requested() ? "the learner was asked to stop while it waited: "
+                                          : "the learner gave up waiting: ") +
+                    state_of(step, claimed),
+                "run " + options_.run, kWaitingRemedy);
   }
 
   /// What was claimed and not trained on is there for whoever goes on; a store that fails now too

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -90,7 +91,8 @@ struct WorkerMetrics {
 /// A worker that died starts again with the newest weights: groups that it had not committed are
 /// played anew; those that it had are too, and the store keeps the first ones.
 /// Errors: as RolloutScheduler, TaskStream and the reward; Error for weights of other models or of
-/// a trainer with other options. Holds references to models, tasks and store.
+/// a trainer with other options. After a StoreFault it goes on where it was, after anything else
+/// make a new worker. Holds references to models, tasks and store.
 /// Example:
 ///   RolloutWorker worker{SharedWeights{model}, protocol, ExactMatch{}, tasks,
 ///                        Exchange{store, WeightFolder{"out/weights"}},
@@ -148,8 +150,6 @@ class RolloutWorker {
   }
 
   const WorkerMetrics& metrics() const { return metrics_; }
-  /// The step of the weights that it samples with; none before the first ones.
-  std::optional<std::uint64_t> weights_step() const { return published_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -226,11 +226,12 @@ class RolloutWorker {
       auto& learner = Role::learner(player);
       const std::string name = name_of_model({}, I);
       const WeightVersion version = weights.number(name + ".weight_version");
-      if (published_ && version == learner.weight_version()) return 0;
+      if (loaded_[I] == version) return 0;
       load_parameters(learner, weights, name + ".weights");
       learner.weights_changed(version);
       if constexpr (!std::is_same_v<typename Role::Held, typename Role::LearnerType&>)
         hand_over(learner, Role::sampler(player));
+      loaded_[I] = version;
     }
     return Role::kTrained ? 1 : 0;
   }
@@ -338,6 +339,8 @@ class RolloutWorker {
   WorkerOptions options_;
   std::size_t group_size_;
 
+  /// Of each model that is trained: the version that it samples with.
+  std::array<std::optional<WeightVersion>, detail::kModels<Pairing>> loaded_{};
   // What the learner has published.
   std::optional<std::uint64_t> published_;  // the step of the weights
   std::string run_;
