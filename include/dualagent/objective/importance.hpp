@@ -102,4 +102,13 @@ inline void scale_importance(PackedBatch& batch, double factor) {
   for (double& weight : batch.importance_weight) weight *= factor;
 }
 
+/// Divides all importance weights by their mean over the `tokens` trained tokens of the minibatch,
+/// both of all ranks; weights that are all 0 stay 0.
+template <class Collective>
+void normalize_importance(PackedBatch& batch, double tokens, Collective& collective) {
+  double sum[] = {sum_of_importance(batch)};
+  collective.all_reduce_sum(std::span<double>(sum));
+  if (sum[0] > 0) scale_importance(batch, tokens / sum[0]);
+}
+
 }  // namespace dualagent

@@ -143,7 +143,8 @@ class MemoryStore {
     for (const EncodedRollout& rollout : rollouts) {
       const auto stored = groups_.find(rollout.key);
       if (stored != groups_.end()) {
-        if (stored->second.is_live()) require_group_size(rollout, stored->second.size);
+        if (stored->second.state == State::incomplete)
+          require_group_size(rollout, stored->second.size);
         continue;
       }
       const auto [own, is_new] = begun.insert({rollout.key, rollout.group_size});
@@ -170,7 +171,7 @@ class MemoryStore {
       return;
     }
     const std::size_t bytes = rollout.bytes.size();
-    if (group.state == State::acknowledged ||
+    if (group.state != State::incomplete ||
         !group.rollouts.emplace(rollout.member, std::move(rollout.bytes)).second) {
       ++result.repeated;
       return;

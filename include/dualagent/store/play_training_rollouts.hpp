@@ -56,9 +56,7 @@ requires std::convertible_to<const Tasks&, std::span<const EvaluationTask>>
     std::vector<TrainingRollout> play_training_rollouts(RolloutScheduler<Pairing, Protocol>&,
                                                         const Tasks&, const R&, const RandomStream&,
                                                         const TrainingPlay&) {
-  static_assert(sizeof(Tasks) == 0,
-                "dualagent: evaluation tasks are not trained on; read training tasks with "
-                "read_tasks or TaskStream");
+  detail::refuse_evaluation_tasks<Tasks>();
   return {};
 }
 

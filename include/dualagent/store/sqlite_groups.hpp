@@ -213,7 +213,7 @@ class SqliteGroups {
     } else if (group->state == sqlite_tables::kDropped) {
       ++result.late;
       return true;
-    } else if (group->state >= sqlite_tables::kAcknowledged) {
+    } else if (group->state != sqlite_tables::kIncomplete) {
       ++result.repeated;
       return true;
     }

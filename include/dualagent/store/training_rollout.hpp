@@ -65,6 +65,16 @@ inline OldestVersions oldest_versions(const Rollout& rollout) {
   return oldest;
 }
 
+namespace detail {
+/// One sentence where tasks of an evaluation are given to what trains or plays for training.
+template <class Tasks>
+consteval void refuse_evaluation_tasks() {
+  static_assert(sizeof(Tasks) == 0,
+                "dualagent: evaluation tasks are not trained on; read training tasks with "
+                "read_tasks or TaskStream");
+}
+}  // namespace detail
+
 /// A scored rollout that was played to be trained on, and where it comes from.
 ///
 /// The only thing that a trajectory store takes. Its constructor is private: what plays training

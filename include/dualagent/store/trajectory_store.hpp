@@ -180,7 +180,9 @@ concept NotForTraining = !std::convertible_to<const Rollouts&, std::span<const T
 /// Semantic requirements (tests/laws/store_laws.hpp holds a store to them):
 /// 1. A commit is stored as a whole or not at all. A key (run, writer, step, group, member) is
 ///    stored once: a repeated commit counts as `repeated`, also after its group was acknowledged.
-///    A writer whose reply was lost therefore commits the same again.
+///    A writer whose reply was lost therefore commits the same again. A complete group takes
+///    nothing more: a writer that plays it anew, perhaps with another number of forks, commits
+///    what counts as `repeated`.
 /// 2. A group is handed out when all its rollouts are there, as a whole, in the order in which
 ///    groups became complete; one that was given back or whose lease ran out keeps its place. No
 ///    writer and no reader is preferred: a writer's share is what it commits.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/model_axis.hpp"
 #include "dualagent/rollout/pairing.hpp"
+#include "dualagent/store/training_rollout.hpp"
 #include "dualagent/trace/rollout.hpp"
 #include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/learner_memory.hpp"
@@ -22,6 +24,24 @@
 #include "dualagent/train/weight_updater.hpp"
 
 namespace dualagent {
+
+/// What a checkpoint calls a model of a pair: "model0", or "NAME.model0" of a trainer with a name.
+inline std::string name_of_model(const std::string& trainer, std::size_t index) {
+  return (trainer.empty() ? "" : trainer + ".") + "model" + std::to_string(index);
+}
+
+/// Hands the learner's weights over to the sampler, which is another object.
+/// Errors: what `publish` throws; Error where the sampler draws from another version afterwards.
+template <class Model, class Engine>
+void hand_over(Model& learner, Engine& sampler) {
+  const WeightVersion version = learner.weight_version();
+  const WeightVersion answer = sampler.publish(learner, version);
+  if (answer != version)
+    throw Error("weights of version " + std::to_string(version) +
+                    " were published, but the sampler says that it has version " +
+                    std::to_string(answer),
+                "publish", "Let publish return once the sampler draws from the new weights");
+}
 
 /// Whether the trainer keeps a frozen copy of each learner as it was at first.
 enum class ReferencePolicy : bool { none, kept };
@@ -72,19 +92,13 @@ class RoleLearner {
     published_.reset();
   }
 
-  /// Hands weights that are new to the sampler over to it.
-  /// Errors: what `publish` throws; Error where the sampler draws from another version afterwards.
+  /// Hands weights that are new to the sampler over to it. Errors: as `hand_over`.
   void publish() {
     if constexpr (kPublishes) {
       Model& learner = updater.model();
       const WeightVersion version = learner.weight_version();
       if (published_ == version) return;
-      const WeightVersion answer = sampler_->publish(learner, version);
-      if (answer != version)
-        throw Error("weights of version " + std::to_string(version) +
-                        " were published, but the sampler says that it has version " +
-                        std::to_string(answer),
-                    "publish", "Let publish return once the sampler draws from the new weights");
+      hand_over(learner, *sampler_);
       published_ = version;
     }
   }
@@ -130,6 +144,43 @@ class PairLearners {
     return sum;
   }
 
+  /// The versions of the weights that the two agents have; 0 of one that is not trained.
+  AgentVersions versions() const {
+    std::array<WeightVersion, detail::kModels<Pairing>> versions{};
+    for_each([&](const auto& learner, std::size_t index) {
+      versions[index] = learner.updater.model().weight_version();
+    });
+    return {versions[Pairing::model_of(AgentRole::answerer)],
+            versions[Pairing::model_of(AgentRole::summarizer)]};
+  }
+
+  /// Errors: Error for a learner without a critic.
+  void require_value_heads() const {
+    for_each([](const auto& learner, std::size_t index) {
+      if (!learner.updater.model().has_value_head())
+        throw Error("the objective needs a critic, but model " + std::to_string(index) +
+                        " of the pair has no value head",
+                    "Trainer", "Train model.with_value_head()");
+    });
+  }
+
+  /// Does what a step does; an Error that it throws says then whether weights have changed in it.
+  template <class Step>
+  auto name_changes(const Step& step) {
+    const std::uint64_t before = updates();
+    try {
+      return step();
+    } catch (const Error& error) {
+      const std::string changed =
+          updates() == before
+              ? "No weight has changed in this step"
+              : "Updates of this step that came before it: " + std::to_string(updates() - before) +
+                    "; go on from the last checkpoint";
+      throw Error(error.problem(), error.where(),
+                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
+    }
+  }
+
   /// Publishes what the samplers do not have yet; see `RoleLearner::publish`.
   void publish() {
     for_each([](auto& learner, auto) { learner.publish(); });
@@ -149,26 +200,33 @@ class PairLearners {
   /// `WeightUpdater::save`.
   void save(Checkpoint& checkpoint, const std::string& name, Collective& collective) const {
     for_each([&](const auto& learner, std::size_t index) {
-      learner.updater.save(checkpoint, model_name(name, index), collective);
+      learner.updater.save(checkpoint, name_of_model(name, index), collective);
       if constexpr (reference_policy == ReferencePolicy::kept) {
-        checkpoint.add(model_name(name, index) + ".reference",
+        checkpoint.add(name_of_model(name, index) + ".reference",
                        learner.stored_reference(collective.rank() == 0));
       }
+    });
+  }
+
+  /// Adds every learner's weights and their version alone; see `WeightUpdater::save_weights`.
+  void save_weights(Checkpoint& checkpoint, const std::string& name, Collective& collective) const {
+    for_each([&](const auto& learner, std::size_t index) {
+      learner.updater.save_weights(checkpoint, name_of_model(name, index), collective);
     });
   }
 
   /// Brings back what `save` wrote, of all learners or of none, and publishes it.
   void load(const StoredCheckpoint& checkpoint, const std::string& name) {
     for_each([&](auto& learner, std::size_t index) {
-      learner.updater.check(checkpoint, model_name(name, index));
+      learner.updater.check(checkpoint, name_of_model(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept)
         checkpoint.template require_array<typename std::decay_t<decltype(learner)>::Scalar>(
-            model_name(name, index) + ".reference", stored_parameters(*learner.reference));
+            name_of_model(name, index) + ".reference", stored_parameters(*learner.reference));
     });
     for_each([&](auto& learner, std::size_t index) {
-      learner.load(checkpoint, model_name(name, index));
+      learner.load(checkpoint, name_of_model(name, index));
       if constexpr (reference_policy == ReferencePolicy::kept) {
-        load_parameters(*learner.reference, checkpoint, model_name(name, index) + ".reference");
+        load_parameters(*learner.reference, checkpoint, name_of_model(name, index) + ".reference");
         learner.reference->weights_changed();
       }
     });
@@ -206,10 +264,6 @@ class PairLearners {
         visit(std::get<decltype(index)::value>(learners), index);
     };
     (visit_one(std::integral_constant<std::size_t, I>{}), ...);
-  }
-
-  static std::string model_name(const std::string& name, std::size_t index) {
-    return (name.empty() ? "" : name + ".") + "model" + std::to_string(index);
   }
 
   decltype(make(std::declval<const Pairing&>(), {}, std::declval<const Collective&>(),

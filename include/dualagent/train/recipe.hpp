@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "dualagent/core/check.hpp"
+#include "dualagent/core/error.hpp"
 #include "dualagent/objective/objective.hpp"
 #include "dualagent/objective/recipes.hpp"
 #include "dualagent/rollout/pairing.hpp"
@@ -74,6 +76,17 @@ consteval std::size_t group_size_of() {
     return R::group_size;
   else
     return 8;
+}
+
+/// Errors: Error for a value of the recipe's policies that cannot be meant, and for groups too
+/// small to be compared.
+template <class R>
+void validate_recipe(const R& recipe, std::size_t group_size) {
+  validate_objective(recipe.objective);
+  validate_all(recipe.view);
+  if (compares_group<std::remove_cvref_t<decltype(R::objective.advantage)>>() && group_size < 2)
+    throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
+                "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
 }
 
 /// Whether a sampler reports the log-probabilities that it sampled with; a remote engine may not.

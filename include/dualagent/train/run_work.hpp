@@ -57,6 +57,7 @@ struct RunRecord {
 ///
 /// Syntax: `RunRecord step(RunStep)` does one step; `void save(Checkpoint&) const` adds all that
 /// the following steps depend on; `void load(const StoredCheckpoint&)` brings it back.
+/// Optional: `void saved()`, called once the newest checkpoint that `save` filled is in place.
 /// Optional: `collective()`, of the ranks that do the work together, each with its share; without
 /// it the work is one rank's; `use_journal(RolloutJournal*)`, of rollouts that keep one
 /// (RunOptions::journal). Semantics: a step depends on its number, on the scale and on what

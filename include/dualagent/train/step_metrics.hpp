@@ -74,8 +74,13 @@ struct StepMetrics {
   double max_abs_log_ratio = 0;  ///< on the first minibatch, before any update: 0 if our kernels
                                  ///< give the same numbers in sampling and in training
 
-  double staleness = 0;  ///< weight versions between the weights that a token was drawn from
-                         ///< and those at the step's beginning, mean
+  double staleness = 0;      ///< weight versions between the weights that a token was drawn from
+                             ///< and those at the step's beginning, mean
+  double staleness_max = 0;  ///< the same of the stalest trained token
+
+  // Only where rollouts come from a store (AsyncReinforcement).
+  std::optional<double> stale_groups = {};  ///< groups of the step that were too stale to train on
+  std::optional<double> wait_seconds = {};  ///< in which the learner had no group to train on
 
   // Time of this rank.
   double rollout_seconds = 0;  ///< playing, with its tools, and rewards
@@ -130,6 +135,9 @@ struct StepMetrics {
     visit("gradient_norm", gradient_norm);
     visit("max_abs_log_ratio", max_abs_log_ratio);
     visit("staleness", staleness);
+    visit("staleness_max", staleness_max);
+    if (stale_groups) visit("stale_groups", *stale_groups);
+    if (wait_seconds) visit("wait_seconds", *wait_seconds);
     visit("rollout_seconds", rollout_seconds);
     visit("score_seconds", score_seconds);
     visit("update_seconds", update_seconds);
@@ -260,7 +268,8 @@ struct UpdateSums {
   bool has_reference = false;  ///< whether the minibatches have a reference policy's scores
   double tokens = 0, positions = 0, loss = 0, entropy = 0, ratio = 0, clipped = 0, kl = 0;
   double scored_positions = 0, staleness = 0;
-  double max_abs_log_ratio = 0;           // fresh minibatch only
+  double max_abs_log_ratio = 0;  // fresh minibatch only
+  double staleness_max = 0;
   double updates = 0, gradient_norm = 0;  // equal on all ranks
 
   /// Adds one minibatch that was trained on a loops::ComposedLoss; `fresh` says that no update came
@@ -281,7 +290,9 @@ struct UpdateSums {
       ratio += kernels::ratio_of(log_ratio);
       const TokenPrediction now{outputs.log_prob[t], outputs.entropy[t], outputs.value[t]};
       clipped += objective.clips(columns, t, now) ? 1 : 0;
-      staleness += static_cast<double>(batch.staleness_of(t));
+      const auto stale = static_cast<double>(batch.staleness_of(t));
+      staleness += stale;
+      staleness_max = std::max(staleness_max, stale);
       if (fresh) max_abs_log_ratio = std::max(max_abs_log_ratio, std::abs(from_sampler));
       if (has_reference) kl += from_reference(outputs.log_prob[t], batch.reference_log_prob[t]);
     }
@@ -293,8 +304,9 @@ struct UpdateSums {
     double all[] = {tokens,  positions,        loss,      entropy, ratio,
                     clipped, scored_positions, staleness, kl};
     collective.all_reduce_sum(std::span<double>(all));
-    std::vector<double> largest(collective.size(), 0.0);
-    largest[collective.rank()] = max_abs_log_ratio;
+    std::vector<double> largest(2 * collective.size(), 0.0);  // of each rank: log-ratio, staleness
+    largest[2 * collective.rank()] = max_abs_log_ratio;
+    largest[2 * collective.rank() + 1] = staleness_max;
     collective.all_reduce_sum(std::span<double>(largest));
     const double trained = std::max(1.0, all[0]);
     metrics.updates = updates;
@@ -308,7 +320,10 @@ struct UpdateSums {
     metrics.staleness = all[7] / trained;
     if (has_reference) metrics.kl_to_reference = all[8] / trained;
     metrics.gradient_norm = gradient_norm / std::max(1.0, updates);
-    metrics.max_abs_log_ratio = *std::max_element(largest.begin(), largest.end());
+    for (std::size_t rank = 0; rank < collective.size(); ++rank) {
+      metrics.max_abs_log_ratio = std::max(metrics.max_abs_log_ratio, largest[2 * rank]);
+      metrics.staleness_max = std::max(metrics.staleness_max, largest[2 * rank + 1]);
+    }
   }
 
  private:

@@ -51,6 +51,7 @@ class StepReview {
   /// Why no reward could move a weight; empty if one could.
   static std::string reason(const StepMetrics& metrics, std::span<const Rollout> rollouts,
                             bool compares) {
+    if (metrics.rollouts == 0) return "there are no rollouts";
     const std::string all = "all " + count(metrics.rollouts, "rollout");
     if (metrics.aborted == metrics.rollouts)
       return all + " were aborted" + commonest_ending(rollouts, RolloutStatus::aborted);

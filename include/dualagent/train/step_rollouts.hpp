@@ -1,14 +1,20 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <span>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/error.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/kernels/combine.inl"
 #include "dualagent/reward/reward.hpp"
+#include "dualagent/store/trajectory_store.hpp"
 #include "dualagent/train/step_metrics.hpp"
 #include "dualagent/train/summary_forks.hpp"
 
@@ -40,13 +46,11 @@ class StepRollouts {
   template <class Run, class Reward, class Collective>
   void play_groups(std::span<const Task> tasks, const RandomStream& random, const Run& run,
                    const Reward& reward, const Collective& collective) {
-    groups_ = tasks.size();
-    first_group_ = groups_ * collective.rank() / collective.size();
-    const std::size_t end = groups_ * (collective.rank() + 1) / collective.size();
+    share_groups(tasks.size(), collective);
     tasks_.clear();
     forks_.clear();
     std::vector<RolloutStart> starts;
-    for (std::size_t g = first_group_; g < end; ++g) {
+    for (std::size_t g = first_group_; g < first_group_ + group_count_; ++g) {
       tasks_.push_back(&tasks[g]);
       for (std::size_t m = 0; m < group_size_; ++m) starts.push_back({&tasks[g], g, m});
     }
@@ -54,6 +58,29 @@ class StepRollouts {
     rollouts_ = count(run(starts, random));
     originals_ = rollouts_.size();
     score(reward, rollouts_);
+  }
+
+  /// Takes this rank's share of groups that were played and scored elsewhere, in the order of step,
+  /// number and writer, whatever the order in which they are given.
+  /// Errors: Error for a group without `group_size` rollouts that began with its task, or with
+  /// other forks than the options make.
+  template <class Collective>
+  void take_groups(std::span<const ClaimedGroup> groups, const Collective& collective) {
+    std::vector<const ClaimedGroup*> order;
+    for (const ClaimedGroup& group : groups) order.push_back(&group);
+    std::sort(order.begin(), order.end(), [](const ClaimedGroup* a, const ClaimedGroup* b) {
+      return place_in_step(*a) < place_in_step(*b);
+    });
+    share_groups(order.size(), collective);
+    tasks_.clear();
+    forks_.clear();
+    rollouts_.clear();
+    sampled_tokens_ = 0;
+    std::vector<Rollout> forks;
+    for (std::size_t g = 0; g < group_count_; ++g) take_group(*order[first_group_ + g], g, forks);
+    originals_ = rollouts_.size();
+    for (ForkGroup& fork : forks_) fork.first_fork += originals_;
+    for (Rollout& fork : forks) rollouts_.push_back(std::move(fork));
   }
 
   /// Plays spare tasks in place of groups whose rewards are all equal, until there are none or the
@@ -130,7 +157,7 @@ class StepRollouts {
     RolloutSums sums;
     for (const Rollout& rollout : originals()) sums.add(rollout);
     for (const Rollout& rollout : forks()) sums.add_fork(rollout);
-    for (std::size_t g = 0; g < tasks_.size(); ++g) sums.live_groups += is_live(g) ? 1.0 : 0.0;
+    for (std::size_t g = 0; g < group_count_; ++g) sums.live_groups += is_live(g) ? 1.0 : 0.0;
     sums.sampled_tokens = sampled_tokens_;
     for (std::size_t i = 0; i < rollouts_.size(); ++i)
       if (rollouts_[i].status != RolloutStatus::aborted && !advantages_[i].is_zero())
@@ -167,6 +194,59 @@ class StepRollouts {
   const RolloutAdvantage& advantage(std::size_t i) const { return advantages_[i]; }
 
  private:
+  template <class Collective>
+  void share_groups(std::size_t groups, const Collective& collective) {
+    groups_ = groups;
+    first_group_ = groups * collective.rank() / collective.size();
+    group_count_ = groups * (collective.rank() + 1) / collective.size() - first_group_;
+  }
+
+  static std::tuple<std::uint64_t, std::size_t, std::string> place_in_step(
+      const ClaimedGroup& group) {
+    const TrainingRollout& first = group.rollouts.at(0);
+    return {first.source().step, first.rollout().group, first.source().writer};
+  }
+
+  /// Appends group number `local`; its forks go to `forks`, counted from there.
+  void take_group(const ClaimedGroup& group, std::size_t local, std::vector<Rollout>& forks) {
+    const auto refuse = [&](const std::string& problem) {
+      const auto [step, number, writer] = place_in_step(group);
+      throw Error(problem,
+                  "step " + std::to_string(step) + ", group " + std::to_string(number) +
+                      ", writer " + writer,
+                  "Give samplers the options of the trainer");
+    };
+    std::size_t began = 0;
+    std::vector<std::size_t> continuations;  // of each fork group of this group
+    for (const TrainingRollout& training : group.rollouts) {
+      const Rollout& rollout = training.rollout();
+      sampled_tokens_ += static_cast<double>(count_sampled(rollout));
+      if (!rollout.fork) {
+        ++began;
+        rollouts_.push_back(rollout);
+        continue;
+      }
+      const std::size_t source = local * group_size_ + rollout.fork->member;
+      if (began != group_size_ || rollout.fork->member >= group_size_ ||
+          rollout.fork->summary >= rollouts_[source].summary_requests.size())
+        refuse("a fork goes on from a history that the group does not have");
+      if (continuations.empty() || forks_.back().source != source) {
+        forks_.push_back({source, rollout.fork->summary, forks.size()});
+        continuations.push_back(1);
+      }
+      ++continuations.back();
+      forks.push_back(rollout);
+    }
+    if (began != group_size_)
+      refuse("a group has " + std::to_string(began) +
+             " rollouts that began with its task, the trainer's groups have " +
+             std::to_string(group_size_));
+    for (const std::size_t count : continuations)
+      if (count != fork_options_.continuations)
+        refuse("a history was continued " + std::to_string(count) +
+               " times, the trainer compares " + std::to_string(fork_options_.continuations));
+  }
+
   std::span<const Rollout> group(std::size_t local) const {
     return all().subspan(local * group_size_, group_size_);
   }
@@ -238,7 +318,8 @@ class StepRollouts {
   SummaryForks fork_options_;
   std::size_t groups_ = 0;          // of all ranks
   std::size_t first_group_ = 0;     // of this rank
-  std::vector<const Task*> tasks_;  // [groups of this rank]
+  std::size_t group_count_ = 0;     // of this rank
+  std::vector<const Task*> tasks_;  // [groups of this rank]; none where others played
   std::vector<Rollout> rollouts_;
   std::size_t originals_ = 0;
   double sampled_tokens_ = 0;  // of all that was played

@@ -16,6 +16,7 @@
 #include "dualagent/loops/token_loss.inl"
 #include "dualagent/objective/importance.hpp"
 #include "dualagent/rollout/scheduler.hpp"
+#include "dualagent/store/trajectory_store.hpp"
 #include "dualagent/train/evaluation.hpp"
 #include "dualagent/train/first_rank_reward.hpp"
 #include "dualagent/train/minibatch.hpp"
@@ -26,6 +27,7 @@
 #include "dualagent/train/step_review.hpp"
 #include "dualagent/train/step_rollouts.hpp"
 #include "dualagent/train/step_rows.hpp"
+#include "dualagent/train/step_streams.hpp"
 #include "dualagent/train/trainer_options.hpp"
 
 namespace dualagent {
@@ -100,30 +102,34 @@ class Trainer {
   /// a `learning_rate_scale` that is negative, NaN or infinite.
   StepMetrics step(std::span<const Task> tasks, double learning_rate_scale = 1.0,
                    std::span<const Task> spare = {}) {
-    const std::uint64_t updates_before = learners_.updates();
-    try {
-      return call_user_code(
-          "a model, an objective or a collective", [&] { return "step " + std::to_string(step_); },
-          [&] { return try_step(tasks, learning_rate_scale, spare); });
-    } catch (const Error& error) {
-      const std::uint64_t updates = learners_.updates() - updates_before;
-      const std::string changed =
-          updates == 0 ? "No weight has changed in this step"
-                       : "Updates of this step that came before it: " + std::to_string(updates) +
-                             "; go on from the last checkpoint";
-      throw Error(error.problem(), error.where(),
-                  error.remedy().empty() ? changed : error.remedy() + ". " + changed);
-    }
+    return whole_step(learning_rate_scale, [&](StepMetrics& metrics, const RandomStream& random) {
+      if (tasks.empty())
+        throw Error("there are no tasks", "Trainer::step", "Give one task at least");
+      metrics.replaced_groups = static_cast<double>(play_rollouts(tasks, spare, random));
+    });
   }
   template <class Tasks>
   requires std::convertible_to<const Tasks&, std::span<const EvaluationTask>> StepMetrics
   step(const Tasks&, double = 1.0, std::span<const Task> = {}) {
-    static_assert(sizeof(Tasks) == 0,
-                  "dualagent: evaluation tasks are not trained on; read training tasks with "
-                  "read_tasks or TaskStream");
+    detail::refuse_evaluation_tasks<Tasks>();
     return {};
   }
 
+  /// The same on groups that were played and scored elsewhere, as a store hands them out; every
+  /// rank gets all. Their order changes nothing; those that a RolloutWorker plays of `tasks` with
+  /// the weights of this step give the bits of `step(tasks)`. No groups make no update.
+  /// Errors: as `step`; Error for a group of another `group_size` or with other `summary_forks`.
+  StepMetrics step_on(std::span<const ClaimedGroup> groups, double learning_rate_scale = 1.0) {
+    return whole_step(learning_rate_scale, [&](StepMetrics&, const RandomStream&) {
+      rollouts_.take_groups(groups, collective_);
+      require_same_rollouts(collective_, rollouts_.all());
+    });
+  }
+
+  /// The versions of the weights that the two agents have now; 0 of one that is not trained.
+  AgentVersions versions() const { return learners_.versions(); }
+  /// How many weight versions a step makes at most: its updates of each model.
+  std::size_t versions_per_step() const { return options_.minibatches * options_.epochs; }
   /// Number of steps done.
   std::size_t steps_done() const { return step_; }
   /// Rollouts of one task.
@@ -158,6 +164,12 @@ class Trainer {
     checkpoint.add(trainer_name(name) + ".options", options_text(options_, group_size_));
   }
 
+  /// The part of it that a RolloutWorker needs to sample for this trainer: weights and options.
+  void save_weights(Checkpoint& checkpoint) const {
+    learners_.save_weights(checkpoint, {}, collective_);
+    checkpoint.add(trainer_name({}) + ".options", options_text(options_, group_size_));
+  }
+
   /// Goes on where `save` was called: the next steps have the bits and versions of an unbroken run.
   /// Errors: Error when the checkpoint is of another kind of pair or of models of another shape, or
   /// of a trainer with other options. Another optimizer or learning rate is warned of: the steps
@@ -189,50 +201,51 @@ class Trainer {
   }
 
   void check_options() const {
-    require_option(group_size_, kAtLeastOne, "group_size", "TrainerOptions");
-    options_.validate();
-    if (options_.summary_forks.continuations > 1)
-      require_option(options_.summary_forks.histories_per_group,
-                     {1.0, static_cast<double>(group_size_)}, "histories_per_group",
-                     "SummaryForks");
-    validate_objective(recipe_.objective);
-    validate_all(reward_, recipe_.view);
+    options_.validate(group_size_);
+    validate_recipe(recipe_, group_size_);
+    validate_all(reward_);
     if (collective_.rank() >= collective_.size())
       throw Error("rank " + std::to_string(collective_.rank()) + " of " +
                       std::to_string(collective_.size()),
                   "the trainer's collective", "Ranks are numbered from 0 below size()");
-    if (compares_group<Estimator>() && group_size_ < 2)
-      throw Error("group_size is 1, but the advantage estimator compares the rollouts of a group",
-                  "TrainerOptions", "Use groups of at least 2, or Whitened<RawReward>");
-    if constexpr (kHasCritic)
-      learners_.for_each([](const auto& learner, std::size_t index) {
-        if (!learner.updater.model().has_value_head())
-          throw Error("the objective needs a critic, but model " + std::to_string(index) +
-                          " of the pair has no value head",
-                      "Trainer", "Train model.with_value_head()");
-      });
+    if constexpr (kHasCritic) learners_.require_value_heads();
   }
 
-  StepMetrics try_step(std::span<const Task> tasks, double learning_rate_scale,
-                       std::span<const Task> spare) {
-    if (tasks.empty()) throw Error("there are no tasks", "Trainer::step", "Give one task at least");
+  template <class Call>
+  decltype(auto) of_user(const char* whose, const Call& call) const {
+    return call_user_code(
+        whose, [&] { return "step " + std::to_string(step_); }, call);
+  }
+
+  /// A step on the rollouts that `take_rollouts(metrics, random)` leaves in `rollouts_`.
+  template <class TakeRollouts>
+  StepMetrics whole_step(double learning_rate_scale, const TakeRollouts& take_rollouts) {
+    return learners_.name_changes([&] {
+      return of_user("a model, an objective or a collective",
+                     [&] { return try_step(learning_rate_scale, take_rollouts); });
+    });
+  }
+
+  template <class TakeRollouts>
+  StepMetrics try_step(double learning_rate_scale, const TakeRollouts& take_rollouts) {
     check_learning_rate_scale(learning_rate_scale);
-    const RandomStream random = RandomStream::from_seed(options_.seed).child(step_);
+    const StepStreams streams{options_.seed, step_};
     StepMetrics metrics;
     metrics.step = step_;
     for (const ToolSpec& spec : scheduler_.protocol().tools.specs())
       metrics.tools.push_back({.name = spec.name});
     learners_.begin_step();
     const auto start = std::chrono::steady_clock::now();
-    metrics.replaced_groups = static_cast<double>(play_rollouts(tasks, spare, random.child(0)));
+    take_rollouts(metrics, streams.rollouts());
+    of_user("an advantage estimator",
+            [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
     rollouts_.describe(collective_, metrics);
     const auto middle = std::chrono::steady_clock::now();
     sums_ = {.has_reference = kHasReference};
     score_seconds_ = 0;
-    const auto place = [&] { return "step " + std::to_string(step_); };
-    call_user_code("a training view or an advantage estimator", place, [&] { collect_rows(); });
+    of_user("a training view or an advantage estimator", [&] { collect_rows(); });
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      rollouts_.assign_minibatches(members_, random.child(1 + epoch));
+      rollouts_.assign_minibatches(members_, streams.minibatches(epoch));
       for (std::size_t minibatch = 0; minibatch < options_.minibatches; ++minibatch)
         learners_.for_each([&](auto& learner, std::size_t index) {
           update(learner, index, minibatch, epoch == 0 && minibatch == 0, learning_rate_scale);
@@ -249,22 +262,18 @@ class Trainer {
     return metrics;
   }
 
-  /// Plays a group of each task, replaces equal ones, forks histories and compares all of them.
+  /// Plays a group of each task, replaces equal ones and forks histories.
   std::size_t play_rollouts(std::span<const Task> tasks, std::span<const Task> spare,
                             const RandomStream& random) {
     const auto run = [&](std::span<const RolloutStart> starts, const RandomStream& stream) {
       return scheduler_.run(starts, options_.sampling, stream);
     };
     decltype(auto) reward = asked_reward<Pairing>(reward_, collective_);
-    const std::size_t groups = tasks.size();  // they use the children below
     rollouts_.play_groups(tasks, random, run, reward, collective_);
-    const std::size_t replaced =
-        rollouts_.replace_equal_groups(spare, random.child(groups), run, reward, collective_);
-    rollouts_.fork(random.child(groups + 1), random, run, reward);
+    const std::size_t replaced = rollouts_.replace_equal_groups(
+        spare, StepStreams::replacements(random, tasks.size()), run, reward, collective_);
+    rollouts_.fork(StepStreams::fork_choice(random, tasks.size()), random, run, reward);
     require_same_rollouts(collective_, rollouts_.all());
-    call_user_code(
-        "an advantage estimator", [&] { return "step " + std::to_string(step_); },
-        [&] { rollouts_.estimate_advantages(recipe_.objective.advantage); });
     return replaced;
   }
 
@@ -340,18 +349,12 @@ class Trainer {
     if constexpr (needs_present_log_probs<ObjectiveOf>())
       score_batch(learner, learner.updater.model());
     weigh_by_importance(recipe_.objective, batch_, outputs_.log_prob);
-    if constexpr (normalizes_batch<Correction>()) normalize_corrections(tokens);
+    if constexpr (normalizes_batch<Correction>()) normalize_importance(batch_, tokens, collective_);
     const auto objective = loops::composed_loss(recipe_.objective);
     sums_.gradient_norm +=
         learner.updater.update(batch_, objective, outputs_, collective_, learning_rate_scale);
     sums_.updates += 1;
     sums_.add(batch_, outputs_, objective, fresh);
-  }
-
-  void normalize_corrections(double tokens) {
-    double sum[] = {sum_of_importance(batch_)};
-    collective_.all_reduce_sum(std::span<double>(sum));
-    if (sum[0] > 0) scale_importance(batch_, tokens / sum[0]);
   }
 
   void clear_batch(WeightVersion old_weight_version) {
@@ -383,10 +386,6 @@ class Trainer {
   double score_seconds_ = 0;
 };
 
-namespace detail {
-/// Stands for a part of a trainer that was not given, so that the class says which one is due.
-struct NotGiven {};
-}  // namespace detail
 template <class Pairing>
 Trainer(Pairing)
     -> Trainer<Pairing, detail::NotGiven, detail::NotGiven, detail::NotGiven, LocalCollective>;

@@ -48,11 +48,23 @@ struct TrainerOptionsFor {
     }
     sampling.validate();
   }
+  /// The same with the group size that the trainer takes.
+  void validate(std::size_t taken_group_size) const {
+    require_option(taken_group_size, kAtLeastOne, "group_size", "TrainerOptions");
+    validate();
+    if (summary_forks.continuations > 1)
+      require_option(summary_forks.histories_per_group,
+                     {1.0, static_cast<double>(taken_group_size)}, "histories_per_group",
+                     "SummaryForks");
+  }
 };
 /// The same with AdamW.
 using TrainerOptions = TrainerOptionsFor<AdamW>;
 
 namespace detail {
+/// Stands for a part of a trainer that was not given, so that the class says which one is due.
+struct NotGiven {};
+
 /// Options that leave tokens out, where they do; `agent` is "answerer" or "summarizer".
 inline void describe_left_out(const SamplingOptions& options, const std::string& agent,
                               RunFingerprint& fingerprint) {
@@ -97,16 +109,25 @@ std::string options_text(const TrainerOptionsFor<Optimizer>& options, std::size_
   return nlohmann::json(detail::describe_options(options, group_size)).dump();
 }
 
+/// What `options_text` wrote into the text `name` of a checkpoint. Errors: Error for no JSON.
+inline RunFingerprint read_options_text(const StoredCheckpoint& checkpoint,
+                                        const std::string& name) {
+  RunFingerprint described;
+  const nlohmann::json stored =
+      parse_json(checkpoint.text(name), checkpoint.where(), "Resume from an earlier checkpoint");
+  for (const auto& [option, value] : stored.items())
+    described[option] = value.is_string() ? value.get<std::string>() : value.dump();
+  return described;
+}
+
 namespace detail {
 /// `require_same_options` for options that are described already.
 inline void require_same_description(const StoredCheckpoint& checkpoint, const std::string& name,
                                      const RunFingerprint& described) {
   RunFingerprint before[2], now[2];  // all but the optimizer's, the optimizer's
   const auto part = [](const std::string& option) { return option.starts_with("update.") ? 1 : 0; };
-  const nlohmann::json stored =
-      parse_json(checkpoint.text(name), checkpoint.where(), "Resume from an earlier checkpoint");
-  for (const auto& [option, value] : stored.items())
-    before[part(option)][option] = value.is_string() ? value.get<std::string>() : value.dump();
+  for (const auto& [option, value] : read_options_text(checkpoint, name))
+    before[part(option)][option] = value;
   for (const auto& [option, value] : described) now[part(option)][option] = value;
   if (const std::string others = fingerprint_differences(before[0], now[0]); !others.empty())
     throw Error("the checkpoint's trainer had other options: " + others, checkpoint.where(),

@@ -245,7 +245,9 @@ class TrainingRun {
           std::array{StopSignals::requested(), record.ends_run, is_first_ && is_best(record)});
       stopped_ = stopped;
       ended_ = ends && done_ < options_.steps;
-      if (save_if_due(best, save)) journal.begin(done_);
+      if (!save_if_due(best, save)) continue;
+      if constexpr (requires { work.saved(); }) work.saved();
+      journal.begin(done_);
     }
     if (stopped_ && !ended_) say_interrupted(progress);
     progress.finish();
@@ -327,6 +329,7 @@ class TrainingRun {
       for (const auto& callback : after_record_) callback(record);
   }
 
+  /// Whether it was.
   bool save_if_due(bool best, const Save& save) {
     // The best step has an ordinary checkpoint too, so that no run resumes before it.
     const bool last = done_ == options_.steps || stopped_ || ended_;

@@ -171,14 +171,10 @@ class WeightUpdater {
     return norm;
   }
 
-  /// Adds weights and their version, the optimizer's state of all ranks and its step count under
-  /// names that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged
-  /// until it is written. On a `Sharded` collective all ranks must call it, and of a model on
-  /// several ranks all of these; then the rank that `is_first_rank(mesh)` alone may write it.
-  /// Errors: Error for a name that is taken, and for weights that are not finite, on this rank or
-  /// another one of its model.
+  /// Adds weights and their version under names that begin with `name`. As `save` otherwise.
   template <class Collective = LocalCollective>
-  void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
+  void save_weights(Checkpoint& checkpoint, const std::string& name,
+                    Collective&& collective = {}) const {
     for (const auto& [what, is] : identity()) checkpoint.add(part_name(name, what), is);
     const std::span<const Scalar> weights =
         on_host(*model_, model_->parameters(), gathered_["weights"]);
@@ -189,16 +185,24 @@ class WeightUpdater {
       all_finite();
     if constexpr (OnModelAxis<Model>)
       if (collective.rank() != 0 || model_->model_axis().rank() != 0) checkpoint.whole = false;
-    const auto stored = [&](std::string_view array, std::span<const Scalar> values) {
-      const std::string room = std::string(array) + " of all";
-      return stored_array(*model_, values, gathered_[room], collective.rank() == 0);
-    };
-    checkpoint.add(name + ".weights", stored("weights", weights));
+    checkpoint.add(name + ".weights", stored("weights", weights, collective));
+    checkpoint.add(name + ".weight_version", std::to_string(model_->weight_version()));
+  }
+
+  /// Adds weights and their version, the optimizer's state of all ranks and its step count under
+  /// names that begin with `name`. Model and updater must outlive the checkpoint and stay unchanged
+  /// until it is written. On a `Sharded` collective all ranks must call it, and of a model on
+  /// several ranks all of these; then the rank that `is_first_rank(mesh)` alone may write it.
+  /// Errors: Error for a name that is taken, and for weights that are not finite, on this rank or
+  /// another one of its model.
+  template <class Collective = LocalCollective>
+  void save(Checkpoint& checkpoint, const std::string& name, Collective&& collective = {}) const {
+    save_weights(checkpoint, name, collective);
     state_.for_each([&](std::string_view array, const auto& values) {
-      checkpoint.add(part_name(name, array), stored(array, whole(array, values, collective)));
+      checkpoint.add(part_name(name, array),
+                     stored(array, whole(array, values, collective), collective));
     });
     checkpoint.add(name + ".updates", std::to_string(state_.steps));
-    checkpoint.add(name + ".weight_version", std::to_string(model_->weight_version()));
   }
 
   /// Errors: Error unless the checkpoint is of this model, as far as the model says which it is,
@@ -262,6 +266,14 @@ class WeightUpdater {
     return name + "." + std::string(array);
   }
   bool updates_all() const { return part_.size() == model_->parameters().size(); }
+  /// An array as a checkpoint keeps it; see `stored_array`.
+  template <class Collective>
+  std::span<const Scalar> stored(std::string_view array, std::span<const Scalar> values,
+                                 const Collective& collective) const {
+    const std::string room = std::string(array) + " of all";
+    return stored_array(*model_, values, gathered_[room], collective.rank() == 0);
+  }
+
   /// What this rank has of an array of all ranks.
   template <class T>
   std::span<T> part_of(std::span<T> all) const {
