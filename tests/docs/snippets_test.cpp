@@ -169,6 +169,7 @@ int ranks(BigramModel& model, TaskStream& tasks, TrainingRun& run) {
 void long_rows() {
 #include "ranks/long-rows-on-several-ranks.inc"
 }
+
 void long_rows_of_a_divided_model() {
 #include "ranks/long-rows-on-several-ranks-2.inc"
 }
