@@ -103,11 +103,10 @@ ModelSlice slice_of(const TransformerConfig& config, ContextParallel<Context, Te
 /// calls (`lead`, `follow`). Rank 0 draws for all.
 /// Determinism: as for Transformer: every rank samples and scores with the same bits, so that the
 /// ratio of unchanged weights is 1. Another number of ranks rounds otherwise; where rows alone are
-/// divided, gradients alone. Initial weights have the bits of one rank's. Threads share the products while it samples; training uses one thread of
-/// each rank.
+/// divided, gradients alone. Initial weights have the bits of one rank's. Threads share the
+/// products while it samples; training uses one thread of each rank.
 /// Errors: the constructor throws Error on every rank where shapes or options differ, the first
-/// difference named, or where
-/// neurons or tokens are fewer than ranks. Adapters are not supported.
+/// difference named, or where neurons or tokens are fewer than ranks. Adapters are not supported.
 /// Example: Mesh mesh{data, model};
 ///          ParallelTransformer learner(config, mesh.model_axis(), {.seed = 7});
 ///          Trainer trainer{SharedWeights{learner}, protocol, reward, recipe, mesh, options};

@@ -55,7 +55,7 @@ class Chunk {
     all_ += sequence.size();
     most_ += axis_.most_tokens(sequence.size());
   }
-  /// Tokens on this rank, and the most that any rank has.
+  /// Tokens on this rank, and a bound of those on any rank, which is the same on all.
   std::size_t rows() const { return tokens_.size(); }
   std::size_t most_rows() const { return most_; }
   /// Which of all the sequences' tokens row i is.
@@ -278,7 +278,7 @@ class Chunk {
   Axis axis_;
   HeadLayout heads_;
   std::vector<std::size_t> lengths_;
-  std::size_t all_ = 0, most_ = 0;      // tokens of all ranks, and the most of one
+  std::size_t all_ = 0, most_ = 0;      // tokens of all ranks, and at most of one
   std::vector<std::size_t> positions_;  // [rows]
   std::vector<std::size_t> places_;     // [rows] among the tokens of all ranks
   std::vector<Token> tokens_;           // [rows]
