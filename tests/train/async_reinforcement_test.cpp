@@ -1,5 +1,6 @@
 #include "dualagent/train/async_reinforcement.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -83,6 +84,29 @@ TEST_CASE("neither the order of commits nor the number of workers changes a bit"
   CHECK(equal);
   CHECK(even.worker.metrics().groups == 6);
   CHECK(odd.worker.metrics().groups == 3);
+}
+
+TEST_CASE("a trainer's step is the same on groups in any order", "[train][async]") {
+  const TemporaryFolder folder;
+  const WeightFolder weights(folder / "weights");
+  MemoryStore store;
+  WorkerSide<MemoryStore> side(store, weights, {.trainer = options()});
+  LearnerSide<MemoryStore> publisher(store, weights, async_options([] { return false; }),
+                                     options());
+  CHECK_THROWS_AS(publisher.work.step({0}), Error);  // it has published, and does not wait
+  play_all(side.worker);
+  ClaimResult claimed = store.claim({.run = "run", .reader = "test", .max_groups = kTasks});
+  REQUIRE(claimed.groups.size() == kTasks);
+  const std::vector<double> whole = async_setting::synchronous(1, options());
+  for (std::size_t turn = 0; turn < kTasks; ++turn) {
+    async_setting::Pair pair;
+    async_setting::TrainerOfPair trainer{pair.roles(), pair.protocol(), two_tokens::LastToken{},
+                                         Recipe{Dapo{}}, options()};
+    trainer.step_on(claimed.groups);
+    const bool equal = pair.weights() == whole;
+    CHECK(equal);
+    std::rotate(claimed.groups.begin(), claimed.groups.begin() + 1, claimed.groups.end());
+  }
 }
 
 TEST_CASE("a worker in a thread of its own ends with the learner's run", "[train][async]") {
