@@ -24,6 +24,7 @@
 #include "dualagent/core/any_callback.hpp"
 #include "dualagent/core/base64.hpp"
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/crc64.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/half_float.hpp"

@@ -1,6 +1,7 @@
 # Configures, builds and runs the consumer that uses the library in this WAY.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  set(text "${text}" PARENT_SCOPE)
   if(NOT code EQUAL 0)
     list(JOIN ARGN " " command)
     message(FATAL_ERROR "${command} failed:\n${text}")
@@ -24,6 +25,23 @@ else()
   set(program consumer)
 endif()
 run(${CMAKE_COMMAND} -S ${source} -B ${WORK}/build -G ${GENERATOR}
-    -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release ${extra} ${JSON})
+    -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS=${FLAGS}" ${extra} ${JSON})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/${program})
+set(header_only "${text}")
+
+# The same linked with dualagent::compiled, where it is installed: to the bit the same.
+file(GLOB_RECURSE compiled ${WORK}/prefix/*/libdualagent_compiled.a)
+if(WAY STREQUAL "find_package" AND compiled)
+  file(READ ${source}/CMakeLists.txt lists)
+  string(REPLACE "dualagent::dualagent" "dualagent::compiled" lists "${lists}")
+  file(WRITE ${WORK}/with_compiled/CMakeLists.txt "${lists}")
+  configure_file(${source}/main.cpp ${WORK}/with_compiled/main.cpp COPYONLY)
+  run(${CMAKE_COMMAND} -S ${WORK}/with_compiled -B ${WORK}/with_compiled/build -G ${GENERATOR}
+      -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS=${FLAGS}" ${extra} ${JSON})
+  run(${CMAKE_COMMAND} --build ${WORK}/with_compiled/build)
+  run(${WORK}/with_compiled/build/${program})
+  if(NOT text STREQUAL header_only)
+    message(FATAL_ERROR "header-only: ${header_only}with dualagent::compiled: ${text}")
+  endif()
+endif()

@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "dualagent/core/compiled.hpp"
+
 namespace dualagent {
 
 /// Does what a collective starts on a thread of its own, one after the other, while the caller goes
@@ -33,11 +35,7 @@ class BackgroundSums {
     }
 
     /// Until it is done. Errors: what it threw.
-    void wait() {
-      std::unique_lock lock(owner_->mutex_);
-      owner_->changed_.wait(lock, [&] { return state_->done; });
-      if (state_->error) std::rethrow_exception(std::exchange(state_->error, nullptr));
-    }
+    void wait();
 
    private:
     friend class BackgroundSums;
@@ -87,35 +85,9 @@ class BackgroundSums {
     std::exception_ptr error;
   };
 
-  void run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [&] { return ends_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      const std::shared_ptr<State> state = waiting_.front();
-      lock.unlock();
-      std::exception_ptr error;
-      try {
-        state->work();
-      } catch (...) {
-        error = std::current_exception();
-      }
-      lock.lock();
-      state->error = error;
-      state->done = true;
-      waiting_.pop_front();
-      changed_.notify_all();
-    }
-  }
+  void run();
 
-  void abandon(State& state) {
-    std::unique_lock lock(mutex_);
-    if (state.done) return;
-    lock.unlock();
-    interrupt_();
-    lock.lock();
-    changed_.wait(lock, [&] { return state.done; });
-  }
+  void abandon(State& state);
 
   std::function<void()> interrupt_;
   std::mutex mutex_;
@@ -140,3 +112,7 @@ class StartedSum {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/collective/background_sums.inl"
+#endif

@@ -16,6 +16,7 @@
 #include "dualagent/collective/launch_environment.hpp"
 #include "dualagent/collective/shared_memory_rank.hpp"
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -33,15 +34,7 @@ struct SharedMemoryOptions {
   double timeout_seconds = 300;
 
   static constexpr std::size_t kMaxArrayBytes = std::size_t{1} << 40;
-  void validate() const {
-    require_option(slot_bytes, {65536, 1U << 30U}, "slot_bytes", "SharedMemoryOptions");
-    if (slot_bytes % 4096 != 0)
-      throw Error("slot_bytes is " + std::to_string(slot_bytes), "SharedMemoryOptions",
-                  "Take a multiple of 4096");
-    if (array_bytes % 4096 != 0 || array_bytes > kMaxArrayBytes)
-      throw Error("array_bytes is " + std::to_string(array_bytes), "SharedMemoryOptions",
-                  "Take a multiple of 4096, at most " + std::to_string(kMaxArrayBytes));
-  }
+  void validate() const;
 };
 
 /// A rank among processes of one host, by POSIX shared memory.
@@ -118,10 +111,7 @@ class SharedMemoryCollective {
  private:
   struct Member {
     Member(const std::string& name, std::size_t number, std::size_t size,
-           const SharedMemoryOptions& options)
-        : rank(name, number, size, {options.slot_bytes, options.array_bytes},
-               options.timeout_seconds),
-          background([this] { abort("a sum that was started was not waited for"); }) {}
+           const SharedMemoryOptions& options);
 
     void abort(const std::string& reason) {
       rank.group().fail("rank " + std::to_string(rank.group().rank()) + " gave up: " + reason);
@@ -137,13 +127,7 @@ class SharedMemoryCollective {
     return member_->rank;
   }
 
-  static const std::string& name_on_one_host(const LaunchedRank& me) {
-    if (me.local_size == 0 || me.local_size == me.size) return me.run;
-    throw Error(std::to_string(me.local_size) + " of " + std::to_string(me.size) +
-                    " ranks are on this host",
-                "SharedMemoryCollective",
-                "Over several hosts use MpiCollective, or Hierarchical of both");
-  }
+  static const std::string& name_on_one_host(const LaunchedRank& me);
 
   template <class Work>
   Sum start(Work work) {
@@ -155,3 +139,7 @@ class SharedMemoryCollective {
 static_assert(ShardingCollective<SharedMemoryCollective>);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/collective/shared_memory.inl"
+#endif

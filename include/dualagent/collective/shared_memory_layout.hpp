@@ -17,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent::detail {
@@ -36,13 +37,7 @@ struct SharedCount {
     if (sleepers.load() != 0) wake();
   }
   /// Until the next `set`, a tenth of a second at most.
-  void sleep(std::uint32_t wanted) {
-    const timespec limit{0, 100'000'000};
-    sleepers.fetch_add(1);
-    const std::uint32_t seen = value.load();
-    if (!reached(wanted)) ::syscall(SYS_futex, &value, FUTEX_WAIT, seen, &limit, nullptr, 0);
-    sleepers.fetch_sub(1);
-  }
+  void sleep(std::uint32_t wanted);
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
@@ -58,13 +53,7 @@ struct SharedRequest {
     return std::strcmp(a.operation, b.operation) == 0 && a.type[0] == b.type[0] &&
            a.root == b.root && a.elements == b.elements;
   }
-  std::string text() const {
-    std::string of =
-        std::to_string(elements) + (type[0] == 'd' ? " doubles" : " floats") + " to " + operation;
-    if (std::string_view(operation) == "broadcast") of += " from rank " + std::to_string(root);
-    if (std::string_view(operation) == "reduce_sum") of += " on rank " + std::to_string(root);
-    return of;
-  }
+  std::string text() const;
 };
 
 /// A rank's part of the segment's head.
@@ -88,12 +77,7 @@ struct alignas(64) SharedHead {
 
 /// A segment's file, locked by a rank, and its memory.
 struct SharedSegment {
-  SharedSegment(FileDescriptor opened, std::size_t size, const std::string& name)
-      : file(std::move(opened)), bytes(size) {
-    void* const mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    if (mapped == MAP_FAILED) throw_file_error("map", name, errno);
-    memory = static_cast<std::byte*>(mapped);
-  }
+  SharedSegment(FileDescriptor opened, std::size_t size, const std::string& name);
   SharedSegment(const SharedSegment&) = delete;
   SharedSegment& operator=(const SharedSegment&) = delete;
   ~SharedSegment() { ::munmap(memory, bytes); }
@@ -111,3 +95,7 @@ struct SharedRoom {
 };
 
 }  // namespace dualagent::detail
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/collective/shared_memory_layout.inl"
+#endif

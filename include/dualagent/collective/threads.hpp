@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -38,13 +39,7 @@ class ThreadCollective {
 
  public:
   /// One handle per rank. Errors: throws for 0 ranks.
-  static std::vector<ThreadCollective> group(std::size_t ranks) {
-    if (ranks == 0) throw Error("a collective needs at least one rank", "ThreadCollective::group");
-    const auto shared = std::make_shared<Shared>(ranks);
-    std::vector<ThreadCollective> handles;
-    for (std::size_t rank = 0; rank < ranks; ++rank) handles.push_back({shared, rank});
-    return handles;
-  }
+  static std::vector<ThreadCollective> group(std::size_t ranks);
 
   std::size_t rank() const { return rank_; }
   std::size_t size() const { return shared_->ranks.size(); }
@@ -92,19 +87,10 @@ class ThreadCollective {
         : group_(std::move(group)), sum_(std::move(sum)) {}
     Sum(Sum&&) noexcept = default;
     Sum& operator=(Sum&&) = delete;
-    ~Sum() {
-      if (group_ == nullptr) return;
-      const std::lock_guard lock(group_->mutex);  // nobody is adding up now, nor will from here on
-      sum_->withdrawn = true;
-    }
+    ~Sum();
 
     /// Until the sum is there. Errors: as for the class.
-    void wait() {
-      std::unique_lock lock(group_->mutex);
-      group_->arrived_all.wait(lock, [&] { return sum_->done || !group_->failure.empty(); });
-      if (!sum_->done) group_->require_alive();
-      Shared::require_agreement(sum_->fault);
-    }
+    void wait();
 
    private:
     std::shared_ptr<Shared> group_;
@@ -125,12 +111,7 @@ class ThreadCollective {
   }
 
   /// Lets all waiting and later calls of the group throw.
-  void abort(const std::string& reason) {
-    const std::lock_guard lock(shared_->mutex);
-    if (shared_->failure.empty())
-      shared_->failure = "rank " + std::to_string(rank_) + " gave up: " + reason;
-    shared_->arrived_all.notify_all();
-  }
+  void abort(const std::string& reason);
 
  private:
   struct Array {
@@ -140,12 +121,7 @@ class ThreadCollective {
     std::size_t size = 0;
     const std::type_info* type = nullptr;
 
-    std::string text() const {
-      std::string rank;
-      if (operation == "broadcast") rank = " from rank " + std::to_string(root);
-      if (operation == "reduce_sum") rank = " on rank " + std::to_string(root);
-      return std::to_string(size) + " elements to " + std::string(operation) + rank;
-    }
+    std::string text() const;
   };
   using Arrays = std::vector<Array>;  // [ranks]
   /// A sum that a rank has started.
@@ -172,11 +148,7 @@ class ThreadCollective {
       if (!failure.empty())
         throw Error("the collective was aborted", failure, "See that rank's own error");
     }
-    static void require_agreement(const std::string& fault) {
-      if (!fault.empty())
-        throw Error("ranks do not agree: " + fault, "ThreadCollective",
-                    "All ranks must call the same operations in the same order");
-    }
+    static void require_agreement(const std::string& fault);
   };
 
   ThreadCollective(std::shared_ptr<Shared> shared, std::size_t rank)
@@ -240,32 +212,10 @@ class ThreadCollective {
     }
   }
 
-  void meet() {
-    std::unique_lock lock(shared_->mutex);
-    const std::size_t round = shared_->round;
-    if (++shared_->arrived == size()) {
-      shared_->arrived = 0;
-      ++shared_->round;
-      shared_->arrived_all.notify_all();
-    }
-    shared_->arrived_all.wait(lock,
-                              [&] { return shared_->round != round || !shared_->failure.empty(); });
-    shared_->require_alive();
-  }
+  void meet();
 
   /// What the ranks do not agree in; empty if they do.
-  static std::string disagreement(const Arrays& arrays) {
-    const Array& first = arrays[0];
-    for (std::size_t rank = 1; rank < arrays.size(); ++rank) {
-      const Array& other = arrays[rank];
-      if (other.operation == first.operation && other.root == first.root &&
-          other.size == first.size && *other.type == *first.type)
-        continue;
-      return "rank 0 brings " + first.text() + ", rank " + std::to_string(rank) + " brings " +
-             other.text();
-    }
-    return {};
-  }
+  static std::string disagreement(const Arrays& arrays);
 
   std::shared_ptr<Shared> shared_;
   std::size_t rank_;
@@ -346,3 +296,7 @@ void run_ranks(const MeshShape& shape, Body&& body) {
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/collective/threads.inl"
+#endif

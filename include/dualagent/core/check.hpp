@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/user_code.hpp"
@@ -25,14 +26,7 @@ struct Bounds {
   }
 
   /// What an error asks for. Example: "a finite number above 0".
-  std::string text() const {
-    constexpr double kEndless = std::numeric_limits<double>::infinity();
-    std::string text = high == kEndless && !takes_high ? "a finite number" : "a number";
-    if (low != -kEndless) text += (takes_low ? " of at least " : " above ") + shortest_text(low);
-    if (high != kEndless)
-      text += (takes_high ? " and at most " : " and below ") + shortest_text(high);
-    return text;
-  }
+  std::string text() const;
 };
 
 inline constexpr Bounds kFinite{-std::numeric_limits<double>::infinity(),
@@ -98,15 +92,11 @@ void validate_for_window(std::size_t max_context_tokens, const Parts&... parts) 
 }
 
 /// Refuses a budget of tokens that a context window can never exceed, or that nothing fits into.
-inline void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,
-                                 const std::string& owner) {
-  if (max_tokens > 0 && max_tokens < max_context_tokens) return;
-  throw Error(
-      "max_tokens is " + std::to_string(max_tokens) + ", the context window has " +
-          std::to_string(max_context_tokens) + " tokens",
-      owner,
-      "Set it to at least 1 and below RolloutLimits::max_context_tokens, or nothing is ever "
-      "summarized or dropped");
-}
+void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,
+                          const std::string& owner);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/core/check.inl"
+#endif

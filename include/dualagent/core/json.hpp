@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json_depth.hpp"
 #include "dualagent/core/printable.hpp"
@@ -23,42 +24,14 @@ struct JsonLimits {
 ///
 /// Errors: Error naming the byte that is not valid UTF-8.
 /// Example: the text a"b gives "a\"b".
-inline std::string to_json_string(std::string_view text, const std::string& where) {
-  constexpr std::string_view kHexDigits = "0123456789abcdef";
-  std::string literal = "\"";
-  for (std::size_t i = 0; i < text.size();) {
-    const DecodedCharacter character = decode_utf8(text.substr(i));
-    if (!character.valid)
-      throw Error("a name or text is not valid UTF-8 at byte " + std::to_string(i), where,
-                  "Store bytes that are not text as an array");
-    const char c = text[i];
-    const std::size_t escape = std::string_view("\"\\\b\f\n\r\t").find(c);
-    if (escape != std::string_view::npos)
-      (literal += '\\') += "\"\\bfnrt"[escape];
-    else if (static_cast<unsigned char>(c) < 0x20)
-      ((literal += "\\u00") += kHexDigits[static_cast<unsigned char>(c) >> 4]) +=
-          kHexDigits[static_cast<unsigned char>(c) & 0xF];
-    else
-      literal += text.substr(i, character.size_bytes);
-    i += character.size_bytes;
-  }
-  return literal += '"';
-}
+std::string to_json_string(std::string_view text, const std::string& where);
 
 /// The keys of an object, in their order; none of anything else.
-inline std::vector<std::string> keys_of(const nlohmann::json& object) {
-  std::vector<std::string> keys;
-  if (object.is_object())
-    for (const auto& [key, value] : object.items()) keys.push_back(key);
-  return keys;
-}
+std::vector<std::string> keys_of(const nlohmann::json& object);
 
 /// For the error about a missing key: `; it has "answr"`, if the object has a key that is probably
 /// the missing one misspelt, else nothing.
-inline std::string misspelt_key(const nlohmann::json& object, std::string_view missing) {
-  const std::optional<std::string> nearest = nearest_name(missing, keys_of(object));
-  return nearest ? "; it has \"" + printable(*nearest) + "\"" : "";
-}
+std::string misspelt_key(const nlohmann::json& object, std::string_view missing);
 
 namespace detail {
 
@@ -133,10 +106,7 @@ class JsonTree final : public nlohmann::json_sax<nlohmann::json> {
 /// Hands the events of a text to `events`. nlohmann::json::sax_parse does the same, but brings
 /// along the readers of four binary formats, which cost every program two seconds of compile
 /// time.
-inline void read_json_events(std::string_view text, nlohmann::json_sax<nlohmann::json>& events) {
-  auto input = nlohmann::detail::input_adapter(text);
-  nlohmann::detail::parser<nlohmann::json, decltype(input)>(std::move(input)).sax_parse(&events);
-}
+void read_json_events(std::string_view text, nlohmann::json_sax<nlohmann::json>& events);
 
 }  // namespace detail
 
@@ -159,3 +129,7 @@ Json parse_json(std::string_view text, const std::string& where, const std::stri
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/core/json.inl"
+#endif

@@ -7,27 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
+
 namespace dualagent {
 
 /// Number of single-character edits (insert, delete, replace, swap neighbours) between two names.
 /// Source: optimal string alignment; Damerau, CACM 7(3), 1964.
-inline std::size_t count_edits(std::string_view a, std::string_view b) {
-  const std::size_t width = b.size() + 1;
-  std::vector<std::size_t> cost((a.size() + 1) * width);
-  for (std::size_t i = 0; i <= a.size(); ++i)
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      std::size_t& best = cost[i * width + j];
-      if (i == 0 || j == 0) {
-        best = i + j;
-        continue;
-      }
-      best = std::min({cost[(i - 1) * width + j] + 1, cost[i * width + j - 1] + 1,
-                       cost[(i - 1) * width + j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        best = std::min(best, cost[(i - 2) * width + j - 2] + 1);
-    }
-  return cost.back();
-}
+std::size_t count_edits(std::string_view a, std::string_view b);
 
 /// The known name that a misspelt one most probably stands for: at most 1 edit away, 2 for names of
 /// 6 characters or more; the first of equally near ones. None for a name that is known itself.
@@ -48,10 +34,8 @@ std::optional<std::string> nearest_name(std::string_view name, const Names& know
   }
   return nearest;
 }
-inline std::optional<std::string> nearest_name(std::string_view name,
-                                               std::initializer_list<std::string_view> known) {
-  return nearest_name<std::initializer_list<std::string_view>>(name, known);
-}
+std::optional<std::string> nearest_name(std::string_view name,
+                                        std::initializer_list<std::string_view> known);
 
 /// For the error about an unknown name: `; did you mean "answer"?`, or nothing.
 template <class Names>
@@ -61,3 +45,7 @@ std::string spelling_hint(std::string_view name, const Names& known) {
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/core/spelling.inl"
+#endif

@@ -4,17 +4,15 @@
 
 #include <atomic>
 
+#include "dualagent/core/compiled.hpp"
+
 namespace dualagent {
 
 namespace detail {
 inline std::atomic<bool> stop_requested{false};  // a signal may come on any thread
 static_assert(std::atomic<bool>::is_always_lock_free);
 /// The second signal ends the process as it would have without us.
-inline void request_stop(int signal) {
-  if (!stop_requested.exchange(true)) return;
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);
-}
+void request_stop(int signal);
 }  // namespace detail
 
 /// While it lives, Ctrl-C (SIGINT) and SIGTERM do not end the process: they are noted, and
@@ -26,23 +24,10 @@ inline void request_stop(int signal) {
 ///          while (!StopSignals::requested()) work();
 class StopSignals {
  public:
-  StopSignals() {
-    if (scopes_++ > 0) return;
-    detail::stop_requested = false;
-    struct sigaction action {};
-    action.sa_handler = detail::request_stop;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &interrupt_before_);
-    ::sigaction(SIGTERM, &action, &terminate_before_);
-  }
+  StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals() {
-    if (--scopes_ > 0) return;
-    ::sigaction(SIGINT, &interrupt_before_, nullptr);
-    ::sigaction(SIGTERM, &terminate_before_, nullptr);
-  }
+  ~StopSignals();
 
   /// Whether one of the signals came since the outermost scope began.
   static bool requested() { return detail::stop_requested; }
@@ -54,3 +39,7 @@ class StopSignals {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/core/stop_signals.inl"
+#endif

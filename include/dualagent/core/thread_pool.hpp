@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -29,20 +30,7 @@ class ThreadPool {
  public:
   /// `threads` >= 1 workers, the caller included. Errors: Error for 0, and if the system starts no
   /// more threads.
-  explicit ThreadPool(std::size_t threads = 1) {
-    if (threads == 0) throw Error("a thread pool needs at least one thread", "ThreadPool");
-    errors_.resize(threads);
-    try {
-      for (std::size_t worker = 1; worker < threads; ++worker)
-        team_.emplace_back([this, worker] { serve(worker); });
-    } catch (const std::exception& error) {
-      const std::size_t started = team_.size() + 1;
-      end_team();
-      throw Error("only " + std::to_string(started) + " of " + std::to_string(threads) +
-                      " threads could be started: " + error.what(),
-                  "ThreadPool", "Ask for as many threads as the machine has cores");
-    }
-  }
+  explicit ThreadPool(std::size_t threads = 1);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() { end_team(); }
@@ -113,35 +101,11 @@ class ThreadPool {
     wake_team_.notify_all();
   }
 
-  void serve(std::size_t worker) {
-    for (std::uint64_t seen = 0;; ++seen) {
-      await_round_after(seen);
-      if (stop_) return;
-      guarded_call(worker);
-      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        const std::lock_guard lock(mutex_);
-        wake_caller_.notify_one();
-      }
-    }
-  }
+  void serve(std::size_t worker);
 
-  void await_round_after(std::uint64_t seen) {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      if (round_.load(std::memory_order_acquire) != seen) return;
-      pause();
-    }
-    std::unique_lock lock(mutex_);
-    wake_team_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
-  }
+  void await_round_after(std::uint64_t seen);
 
-  void await_team() {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      if (unfinished_.load(std::memory_order_acquire) == 0) return;
-      pause();
-    }
-    std::unique_lock lock(mutex_);
-    wake_caller_.wait(lock, [&] { return unfinished_.load(std::memory_order_acquire) == 0; });
-  }
+  void await_team();
 
   void guarded_call(std::size_t worker) {
     try {
@@ -151,14 +115,7 @@ class ThreadPool {
     }
   }
 
-  void rethrow_first_error() {
-    std::exception_ptr first;
-    for (std::exception_ptr& error : errors_) {
-      if (error && !first) first = error;
-      error = nullptr;
-    }
-    if (first) std::rethrow_exception(first);
-  }
+  void rethrow_first_error();
 
   std::vector<std::thread> team_;
   std::vector<std::exception_ptr> errors_;  // one per worker
@@ -199,3 +156,7 @@ void for_each_share(Team& team, std::size_t count, std::size_t unit, Body&& body
 }  // namespace detail
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/core/thread_pool.inl"
+#endif

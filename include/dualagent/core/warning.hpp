@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/printable.hpp"
 
 namespace dualagent {
@@ -15,26 +16,9 @@ namespace dualagent {
 /// Takes the text of one warning, without a line break. Called by one thread at a time.
 using WarningSink = std::function<void(std::string_view)>;
 
-namespace detail {
-struct WarningOutput {
-  std::mutex mutex;
-  WarningSink sink;
-  std::set<std::string, std::less<>> said_once = {};
-
-  static WarningOutput& get() {
-    static WarningOutput output;
-    return output;
-  }
-};
-}  // namespace detail
-
 /// Sends this process's warnings elsewhere than to standard error; returns the sink so far. An
 /// empty sink stands for standard error.
-inline WarningSink set_warning_sink(WarningSink sink) {
-  detail::WarningOutput& output = detail::WarningOutput::get();
-  const std::lock_guard lock(output.mutex);
-  return std::exchange(output.sink, std::move(sink));
-}
+WarningSink set_warning_sink(WarningSink sink);
 
 /// Sends warnings to a sink while it lives.
 /// Example: WarningScope scope([&](std::string_view text) { progress.message(text); });
@@ -53,24 +37,13 @@ class WarningScope {
 ///
 /// A thing is reported once: where it is made, after remembering it, or by `warn_once`. The
 /// text reaches the sink as it can be shown (`printable`).
-inline void warn(std::string_view text) {
-  detail::WarningOutput& output = detail::WarningOutput::get();
-  const std::string shown = printable(text);
-  const std::lock_guard lock(output.mutex);
-  if (output.sink)
-    output.sink(shown);
-  else
-    std::fprintf(stderr, "dualagent: %s\n", shown.c_str());
-}
+void warn(std::string_view text);
 
 /// `warn`, but the same text only once in this process.
-inline void warn_once(std::string_view text) {
-  detail::WarningOutput& output = detail::WarningOutput::get();
-  {
-    const std::lock_guard lock(output.mutex);
-    if (!output.said_once.emplace(text).second) return;
-  }
-  warn(text);
-}
+void warn_once(std::string_view text);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/core/warning.inl"
+#endif

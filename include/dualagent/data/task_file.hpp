@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/user_code.hpp"
 #include "dualagent/data/task.hpp"
@@ -78,20 +79,10 @@ std::vector<EvaluationTask> read_evaluation_tasks(const std::filesystem::path& p
 
 /// Writes tasks as TaskRows reads them, the whole file or nothing.
 /// Errors: Error when a text is not valid UTF-8, or as `AtomicFile`.
-inline void write_tasks(const std::filesystem::path& path, std::span<const Task> tasks) {
-  std::string text;
-  for (const Task& task : tasks) {
-    nlohmann::ordered_json row{
-        {"id", task.id}, {"prompt", task.prompt}, {"answer", task.answer}, {"seed", task.seed}};
-    if (task.max_calls) row["max_calls"] = *task.max_calls;
-    if (task.system) row["system"] = *task.system;
-    try {
-      text += row.dump() + '\n';
-    } catch (const nlohmann::json::exception& error) {
-      throw Error(std::string("a task is not valid UTF-8: ") + error.what(), path.string());
-    }
-  }
-  write_file_atomically(path, text);
-}
+void write_tasks(const std::filesystem::path& path, std::span<const Task> tasks);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/data/task_file.inl"
+#endif

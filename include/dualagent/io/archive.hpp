@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -79,16 +80,8 @@ class ArchiveReader {
     return values;
   }
   /// A count of things of which each takes at least `bytes_each` of the bytes that follow.
-  std::size_t count(std::string_view what, std::size_t bytes_each = 1) {
-    const std::uint64_t value = number<std::uint64_t>(what);
-    if (value > (bytes_.size() - at_) / bytes_each) ended_within(what);
-    return static_cast<std::size_t>(value);
-  }
-  std::string text(std::string_view what) {
-    const std::size_t size = count(what);
-    const std::span<const std::byte> bytes = next(size, 1, what);
-    return {reinterpret_cast<const char*>(bytes.data()), size};
-  }
+  std::size_t count(std::string_view what, std::size_t bytes_each = 1);
+  std::string text(std::string_view what);
 
   const std::string& where() const { return where_; }
   bool at_end() const { return at_ == bytes_.size(); }
@@ -106,13 +99,7 @@ class ArchiveReader {
   }
 
  private:
-  std::span<const std::byte> next(std::size_t count, std::size_t bytes_each,
-                                  std::string_view what) {
-    if (count > (bytes_.size() - at_) / bytes_each) ended_within(what);
-    const std::span<const std::byte> found = bytes_.subspan(at_, count * bytes_each);
-    at_ += found.size();
-    return found;
-  }
+  std::span<const std::byte> next(std::size_t count, std::size_t bytes_each, std::string_view what);
   [[noreturn]] void ended_within(std::string_view what) const {
     fail("the archive ends within " + std::string(what));
   }
@@ -123,3 +110,7 @@ class ArchiveReader {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/io/archive.inl"
+#endif

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/compiled.hpp"
+
 /// What reading and writing safetensors files share: element types, shapes and limits.
 namespace dualagent {
 
@@ -101,12 +103,7 @@ concept TensorScalar = std::same_as<T, float> || std::same_as<T, double> ||
 using SafeTensorsMetadata = std::map<std::string, std::string>;
 
 /// "[2, 3]"
-inline std::string shape_to_string(std::span<const std::size_t> shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
-}
+std::string shape_to_string(std::span<const std::size_t> shape);
 
 namespace detail {
 
@@ -114,16 +111,12 @@ inline constexpr std::size_t kSafeTensorsLengthBytes = 8;
 inline constexpr std::size_t kMaxSafeTensorsHeaderBytes = 100'000'000;  // as the reference package
 
 /// Product of a shape, times the bytes of an element; nothing when it does not fit size_t.
-inline std::optional<std::size_t> checked_product(std::span<const std::size_t> shape,
-                                                  std::size_t factor) {
-  std::size_t product = factor;
-  bool overflow = false;
-  for (const std::size_t extent : shape)
-    overflow |= __builtin_mul_overflow(product, extent, &product);
-  if (overflow) return std::nullopt;
-  return product;
-}
+std::optional<std::size_t> checked_product(std::span<const std::size_t> shape, std::size_t factor);
 
 }  // namespace detail
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/io/safetensors_format.inl"
+#endif

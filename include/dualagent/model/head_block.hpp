@@ -29,27 +29,10 @@ class HeadBlock {
   /// From what is multiplied with the head, hidden [rows, width], to logits. `tokens` [rows]: the
   /// trained tokens, as indices into the batch.
   void forward(const BatchColumns& batch, std::span<const std::size_t> tokens,
-               Matrix<const T> hidden, const Linear<T>& head, const T* parameters) {
-    target_.clear(), loss_weight_.clear(), temperature_.clear();
-    for (const std::size_t t : tokens) {
-      target_.push_back(batch.token[t]);
-      loss_weight_.push_back(batch.loss_weight[t]);
-      temperature_.push_back(batch.temperature_of(t));
-    }
-    head_.forward(alone_, hidden, weights(head, parameters));
-    if constexpr (Axis::kSplit) split_log_softmax();
-  }
+               Matrix<const T> hidden, const Linear<T>& head, const T* parameters);
 
   /// What row r says of its token, without a value. Once for each row: it replaces the logits.
-  TokenPrediction prediction(std::size_t r) {
-    if constexpr (Axis::kSplit) {
-      const T log_prob = split_.z_of_target(r) - split_.row(r).log_sum;
-      return {static_cast<double>(log_prob), static_cast<double>(split_.row(r).entropy), 0.0};
-    } else {
-      const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
-      return detail::prediction(head_.logits(), rows(), r, row);
-    }
-  }
+  TokenPrediction prediction(std::size_t r);
 
   /// Turns logits into their gradients: `loss(r, prediction)` is that of row r.
   template <class Loss>
@@ -63,9 +46,7 @@ class HeadBlock {
   /// From there to gradients of the head, added to d_head unless its data are null, and d_hidden
   /// [rows, width]: of a split model what this rank adds to it.
   void backward(Matrix<const T> hidden, const Linear<T>& head, const T* parameters,
-                Matrix<T> d_head, Matrix<T> d_hidden) {
-    head_.backward(alone_, hidden, weights(head, parameters), d_head, d_hidden);
-  }
+                Matrix<T> d_head, Matrix<T> d_hidden);
 
  private:
   static HeadWeights<T> weights(const Linear<T>& head, const T* parameters) {
@@ -106,5 +87,36 @@ class HeadBlock {
   HeadChunk<T> head_;
   SplitLogits<T> split_;
 };
+
+template <class T, class Axis>
+void HeadBlock<T, Axis>::forward(const BatchColumns& batch, std::span<const std::size_t> tokens,
+                                 Matrix<const T> hidden, const Linear<T>& head,
+                                 const T* parameters) {
+  target_.clear(), loss_weight_.clear(), temperature_.clear();
+  for (const std::size_t t : tokens) {
+    target_.push_back(batch.token[t]);
+    loss_weight_.push_back(batch.loss_weight[t]);
+    temperature_.push_back(batch.temperature_of(t));
+  }
+  head_.forward(alone_, hidden, weights(head, parameters));
+  if constexpr (Axis::kSplit) split_log_softmax();
+}
+
+template <class T, class Axis>
+TokenPrediction HeadBlock<T, Axis>::prediction(std::size_t r) {
+  if constexpr (Axis::kSplit) {
+    const T log_prob = split_.z_of_target(r) - split_.row(r).log_sum;
+    return {static_cast<double>(log_prob), static_cast<double>(split_.row(r).entropy), 0.0};
+  } else {
+    const cpu::LogitsRow<T> row = log_softmax(head_.logits(), rows(), r);
+    return detail::prediction(head_.logits(), rows(), r, row);
+  }
+}
+
+template <class T, class Axis>
+void HeadBlock<T, Axis>::backward(Matrix<const T> hidden, const Linear<T>& head,
+                                  const T* parameters, Matrix<T> d_head, Matrix<T> d_hidden) {
+  head_.backward(alone_, hidden, weights(head, parameters), d_head, d_hidden);
+}
 
 }  // namespace dualagent::detail

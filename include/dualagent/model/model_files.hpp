@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dualagent/collective/on_first_rank.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/io/atomic_file.hpp"
@@ -42,41 +43,14 @@ inline constexpr std::string_view kWeightsStem = "model";
 inline constexpr std::string_view kWeightsFileName = "model.safetensors";
 inline constexpr std::string_view kIndexFileName = "model.safetensors.index.json";
 inline constexpr std::string_view kConfigFileName = "config.json";
-inline constexpr std::string_view kTiedHead = "lm_head.weight";
-inline constexpr std::string_view kEmbeddings = "model.embed_tokens.weight";
 
 /// Compares what files hold with what a model needs, and describes every difference.
 class TensorDifferences {
  public:
-  TensorDifferences(const SafeTensorsShards& shards, std::span<const TensorInfo> tensors)
-      : shards_(shards) {
-    for (const TensorInfo& tensor : tensors) {
-      expected_.insert(tensor.name);
-      const SafeTensors* file = shards.file_of(tensor.name);
-      if (file == nullptr)
-        problems_.push_back("missing " + tensor.name + " " + shape_to_string(tensor.shape));
-      else if (file->at(tensor.name).shape != tensor.shape)
-        problems_.push_back(tensor.name + " has shape " +
-                            shape_to_string(file->at(tensor.name).shape) + place(*file) +
-                            ", expected " + shape_to_string(tensor.shape));
-    }
-    for (const SafeTensors& file : shards.files())
-      for (const TensorView& tensor : file.tensors())
-        if (!expected_.contains(tensor.name)) look_at_unexpected(file, tensor);
-  }
+  TensorDifferences(const SafeTensorsShards& shards, std::span<const TensorInfo> tensors);
 
   /// Throws Error that lists the first 20.
-  void require_none() const {
-    if (problems_.empty()) return;
-    constexpr std::size_t kMaxListed = 20;
-    std::string list;
-    for (std::size_t i = 0; i < std::min(problems_.size(), kMaxListed); ++i)
-      list += (i == 0 ? "" : "; ") + problems_[i];
-    if (problems_.size() > kMaxListed)
-      list += "; and " + std::to_string(problems_.size() - kMaxListed) + " more";
-    throw Error("weights do not fit the model: " + list, shards_.where(),
-                "Use the config.json and the weights of one model");
-  }
+  void require_none() const;
 
  private:
   /// " in FILE" where there are several.
@@ -88,35 +62,14 @@ class TensorDifferences {
   /// Passes over what carries no weights of its own, as Hugging Face does: rotary frequencies (they
   /// follow from the config), and the head of a model that shares it with its embeddings, if both
   /// are equal.
-  void look_at_unexpected(const SafeTensors& file, const TensorView& tensor) {
-    if (std::string_view(tensor.name).ends_with(".rotary_emb.inv_freq")) return;
-    const SafeTensors* other = shards_.file_of(kEmbeddings);
-    std::string why;
-    if (tensor.name == kTiedHead && expected_.contains(kEmbeddings) && other != nullptr) {
-      if (SafeTensors::same(file, tensor, *other, other->at(kEmbeddings))) return;
-      why = ", which is not equal to the embeddings that it is tied to";
-    }
-    problems_.push_back("unexpected " + printable(tensor.name) + " " +
-                        shape_to_string(tensor.shape) + place(file) + why);
-  }
+  void look_at_unexpected(const SafeTensors& file, const TensorView& tensor);
 
   const SafeTensorsShards& shards_;
   std::set<std::string_view> expected_;
   std::vector<std::string> problems_;
 };
 
-inline std::string_view torch_dtype_name(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return "float64";
-    case DType::f16:
-      return "float16";
-    case DType::bf16:
-      return "bfloat16";
-    default:
-      return "float32";
-  }
-}
+std::string_view torch_dtype_name(DType dtype);
 
 }  // namespace detail
 
@@ -181,30 +134,17 @@ void read_weights(const std::filesystem::path& path, Model& model) {
 namespace detail {
 
 /// Refuses a folder without a file that is wanted.
-inline void require_file(const std::filesystem::path& directory, std::string_view name,
-                         const std::string& remedy) {
-  if (is_there(directory / name)) return;
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(directory, ignored);
-  throw Error(folder ? "the folder has no " + std::string(name) : "there is no such folder",
-              directory.string(), remedy);
-}
+void require_file(const std::filesystem::path& directory, std::string_view name,
+                  const std::string& remedy);
 
 /// Refuses a folder without one of a model's files.
-inline void require_model_file(const std::filesystem::path& directory, std::string_view name) {
-  require_file(directory, name,
-               "Give the folder of a model: save_model and Hugging Face's save_pretrained write "
-               "config.json and model.safetensors into one");
-}
+void require_model_file(const std::filesystem::path& directory, std::string_view name);
 
 }  // namespace detail
 
 /// The shape of the model in a folder. Errors: Error for a folder without a config.json; as
 /// `read_config_json`.
-inline TransformerConfig load_config(const std::filesystem::path& directory) {
-  detail::require_model_file(directory, detail::kConfigFileName);
-  return read_config_json(directory / detail::kConfigFileName);
-}
+TransformerConfig load_config(const std::filesystem::path& directory);
 
 namespace detail {
 
@@ -254,3 +194,12 @@ Transformer<Scalar> load_model(const std::filesystem::path& directory,
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/model/model_files.inl"
+#else
+namespace dualagent {
+extern template Transformer<float> load_model<float>(const std::filesystem::path&,
+                                                     TransformerOptions);
+}  // namespace dualagent
+#endif

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/core/types.hpp"
@@ -55,15 +56,8 @@ struct RowNames {
   std::size_t operator()(std::size_t r) const { return of.empty() ? r : of[r]; }
 };
 
-[[noreturn]] inline void throw_not_finite(const std::string& where, const TokenPrediction& now,
-                                          const TokenLossGradient& gradient) {
-  throw Error("a policy loss is not finite: log-probability " + std::to_string(now.log_prob) +
-                  ", entropy " + std::to_string(now.entropy) + ", loss " +
-                  std::to_string(gradient.value) + ", derivatives " +
-                  std::to_string(gradient.d_log_prob) + " and " +
-                  std::to_string(gradient.d_entropy),
-              where, "Look for NaN or infinity in the logits, then in the token loss");
-}
+[[noreturn]] void throw_not_finite(const std::string& where, const TokenPrediction& now,
+                                   const TokenLossGradient& gradient);
 
 /// Turns row r of logits into its gradient; `next` is fetched meanwhile.
 template <class T, class Loss>
@@ -111,35 +105,9 @@ auto record_outputs(Loss& loss, TokenOutputs& outputs, const RowNames& names) {
   };
 }
 
-inline void check(const PolicyRows& rows, std::size_t count, std::size_t vocab,
-                  const std::string& where) {
-  if (rows.target.size() != count || rows.loss_weight.size() != count ||
-      (!rows.temperature.empty() && rows.temperature.size() != count))
-    throw Error("there are " + std::to_string(count) + " rows, but " +
-                    std::to_string(rows.target.size()) + " targets, " +
-                    std::to_string(rows.loss_weight.size()) + " loss weights and " +
-                    std::to_string(rows.temperature.size()) + " temperatures",
-                where, "Give one of each for every row; temperatures may be left out");
-  for (std::size_t r = 0; r < count; ++r) {
-    if (!kernels::is_trained(rows.loss_weight[r])) continue;
-    const auto row = [&] { return where + ", row " + std::to_string(r); };
-    if (!std::isfinite(rows.loss_weight[r])) throw Error("a loss weight is not finite", row());
-    if (rows.target[r] < 0 || static_cast<std::size_t>(rows.target[r]) >= vocab)
-      throw Error("target " + std::to_string(rows.target[r]) + " is not in the vocabulary of " +
-                      std::to_string(vocab),
-                  row());
-    if (!(rows.temperature_of(r) > 0.0F) || !std::isfinite(rows.temperature_of(r)))
-      throw Error("a temperature is not a number > 0", row());
-  }
-}
+void check(const PolicyRows& rows, std::size_t count, std::size_t vocab, const std::string& where);
 
-inline void check(const TokenOutputs& outputs, std::size_t count, const std::string& where) {
-  if (outputs.log_prob.size() != count || outputs.entropy.size() != count ||
-      outputs.loss.size() != count || outputs.d_log_prob.size() != count)
-    throw Error("there are " + std::to_string(count) + " rows, but outputs for " +
-                    std::to_string(outputs.log_prob.size()),
-                where, "Call outputs.resize(rows) first");
-}
+void check(const TokenOutputs& outputs, std::size_t count, const std::string& where);
 
 }  // namespace detail
 
@@ -174,3 +142,7 @@ void policy_loss_on_logits(ThreadPool& pool, const Matrix<T>& logits, const Poli
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/model/policy_loss.inl"
+#endif

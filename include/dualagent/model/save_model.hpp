@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/io/atomic_file.hpp"
@@ -37,61 +38,14 @@ struct SaveOptions {
 
 namespace detail {
 
-/// Files beside config.json and the weights that belong to a model.
-inline constexpr std::array<std::string_view, 17> kCarriedFiles = {"LICENSE",
-                                                                   "LICENSE.md",
-                                                                   "LICENSE.txt",
-                                                                   "NOTICE",
-                                                                   "NOTICE.txt",
-                                                                   "USE_POLICY.md",
-                                                                   "added_tokens.json",
-                                                                   "chat_template.jinja",
-                                                                   "chat_template.json",
-                                                                   "generation_config.json",
-                                                                   "merges.txt",
-                                                                   "special_tokens_map.json",
-                                                                   "tokenizer.json",
-                                                                   "tokenizer.model",
-                                                                   "tokenizer_config.json",
-                                                                   "vocab.json",
-                                                                   "vocab.txt"};
-/// A folder of more templates, which transformers 5 writes.
-inline constexpr std::string_view kMoreTemplates = "additional_chat_templates";
-
-inline bool is_model_file(const std::string& name) {
-  const bool weights =
-      name.starts_with(kWeightsStem) && (name.ends_with(".safetensors") || name == kIndexFileName);
-  return weights || name == kConfigFileName || name == kMoreTemplates ||
-         std::find(kCarriedFiles.begin(), kCarriedFiles.end(), name) != kCarriedFiles.end();
-}
+bool is_model_file(const std::string& name);
 
 /// Refuses to replace a folder that holds anything but `what`, whose files `is_part` knows by name.
-inline void require_replaceable(const std::filesystem::path& directory,
-                                bool (*is_part)(const std::string& name), const std::string& what) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error))
-    if (const std::string name = entry->path().filename().string(); !is_part(name))
-      throw Error("the folder holds " + printable(name) + ", which is not part of " + what,
-                  directory.string(), "Save into a folder of its own, or a new one");
-  if (error && error.value() != ENOENT)
-    throw_file_error("list the folder", directory, error.value());
-}
-
-inline void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
-  write_file_atomically(to, read_file(from));
-}
+void require_replaceable(const std::filesystem::path& directory,
+                         bool (*is_part)(const std::string& name), const std::string& what);
 
 /// Copies what is carried over from one folder to another.
-inline void carry_over(const std::filesystem::path& from, const std::filesystem::path& to) {
-  for (const std::string_view name : kCarriedFiles)
-    if (is_there(from / name)) copy_file_durably(from / name, to / name);
-  if (!is_there(from / kMoreTemplates)) return;
-  ensure_directory(to / kMoreTemplates);
-  for (const auto& entry : std::filesystem::directory_iterator(from / kMoreTemplates))
-    if (entry.is_regular_file())
-      copy_file_durably(entry.path(), to / kMoreTemplates / entry.path().filename());
-}
+void carry_over(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace detail
 
@@ -127,3 +81,12 @@ void save_model(const std::filesystem::path& directory, Model& model,
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/model/save_model.inl"
+#else
+namespace dualagent {
+extern template void save_model<Transformer<float>>(const std::filesystem::path&,
+                                                    Transformer<float>&, const SaveOptions&);
+}  // namespace dualagent
+#endif

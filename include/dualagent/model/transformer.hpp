@@ -100,14 +100,7 @@ inline TransformerOptions unwritten(std::shared_ptr<ThreadPool> pool, const Part
 template <class Scalar = float>
 class Transformer {
  public:
-  explicit Transformer(const TransformerConfig& config, TransformerOptions options = {})
-      : core_(std::make_shared<Core>(config, options.precision)),
-        pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
-        parts_(core_->weights, core_->rotary,
-               {.count = options.gradient_parts, .recompute = options.recompute}) {
-    if (options.seed) core_->weights.initialise(*options.seed);
-    core_->weights.refresh();
-  }
+  explicit Transformer(const TransformerConfig& config, TransformerOptions options = {});
 
   const TransformerConfig& config() const { return core_->weights.config(); }
   std::size_t vocab_size() const { return config().vocab_size; }
@@ -149,9 +142,7 @@ class Transformer {
     parts_.backward(*pool_, batch, objective, outputs, ready);
   }
 
-  void score(const BatchColumns& batch, const OutputColumns& outputs) {
-    parts_.score(*pool_, batch, outputs);
-  }
+  void score(const BatchColumns& batch, const OutputColumns& outputs);
 
   std::span<Scalar> parameters() { return core_->weights.parameters(); }
   std::span<const Scalar> parameters() const { return std::as_const(core_->weights).parameters(); }
@@ -159,20 +150,10 @@ class Transformer {
   std::span<const TensorInfo> tensors() const { return core_->weights.tensors(); }
   void zero_gradients() { parts_.zero_gradients(*pool_); }
   void weights_changed() { weights_changed(core_->version + 1); }
-  void weights_changed(WeightVersion version) {
-    core_->changed(version);
-    pool_->for_each(core_->weights.refresh_parts(),
-                    [&](std::size_t part) { core_->weights.refresh(part); });
-    core_->decoder.forget_cached();
-  }
+  void weights_changed(WeightVersion version);
 
  private:
-  Transformer copy_as(const TransformerConfig& shape) const {
-    Transformer twin(shape, detail::unwritten(pool_, parts_.options(), precision()));
-    std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
-    twin.weights_changed();
-    return twin;
-  }
+  Transformer copy_as(const TransformerConfig& shape) const;
 
   friend class AdaptedTransformer<Scalar>;
   using Core = detail::TransformerCore<Scalar>;
@@ -182,4 +163,39 @@ class Transformer {
   detail::BatchParts<Scalar> parts_;
 };
 
+template <class Scalar>
+auto Transformer<Scalar>::copy_as(const TransformerConfig& shape) const -> Transformer {
+  Transformer twin(shape, detail::unwritten(pool_, parts_.options(), precision()));
+  std::copy(parameters().begin(), parameters().end(), twin.parameters().begin());
+  twin.weights_changed();
+  return twin;
+}
+
+template <class Scalar>
+void Transformer<Scalar>::score(const BatchColumns& batch, const OutputColumns& outputs) {
+  parts_.score(*pool_, batch, outputs);
+}
+
+template <class Scalar>
+Transformer<Scalar>::Transformer(const TransformerConfig& config, TransformerOptions options)
+    : core_(std::make_shared<Core>(config, options.precision)),
+      pool_(options.pool ? std::move(options.pool) : std::make_shared<ThreadPool>(1)),
+      parts_(core_->weights, core_->rotary,
+             {.count = options.gradient_parts, .recompute = options.recompute}) {
+  if (options.seed) core_->weights.initialise(*options.seed);
+  core_->weights.refresh();
+}
+
+template <class Scalar>
+void Transformer<Scalar>::weights_changed(WeightVersion version) {
+  core_->changed(version);
+  pool_->for_each(core_->weights.refresh_parts(),
+                  [&](std::size_t part) { core_->weights.refresh(part); });
+  core_->decoder.forget_cached();
+}
+
 }  // namespace dualagent
+
+#ifdef DUALAGENT_COMPILED
+#include "dualagent/model/float_instances.inl"
+#endif

@@ -44,54 +44,15 @@ class Decoder {
         heads_(weights.config()),
         cache_(weights.config()) {}
 
-  void submit(const GenerationRequest& request, const Adapter<T>* adapter = nullptr) {
-    check(request, adapter);
-    Running running;
-    running.request = request;
-    running.adapter = adapter;
-    running.cache = &cache_.open(request.sequence, request.context, adapter);
-    const std::size_t most =
-        std::min(request.stop->max_new_tokens,
-                 weights_->config().max_position_embeddings - request.context.size());
-    running.tokens.reserve(most);
-    running.log_probs.reserve(most);
-    if (request.sampling.leaves_out()) running.drawn_log_probs.reserve(most);
-    running.versions.reserve(most);
-    // Beside the others of the adapter, so that its products get their rows in one piece.
-    const auto same = [&](const Running& other) { return other.adapter == adapter; };
-    running_.insert(std::find_if(running_.rbegin(), running_.rend(), same).base(),
-                    std::move(running));
-  }
+  void submit(const GenerationRequest& request, const Adapter<T>* adapter = nullptr);
 
   /// `version` is that of the weights as they are now. Returns how many requests of the adapter go
   /// on. After an exception requests of others go on as if it had not been.
   template <class OnFinished>
   std::size_t advance(ThreadPool& pool, WeightVersion version, OnFinished&& on_finished,
                       const Adapter<T>* adapter = nullptr) {
-    share_prefixes();
-    plan_ = Axis::kSplit ? DecodePlan{.together = true, .requests = running_.size()}
-                         : plan_decode(sizes(pool.size()));
-    deal_work(plan_.together ? 1 : pool.size());
-    try {
-      step_all(pool);
-    } catch (...) {
-      forget_cached();  // it may be ahead of the tokens
-      throw;
-    }
-    std::vector<Running> finished;
-    std::size_t kept = 0, going_on = 0;
-    for (std::size_t i = 0; i < running_.size(); ++i) {
-      Running& running = running_[i];
-      running.versions.resize(running.tokens.size(),
-                              running.adapter == nullptr ? version : running.adapter->version);
-      if (running.finished && running.adapter == adapter) {
-        finished.push_back(std::move(running));
-        continue;
-      }
-      if (running.adapter == adapter) ++going_on;
-      if (kept++ != i) running_[kept - 1] = std::move(running);
-    }
-    running_.resize(kept);
+    std::size_t going_on = 0;
+    std::vector<Running> finished = step_once(pool, version, adapter, going_on);
     for (Running& done : finished)
       on_finished(
           Generation{done.request.sequence,
@@ -106,10 +67,7 @@ class Decoder {
     cache_.release(sequence, adapter);
   }
 
-  void reset(const Adapter<T>* adapter = nullptr) {
-    std::erase_if(running_, [&](const Running& running) { return running.adapter == adapter; });
-    cache_.clear(adapter);
-  }
+  void reset(const Adapter<T>* adapter = nullptr);
 
   /// Keys and values no longer belong to the weights.
   void forget_cached() { cache_.forget_all_computed(); }
@@ -184,12 +142,11 @@ class Decoder {
   static constexpr std::size_t kPrefillRows = 64;  // of one request in one step
   static constexpr std::size_t kSharedPrefix = 4;  // shorter ones are not worth a wait
 
-  void check(const GenerationRequest& request, const Adapter<T>* adapter) const {
-    check_request(request, whole_config(axis_, weights_->config()));
-    for (const Running& running : running_)
-      if (running.adapter == adapter && running.request.sequence == request.sequence)
-        throw Error("the sequence has a running generation already", place_of(request));
-  }
+  /// What `advance` does; returns what has finished.
+  std::vector<Running> step_once(ThreadPool& pool, WeightVersion version, const Adapter<T>* adapter,
+                                 std::size_t& going_on);
+
+  void check(const GenerationRequest& request, const Adapter<T>* adapter) const;
 
   static std::size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
     return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
@@ -397,3 +354,5 @@ class Decoder {
 };
 
 }  // namespace dualagent::detail
+
+#include "dualagent/model/transformer_decode.inl"

@@ -134,31 +134,7 @@ class TransformerWeights {
   /// Indices of tensors by their roles, of one layer or of what is around the layers.
   using Places = std::map<TensorRole, std::size_t>;
 
-  void lay_out(const Architecture& architecture) {
-    if (precision_ == Precision::bfloat16 && !std::is_same_v<T, float>)
-      throw Error("products in bfloat16 belong to a model in float", "Precision",
-                  "Use Transformer<float>, or Precision::of_parameters");
-    require_described(config_, architecture);
-    tensors_ = tensors_of(config_, architecture);
-    total_ = tensors_.back().offset + tensors_.back().size;
-    std::size_t next = 0;
-    Places around;
-    place(architecture.before, next, around);
-    embedding_ = offset_of(around, TensorRole::embedding);
-    for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
-      layer_offsets_.push_back(tensors_[next].offset);
-      Places places;
-      place(architecture.layer, next, places);
-      layers_.push_back(layer_of(places));
-    }
-    layer_offsets_.push_back(next < tensors_.size() ? tensors_[next].offset : total_);
-    place(architecture.after, next, around);
-    using enum TensorRole;
-    final_norm_ = offset_of(around, final_norm);
-    head_ = product(around, {around.contains(TensorRole::head) ? TensorRole::head : embedding}, {});
-    value_head_ = optional_offset(around, TensorRole::value_head).value_or(0);
-    parameters_.assign(total_, T{0});
-  }
+  void lay_out(const Architecture& architecture);
 
   LayerWeights<T> layer_of(const Places& places) const {
     using enum TensorRole;
@@ -263,5 +239,32 @@ class TransformerWeights {
   std::vector<LayerWeights<T>> layers_;
   std::vector<std::size_t> layer_offsets_;  // [layers + 1]
 };
+
+template <class T>
+void TransformerWeights<T>::lay_out(const Architecture& architecture) {
+  if (precision_ == Precision::bfloat16 && !std::is_same_v<T, float>)
+    throw Error("products in bfloat16 belong to a model in float", "Precision",
+                "Use Transformer<float>, or Precision::of_parameters");
+  require_described(config_, architecture);
+  tensors_ = tensors_of(config_, architecture);
+  total_ = tensors_.back().offset + tensors_.back().size;
+  std::size_t next = 0;
+  Places around;
+  place(architecture.before, next, around);
+  embedding_ = offset_of(around, TensorRole::embedding);
+  for (std::size_t l = 0; l < config_.num_hidden_layers; ++l) {
+    layer_offsets_.push_back(tensors_[next].offset);
+    Places places;
+    place(architecture.layer, next, places);
+    layers_.push_back(layer_of(places));
+  }
+  layer_offsets_.push_back(next < tensors_.size() ? tensors_[next].offset : total_);
+  place(architecture.after, next, around);
+  using enum TensorRole;
+  final_norm_ = offset_of(around, final_norm);
+  head_ = product(around, {around.contains(TensorRole::head) ? TensorRole::head : embedding}, {});
+  value_head_ = optional_offset(around, TensorRole::value_head).value_or(0);
+  parameters_.assign(total_, T{0});
+}
 
 }  // namespace dualagent

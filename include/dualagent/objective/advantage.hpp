@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/cpu/loops.inl"
 #include "dualagent/kernels/advantage.inl"
 #include "dualagent/kernels/token_loss.inl"
@@ -204,15 +205,7 @@ struct Gae {
 
   /// Credits the tokens [begin, end) as an episode of their own that earns the rollout's reward.
   static void credit_run(const RolloutTokens& tokens, std::size_t begin, std::size_t end,
-                         double gamma, double lambda, const TokenCredits& credits) {
-    kernels::GaeState<double> next;
-    for (std::size_t t = end; t-- > begin;) {
-      const double reward = t + 1 == end ? tokens.advantage[t] : 0.0;
-      next = kernels::gae_step(next, tokens.value[t], reward, gamma, lambda);
-      credits.advantage[t] = next.advantage;
-      credits.value_target[t] = next.advantage + next.value;
-    }
-  }
+                         double gamma, double lambda, const TokenCredits& credits);
 };
 
 /// The same with every segment an episode of its own that earns the rollout's reward at its end.
@@ -222,19 +215,12 @@ struct SegmentGae {
   double gamma = 1.0;
   double lambda = 1.0;
 
-  void validate() const {
-    require_option(gamma, kFraction, "gamma", "SegmentGae");
-    require_option(lambda, kFraction, "lambda", "SegmentGae");
-  }
+  void validate() const;
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     RawReward{}.estimate(rewards, group_begin, advantages);
   }
-  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
-    for (std::size_t s = 0; s + 1 < tokens.segment_begin.size(); ++s)
-      Gae::credit_run(tokens, tokens.segment_begin[s], tokens.segment_begin[s + 1], gamma, lambda,
-                      credits);
-  }
+  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const;
 };
 
 /// Advantages that reach across segments: those of SegmentGae with lambda_s, times
@@ -248,25 +234,12 @@ struct CrossSegmentGae {
   double gamma = 1.0;
   double length_scale = 1.5;
 
-  void validate() const {
-    require_option(gamma, kFraction, "gamma", "CrossSegmentGae");
-    require_option(length_scale, kPositive, "length_scale", "CrossSegmentGae");
-  }
+  void validate() const;
   void estimate(std::span<const double> rewards, std::span<const std::size_t> group_begin,
                 std::span<double> advantages) const {
     RawReward{}.estimate(rewards, group_begin, advantages);
   }
-  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const {
-    for (std::size_t s = 0; s + 1 < tokens.segment_begin.size(); ++s) {
-      const std::size_t begin = tokens.segment_begin[s], end = tokens.segment_begin[s + 1];
-      if (begin == end) continue;
-      const double lambda =
-          std::max(0.0, 1.0 - 1.0 / (length_scale * static_cast<double>(end - begin)));
-      Gae::credit_run(tokens, begin, end, gamma, lambda, credits);
-      const double reach = std::pow(gamma * lambda, static_cast<double>(tokens.size() - end));
-      for (std::size_t t = begin; t < end; ++t) credits.advantage[t] *= reach;
-    }
-  }
+  void credit_tokens(const RolloutTokens& tokens, const TokenCredits& credits) const;
 };
 
 /// Another estimator's advantage minus coefficient times the k1 divergence from the reference
@@ -329,3 +302,7 @@ struct Whitened {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/objective/advantage.inl"
+#endif

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/objective/objective.hpp"
@@ -25,17 +26,9 @@ void for_each_trained(const PackedBatch& batch, std::size_t row, Visit&& visit) 
     if (kernels::is_trained(batch.loss_weight[t])) visit(t);
 }
 
-inline double sampler_log_ratio(const PackedBatch& batch, std::size_t t) {
-  const double ratio =
-      static_cast<double>(batch.old_log_prob[t]) - static_cast<double>(batch.sampler_log_prob[t]);
-  return std::clamp(ratio, -kernels::kLogRatioBound, kernels::kLogRatioBound);
-}
+double sampler_log_ratio(const PackedBatch& batch, std::size_t t);
 
-inline void require_finite(const PackedBatch& batch, std::size_t t, const char* what, double x) {
-  if (!std::isfinite(x))
-    throw Error(std::string("the ") + what + " of a token is " + std::to_string(x),
-                BatchColumns(batch).place_of(t), "Check the objective, the rewards and the model");
-}
+void require_finite(const PackedBatch& batch, std::size_t t, const char* what, double x);
 
 /// Sums over the trained tokens of a row, then their means.
 template <class Objective>
@@ -90,17 +83,10 @@ void weigh_by_importance(const Objective& objective, PackedBatch& batch,
 }
 
 /// Sum of the importance weights of all trained tokens.
-inline double sum_of_importance(const PackedBatch& batch) {
-  double sum = 0;
-  for (std::size_t t = 0; t < batch.size(); ++t)
-    if (kernels::is_trained(batch.loss_weight[t])) sum += batch.importance_weight[t];
-  return sum;
-}
+double sum_of_importance(const PackedBatch& batch);
 
 /// Multiplies all importance weights, for corrections that are normalised over the minibatch.
-inline void scale_importance(PackedBatch& batch, double factor) {
-  for (double& weight : batch.importance_weight) weight *= factor;
-}
+void scale_importance(PackedBatch& batch, double factor);
 
 /// Divides all importance weights by their mean over the `tokens` trained tokens of the minibatch,
 /// both of all ranks; weights that are all 0 stay 0.
@@ -112,3 +98,7 @@ void normalize_importance(PackedBatch& batch, double tokens, Collective& collect
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/objective/importance.inl"
+#endif

@@ -3,6 +3,7 @@
 #include <concepts>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/kernels/token_loss.inl"
 
 namespace dualagent {
@@ -60,10 +61,7 @@ consteval bool vanishes_without_advantage() {
 
 namespace detail {
 constexpr Bounds above(double low) { return {low, kPositiveOrInfinite.high, false, true}; }
-inline void require_clip(double low, double high, const char* owner) {
-  require_option(low, kNotNegativeOrInfinite, "clip_low", owner);
-  require_option(high, kNotNegativeOrInfinite, "clip_high", owner);
-}
+void require_clip(double low, double high, const char* owner);
 }  // namespace detail
 
 /// -min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = pi / pi_old; see kernels::clip_loss.
@@ -88,20 +86,13 @@ struct DualClipLoss {
   double clip_low = 0.2;
   double clip_high = 0.2;
   double bound = 3.0;  ///< > 1
-  void validate() const {
-    detail::require_clip(clip_low, clip_high, "DualClipLoss");
-    require_option(bound, detail::above(1.0), "bound", "DualClipLoss");
-  }
+  void validate() const;
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     const S loss = kernels::clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high));
     return kernels::dual_clip(loss, t.advantage, S(bound));
   }
-  bool clips(const TokenTerms<double>& t) const {
-    const double ratio = kernels::ratio_of(t.log_prob - t.old_log_prob);
-    return kernels::is_clipped(ratio, t.advantage, clip_low, clip_high) ||
-           (t.advantage < 0 && ratio > bound);
-  }
+  bool clips(const TokenTerms<double>& t) const;
 };
 
 /// The clip loss of a ratio that is at most `cap`; see kernels::two_sided_clip_loss.
@@ -110,20 +101,13 @@ struct TwoSidedClipLoss {
   double clip_low = 0.2;
   double clip_high = 0.2;
   double cap = 4.0;  ///< > 1 + clip_high
-  void validate() const {
-    detail::require_clip(clip_low, clip_high, "TwoSidedClipLoss");
-    require_option(cap, detail::above(1.0 + clip_high), "cap", "TwoSidedClipLoss");
-  }
+  void validate() const;
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::two_sided_clip_loss(importance_ratio(t), t.advantage, S(clip_low), S(clip_high),
                                         S(cap));
   }
-  bool clips(const TokenTerms<double>& t) const {
-    const double ratio = kernels::ratio_of(t.log_prob - t.old_log_prob);
-    return kernels::is_clipped(ratio, t.advantage, clip_low, clip_high) ||
-           (t.advantage < 0 && ratio > cap);
-  }
+  bool clips(const TokenTerms<double>& t) const;
 };
 
 /// -stop_gradient(clamp(r, lower, upper)) A log pi; see kernels::cispo_loss.
@@ -133,19 +117,13 @@ struct CispoLoss {
   static constexpr bool vanishes_without_advantage = true;
   double lower = 0.0;
   double upper = 1.28;
-  void validate() const {
-    require_option(upper, kPositiveOrInfinite, "upper", "CispoLoss");
-    require_option(lower, {0.0, upper}, "lower", "CispoLoss");
-  }
+  void validate() const;
   template <class S>
   constexpr S operator()(const TokenTerms<S>& t) const {
     return kernels::cispo_loss(t, S(lower), S(upper));
   }
   /// A clipped token keeps a gradient: that of the bound.
-  bool clips(const TokenTerms<double>& t) const {
-    const double ratio = kernels::ratio_of(t.log_prob - t.old_log_prob);
-    return t.advantage != 0 && (ratio < lower || ratio > upper);
-  }
+  bool clips(const TokenTerms<double>& t) const;
 
   /// No lower bound, 1 + epsilon_high above (MiniMax-M1, 2506.13585, section 3.1).
   static constexpr CispoLoss minimax(double epsilon_high = 0.28) {
@@ -199,3 +177,7 @@ struct CrossEntropy {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/objective/token_loss.inl"
+#endif

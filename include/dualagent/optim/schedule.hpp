@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 
 namespace dualagent {
 
@@ -39,25 +40,9 @@ struct WarmupCosine {
   std::size_t total_steps = 1000;
   double final_fraction = 0.1;
 
-  void validate() const {
-    require_option(final_fraction, kFraction, "final_fraction", "WarmupCosine");
-    if (warmup_steps > total_steps || total_steps == 0)
-      throw Error("warmup_steps is " + std::to_string(warmup_steps) + ", total_steps is " +
-                      std::to_string(total_steps),
-                  "WarmupCosine", "total_steps counts the warm-up too, and is at least 1");
-  }
+  void validate() const;
 
-  double at(std::size_t step) const {
-    validate();
-    const auto now = static_cast<double>(step);
-    const auto warmup = static_cast<double>(warmup_steps);
-    if (step < warmup_steps) return (now + 1.0) / warmup;
-    if (total_steps <= warmup_steps) return final_fraction;
-    const double progress =
-        std::min(1.0, (now - warmup) / (static_cast<double>(total_steps) - warmup));
-    return final_fraction +
-           (1.0 - final_fraction) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-  }
+  double at(std::size_t step) const;
 };
 
 /// Whether T gives the factor of the learning rate in each step: `double at(std::size_t step)
@@ -84,3 +69,7 @@ class LearningRateSchedule {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/optim/schedule.inl"
+#endif

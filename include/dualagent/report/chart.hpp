@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/report/metrics.hpp"
 
@@ -42,36 +43,16 @@ struct Chart {
 ///
 /// Errors: throws when the window is 0.
 /// Example: window 2 over 1, 3, 5 gives 1, 2, 4.
-inline std::vector<double> trailing_mean(std::span<const double> values, std::size_t window) {
-  if (window == 0) throw Error("a window of 0 values has no mean", "trailing_mean");
-  std::vector<double> means;
-  means.reserve(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    double sum = 0;
-    std::size_t count = 0;
-    for (std::size_t j = i + 1 < window ? 0 : i + 1 - window; j <= i; ++j) {
-      if (values[j] != values[j]) continue;  // NaN
-      sum += values[j];
-      ++count;
-    }
-    means.push_back(count == 0 ? values[i] : sum / static_cast<double>(count));
-  }
-  return means;
-}
+std::vector<double> trailing_mean(std::span<const double> values, std::size_t window);
 
 /// The curve of one metric over the steps that have it.
 ///
 /// Example: metric_series(read_metrics("out/dual.jsonl"), "reward_mean", "dual-agent").
-inline Series metric_series(std::span<const MetricsRecord> records, std::string_view metric,
-                            std::string name) {
-  Series series{.name = std::move(name), .x = {}, .y = {}};
-  for (const MetricsRecord& record : records) {
-    const std::optional<double> value = record.number(metric);
-    if (!value) continue;
-    series.x.push_back(static_cast<double>(record.step));
-    series.y.push_back(*value);
-  }
-  return series;
-}
+Series metric_series(std::span<const MetricsRecord> records, std::string_view metric,
+                     std::string name);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/report/chart.inl"
+#endif

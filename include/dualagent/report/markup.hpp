@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/printable.hpp"
 
 namespace dualagent {
@@ -12,28 +13,10 @@ namespace dualagent {
 /// The text goes through `printable` first (line breaks and tabs stay), so that no character
 /// remains that these formats forbid; then & < > " ' become entities.
 /// Example: escape_markup("<b>") == "&lt;b&gt;".
-inline std::string escape_markup(std::string_view text) {
-  std::string escaped;
-  for (const char c : printable(text, LineBreaks::keep)) switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  return escaped;
-}
+std::string escape_markup(std::string_view text);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/report/markup.inl"
+#endif

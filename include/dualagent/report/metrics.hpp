@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/number_text.hpp"
@@ -80,28 +81,7 @@ struct MetricsRecord {
 
 namespace detail {
 
-inline MetricsRecord parse_metrics_line(std::string_view line, const std::string& where) {
-  const std::string remedy = "A line is an object of \"step\", numbers, null and strings";
-  const auto refuse = [&](const std::string& what) { throw Error(what, where, remedy); };
-  const nlohmann::json object = parse_json(line, where, remedy);
-  if (!object.is_object()) refuse("a line of metrics is not a JSON object");
-  MetricsRecord record;
-  if (!object.contains("step") || !object["step"].is_number_unsigned())
-    refuse("a line of metrics has no \"step\" that counts from 0");
-  record.step = object["step"].get<std::uint64_t>();
-  for (const auto& [key, value] : object.items()) {
-    if (key == "step") continue;
-    if (value.is_number())
-      record.numbers.emplace_back(key, value.get<double>());
-    else if (value.is_null())
-      record.numbers.emplace_back(key, std::numeric_limits<double>::quiet_NaN());
-    else if (value.is_string())
-      record.texts.emplace_back(key, value.get<std::string>());
-    else
-      refuse("the metric '" + key + "' is neither a number nor a text");
-  }
-  return record;
-}
+MetricsRecord parse_metrics_line(std::string_view line, const std::string& where);
 
 /// Calls `visit(record, offset of its line)` for each whole line until it returns false; returns
 /// the offset behind the last accepted line. What follows the last line break is half a line that
@@ -124,14 +104,7 @@ std::size_t scan_metrics(std::string_view text, const std::filesystem::path& pat
 /// Reads a metrics file; half a line at its end (a killed run) is left out.
 ///
 /// Errors: Error with file and line when a line is not what `MetricsWriter` writes.
-inline std::vector<MetricsRecord> read_metrics(const std::filesystem::path& path) {
-  std::vector<MetricsRecord> records;
-  detail::scan_metrics(read_file(path), path, [&](MetricsRecord&& record) {
-    records.push_back(std::move(record));
-    return true;
-  });
-  return records;
-}
+std::vector<MetricsRecord> read_metrics(const std::filesystem::path& path);
 
 /// Appends one JSON object per line: {"step":3,"success":0.5,"phase":"train"}.
 ///
@@ -153,10 +126,7 @@ class MetricsWriter {
   /// run equals that of an uninterrupted one (but for seconds).
   ///
   /// Errors: Error when the file is missing although `step` > 0, or a kept line is damaged.
-  static MetricsWriter resume(const std::filesystem::path& path, std::uint64_t step) {
-    if (step == 0) return MetricsWriter(path);
-    return resume(path, [step](const MetricsRecord& record) { return record.step < step; });
-  }
+  static MetricsWriter resume(const std::filesystem::path& path, std::uint64_t step);
 
   /// As above for files of several phases: keeps the records before the first one for which
   /// `keeps(record)` is false.
@@ -171,15 +141,7 @@ class MetricsWriter {
   }
 
   /// Errors: also when two metrics share a name or one is called "step".
-  void write(std::uint64_t step, std::span<const Metric> metrics) {
-    line_ = "{\"step\":" + std::to_string(step);
-    for (std::size_t i = 0; i < metrics.size(); ++i) {
-      check_name(metrics.first(i), metrics[i].name());
-      line_ += "," + to_json_string(metrics[i].name(), path().string()) + ":" + metrics[i].json();
-    }
-    line_ += "}\n";
-    file_.append(line_);
-  }
+  void write(std::uint64_t step, std::span<const Metric> metrics);
   void write(std::uint64_t step, std::initializer_list<Metric> metrics) {
     write(step, std::span<const Metric>(metrics.begin(), metrics.size()));
   }
@@ -203,18 +165,14 @@ class MetricsWriter {
   static constexpr const char* kFile = "the metrics file";
   explicit MetricsWriter(AppendedFile file) : file_(std::move(file)) {}
 
-  void check_name(std::span<const Metric> earlier, const std::string& name) const {
-    const auto refuse = [&] {
-      throw Error("two metrics of one record are called '" + name + "'", path().string(),
-                  "Rename one; \"step\" is taken");
-    };
-    if (name == "step") refuse();
-    for (const Metric& metric : earlier)
-      if (metric.name() == name) refuse();
-  }
+  void check_name(std::span<const Metric> earlier, const std::string& name) const;
 
   AppendedFile file_;
   std::string line_;
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/report/metrics.inl"
+#endif

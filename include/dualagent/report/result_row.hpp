@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/report/wilson.hpp"
 
 namespace dualagent {
@@ -33,24 +34,14 @@ struct ResultRow {
 };
 
 /// Kinds of failure of all rows, in order of first appearance.
-inline std::vector<std::string> failure_kinds(std::span<const ResultRow> rows,
-                                              std::vector<FailureCount> ResultRow::*failures) {
-  std::vector<std::string> kinds;
-  for (const ResultRow& row : rows)
-    for (const FailureCount& failure : row.*failures) {
-      bool known = false;
-      for (const std::string& kind : kinds) known = known || kind == failure.kind;
-      if (!known) kinds.push_back(failure.kind);
-    }
-  return kinds;
-}
+std::vector<std::string> failure_kinds(std::span<const ResultRow> rows,
+                                       std::vector<FailureCount> ResultRow::*failures);
 
 /// How often one row failed in this way.
-inline std::size_t count_failures(std::span<const FailureCount> failures, std::string_view kind) {
-  std::size_t count = 0;
-  for (const FailureCount& failure : failures)
-    if (failure.kind == kind) count += failure.count;
-  return count;
-}
+std::size_t count_failures(std::span<const FailureCount> failures, std::string_view kind);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/report/result_row.inl"
+#endif

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/trace/sampled_summary.hpp"
 
@@ -22,21 +23,9 @@ struct CompressionBonus {
   double lesser_ratio = 1.5;
   double lesser_bonus = 0.05;
 
-  void validate() const {
-    require_option(min_ratio, kNotNegative, "min_ratio", "CompressionBonus");
-    require_option(max_ratio, {min_ratio, kPositiveOrInfinite.high}, "max_ratio",
-                   "CompressionBonus");
-    require_option(lesser_ratio, kNotNegative, "lesser_ratio", "CompressionBonus");
-    require_option(bonus, kFinite, "bonus", "CompressionBonus");
-    require_option(lesser_bonus, kFinite, "lesser_bonus", "CompressionBonus");
-  }
+  void validate() const;
 
-  std::optional<double> score(const Task&, const Rollout& rollout) const {
-    const std::vector<SampledSummary> summaries = sampled_summaries(rollout);
-    double sum = 0;
-    for (const SampledSummary& summary : summaries) sum += of_ratio(ratio(rollout, summary));
-    return summaries.empty() ? 0.0 : sum / static_cast<double>(summaries.size());
-  }
+  std::optional<double> score(const Task&, const Rollout& rollout) const;
 
   double of_ratio(double ratio) const {
     if (ratio >= min_ratio && ratio <= max_ratio) return bonus;
@@ -44,11 +33,11 @@ struct CompressionBonus {
   }
 
  private:
-  static double ratio(const Rollout& rollout, const SampledSummary& summary) {
-    const Context& context = rollout.segments[summary.segment].context;
-    return static_cast<double>(count_history(rollout, summary)) /
-           static_cast<double>(context.spans()[summary.span].size);
-  }
+  static double ratio(const Rollout& rollout, const SampledSummary& summary);
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/reward/compression_bonus.inl"
+#endif

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/reward/math_answer.hpp"
 #include "dualagent/reward/reward.hpp"
 
@@ -25,23 +26,14 @@ struct FormatReward {
   double failure = 0.0;
   void validate() const { detail::require_scores(success, failure, "FormatReward"); }
 
-  std::optional<double> score(const Task&, const Rollout& rollout) const {
-    const bool kept = rollout.answer && rollout.malformed_turns == 0 && has_form(*rollout.answer);
-    return kept ? success : failure;
-  }
+  std::optional<double> score(const Task&, const Rollout& rollout) const;
 
  private:
-  bool has_form(const std::string& answer) const {
-    switch (form) {
-      case AnswerForm::any:
-        return true;
-      case AnswerForm::boxed:
-        return last_boxed(answer).has_value();
-      case AnswerForm::hashed:
-        return after_hashes(answer).has_value();
-    }
-    return false;
-  }
+  bool has_form(const std::string& answer) const;
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/reward/format_reward.inl"
+#endif

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/trim.hpp"
 #include "dualagent/data/hashed_answer.hpp"
 #include "dualagent/data/task.hpp"
@@ -17,40 +18,10 @@
 
 namespace dualagent {
 
-namespace detail {
-
-/// What a box holds whose name ends where `text` begins; nothing if it never closes.
-inline std::optional<std::string_view> inside_box(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return "";
-  if (text[begin] != '{') {
-    text = text.substr(0, text.find_first_of("$\n", begin));
-    return trimmed(text.substr(0, std::min(text.find("\\)"), text.find("\\]"))));
-  }
-  std::size_t depth = 0;
-  for (std::size_t i = begin; i < text.size(); ++i) {
-    if (text[i] == '{') ++depth;
-    if (text[i] == '}' && --depth == 0) return text.substr(begin + 1, i - begin - 1);
-  }
-  return std::nullopt;
-}
-
-}  // namespace detail
-
 /// What stands in the last \boxed{...} or \fbox{...} that is not empty; nothing without one, or if
 /// the last one never closes. Without braces, as in $\boxed 12$, it is what follows up to the end
 /// of the formula or line. Time: linear.
-inline std::optional<std::string_view> last_boxed(std::string_view text) {
-  for (std::size_t at = text.rfind('\\'); at != std::string_view::npos;
-       at = at == 0 ? std::string_view::npos : text.rfind('\\', at - 1)) {
-    const std::string_view here = text.substr(at);
-    const std::size_t name = here.starts_with("\\boxed") ? 6 : here.starts_with("\\fbox") ? 5 : 0;
-    if (name == 0 || (name < here.size() && detail::is_letter(here[name]))) continue;
-    const std::optional<std::string_view> inside = detail::inside_box(here.substr(name));
-    if (!inside || !trimmed(*inside).empty()) return inside;
-  }
-  return std::nullopt;
-}
+std::optional<std::string_view> last_boxed(std::string_view text);
 
 /// Whether two answers mean the same: as mathematics as far as both can be read so, else token by
 /// token, without the case of words.
@@ -61,12 +32,7 @@ inline std::optional<std::string_view> last_boxed(std::string_view text) {
 /// Units, degree signs, fonts and sizes are passed over. What could be read in two ways is not
 /// read. Takes any bytes; time linear in them. Compared with math-verify on 5,519 pairs
 /// (tests/golden/math_answers). Example: equal_math("\\frac{3}{2}", "1.5").
-inline bool equal_math(std::string_view a, std::string_view b) {
-  const std::vector<detail::MathToken> first = detail::MathTokenizer(a).tokens();
-  const std::vector<detail::MathToken> second = detail::MathTokenizer(b).tokens();
-  return detail::same_tokens(first, second) ||
-         detail::MathStatement(first).equals(detail::MathStatement(second));
-}
+bool equal_math(std::string_view a, std::string_view b);
 
 namespace detail {
 
@@ -103,19 +69,10 @@ struct StrictBoxedMath {
   std::size_t last_bytes = 0;  ///< of the answer that are looked at; 0: all
   void validate() const { detail::require_scores(success, failure, "StrictBoxedMath"); }
 
-  std::optional<double> score(const Task& task, const Rollout& rollout) const {
-    const std::optional<std::string_view> said = boxed(rollout);
-    if (!said) return failure;
-    return equal_math(last_boxed(task.answer).value_or(task.answer), *said) ? success : failure;
-  }
+  std::optional<double> score(const Task& task, const Rollout& rollout) const;
 
   /// What the rollout's answer has in the box that counts; nothing where there is none.
-  std::optional<std::string_view> boxed(const Rollout& rollout) const {
-    if (!rollout.answer) return std::nullopt;
-    std::string_view text = *rollout.answer;
-    if (last_bytes > 0 && text.size() > last_bytes) text.remove_prefix(text.size() - last_bytes);
-    return last_boxed(text);
-  }
+  std::optional<std::string_view> boxed(const Rollout& rollout) const;
 };
 
 /// The same for answers after "####", as GSM8K writes them.
@@ -129,3 +86,7 @@ struct HashedMath {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/reward/math_answer.inl"
+#endif

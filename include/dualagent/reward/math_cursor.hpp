@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/reward/math_tokens.hpp"
 
 namespace dualagent::detail {
@@ -43,23 +44,9 @@ class MathCursor {
   }
   /// The digits that stand together here, which are passed over, as a number; nothing without any
   /// or for more than 17.
-  std::optional<std::int64_t> whole_number() {
-    const std::size_t count = count_digits();
-    if (count == 0 || count > 17) return std::nullopt;
-    std::int64_t result = 0;
-    for (std::size_t i = 0; i < count; ++i) result = result * 10 + take_digit();
-    return result;
-  }
+  std::optional<std::int64_t> whole_number();
   /// {12}, or one digit.
-  std::optional<std::int64_t> whole_argument() {
-    if (is_digit()) return take_digit();
-    if (!opens()) return std::nullopt;
-    ++at_;
-    const auto result = whole_number();
-    if (!result || !closes()) return std::nullopt;
-    ++at_;
-    return result;
-  }
+  std::optional<std::int64_t> whole_argument();
 
   /// How often a token was looked at: the work done.
   std::size_t looks() const { return looks_; }
@@ -73,3 +60,7 @@ class MathCursor {
 };
 
 }  // namespace dualagent::detail
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/reward/math_cursor.inl"
+#endif

@@ -9,15 +9,13 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/reward/math_cursor.hpp"
 #include "dualagent/reward/math_number.hpp"
 #include "dualagent/reward/math_tokens.hpp"
 #include "dualagent/reward/math_units.hpp"
 
 namespace dualagent::detail {
-
-/// Deepest nesting of brackets and arguments that is read.
-inline constexpr std::size_t kMaxMathDepth = 64;
 
 /// Reads one expression by recursive descent. Every function leaves `failed_` set where the tokens
 /// are not mathematics that is read here.
@@ -31,22 +29,10 @@ class MathParser : private MathCursor {
   explicit MathParser(std::span<const MathToken> tokens, int plus_minus = 0)
       : MathCursor(tokens), plus_minus_(plus_minus), unit_words_(begin_of_last_words(tokens)) {}
 
-  std::optional<MathNumber> number() {
-    const MathNumber result = sum();
-    if (failed_ || at_ != tokens_.size() || !result.is_valid()) return std::nullopt;
-    return result;
-  }
+  std::optional<MathNumber> number();
 
   /// Whether a token is a letter, Latin or Greek, that stands for a number; \pi does not.
-  static bool is_variable(const MathToken& token) {
-    static constexpr std::array<std::string_view, 22> kGreek{
-        "\\alpha",  "\\beta", "\\gamma", "\\delta", "\\epsilon", "\\varepsilon",
-        "\\zeta",   "\\eta",  "\\theta", "\\kappa", "\\lambda",  "\\mu",
-        "\\nu",     "\\xi",   "\\rho",   "\\sigma", "\\tau",     "\\phi",
-        "\\varphi", "\\chi",  "\\psi",   "\\omega"};
-    return token.kind == MathTokenKind::letter ||
-           std::find(kGreek.begin(), kGreek.end(), token.text) != kGreek.end();
-  }
+  static bool is_variable(const MathToken& token);
 
   using MathCursor::looks;
 
@@ -60,111 +46,28 @@ class MathParser : private MathCursor {
   // Expressions.
 
   /// The sign here, which is passed over; 0 if there is none.
-  int sign() {
-    if (take("+")) return 1;
-    if (take("-")) return -1;
-    if (plus_minus_ != 0 && take("\\pm")) return plus_minus_;
-    if (plus_minus_ != 0 && take("\\mp")) return -plus_minus_;
-    return 0;
-  }
+  int sign();
 
-  MathNumber sum() {
-    if (++depth_ > kMaxMathDepth) return fail();
-    const int first = sign();
-    MathNumber result = first < 0 ? -product() : product();
-    while (!failed_) {
-      const int next = sign();
-      if (next == 0) break;
-      const MathNumber term = product();
-      result = result + (next < 0 ? -term : term);
-    }
-    --depth_;
-    return result;
-  }
+  MathNumber sum();
 
-  MathNumber product() {
-    MathNumber result = factor();
-    while (!failed_) {
-      if (take("*") || take("\\cdot") || take("\\times"))
-        result = result * signed_factor();
-      else if (take("/") || take("\\div"))
-        result = result / signed_factor();
-      else if (begins_primary())
-        result = result * factor();
-      else
-        break;
-    }
-    return result;
-  }
+  MathNumber product();
   MathNumber signed_factor() {
     const bool negative = take("-");
     const MathNumber x = factor();
     return negative ? -x : x;
   }
 
-  static bool is_function(std::string_view name) {
-    static constexpr std::array<std::string_view, 16> kFunctions{
-        "\\sin",    "\\cos",    "\\tan",    "\\cot",  "\\sec",  "\\csc",  "\\ln", "\\log",
-        "\\arcsin", "\\arccos", "\\arctan", "\\sinh", "\\cosh", "\\tanh", "\\lg", "\\exp"};
-    return std::find(kFunctions.begin(), kFunctions.end(), name) != kFunctions.end();
-  }
+  static bool is_function(std::string_view name);
   /// What may stand right behind a factor, as in 2x or 3(x + 1); two numbers may not.
-  bool begins_primary() const {
-    return is("(") || opens() || is_variable(here()) || is("\\frac") || is("\\binom") ||
-           is("\\sqrt") || is("\\pi") || is_function(here().text);
-  }
+  bool begins_primary() const;
 
-  MathNumber factor() {
-    MathNumber result = primary();
-    while (!failed_) {
-      if (is("^") && take_degree()) {
-        if (in_function_ > 0) return fail();  // an angle in degrees is another number
-      } else if (take("^")) {
-        result = power(result, exponent());
-      } else if (take("%")) {
-        result = result / MathNumber::integer(100);
-        result.is_percent = true;
-      } else if (take("!")) {
-        result = factorial(result);
-      } else if (!take_unit()) {
-        break;
-      }
-    }
-    return result;
-  }
+  MathNumber factor();
 
   /// ^\circ, with or without braces, and the scale of a temperature.
-  bool take_degree() {
-    const bool braces = here(1).kind == MathTokenKind::open;
-    if (here(braces ? 2 : 1).text != "\\circ" || (braces && !closes(3))) return false;
-    at_ += braces ? 4 : 2;
-    if ((is("C") || is("F")) && at_ + 1 == tokens_.size()) ++at_;
-    return true;
-  }
+  bool take_degree();
 
   /// \text{ cm}^2 and the like, behind a number: says nothing about its value.
-  bool take_unit() {
-    if (at_ >= unit_words_ && at_ < tokens_.size()) {  // "12 apples"
-      at_ = tokens_.size();
-      return true;
-    }
-    const std::size_t slash = is("/") ? 1 : 0;
-    const MathToken& open = here(slash);
-    if (open.kind != MathTokenKind::open || !open.is_text) return false;
-    std::size_t end = at_ + slash + 1;
-    bool words = false;
-    for (; end < tokens_.size() && tokens_[end].kind != MathTokenKind::close; ++end) {
-      const MathToken& token = tokens_[end];
-      if (token.kind == MathTokenKind::word)
-        words = words || token.text.size() > 1 || is_short_unit(token.text);
-      else if (token.kind == MathTokenKind::open || token.text == "+" || token.text == "=")
-        return false;
-    }
-    if (!words || end == tokens_.size()) return false;
-    at_ = end + 1;
-    if (take("^")) exponent();
-    return true;
-  }
+  bool take_unit();
 
   /// What stands behind ^: a number of any length, with a sign, a group, or one letter.
   MathNumber exponent() {
@@ -178,205 +81,42 @@ class MathParser : private MathCursor {
     return primary();
   }
 
-  MathNumber primary() {
-    if (failed_) return MathNumber::invalid();
-    if (++depth_ > kMaxMathDepth) return fail();
-    const MathNumber result = primary_within();
-    --depth_;
-    return result;
-  }
-  MathNumber primary_within() {
-    if (is_digit() || (is(".") && is_digit(1))) return number_or_mixed();
-    if (take("(")) {
-      const MathNumber inside = sum();
-      return closed(inside, take(")"));
-    }
-    if (opens()) return group();
-    if (take("\\frac")) {
-      const MathNumber above = argument();
-      return failed_ ? above : above / argument();
-    }
-    if (take("\\binom")) return binomial();
-    if (take("\\sqrt")) return root();
-    if (take("\\pi")) return MathNumber::variable("\\pi", 3.14159265358979323846);
-    if (take("\\infty")) return MathNumber::infinity();
-    if (is_function(here().text)) return function();
-    if (is_variable(here())) return variable();
-    return fail();
-  }
+  MathNumber primary();
+  MathNumber primary_within();
 
-  MathNumber group() {
-    const bool is_text = here().is_text;
-    ++at_;
-    if (is_text && is_word() && here().text.size() == 1 && closes(1) && tokens_.size() > 3) {
-      const MathNumber letter = MathNumber::variable(here().text);  // the \mathrm{i} of 2\mathrm{i}
-      at_ += 2;
-      return letter;
-    }
-    const MathNumber above = sum();
-    if (take("\\over")) {
-      const MathNumber below = sum();
-      return closed(above / below, take("}"));
-    }
-    return closed(above, take("}"));
-  }
+  MathNumber group();
 
-  MathNumber root() {
-    MathNumber degree = MathNumber::integer(2);
-    if (take("[")) {
-      degree = sum();
-      if (!take("]")) return fail();
-    }
-    // Whoever writes \sqrt 10 means the root of 10, though TeX sets it as that of 1.
-    const MathNumber x = is_digit() ? literal() : argument();
-    return failed_ ? x : power(x, MathNumber::integer(1) / degree);
-  }
+  MathNumber root();
 
-  MathNumber variable() {
-    std::string name(tokens_[at_++].text);
-    if (take("_")) {
-      name += '_';
-      const bool braces = opens();
-      at_ += braces ? 1 : 0;
-      const std::size_t begin = at_;
-      while (at_ < tokens_.size() && !opens() && !closes() && (braces || at_ == begin))
-        name += tokens_[at_++].text;
-      if (at_ == begin || (braces && !take("}"))) return fail();
-    }
-    while (take("'")) name += '\'';
-    return MathNumber::variable(name);
-  }
+  MathNumber variable();
 
   // Functions.
 
-  MathNumber function() {
-    std::string name(tokens_[at_++].text);
-    MathNumber base;
-    std::optional<MathNumber> outer;
-    ++in_function_;
-    for (;;) {
-      if (!outer && take("^")) {
-        outer = exponent();
-        if (outer->small_integer().value_or(-1) < 0) return fail();  // \sin^{-1} is the inverse
-      } else if (name == "\\log" && take("_")) {
-        name = "\\log_";
-        base = argument();
-      } else {
-        break;
-      }
-    }
-    MathNumber x = function_argument();
-    --in_function_;
-    if (failed_) return x;
-    if (name == "\\log_")
-      x = MathNumber::function("\\log_ of", x) + MathNumber::function("\\log_ base", base);
-    const MathNumber value = MathNumber::function(name, x);
-    return outer ? power(value, *outer) : value;
-  }
+  MathNumber function();
   /// (...) or {...}, or the product without signs that follows, as in \sin 2x.
-  MathNumber function_argument() {
-    if (is("(") || opens()) return primary();
-    if (is_function(here().text)) return primary();
-    MathNumber x = factor();
-    while (!failed_ && begins_primary() && !is_function(here().text)) x = x * factor();
-    return x;
-  }
+  MathNumber function_argument();
 
   /// Of numbers up to this, factorials and binomials are computed.
   static constexpr std::int64_t kMaxFactorial = 100;
 
-  static MathNumber factorial(const MathNumber& x) {
-    const std::optional<std::int64_t> n = x.small_integer();
-    if (!n || *n < 0 || *n > kMaxFactorial) return MathNumber::function("!", x);
-    MathNumber result = MathNumber::integer(1);
-    for (std::int64_t i = 2; i <= *n; ++i) result = result * MathNumber::integer(i);
-    return result;
-  }
-  MathNumber binomial() {
-    const MathNumber above = argument();
-    if (failed_) return above;
-    const MathNumber below = argument();
-    const std::optional<std::int64_t> n = above.small_integer(), k = below.small_integer();
-    if (!n || !k || *k < 0 || *n < *k || *k > kMaxFactorial)
-      return MathNumber::function("\\binom", MathNumber::function("\\binom of", above) +
-                                                 MathNumber::function("\\binom by", below));
-    MathNumber result = MathNumber::integer(1);
-    for (std::int64_t i = 1; i <= *k; ++i)
-      result = result * MathNumber::integer(*n - *k + i) / MathNumber::integer(i);
-    return result;
-  }
+  static MathNumber factorial(const MathNumber& x);
+  MathNumber binomial();
 
   // Numbers.
 
   /// Reads `count` digits that continue the number `before`.
-  MathNumber digits(std::size_t count, MathNumber before) {
-    while (count > 0) {
-      std::int64_t chunk = 0, scale = 1;
-      for (std::size_t i = 0; i < 17 && count > 0; ++i, --count) {
-        chunk = chunk * 10 + take_digit();
-        scale *= 10;
-      }
-      before = before * MathNumber::integer(scale) + MathNumber::integer(chunk);
-    }
-    return before;
-  }
+  MathNumber digits(std::size_t count, MathNumber before);
 
   /// Digits with a decimal point, and 12e3.
-  MathNumber literal() {
-    MathNumber result = digits(count_digits(), MathNumber::integer(0));
-    if (is(".") && !here().spaced && is_digit(1)) {
-      ++at_;
-      const std::size_t places = count_digits();
-      result = digits(places, result) / power_of_ten(static_cast<std::int64_t>(places));
-      result.has_decimal = true;
-    }
-    return scientific(result);
-  }
+  MathNumber literal();
   static MathNumber power_of_ten(std::int64_t exponent) {
     return power(MathNumber::integer(10), MathNumber::integer(exponent));
   }
-  MathNumber scientific(const MathNumber& mantissa) {
-    if ((!is("e") && !is("E")) || here().spaced || here().kind != MathTokenKind::letter)
-      return mantissa;
-    const bool has_sign = here(1).text == "-" || here(1).text == "+";
-    const bool negative = here(1).text == "-";
-    if (here(1).spaced || !is_digit(has_sign ? 2 : 1) || here(has_sign ? 2 : 1).spaced)
-      return mantissa;
-    at_ += has_sign ? 2 : 1;
-    const std::size_t count = count_digits();
-    if (count > 4) return fail();
-    std::int64_t exponent = 0;
-    for (std::size_t i = 0; i < count; ++i) exponent = exponent * 10 + take_digit();
-    MathNumber result = mantissa * power_of_ten(negative ? -exponent : exponent);
-    result.has_decimal = mantissa.has_decimal;
-    return result;
-  }
+  MathNumber scientific(const MathNumber& mantissa);
 
   /// A number, and the proper fraction behind a whole one, as in 3 \frac{2}{3} and 3 2/3.
-  MathNumber number_or_mixed() {
-    const bool whole = !is(".");
-    const std::size_t length = count_digits();
-    const std::size_t begin = at_;
-    const MathNumber result = literal();
-    if (!whole || at_ != begin + length) return result;
-    if (is("\\frac")) {
-      const std::size_t before = at_++;
-      const auto above = whole_argument(), below = above ? whole_argument() : std::nullopt;
-      if (above && below) return mixed(result, *above, *below);
-      at_ = before;
-    } else if (is_digit() && here().spaced) {
-      const auto above = whole_number();
-      if (!above || !take("/") || here().spaced) return fail();
-      const auto below = whole_number();
-      if (!below || is("^")) return fail();
-      return mixed(result, *above, *below);
-    }
-    return result;
-  }
-  MathNumber mixed(const MathNumber& whole, std::int64_t above, std::int64_t below) {
-    if (above == 0 || above >= below) return fail();  // a sum or a product: nobody can tell
-    return whole + MathNumber::integer(above) / MathNumber::integer(below);
-  }
+  MathNumber number_or_mixed();
+  MathNumber mixed(const MathNumber& whole, std::int64_t above, std::int64_t below);
   int plus_minus_;
   std::size_t unit_words_;  // where the words begin that end the text
   std::size_t depth_ = 0;
@@ -385,3 +125,7 @@ class MathParser : private MathCursor {
 };
 
 }  // namespace dualagent::detail
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/reward/math_expression.inl"
+#endif

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/data/task.hpp"
 #include "dualagent/trace/rollout.hpp"
@@ -60,15 +61,10 @@ consteval bool check_reward() {
 }
 
 namespace detail {
-inline std::string place_of(const ScoreRequest& request) {
-  return "task '" + request.task->id + "', rollout " + std::to_string(request.rollout->member);
-}
+std::string place_of(const ScoreRequest& request);
 
 /// Refuses the two scores of a reward that says right or wrong.
-inline void require_scores(double success, double failure, const char* owner) {
-  require_option(success, kFinite, "success", owner);
-  require_option(failure, kFinite, "failure", owner);
-}
+void require_scores(double success, double failure, const char* owner);
 }  // namespace detail
 
 /// Scores all requests: together where the reward can, else one after another.
@@ -93,17 +89,7 @@ void score_all(const R& reward, std::span<const ScoreRequest> requests,
 
 namespace detail {
 
-inline void write_reward(const Task& task, std::optional<double> score, Rollout& rollout) {
-  if (!score) {
-    rollout.status = RolloutStatus::aborted;
-    rollout.ending = "aborted: the reward abstained";
-    return;
-  }
-  if (!std::isfinite(*score))
-    throw Error("a reward is " + std::to_string(*score), place_of({&task, &rollout}),
-                "Return a finite number, or nothing to abstain");
-  rollout.reward = *score;
-}
+void write_reward(const Task& task, std::optional<double> score, Rollout& rollout);
 
 }  // namespace detail
 
@@ -130,9 +116,7 @@ void score_rollouts(const R& reward, std::span<Rollout> rollouts, const TaskOf& 
 
 /// reward + bonus, where a bonus cannot make up for a wrong answer: a reward of 0 or less counts as
 /// wrong and is never lifted above 0.
-inline double add_bonus(double reward, double bonus) {
-  return reward > 0.0 ? reward + bonus : std::min(0.0, reward + bonus);
-}
+double add_bonus(double reward, double bonus);
 
 /// `success` if the rollout's answer equals the task's to the letter, else `failure`.
 struct ExactMatch {
@@ -145,3 +129,7 @@ struct ExactMatch {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/reward/reward.inl"
+#endif

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/rollout/episode.hpp"
 #include "dualagent/rollout/episode_dialect.hpp"
 #include "dualagent/rollout/protocol.hpp"
@@ -17,25 +18,11 @@ namespace dualagent {
 
 namespace detail {
 
-inline bool was_cut(FinishReason finish) {
-  return finish == FinishReason::length || finish == FinishReason::context_full;
-}
+bool was_cut(FinishReason finish);
 
-inline std::vector<std::string> texts_of(const std::vector<ToolResult>& results) {
-  std::vector<std::string> texts;
-  texts.reserve(results.size());
-  for (const ToolResult& result : results) texts.push_back(result.text);
-  return texts;
-}
+std::vector<std::string> texts_of(const std::vector<ToolResult>& results);
 
-inline void require_room_for_a_turn(const EpisodeChannel& channel, std::size_t opening) {
-  if (channel.room() > opening) return;
-  throw Error("the prompt has " + std::to_string(channel.context().size()) +
-                  " tokens and leaves no room for a turn in a context window of " +
-                  std::to_string(channel.max_context_tokens()),
-              place_of(channel.rollout()),
-              "Raise RolloutLimits::max_context_tokens, or leave the task out");
-}
+void require_room_for_a_turn(const EpisodeChannel& channel, std::size_t opening);
 
 /// Whether a next window has room for a turn after what the rewriter keeps beside the summary.
 /// `rewrite(summary)` is the window that would follow.
@@ -140,3 +127,7 @@ Episode play_dual_agent(const Protocol& protocol, EpisodeChannel& channel) {
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/rollout/dual_agent.inl"
+#endif

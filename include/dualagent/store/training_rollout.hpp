@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/trace/rollout.hpp"
@@ -36,14 +37,8 @@ struct OldestVersions {
   std::optional<WeightVersion> answerer{};
   std::optional<WeightVersion> summarizer{};
 
-  void add(AgentRole agent, WeightVersion version) {
-    std::optional<WeightVersion>& oldest = agent == AgentRole::answerer ? answerer : summarizer;
-    oldest = oldest ? std::min(*oldest, version) : version;
-  }
-  void add(const OldestVersions& other) {
-    if (other.answerer) add(AgentRole::answerer, *other.answerer);
-    if (other.summarizer) add(AgentRole::summarizer, *other.summarizer);
-  }
+  void add(AgentRole agent, WeightVersion version);
+  void add(const OldestVersions& other);
   /// Whether any agent sampled with weights below the floor.
   bool is_below(const AgentVersions& floor) const {
     return (answerer && *answerer < floor.answerer) ||
@@ -55,15 +50,7 @@ struct OldestVersions {
 
 /// The oldest weights that a rollout's own tokens were drawn from; a fork's history is given, hence
 /// not among them.
-inline OldestVersions oldest_versions(const Rollout& rollout) {
-  OldestVersions oldest;
-  for (const Segment& segment : rollout.segments)
-    for (const Span& span : segment.context.spans())
-      if (span.is_sampled())
-        for (const WeightVersion version : segment.context.weight_versions(span))
-          oldest.add(span.agent, version);
-  return oldest;
-}
+OldestVersions oldest_versions(const Rollout& rollout);
 
 namespace detail {
 /// One sentence where tasks of an evaluation are given to what trains or plays for training.
@@ -106,26 +93,11 @@ struct TrainingAccess {
   /// `group_size` counts the rollouts of the group, of which `rollout.member` is one.
   /// Errors: Error for a run or writer without a name, a member that the group does not have, a
   /// group of more than 2^20 rollouts, and a step, group or weight version above 2^62.
-  static TrainingRollout make(RolloutSource source, std::size_t group_size, Rollout rollout) {
-    const auto refuse = [&](const std::string& problem, const std::string& remedy) {
-      throw Error(
-          problem,
-          "group " + std::to_string(rollout.group) + ", member " + std::to_string(rollout.member),
-          remedy);
-    };
-    if (source.run.empty() || source.writer.empty())
-      refuse("a training rollout has no run or no writer",
-             "Set RolloutSource::run and RolloutSource::writer");
-    if (group_size > kMaxGroupSize || rollout.member >= group_size)
-      refuse("there is no such member in a group of " + std::to_string(group_size),
-             "Number the rollouts of a group from 0, forks last; at most " +
-                 std::to_string(kMaxGroupSize));
-    const OldestVersions oldest = oldest_versions(rollout);
-    if (std::max({source.step, std::uint64_t{rollout.group}, oldest.answerer.value_or(0),
-                  oldest.summarizer.value_or(0)}) > kMaxNumber)
-      refuse("a step, a group or a weight version is above 2^62", "Number them from 0");
-    return TrainingRollout(std::move(source), group_size, std::move(rollout));
-  }
+  static TrainingRollout make(RolloutSource source, std::size_t group_size, Rollout rollout);
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/store/training_rollout.inl"
+#endif

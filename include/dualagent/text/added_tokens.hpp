@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/text/unicode_classes.hpp"
 
@@ -40,21 +41,7 @@ class AddedTokenFinder {
   AddedTokenFinder() = default;
   /// `spelling` of a token is what it is looked for by, e.g. its content in NFC; the first of two
   /// tokens of one spelling counts.
-  void add(const AddedToken& token, const std::string& spelling) {
-    if (spelling.empty()) return;
-    std::uint32_t node = 0;
-    for (const char c : spelling) {
-      const auto [found, is_new] =
-          edges_.try_emplace(edge(node, c), static_cast<std::uint32_t>(ends_.size()));
-      if (is_new) ends_.push_back(kNone);
-      node = found->second;
-    }
-    if (ends_[node] != kNone) return;
-    ends_[node] = static_cast<std::uint32_t>(tokens_.size());
-    tokens_.push_back(token);
-    begins_[static_cast<unsigned char>(spelling[0])] = true;
-    any_ordinary_ = any_ordinary_ || !token.special;
-  }
+  void add(const AddedToken& token, const std::string& spelling);
 
   /// Calls emit(part) for the parts of a text in order. With `special` false, a special token's
   /// text stays text, and what begins inside it is not looked for, as with `encode_special_tokens`.
@@ -99,49 +86,17 @@ class AddedTokenFinder {
     return at;
   }
 
-  std::pair<std::uint32_t, std::size_t> longest_at(std::string_view text, std::size_t begin) const {
-    std::pair<std::uint32_t, std::size_t> longest{kNone, 0};
-    std::uint32_t node = 0;
-    for (std::size_t at = begin; at < text.size(); ++at) {
-      const auto found = edges_.find(edge(node, text[at]));
-      if (found == edges_.end()) break;
-      node = found->second;
-      if (ends_[node] != kNone) longest = {ends_[node], at + 1 - begin};
-    }
-    return longest;
-  }
+  std::pair<std::uint32_t, std::size_t> longest_at(std::string_view text, std::size_t begin) const;
 
-  static CharacterAt last_character(std::string_view text) {
-    const char* at = text.data() + text.size() - 1;
-    for (int i = 0;
-         i < 3 && at != text.data() && (static_cast<unsigned char>(*at) & 0xC0U) == 0x80U; ++i)
-      --at;
-    return {character_at(at, text.data() + text.size()).code_point, at};
-  }
+  static CharacterAt last_character(std::string_view text);
   static bool ends_with_word(std::string_view text) {
     return !text.empty() &&
            UnicodeTable::get().is_in(last_character(text).code_point, kWordCategories);
   }
-  static bool begins_with_word(std::string_view text) {
-    return !text.empty() &&
-           UnicodeTable::get().is_in(
-               character_at(text.data(), text.data() + text.size()).code_point, kWordCategories);
-  }
+  static bool begins_with_word(std::string_view text);
   /// Where the white space at the end of the text begins.
-  static std::size_t space_begin(std::string_view text) {
-    while (!text.empty()) {
-      const CharacterAt last = last_character(text);
-      if (!UnicodeTable::get().is_space(last.code_point)) break;
-      text = text.substr(0, static_cast<std::size_t>(last.next - text.data()));
-    }
-    return text.size();
-  }
-  static std::size_t space_size(std::string_view text) {
-    const char *at = text.data(), *end = at + text.size();
-    while (at != end && UnicodeTable::get().is_space(character_at(at, end).code_point))
-      at = character_at(at, end).next;
-    return static_cast<std::size_t>(at - text.data());
-  }
+  static std::size_t space_begin(std::string_view text);
+  static std::size_t space_size(std::string_view text);
 
   std::vector<AddedToken> tokens_;
   std::unordered_map<std::uint64_t, std::uint32_t> edges_;
@@ -151,3 +106,7 @@ class AddedTokenFinder {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/added_tokens.inl"
+#endif

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/text/unicode_classes.hpp"
 
 namespace dualagent {
@@ -24,29 +25,14 @@ inline constexpr std::array<char32_t, 256> kByteCharacters = [] {
   return characters;
 }();
 
-/// The byte of a character of that alphabet; -1 for others.
-inline constexpr std::array<short, 324> kCharacterBytes = [] {
-  std::array<short, 324> bytes{};
-  for (short& byte : bytes) byte = -1;
-  for (std::size_t byte = 0; byte < 256; ++byte)
-    bytes[kByteCharacters[byte]] = static_cast<short>(byte);
-  return bytes;
-}();
-
 }  // namespace detail
 
 /// The bytes that a token of a byte-level vocabulary spells; nothing if it holds other characters.
 /// Example: "Ġa" gives " a".
-inline std::optional<std::string> bytes_of_spelling(std::string_view spelling) {
-  std::string bytes;
-  bytes.reserve(spelling.size());
-  for (const char *at = spelling.data(), *end = at + spelling.size(); at != end;) {
-    const auto [c, next] = character_at(at, end);
-    if (c >= detail::kCharacterBytes.size() || detail::kCharacterBytes[c] < 0) return std::nullopt;
-    bytes += static_cast<char>(detail::kCharacterBytes[c]);
-    at = next;
-  }
-  return bytes;
-}
+std::optional<std::string> bytes_of_spelling(std::string_view spelling);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/byte_alphabet.inl"
+#endif

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/trim.hpp"
 #include "dualagent/text/chat_template.hpp"
 
@@ -67,15 +68,7 @@ struct ChatMlMessages {
   }
 
   /// System message with the tools at its end, then the first user message.
-  static void open_with(Pieces& pieces, std::string_view system, const Opening& opening) {
-    if (!system.empty() || !opening.tools.empty()) {
-      begin(pieces, "system");
-      pieces.text(system).text(system.empty() || opening.tools.empty() ? "" : "\n\n");
-      pieces.marked_text(opening.tools, markers);
-      end(pieces);
-    }
-    message(pieces, "user", opening.user);
-  }
+  static void open_with(Pieces& pieces, std::string_view system, const Opening& opening);
 };
 
 /// Those of them that write no thoughts.
@@ -160,12 +153,7 @@ struct Qwen3 : detail::QwenThoughts {
     begin(pieces, "assistant");
     if (thinking == Thinking::off) empty_thought(pieces);
   }
-  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
-    if (thoughts.empty()) return void(pieces.text(text));
-    pieces.marker(thinking_open).text("\n");
-    rest_of_thought(pieces, trimmed_of(thoughts, "\n"));
-    pieces.text(text.substr(std::min(text.find_first_not_of('\n'), text.size())));
-  }
+  void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const;
 };
 static_assert(ChatTemplate<Qwen3>);
 
@@ -174,20 +162,8 @@ static_assert(ChatTemplate<Qwen3>);
 /// Without a system message it has one of its own where there are tools.
 /// Source: the chat template of Qwen3-Coder-30B-A3B-Instruct.
 struct Qwen3Coder : detail::ChatMlWithoutThoughts {
-  void open(Pieces& pieces, const Opening& opening) const {
-    constexpr std::string_view kWithTools =
-        "You are Qwen, a helpful AI assistant that can interact with a computer to solve tasks.";
-    const bool own = opening.system.empty() && !opening.tools.empty();
-    open_with(pieces, own ? kWithTools : opening.system, opening);
-  }
-  void results(Pieces& pieces, std::span<const std::string> bodies) const {
-    begin(pieces, "user");
-    for (const std::string& body : bodies) {
-      result(pieces, body, [](std::string_view text) { return text; });
-      pieces.text("\n");
-    }
-    end(pieces);
-  }
+  void open(Pieces& pieces, const Opening& opening) const;
+  void results(Pieces& pieces, std::span<const std::string> bodies) const;
 };
 static_assert(ChatTemplate<Qwen3Coder>);
 
@@ -197,15 +173,7 @@ static_assert(ChatTemplate<Qwen3Coder>);
 /// sampled. Source: the chat template of QwQ-32B.
 struct QwQ : detail::QwenThoughts {
   static constexpr bool begins_thinking() { return true; }
-  void open(Pieces& pieces, const Opening& opening) const {
-    if (!opening.system.empty() || !opening.tools.empty()) {
-      begin(pieces, "system");
-      pieces.text(opening.system).text(opening.tools.empty() ? "" : "\n\n");
-      pieces.marked_text(opening.tools, markers);
-      end(pieces);
-    }
-    user(pieces, opening.user);
-  }
+  void open(Pieces& pieces, const Opening& opening) const;
   void assistant(Pieces& pieces) const {
     begin(pieces, "assistant");
     pieces.marker(thinking_open).text("\n");
@@ -227,28 +195,13 @@ struct Qwen35 : detail::QwenThoughts {
 
   explicit constexpr Qwen35(Thinking thoughts = Thinking::on) : thinking(thoughts) {}
   bool begins_thinking() const { return thinking == Thinking::on; }
-  void open(Pieces& pieces, const Opening& opening) const {
-    const std::string_view system = trimmed(opening.system);
-    if (!opening.system.empty() || !opening.tools.empty()) {
-      begin(pieces, "system");
-      pieces.marked_text(opening.tools, markers);
-      pieces.text(system.empty() || opening.tools.empty() ? "" : "\n\n").text(system);
-      end(pieces);
-    }
-    user(pieces, opening.user);
-  }
+  void open(Pieces& pieces, const Opening& opening) const;
   void user(Pieces& pieces, std::string_view text) const { message(pieces, "user", trimmed(text)); }
   void results(Pieces& pieces, std::span<const std::string> bodies) const {
     write_results(pieces, bodies,
                   [](std::string_view text) { return "\n" + std::string(trimmed(text)) + "\n"; });
   }
-  void assistant(Pieces& pieces) const {
-    begin(pieces, "assistant");
-    if (thinking == Thinking::off)
-      empty_thought(pieces);
-    else
-      pieces.marker(thinking_open).text("\n");
-  }
+  void assistant(Pieces& pieces) const;
   void said(Pieces& pieces, std::string_view thoughts, std::string_view text) const {
     if (!thoughts.empty()) rest_of_thought(pieces, trimmed(thoughts));
     pieces.text(trimmed(text));
@@ -257,3 +210,7 @@ struct Qwen35 : detail::QwenThoughts {
 static_assert(ChatTemplate<Qwen35>);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/chatml_templates.inl"
+#endif

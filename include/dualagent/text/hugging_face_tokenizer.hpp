@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/io/atomic_file.hpp"
@@ -79,22 +80,12 @@ class HuggingFaceTokenizer {
     return state_->cuts.last(text, from);
   }
 
-  std::string_view bytes_of(Token token) const {
-    return token >= 0 && static_cast<std::size_t>(token) < vocab_size()
-               ? state_->bytes[static_cast<std::size_t>(token)]
-               : std::string_view();
-  }
+  std::string_view bytes_of(Token token) const;
 
   /// Any added token, special or not.
-  std::optional<Token> special(std::string_view name) const {
-    const auto found = state_->added.find(std::string(name));
-    return found == state_->added.end() ? std::nullopt : std::optional(found->second);
-  }
+  std::optional<Token> special(std::string_view name) const;
 
-  bool is_special(Token token) const {
-    return token >= 0 && static_cast<std::size_t>(token) < vocab_size() &&
-           state_->is_special[static_cast<std::size_t>(token)];
-  }
+  bool is_special(Token token) const;
 
   /// What the file's post-processor puts before and after a text (a BOS). `encode` never does: the
   /// chat template writes it.
@@ -118,69 +109,21 @@ class HuggingFaceTokenizer {
     std::vector<std::unique_ptr<BpeScratch>> idle;
   };
 
-  HuggingFaceTokenizer(TokenizerDescription&& file, const std::string& where)
-      : state_(std::make_shared<State>()) {
-    State& state = *state_;
-    state.nfc = file.nfc;
-    state.steps = std::move(file.steps);
-    state.cuts = TextCuts(state.steps);
-    state.before = std::move(file.before);
-    state.after = std::move(file.after);
-    Token most = 0;
-    for (const auto& [spelling, id] : file.vocabulary) most = std::max(most, id);
-    for (const AddedToken& token : file.added) most = std::max(most, token.id);
-    state.is_special.resize(static_cast<std::size_t>(most) + 1);
-    store_bytes(file);
-    store_added(file);
-    state.model = BpeModel(file, state.bytes, state.is_special, where);
-  }
+  HuggingFaceTokenizer(TokenizerDescription&& file, const std::string& where);
 
   /// As the package's decoder has it: a spelling that lies in the byte alphabet stands for bytes,
   /// any other for itself, added tokens included.
-  void store_bytes(const TokenizerDescription& file) {
-    State& state = *state_;
-    std::vector<std::pair<std::size_t, std::size_t>> places(state.is_special.size());
-    const auto store = [&](const std::string& spelling, Token id) {
-      const std::string bytes = bytes_of_spelling(spelling).value_or(spelling);
-      places[static_cast<std::size_t>(id)] = {state.storage.size(), bytes.size()};
-      state.storage += bytes;
-    };
-    for (const auto& [spelling, id] : file.vocabulary) store(spelling, id);
-    for (const AddedToken& token : file.added) store(spelling_of(token), token.id);
-    for (const auto& [begin, size] : places)
-      state.bytes.push_back(std::string_view(state.storage).substr(begin, size));
-  }
+  void store_bytes(const TokenizerDescription& file);
 
   /// What a token is looked for by, and decodes to.
-  std::string spelling_of(const AddedToken& token) const {
-    if (!token.normalized || !state_->nfc) return token.content;
-    std::string spelling;
-    append_nfc(token.content, spelling);
-    return spelling;
-  }
+  std::string spelling_of(const AddedToken& token) const;
 
-  void store_added(const TokenizerDescription& file) {
-    State& state = *state_;
-    for (const bool special : {true, false})  // of equal spellings a special token counts
-      for (const AddedToken& token : file.added) {
-        if (token.special != special) continue;
-        state.added[token.content] = token.id;
-        state.is_special[static_cast<std::size_t>(token.id)] = special;
-        (token.normalized ? state.normalized : state.raw).add(token, spelling_of(token));
-        state.cuts.keep(token, spelling_of(token));
-      }
-  }
+  void store_added(const TokenizerDescription& file);
 
   /// A scratch taken out of the state, put back at the end.
   class Borrowed {
    public:
-    explicit Borrowed(State& state) : state_(state) {
-      const std::lock_guard lock(state_.mutex);
-      if (!state_.idle.empty()) {
-        scratch_ = std::move(state_.idle.back());
-        state_.idle.pop_back();
-      }
-    }
+    explicit Borrowed(State& state);
     ~Borrowed() {
       const std::lock_guard lock(state_.mutex);
       if (scratch_) state_.idle.push_back(std::move(scratch_));
@@ -197,31 +140,14 @@ class HuggingFaceTokenizer {
     std::unique_ptr<BpeScratch> scratch_;
   };
 
-  void encode(std::string_view text, bool special, std::vector<Token>& tokens) const {
-    Borrowed borrowed(*state_);
-    BpeScratch& scratch = *borrowed;
-    std::string normal_form;
-    state_->raw.for_each_part(text, special, [&](const AddedPart& part) {
-      if (part.token) return tokens.push_back(*part.token);
-      std::string_view plain = part.text;
-      if (state_->nfc && !is_surely_nfc(plain)) {
-        normal_form.clear();
-        append_nfc(plain, normal_form);
-        plain = normal_form;
-      }
-      state_->normalized.for_each_part(plain, special, [&](const AddedPart& inner) {
-        if (inner.token) return tokens.push_back(*inner.token);
-        const auto encode_word = [&](std::string_view word) {
-          state_->model.encode_word(word, scratch, tokens);
-        };
-        for_each_word(state_->steps.data(), state_->steps.data() + state_->steps.size(), inner.text,
-                      encode_word);
-      });
-    });
-  }
+  void encode(std::string_view text, bool special, std::vector<Token>& tokens) const;
 
   std::shared_ptr<State> state_;
 };
 static_assert(Tokenizer<HuggingFaceTokenizer>);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/hugging_face_tokenizer.inl"
+#endif

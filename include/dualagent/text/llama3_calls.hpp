@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/json_call.hpp"
 
@@ -28,16 +29,7 @@ struct Llama3Calls {
   static constexpr std::array<std::string_view, 1> markers{"<|python_tag|>"};
   static constexpr ResultPlace result_place = ResultPlace::own_message;
 
-  Turn parse(std::string_view said) const {
-    const CallStep step = first_call(said);
-    if (step.kind == CallStep::Kind::none) return read_answer(said);
-    if (step.kind == CallStep::Kind::broken) return MalformedTurn{"call 1: " + step.fault};
-    const std::size_t rest = skip_json_space(said, step.end);
-    if (rest != said.size())
-      return MalformedTurn{"text follows call 1" + place_in(said, rest) +
-                           "; a message is one call and nothing else"};
-    return std::vector<ToolCall>{step.call};
-  }
+  Turn parse(std::string_view said) const;
 
   std::optional<std::size_t> call_end(std::string_view said) const {
     return end_of_first_call(said,
@@ -45,12 +37,7 @@ struct Llama3Calls {
   }
 
   /// Errors: Error for more than one call.
-  std::string render_calls(std::span<const ToolCall> calls) const {
-    if (calls.size() > 1)
-      throw Error("Llama 3 writes one call per message, not " + std::to_string(calls.size()),
-                  "Llama3Calls", "Split the turn");
-    return calls.empty() ? "" : write_json_call(calls[0], "parameters", "Llama3Calls");
-  }
+  std::string render_calls(std::span<const ToolCall> calls) const;
 
   /// A JSON string, as the model's own template writes a result that is text.
   std::string render_result(const ToolCall&, std::string_view text) const {
@@ -58,87 +45,22 @@ struct Llama3Calls {
   }
 
   /// The words of the model's own template, for the first user message.
-  std::string describe_tools(std::span<const ToolSpec> tools) const {
-    if (tools.empty()) return {};
-    std::string text =
-        "Given the following functions, please respond with a JSON for a function call with its "
-        "proper arguments that best answers the given prompt.\n\nRespond in the format {\"name\": "
-        "function name, \"parameters\": dictionary of argument name and its value}.Do not use "
-        "variables.\n\n";
-    for (const ToolSpec& tool : tools) text += indented_json(tool_spec_json(tool)) + "\n\n";
-    return text;
-  }
+  std::string describe_tools(std::span<const ToolSpec> tools) const;
 
  private:
-  static Turn read_answer(std::string_view said) {
-    const std::size_t tag = said.find(brackets[1].open), call = find_call_in_text(said);
-    if (const std::size_t at = std::min(tag, call); at != std::string_view::npos)
-      return MalformedTurn{"text precedes a call" + place_in(said, at) +
-                           "; a message is one call and nothing else"};
-    CallStep untagged;
-    read_built_in(said, skip_json_space(said, 0), untagged);
-    if (untagged.fault.empty())
-      return MalformedTurn{"<|python_tag|> is missing" + place_in(said, 0)};
-    return answer_of_plain_text(said);
-  }
+  static Turn read_answer(std::string_view said);
 
-  static CallStep first_call(std::string_view said) {
-    const std::string_view tag = brackets[1].open;
-    std::size_t at = skip_json_space(said, 0);
-    CallStep step{.kind = CallStep::Kind::broken, .begin = at};
-    const bool tagged = said.substr(at, tag.size()) == tag;
-    if (tagged) at = skip_json_space(said, at + tag.size());
-    if (at < said.size() && said[at] == '{') {
-      JsonCall read = read_json_call(said, at, "parameters");
-      step.fault = std::move(read.fault);
-      step.end = read.end;
-      step.call = std::move(read.call);
-    } else if (tagged) {
-      read_built_in(said, at, step);
-    } else {
-      return {};
-    }
-    if (step.fault.empty()) step.kind = CallStep::Kind::closed;
-    return step;
-  }
+  static CallStep first_call(std::string_view said);
 
   /// `NAME.call(key="value", ...)` at `at`; a value is any JSON.
-  static void read_built_in(std::string_view said, std::size_t at, CallStep& step) {
-    constexpr std::string_view kCall = ".call(";
-    const std::size_t name_end = skip_name(said, at);
-    if (name_end == at || said.substr(name_end, kCall.size()) != kCall)
-      return void(step.fault = "a JSON object or NAME.call( is expected" + place_in(said, at));
-    step.call.tool = said.substr(at, name_end - at);
-    std::string arguments = "{";
-    at = skip_json_space(said, name_end + kCall.size());
-    while (at >= said.size() || said[at] != ')') {
-      const std::size_t key_end = skip_name(said, at);
-      if (key_end == at || key_end >= said.size() || said[key_end] != '=')
-        return void(step.fault = "key=value or ')' is expected" + place_in(said, at));
-      const JsonEnd value = skip_json_value(said, key_end + 1);
-      if (!value.whole()) return void(step.fault = value.fault + place_in(said, value.at));
-      arguments += arguments.size() == 1 ? "\"" : ", \"";
-      arguments += std::string(said.substr(at, key_end - at)) + "\": ";
-      arguments += said.substr(key_end + 1, value.at - key_end - 1);
-      at = skip_json_space(said, value.at);
-      if (at < said.size() && said[at] == ',') {
-        at = skip_json_space(said, at + 1);
-      } else if (at >= said.size() || said[at] != ')') {
-        return void(step.fault = "',' or ')' is expected" + place_in(said, at));
-      }
-    }
-    step.call.arguments = std::move(arguments) + "}";
-    step.end = at + 1;
-  }
+  static void read_built_in(std::string_view said, std::size_t at, CallStep& step);
 
-  static std::size_t skip_name(std::string_view said, std::size_t at) {
-    const auto is_part = [](char c) {
-      return detail::is_digit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    };
-    while (at < said.size() && is_part(said[at])) ++at;
-    return at;
-  }
+  static std::size_t skip_name(std::string_view said, std::size_t at);
 };
 static_assert(CallFormat<Llama3Calls>);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/llama3_calls.inl"
+#endif

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/text/tokenizer.hpp"
 
@@ -34,20 +35,7 @@ class Pieces {
 
   /// Text in which each occurrence of a marker's name is that marker. For text of the protocol
   /// itself, never for text from outside. Linear in the text for a fixed number of markers.
-  Pieces& marked_text(std::string_view bytes, std::span<const std::string_view> markers) {
-    std::size_t begin = 0;
-    for (std::size_t at = bytes.find('<'); at != std::string_view::npos;) {
-      std::string_view found;
-      for (const std::string_view name : markers)
-        if (bytes.substr(at, name.size()) == name) found = name;
-      if (!found.empty()) {
-        text(bytes.substr(begin, at - begin)).marker(found);
-        begin = at + found.size();
-      }
-      at = bytes.find('<', found.empty() ? at + 1 : begin);
-    }
-    return text(bytes.substr(begin));
-  }
+  Pieces& marked_text(std::string_view bytes, std::span<const std::string_view> markers);
 
   std::span<const Piece> all() const { return pieces_; }
 
@@ -59,14 +47,7 @@ class Pieces {
   }
 
  private:
-  Pieces& add(Piece::Kind kind, std::string_view bytes) {
-    if (kind == Piece::Kind::text && bytes.empty()) return *this;
-    if (kind == Piece::Kind::text && !pieces_.empty() && pieces_.back().kind == kind)
-      pieces_.back().bytes += bytes;
-    else
-      pieces_.push_back({kind, std::string(bytes)});
-    return *this;
-  }
+  Pieces& add(Piece::Kind kind, std::string_view bytes);
 
   std::vector<Piece> pieces_;
 };
@@ -96,3 +77,7 @@ std::vector<Token> encode(const T& tokenizer, const Pieces& pieces) {
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/pieces.inl"
+#endif

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/text/character_class.hpp"
 #include "dualagent/text/word_scanners.hpp"
 
@@ -35,12 +36,7 @@ using ExpressionMaker =
 class LiteralExpression final : public Expression {
  public:
   explicit LiteralExpression(std::string literal) : literal_(std::move(literal)) {}
-  void find_all(std::string_view text, std::vector<Match>& matches) const override {
-    matches.clear();
-    for (std::size_t at = text.find(literal_); at != std::string_view::npos && !literal_.empty();
-         at = text.find(literal_, at + literal_.size()))
-      matches.emplace_back(at, at + literal_.size());
-  }
+  void find_all(std::string_view text, std::vector<Match>& matches) const override;
 
  private:
   std::string literal_;
@@ -110,44 +106,7 @@ void for_each_part(const SplitStep& step, std::string_view piece, Emit&& emit) {
 }
 
 /// The parts after the step's behaviour; they lie in the piece.
-inline std::vector<std::string_view> merged_parts(const SplitStep& step, std::string_view piece) {
-  std::vector<std::pair<std::string_view, bool>> parts;
-  for_each_part(step, piece, [&](std::string_view part, bool is_match) {
-    parts.emplace_back(part, is_match != step.invert);
-  });
-  const auto joined = [](std::string_view a, std::string_view b) {
-    return std::string_view(a.data(), a.size() + b.size());
-  };
-  std::vector<std::string_view> merged;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto& [part, is_match] = parts[i];
-    const bool first = i == 0, match_before = !first && parts[i - 1].second;
-    bool joins = false;
-    switch (step.behavior) {
-      case SplitBehavior::removed:
-        if (is_match) continue;
-        break;
-      case SplitBehavior::isolated:
-        break;
-      case SplitBehavior::contiguous:
-        joins = !first && match_before == is_match;
-        break;
-      case SplitBehavior::merged_with_previous:
-        joins = !first && is_match && !match_before;
-        break;
-      case SplitBehavior::merged_with_next: {
-        // The last of a run of matches joins what follows it.
-        joins = match_before && !is_match;
-        break;
-      }
-    }
-    if (joins)
-      merged.back() = joined(merged.back(), part);
-    else
-      merged.push_back(part);
-  }
-  return merged;
-}
+std::vector<std::string_view> merged_parts(const SplitStep& step, std::string_view piece);
 
 }  // namespace detail
 
@@ -169,3 +128,7 @@ void for_each_word(const SplitStep* step, const SplitStep* last_step, std::strin
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/pre_tokenizer.inl"
+#endif

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/json_call.hpp"
 
@@ -46,12 +47,7 @@ struct RetoolCalls {
     return "\n<interpreter>\n" + std::string(text) + "\n</interpreter>\n";
   }
 
-  std::string describe_tools(std::span<const ToolSpec> tools) const {
-    if (tools.empty()) return {};
-    return "You may write python code between <code> and </code>. It is run, and its output is "
-           "given to you between <interpreter> and </interpreter>. Give the final answer as "
-           "\\boxed{answer}.";
-  }
+  std::string describe_tools(std::span<const ToolSpec> tools) const;
 
  private:
   static std::string_view without_newlines(std::string_view code) {
@@ -61,54 +57,18 @@ struct RetoolCalls {
   }
 
   /// The code between the tags, without the fence that some models write around it.
-  static std::string_view unwrapped(std::string_view body) {
-    const std::string_view code = trimmed(body);
-    const std::size_t open = opened_fence(code);
-    if (open == 0 || code.size() < open + 4 || !code.ends_with("\n```"))
-      return without_newlines(body);
-    return code.substr(open, code.size() - open - 4);
-  }
+  static std::string_view unwrapped(std::string_view body);
 
   /// Bytes of the line "```python" that a text begins with; 0 if it does not.
-  static std::size_t opened_fence(std::string_view text) {
-    constexpr std::string_view kFence = "```python";
-    if (!text.starts_with(kFence)) return 0;
-    const std::size_t end = text.find_first_not_of(" \t\r", kFence.size());
-    return end != std::string_view::npos && text[end] == '\n' ? end + 1 : 0;
-  }
+  static std::size_t opened_fence(std::string_view text);
 
-  CallStep next_call(std::string_view said, std::size_t at) const {
-    for (; at < said.size(); ++at) {
-      if (said[at] == '<' && said.substr(at).starts_with(brackets[0].open)) return tagged(said, at);
-      const std::size_t open = said[at] == '`' ? opened_fence(said.substr(at)) : 0;
-      if (open > 0) return fenced(said, at, at + open);
-    }
-    return {};
-  }
+  CallStep next_call(std::string_view said, std::size_t at) const;
 
-  CallStep tagged(std::string_view said, std::size_t begin) const {
-    const auto [open, close] = brackets[0];
-    const std::size_t body = begin + open.size(), end = said.find(close, body);
-    if (end == std::string_view::npos) return unclosed(said, begin, "</code>");
-    return closed(begin, unwrapped(said.substr(body, end - body)), end + close.size());
-  }
+  CallStep tagged(std::string_view said, std::size_t begin) const;
 
-  CallStep fenced(std::string_view said, std::size_t begin, std::size_t body) const {
-    const std::size_t end = said.find("\n```", body - 1);
-    if (end == std::string_view::npos) return unclosed(said, begin, "``` at the start of a line");
-    return closed(begin, end < body ? "" : said.substr(body, end - body), end + 4);
-  }
+  CallStep fenced(std::string_view said, std::size_t begin, std::size_t body) const;
 
-  CallStep closed(std::size_t begin, std::string_view code, std::size_t end) const {
-    if (!is_utf8(code))
-      return {.kind = CallStep::Kind::broken,
-              .begin = begin,
-              .fault = "the code at byte " + std::to_string(begin) + " is not valid UTF-8"};
-    return {.kind = CallStep::Kind::closed,
-            .begin = begin,
-            .end = end,
-            .call = {tool, "{" + json_literal(argument) + ": " + json_literal(code) + "}"}};
-  }
+  CallStep closed(std::size_t begin, std::string_view code, std::size_t end) const;
 
   static CallStep unclosed(std::string_view said, std::size_t begin, const std::string& close) {
     return {.kind = CallStep::Kind::broken,
@@ -116,47 +76,15 @@ struct RetoolCalls {
             .fault = close + " is missing for the code" + place_in(said, begin)};
   }
 
-  std::string render_call(const ToolCall& call) const {
-    check_writable(call, "RetoolCalls");
-    const std::string where = "RetoolCalls, call of '" + printable(call.tool) + "'";
-    std::optional<std::string> code;
-    bool other = call.tool != tool;
-    walk_json_object(call.arguments, 0, [&](std::string_view key, std::string_view value, auto) {
-      other = other || code || json_string_text(key) != argument || value.front() != '"';
-      if (!other) code = json_string_text(value);
-      return static_cast<const char*>(nullptr);
-    });
-    if (other || !code)
-      throw Error("only a call of '" + tool + "' with the text '" + argument + "' can be written",
-                  where);
-    const std::string body = "\n" + *code + "\n";
-    if (code->find(brackets[0].close) != std::string::npos || unwrapped(body) != *code)
-      throw Error("the code holds </code> or stands in a fence, and would be read as other code",
-                  where);
-    return "<code>" + body + "</code>";
-  }
+  std::string render_call(const ToolCall& call) const;
 
   /// What stands in the last \boxed{...}, braces balanced.
-  static Turn read_answer(std::string_view said) {
-    constexpr std::string_view kBox = "\\boxed{";
-    if (trimmed(said).empty()) return MalformedTurn{"nothing was said"};
-    const std::size_t box = said.rfind(kBox);
-    if (box == std::string_view::npos)
-      return MalformedTurn{"neither <code>...</code> nor \\boxed{...} was said"};
-    const std::size_t begin = box + kBox.size();
-    std::size_t open = 1;
-    for (std::size_t at = begin; at < said.size(); ++at) {
-      if (said[at] == '\\') {
-        ++at;
-      } else if (said[at] == '{') {
-        ++open;
-      } else if (said[at] == '}' && --open == 0) {
-        return Answer{std::string(trimmed(said.substr(begin, at - begin)))};
-      }
-    }
-    return MalformedTurn{"\\boxed{ is never closed" + place_in(said, box)};
-  }
+  static Turn read_answer(std::string_view said);
 };
 static_assert(CallFormat<RetoolCalls>);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/retool_calls.inl"
+#endif

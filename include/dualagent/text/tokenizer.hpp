@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
 
@@ -73,38 +74,18 @@ std::string decode(const T& tokenizer, std::span<const Token> tokens) {
 /// Example: ByteTokenizer tokenizer({"<|im_start|>", "<|im_end|>"});
 class ByteTokenizer {
  public:
-  explicit ByteTokenizer(std::vector<std::string> specials = {}) : specials_(std::move(specials)) {
-    for (std::size_t i = 0; i < 256; ++i) bytes_[i] = static_cast<char>(i);
-    for (std::size_t i = 0; i < specials_.size(); ++i) {
-      if (specials_[i].empty())
-        throw Error("a special token has no name", "special token " + std::to_string(i));
-      if (special(specials_[i]) != static_cast<Token>(256 + i))
-        throw Error("the special token '" + specials_[i] + "' is given twice", "ByteTokenizer",
-                    "Give every special token once");
-    }
-  }
+  explicit ByteTokenizer(std::vector<std::string> specials = {});
 
   std::size_t vocab_size() const { return 256 + specials_.size(); }
 
-  void encode(std::string_view text, std::vector<Token>& tokens) const {
-    tokens.reserve(tokens.size() + text.size());
-    for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
-  }
+  void encode(std::string_view text, std::vector<Token>& tokens) const;
 
   /// Each byte is a token: a text can be cut anywhere (IncrementalEncoder).
   std::size_t last_cut(std::string_view text, std::size_t) const { return text.size(); }
 
-  std::string_view bytes_of(Token token) const {
-    if (is_special(token)) return specials_[static_cast<std::size_t>(token) - 256];
-    if (token < 0 || token >= 256) return {};
-    return {bytes_ + token, 1};
-  }
+  std::string_view bytes_of(Token token) const;
 
-  std::optional<Token> special(std::string_view name) const {
-    for (std::size_t i = 0; i < specials_.size(); ++i)
-      if (specials_[i] == name) return static_cast<Token>(256 + i);
-    return std::nullopt;
-  }
+  std::optional<Token> special(std::string_view name) const;
 
   bool is_special(Token token) const {
     return token >= 256 && static_cast<std::size_t>(token) < vocab_size();
@@ -117,3 +98,7 @@ class ByteTokenizer {
 static_assert(Tokenizer<ByteTokenizer>);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/tokenizer.inl"
+#endif

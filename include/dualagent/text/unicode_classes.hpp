@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/printable.hpp"
 
 namespace dualagent {
@@ -66,14 +67,7 @@ inline constexpr CategorySet kPunctuation = set_of(Category::Pc, Category::Po);
 inline constexpr CategorySet kSymbols = set_of(Category::Sm, Category::So);
 
 /// The categories that a name of one or two letters means, e.g. "L" or "Lu"; nothing for others.
-inline std::optional<CategorySet> categories_of(std::string_view name) {
-  constexpr std::string_view kNames = "CnCcCfCoLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZp";
-  CategorySet found = 0;
-  if (name.size() == 1 || name.size() == 2)
-    for (std::size_t i = 0; i < kNames.size(); i += 2)
-      if (kNames.substr(i, name.size()) == name) found |= CategorySet{1} << (i / 2);
-  return found == 0 ? std::nullopt : std::optional(found);
-}
+std::optional<CategorySet> categories_of(std::string_view name);
 
 /// What is known of each code point below 0x110000, one byte each; made at the first use.
 class UnicodeTable {
@@ -104,11 +98,7 @@ class UnicodeTable {
   }
 
  private:
-  UnicodeTable() : bytes_(0x110000) {
-    std::size_t at = 0;
-    for (const std::uint32_t run : detail::kPropertyRuns)
-      for (std::uint32_t i = 0; i < run >> 8U; ++i) bytes_[at++] = static_cast<std::uint8_t>(run);
-  }
+  UnicodeTable();
 
   std::vector<std::uint8_t> bytes_;
 };
@@ -121,11 +111,10 @@ struct CharacterAt {
 
 /// The character at `at` < `end`; a byte that begins no valid UTF-8 is U+10FFFF, which is not
 /// assigned.
-inline CharacterAt character_at(const char* at, const char* end) {
-  const auto first = static_cast<unsigned char>(*at);
-  if (first < 0x80) return {first, at + 1};
-  const DecodedCharacter c = decode_utf8({at, static_cast<std::size_t>(end - at)});
-  return {c.valid ? c.code_point : char32_t{0x10FFFF}, at + c.size_bytes};
-}
+CharacterAt character_at(const char* at, const char* end);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/text/unicode_classes.inl"
+#endif

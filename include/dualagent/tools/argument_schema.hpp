@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
@@ -75,12 +76,7 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 inline std::string number_text(double value) { return nlohmann::json(value).dump(); }
 
 /// A bound as JSON; whole bounds are written without a fraction.
-inline std::string bound_text(double value) {
-  constexpr double kExact = 9e15;
-  if (value > -kExact && value < kExact && value == static_cast<double>(std::int64_t(value)))
-    return std::to_string(static_cast<std::int64_t>(value));
-  return number_text(value);
-}
+std::string bound_text(double value);
 
 /// The schema of one type without its braces.
 template <class T>
@@ -107,14 +103,7 @@ std::string type_schema() {
 }
 
 /// Refuses bounds that no number fits.
-inline void require_rule(std::string_view name, const ArgumentRule& rule) {
-  const double least = rule.minimum.value_or(-std::numeric_limits<double>::infinity());
-  const double most = rule.maximum.value_or(std::numeric_limits<double>::infinity());
-  if (!(least <= most))
-    throw Error("the argument '" + std::string(name) + "' has to be at least " +
-                    number_text(least) + " and at most " + number_text(most),
-                "ArgumentRule", "Set a minimum that is not above the maximum");
-}
+void require_rule(std::string_view name, const ArgumentRule& rule);
 
 /// Writes the properties of a schema, member by member.
 struct SchemaWriter {
@@ -141,13 +130,7 @@ struct GivenArgument {
   const nlohmann::json& json;
   std::string path;
 
-  [[noreturn]] void refuse(const std::string& wanted) const {
-    constexpr std::size_t kShownBytes = 40;
-    std::string given = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    if (given.size() > kShownBytes) given = given.substr(0, kShownBytes) + "...";
-    throw Error("the argument '" + printable(path) + "' must be " + wanted + ", not " +
-                printable(given));
-  }
+  [[noreturn]] void refuse(const std::string& wanted) const;
 };
 
 template <class A>
@@ -291,3 +274,7 @@ A read_described_arguments(const std::string& text) {
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/tools/argument_schema.inl"
+#endif

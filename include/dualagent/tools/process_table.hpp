@@ -10,23 +10,12 @@
 #include <cstdlib>
 #include <string>
 
+#include "dualagent/core/compiled.hpp"
+
 namespace dualagent::detail {
 
 /// A file of /proc, whose size is not known before it is read; empty if it cannot be read.
-inline std::string read_proc_file(const std::string& path) {
-  std::string text;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return text;
-  std::array<char, 4096> bytes;
-  for (;;) {
-    const ssize_t count = read(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    text.append(bytes.data(), static_cast<std::size_t>(count));
-  }
-  ::close(fd);
-  return text;
-}
+std::string read_proc_file(const std::string& path);
 
 /// Calls visit(pid, "/proc/PID") for every process that this one can see.
 template <class Visitor>
@@ -39,31 +28,15 @@ void for_each_process(Visitor&& visit) {
   closedir(folder);
 }
 
-/// The number after `key` at the start of a line of /proc/PID/status, e.g. "Uid:"; -1 without it.
-inline long status_number(const std::string& status, const std::string& key) {
-  const std::size_t at = ("\n" + status).find("\n" + key);
-  return at == std::string::npos ? -1 : std::atol(status.c_str() + at + key.size());
-}
-
 /// Processes and threads of a user.
 struct UserTasks {
   std::size_t running = 0;
   std::size_t ended = 0;  ///< wait to be reaped; they still count for RLIMIT_NPROC
 };
-inline UserTasks tasks_of_user(uid_t uid) {
-  UserTasks tasks;
-  for_each_process([&](pid_t, const std::string& folder) {
-    const std::string status = read_proc_file(folder + "/status");
-    const std::size_t state = status.find("\nState:\t");
-    if (state == std::string::npos || status_number(status, "Uid:") != static_cast<long>(uid))
-      return;
-    const char letter = status[state + 8];
-    if (letter == 'Z' || letter == 'X')
-      ++tasks.ended;
-    else
-      tasks.running += static_cast<std::size_t>(status_number(status, "Threads:"));
-  });
-  return tasks;
-}
+UserTasks tasks_of_user(uid_t uid);
 
 }  // namespace dualagent::detail
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/tools/process_table.inl"
+#endif

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/trace/batch_columns.hpp"
@@ -38,26 +39,7 @@ struct PackedBatch {
   WeightVersion old_weight_version = 0;       // of the policy at the beginning of the step
 
   /// Views of the columns; valid until the batch changes.
-  operator BatchColumns() const {  // implicit
-    return {.tokens = size(),
-            .rows = rows(),
-            .token = tokens.data(),
-            .row_begin = row_begin.data(),
-            .loss_weight = loss_weight.data(),
-            .agent = agent.data(),
-            .sampler_log_prob = sampler_log_prob.data(),
-            .weight_version = weight_version.data(),
-            .rollout = rollout.data(),
-            .temperature = temperature,
-            .old_weight_version = old_weight_version,
-            .loss = {.old_log_prob = old_log_prob.data(),
-                     .reference_log_prob = reference_log_prob.data(),
-                     .advantage = advantage.data(),
-                     .sequence_log_ratio = sequence_log_ratio.data(),
-                     .old_value = old_value.data(),
-                     .value_target = value_target.data(),
-                     .importance_weight = importance_weight.data()}};
-  }
+  operator BatchColumns() const;
 
   std::size_t size() const { return tokens.size(); }
   /// Of the distribution that token t was drawn from.
@@ -70,10 +52,7 @@ struct PackedBatch {
   std::size_t rows() const { return row_begin.size() - 1; }
   std::size_t row_size(std::size_t row) const { return row_begin[row + 1] - row_begin[row]; }
   /// The row that token t lies in.
-  std::size_t row_of(std::size_t t) const {
-    const auto next = std::upper_bound(row_begin.begin(), row_begin.end(), t);
-    return static_cast<std::size_t>(next - row_begin.begin()) - 1;
-  }
+  std::size_t row_of(std::size_t t) const;
 
   void clear() {
     for_each_column(*this, [](auto& column, const auto&) { column.clear(); });
@@ -83,29 +62,10 @@ struct PackedBatch {
 
   /// Starts a row with masked tokens; the caller then sets weight, old log-probability and
   /// advantage of the trained ones. Returns the index of the row's first token.
-  std::size_t append_row(std::span<const Token> row, std::uint32_t rollout_index = 0) {
-    if (row.empty()) throw Error("a training row is empty", "PackedBatch::append_row");
-    const std::size_t begin = tokens.size();
-    for_each_column(*this, [&](auto& column, const auto&) { column.resize(begin + row.size()); });
-    std::copy(row.begin(), row.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin));
-    std::fill_n(importance_weight.begin() + static_cast<std::ptrdiff_t>(begin), row.size(), 1.0);
-    row_begin.push_back(tokens.size());
-    rollout.push_back(rollout_index);
-    return begin;
-  }
+  std::size_t append_row(std::span<const Token> row, std::uint32_t rollout_index = 0);
 
   /// Appends a copy of one row of another batch, all columns. Returns the index of its first token.
-  std::size_t append_row_of(const PackedBatch& other, std::size_t row) {
-    const std::size_t begin = tokens.size();
-    const auto first = static_cast<std::ptrdiff_t>(other.row_begin[row]);
-    const auto last = static_cast<std::ptrdiff_t>(other.row_begin[row + 1]);
-    for_each_column(other, [&](auto& to, const auto& from) {
-      to.insert(to.end(), from.begin() + first, from.begin() + last);
-    });
-    row_begin.push_back(tokens.size());
-    rollout.push_back(other.rollout[row]);
-    return begin;
-  }
+  std::size_t append_row_of(const PackedBatch& other, std::size_t row);
 
  private:
   /// Calls visit(column of this, column of `other`) for every column of tokens.
@@ -145,3 +105,7 @@ struct TokenOutputs {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/trace/packed_batch.inl"
+#endif

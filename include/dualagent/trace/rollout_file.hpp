@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dualagent/core/base64.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
@@ -82,13 +83,7 @@ std::string rollout_line(const Rollout& rollout, const TokenText& token_text,
 /// The rollout of a line that `rollout_line` wrote. Only "codec" is read: what was edited by hand
 /// in the other fields has no effect. Errors: Error when the line is not JSON, has no such text, or
 /// as `decode_rollout`.
-inline Rollout parse_rollout_line(std::string_view line, const std::string& where) {
-  const std::string remedy = "Give a file that write_rollouts made";
-  const nlohmann::json json = parse_json(line, where, remedy);
-  if (!json.is_object() || !json.contains("codec") || !json["codec"].is_string())
-    throw Error("a line of rollouts has no text \"codec\"", where, remedy);
-  return decode_rollout(from_base64(json["codec"].get_ref<const std::string&>(), where), where);
-}
+Rollout parse_rollout_line(std::string_view line, const std::string& where);
 
 /// Writes rollouts as JSON lines, one each, the whole file or nothing.
 ///
@@ -109,14 +104,10 @@ void write_rollouts(const std::filesystem::path& path, std::span<const Rollout> 
 /// Errors: Error with file and line, as `parse_rollout_line`; when the file cannot be read.
 /// Example: for (const Rollout& rollout : read_rollouts("rollouts/step-000012.jsonl"))
 ///            std::cout << render(rollout, token_text, AllSegments{});
-inline std::vector<Rollout> read_rollouts(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  std::vector<Rollout> rollouts;
-  for_each_row(text, path.string(),
-               [&](std::string_view row, std::size_t, const std::string& where) {
-                 rollouts.push_back(parse_rollout_line(row, where));
-               });
-  return rollouts;
-}
+std::vector<Rollout> read_rollouts(const std::filesystem::path& path);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/trace/rollout_file.inl"
+#endif

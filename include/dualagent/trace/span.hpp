@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/types.hpp"
 
@@ -84,12 +85,7 @@ class Sampled {
  private:
   friend struct BackendAccess;
   Sampled(AgentRole agent, std::vector<WeightVersion> versions, std::vector<Token> tokens,
-          std::vector<float> log_probs, std::vector<float> drawn_log_probs)
-      : agent_(agent),
-        tokens_(std::move(tokens)),
-        log_probs_(std::move(log_probs)),
-        drawn_log_probs_(std::move(drawn_log_probs)),
-        weight_versions_(std::move(versions)) {}
+          std::vector<float> log_probs, std::vector<float> drawn_log_probs);
 
   AgentRole agent_;
   std::vector<Token> tokens_;
@@ -100,25 +96,17 @@ class Sampled {
 
 /// Whether a number can be the log-probability of a sampled token: finite and <= 0; a little above
 /// 0 is rounding and accepted.
-inline bool is_log_prob(float value) { return std::isfinite(value) && value <= 1e-3F; }
+bool is_log_prob(float value);
 
 /// Whether two columns of one length hold the same bits.
-inline bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
-    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
-  });
-}
+bool same_bits(std::span<const float> a, std::span<const float> b);
 
 /// The only maker of `Sampled` spans; for the authors of samplers. A rollout that was stored
 /// gets its own back through `decode_rollout`, a journal through `decode_sampled`.
 struct BackendAccess {
   /// All tokens drawn from weights of one version. Errors: those below.
   static Sampled sampled(AgentRole agent, WeightVersion version, std::vector<Token> tokens,
-                         std::vector<float> log_probs, std::vector<float> drawn_log_probs = {}) {
-    std::vector<WeightVersion> versions(tokens.size(), version);
-    return sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs),
-                   std::move(drawn_log_probs));
-  }
+                         std::vector<float> log_probs, std::vector<float> drawn_log_probs = {});
 
   /// `versions` [tokens]: of the weights that each token was drawn from. `drawn_log_probs`
   /// [tokens], or empty where nothing was left out.
@@ -126,38 +114,13 @@ struct BackendAccess {
   /// naming the token's index.
   static Sampled sampled(AgentRole agent, std::vector<WeightVersion> versions,
                          std::vector<Token> tokens, std::vector<float> log_probs,
-                         std::vector<float> drawn_log_probs = {}) {
-    require_one_each(tokens.size(), log_probs.size(), "log-probabilities",
-                     "A backend must report one log-probability per token");
-    require_one_each(tokens.size(), versions.size(), "weight versions",
-                     "A backend must report one weight version per token");
-    check_log_probs(log_probs);
-    if (!drawn_log_probs.empty()) {
-      require_one_each(tokens.size(), drawn_log_probs.size(), "log-probabilities of the draw",
-                       "A backend reports one per token, or none where nothing was left out");
-      check_log_probs(drawn_log_probs);
-      if (same_bits(log_probs, drawn_log_probs)) drawn_log_probs.clear();
-    }
-    return Sampled(agent, std::move(versions), std::move(tokens), std::move(log_probs),
-                   std::move(drawn_log_probs));
-  }
+                         std::vector<float> drawn_log_probs = {});
 
  private:
   static void require_one_each(std::size_t tokens, std::size_t count, const std::string& what,
-                               const std::string& remedy) {
-    if (count != tokens)
-      throw Error("a sampled span has " + std::to_string(tokens) + " tokens but " +
-                      std::to_string(count) + " " + what,
-                  "BackendAccess::sampled", remedy);
-  }
+                               const std::string& remedy);
 
-  static void check_log_probs(std::span<const float> log_probs) {
-    for (std::size_t i = 0; i < log_probs.size(); ++i)
-      if (!is_log_prob(log_probs[i]))
-        throw Error("the log-probability of a sampled token is " + std::to_string(log_probs[i]),
-                    "token " + std::to_string(i) + " of the span",
-                    "Check the backend's logits for NaN or infinity");
-  }
+  static void check_log_probs(std::span<const float> log_probs);
 };
 
 /// Consecutive tokens that were drawn from weights of one version.
@@ -168,14 +131,7 @@ struct VersionRun {
 };
 
 /// The runs of equal versions, in order. Example: version_runs({5, 5, 6}) == {{5, 2}, {6, 1}}.
-inline std::vector<VersionRun> version_runs(std::span<const WeightVersion> versions) {
-  std::vector<VersionRun> runs;
-  for (const WeightVersion version : versions) {
-    if (runs.empty() || runs.back().version != version) runs.push_back({version, 0});
-    ++runs.back().tokens;
-  }
-  return runs;
-}
+std::vector<VersionRun> version_runs(std::span<const WeightVersion> versions);
 
 /// One run of tokens of equal provenance inside a `Context`.
 struct Span {
@@ -191,10 +147,10 @@ struct Span {
 };
 
 /// Whether a turn of the Answerer begins with this span: its own sampling, or a kept copy of it.
-inline bool starts_turn(const Span& span) {
-  return span.agent == AgentRole::answerer &&
-         (span.is_generated() || span.provenance == Provenance::action ||
-          span.provenance == Provenance::demonstration);
-}
+bool starts_turn(const Span& span);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/trace/span.inl"
+#endif

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/core/spelling.hpp"
@@ -45,10 +46,7 @@ struct DemonstrationOptions {
   SummaryWindow summary_window = SummaryWindow::shared;
   ConversationRows rows = {};
 
-  void validate() const {
-    require_option(max_tokens, kAtLeastOne, "max_tokens", "DemonstrationOptions",
-                   "give it the model's max_context_tokens()");
-  }
+  void validate() const;
 };
 
 /// What agents are shown: for each conversation the segments of an episode that goes like it.
@@ -57,54 +55,19 @@ struct Demonstrations {
   std::size_t left_out = 0;  ///< conversations that did not fit
 
   /// All segments, in their order.
-  std::vector<Segment> segments() const {
-    std::vector<Segment> all;
-    for (const std::vector<Segment>& segments : conversations)
-      all.insert(all.end(), segments.begin(), segments.end());
-    return all;
-  }
+  std::vector<Segment> segments() const;
 
   /// Says which demonstrations these are, for RunOptions::fingerprint: a run is then not resumed
   /// with another file, or with the same one read in another way.
-  std::string digest() const {
-    std::uint64_t digest = 0;
-    for (const std::vector<Segment>& segments : conversations)
-      digest = segment_digest(segments, digest);
-    return std::to_string(digest);
-  }
+  std::string digest() const;
 
   /// Those that one agent's model reads, for agents with weights of their own.
-  Demonstrations of(AgentRole owner) const {
-    Demonstrations some{.left_out = left_out};
-    for (const std::vector<Segment>& segments : conversations) {
-      std::vector<Segment> own;
-      std::copy_if(segments.begin(), segments.end(), std::back_inserter(own),
-                   [&](const Segment& segment) { return segment.owner == owner; });
-      if (!own.empty()) some.conversations.push_back(std::move(own));
-    }
-    return some;
-  }
+  Demonstrations of(AgentRole owner) const;
 
   /// The segments of `count` conversations for step `step`: all conversations in a random order,
   /// then all in another one, and so on. A function of its arguments and the conversations.
   /// Errors: Error where there are none.
-  std::vector<Segment> batch(std::size_t step, std::size_t count,
-                             const RandomStream& random) const {
-    if (conversations.empty())
-      throw Error("there are no conversations", "Demonstrations::batch", "Read some first");
-    const std::size_t size = conversations.size();
-    std::vector<std::size_t> order(size);
-    std::vector<Segment> segments;
-    for (std::size_t at = step * count; at < (step + 1) * count; ++at) {
-      if (at == step * count || at % size == 0) {
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        shuffle(std::span<std::size_t>(order), random.child(at / size));
-      }
-      const std::vector<Segment>& next = conversations[order[at % size]];
-      segments.insert(segments.end(), next.begin(), next.end());
-    }
-    return segments;
-  }
+  std::vector<Segment> batch(std::size_t step, std::size_t count, const RandomStream& random) const;
 };
 
 namespace detail {
@@ -355,3 +318,7 @@ requires(Rewriter::summary_use == SummaryUse::required) Demonstrations
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/train/demonstrations.inl"
+#endif

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/reward/reward.hpp"
 #include "dualagent/rollout/scheduler.hpp"
@@ -26,14 +27,7 @@ inline constexpr RolloutSampling kGreedy{{0.0F}, {0.0F}};
 /// the task, solved it: 1 - C(n - c, k) / C(n, k).
 /// Requires k <= n and c <= n. Source: Chen et al., "Evaluating Large Language Models Trained on
 /// Code", 2021, equation 1. Example: pass_at_k(4, 1, 2) == 0.5.
-inline double pass_at_k(std::size_t n, std::size_t c, std::size_t k) {
-  double all_fail = 1;
-  for (std::size_t i = 0; i < k; ++i) {
-    if (n - c <= i) return 1;
-    all_fail *= static_cast<double>(n - c - i) / static_cast<double>(n - i);
-  }
-  return 1 - all_fail;
-}
+double pass_at_k(std::size_t n, std::size_t c, std::size_t k);
 
 /// Scored rollouts of each task; nothing is trained.
 struct Evaluation {
@@ -47,26 +41,7 @@ struct Evaluation {
   /// rollouts are left out, and so are tasks that have fewer than k others; nothing if that leaves
   /// no task.
   /// Errors: Error unless 1 <= k <= samples and `success_above` is finite.
-  std::optional<double> pass_at(std::size_t k, double success_above = 0.5) const {
-    require_option(k, {1.0, static_cast<double>(samples)}, "k", "Evaluation::pass_at",
-                   "more samples of each task are played with EvaluationOptions::samples");
-    require_option(success_above, kFinite, "success_above", "Evaluation::pass_at");
-    double sum = 0;
-    std::size_t tasks = 0;
-    for (std::size_t begin = 0; begin < rollouts.size(); begin += samples) {
-      std::size_t played = 0, solved = 0;
-      for (const Rollout& rollout : std::span(rollouts).subspan(begin, samples)) {
-        if (rollout.status == RolloutStatus::aborted) continue;
-        ++played;
-        solved += rollout.reward > success_above ? 1 : 0;
-      }
-      if (played < k) continue;
-      sum += pass_at_k(played, solved, k);
-      ++tasks;
-    }
-    if (tasks == 0) return std::nullopt;
-    return sum / static_cast<double>(tasks);
-  }
+  std::optional<double> pass_at(std::size_t k, double success_above = 0.5) const;
 };
 
 /// Plays every task `options.samples` times. With `temperature` 0 a rollout is greedy and does not
@@ -113,3 +88,7 @@ Evaluation evaluate(RolloutScheduler<Pairing, Protocol>& scheduler,
 }
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/train/evaluation.inl"
+#endif

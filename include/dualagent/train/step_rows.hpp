@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/kernels/mask.inl"
 #include "dualagent/loops/loss_weight.inl"
@@ -93,12 +94,7 @@ class StepRows {
 
   /// Writes what was found for a batch of these rows, one after another, to a column of `batch`.
   void fill(std::vector<float>& column, std::span<const std::size_t> copied,
-            std::span<const double> found) const {
-    auto from = found.begin();
-    for (const std::size_t row : copied)
-      for (std::size_t t = batch.row_begin[row]; t < batch.row_begin[row + 1]; ++t)
-        column[t] = static_cast<float>(*from++);
-  }
+            std::span<const double> found) const;
 
   /// Gives each token its own advantage and value target; see AdvantageEstimator.
   /// Errors: Error that names rollout and token when what the estimator reads of a token is NaN or
@@ -145,14 +141,7 @@ class StepRows {
       if (kernels::is_trained(batch.loss_weight[t])) visit(t);
   }
 
-  void require_finite(std::size_t t, const char* what, double x) const {
-    if (std::isfinite(x)) return;
-    const std::size_t row = batch.row_of(t);
-    throw Error(std::string("the ") + what + " of a token is " + std::to_string(x),
-                "rollout " + std::to_string(batch.rollout[row]) + ", token " +
-                    std::to_string(t - batch.row_begin[row]) + " of row " + std::to_string(row),
-                "Check the rewards, the estimator and the model");
-  }
+  void require_finite(std::size_t t, const char* what, double x) const;
 
   /// The rows [begin, end) are one rollout.
   template <class Estimator>
@@ -195,3 +184,7 @@ class StepRows {
 };
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/train/step_rows.inl"
+#endif

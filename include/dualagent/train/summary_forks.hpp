@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/random.hpp"
 #include "dualagent/rollout/scheduler.hpp"
@@ -22,14 +23,7 @@ struct SummaryForks {
   std::size_t continuations = 1;        ///< of one history, the first one included; 1: no forks
   std::size_t histories_per_group = 1;  ///< of different rollouts, chosen at random
 
-  void validate() const {
-    if (continuations == 0)
-      throw Error("continuations is 0", "SummaryForks",
-                  "It counts the first continuation too: 1 means no forks");
-    if (continuations > 1 && histories_per_group == 0)
-      throw Error("histories_per_group is 0", "SummaryForks",
-                  "Fork at least 1 history of a group, or set continuations to 1");
-  }
+  void validate() const;
 };
 
 /// A history that was forked, and its forks.
@@ -40,27 +34,16 @@ struct ForkGroup {
 };
 
 /// Whether a span of a forked rollout lies after the fork.
-inline bool is_after_fork(const SummaryRequest& fork, std::size_t segment, const Span& span) {
-  return segment > fork.segment || (segment == fork.segment && span.begin >= fork.position);
-}
+bool is_after_fork(const SummaryRequest& fork, std::size_t segment, const Span& span);
 
 /// Chooses which histories of one group are forked: at most one of each rollout, at a summary drawn
 /// at random. `first` is the index of the group's first rollout; aborted rollouts and those without
 /// a summary are passed over. Determinism: depends on the rollouts and `random` only.
-inline std::vector<ForkGroup> choose_forks(std::span<const Rollout> group, std::size_t first,
-                                           const SummaryForks& options,
-                                           const RandomStream& random) {
-  std::vector<std::size_t> members;
-  for (std::size_t m = 0; m < group.size(); ++m)
-    if (group[m].status != RolloutStatus::aborted && !group[m].summary_requests.empty())
-      members.push_back(m);
-  shuffle(std::span<std::size_t>(members), random.child(0));
-  std::vector<ForkGroup> forks;
-  for (std::size_t i = 0; i < members.size() && i < options.histories_per_group; ++i) {
-    const std::size_t summaries = group[members[i]].summary_requests.size();
-    forks.push_back({first + members[i], random.child(1).below(i, summaries)});
-  }
-  return forks;
-}
+std::vector<ForkGroup> choose_forks(std::span<const Rollout> group, std::size_t first,
+                                    const SummaryForks& options, const RandomStream& random);
 
 }  // namespace dualagent
+
+#ifndef DUALAGENT_COMPILED
+#include "dualagent/train/summary_forks.inl"
+#endif

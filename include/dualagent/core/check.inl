@@ -1,0 +1,29 @@
+#pragma once
+
+/// Definitions of check.hpp; see core/compiled.hpp.
+
+#include "dualagent/core/check.hpp"
+
+namespace dualagent {
+
+DUALAGENT_INLINE std::string Bounds::text() const {
+  constexpr double kEndless = std::numeric_limits<double>::infinity();
+  std::string text = high == kEndless && !takes_high ? "a finite number" : "a number";
+  if (low != -kEndless) text += (takes_low ? " of at least " : " above ") + shortest_text(low);
+  if (high != kEndless)
+    text += (takes_high ? " and at most " : " and below ") + shortest_text(high);
+  return text;
+}
+
+DUALAGENT_INLINE void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,
+                                           const std::string& owner) {
+  if (max_tokens > 0 && max_tokens < max_context_tokens) return;
+  throw Error(
+      "max_tokens is " + std::to_string(max_tokens) + ", the context window has " +
+          std::to_string(max_context_tokens) + " tokens",
+      owner,
+      "Set it to at least 1 and below RolloutLimits::max_context_tokens, or nothing is ever "
+      "summarized or dropped");
+}
+
+}  // namespace dualagent

@@ -1,0 +1,53 @@
+#pragma once
+
+/// Definitions of json.hpp; see core/compiled.hpp.
+
+#include "dualagent/core/json.hpp"
+
+namespace dualagent {
+
+DUALAGENT_INLINE std::string to_json_string(std::string_view text, const std::string& where) {
+  constexpr std::string_view kHexDigits = "0123456789abcdef";
+  std::string literal = "\"";
+  for (std::size_t i = 0; i < text.size();) {
+    const DecodedCharacter character = decode_utf8(text.substr(i));
+    if (!character.valid)
+      throw Error("a name or text is not valid UTF-8 at byte " + std::to_string(i), where,
+                  "Store bytes that are not text as an array");
+    const char c = text[i];
+    const std::size_t escape = std::string_view("\"\\\b\f\n\r\t").find(c);
+    if (escape != std::string_view::npos)
+      (literal += '\\') += "\"\\bfnrt"[escape];
+    else if (static_cast<unsigned char>(c) < 0x20)
+      ((literal += "\\u00") += kHexDigits[static_cast<unsigned char>(c) >> 4]) +=
+          kHexDigits[static_cast<unsigned char>(c) & 0xF];
+    else
+      literal += text.substr(i, character.size_bytes);
+    i += character.size_bytes;
+  }
+  return literal += '"';
+}
+
+DUALAGENT_INLINE std::vector<std::string> keys_of(const nlohmann::json& object) {
+  std::vector<std::string> keys;
+  if (object.is_object())
+    for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+DUALAGENT_INLINE std::string misspelt_key(const nlohmann::json& object, std::string_view missing) {
+  const std::optional<std::string> nearest = nearest_name(missing, keys_of(object));
+  return nearest ? "; it has \"" + printable(*nearest) + "\"" : "";
+}
+
+}  // namespace dualagent
+
+namespace dualagent::detail {
+
+DUALAGENT_INLINE void read_json_events(std::string_view text,
+                                       nlohmann::json_sax<nlohmann::json>& events) {
+  auto input = nlohmann::detail::input_adapter(text);
+  nlohmann::detail::parser<nlohmann::json, decltype(input)>(std::move(input)).sax_parse(&events);
+}
+
+}  // namespace dualagent::detail
