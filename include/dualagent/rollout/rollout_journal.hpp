@@ -64,22 +64,29 @@ class RolloutJournal {
     if (log_.torn_bytes() > 0 && survives == JournalSurvives::lost_power) log_.sync();
   }
 
-  /// Starts to play a rollout whose own random stream is `random`; returns its number. A rollout
-  /// that an exception ended in this process, and that is started again, begins anew.
+  /// Rollouts that begin from now on are played together: an exception that ends one ends all.
+  void begin_together() { together_.clear(); }
+
+  /// Starts to play a rollout whose own random stream is `random`; returns its number. One that
+  /// `fail` ended, and that is started again by this process, begins anew.
   std::size_t begin(const RolloutStart& start, const RandomStream& random) {
     Plays& plays = plays_[{random.key, random.id}];
     if (plays.last_failed) {
-      append(Kind::superseded, plays.numbers[plays.begun - 1], [](ArchiveWriter&) {});
-      plays.numbers.erase(plays.numbers.begin() + static_cast<std::ptrdiff_t>(--plays.begun));
+      // Records of an earlier process that come after it are of a course that is not taken again.
+      for (std::size_t i = --plays.begun; i < plays.numbers.size(); ++i)
+        append(Kind::superseded, plays.numbers[i], [](ArchiveWriter&) {});
+      plays.numbers.resize(plays.begun);
       plays.last_failed = false;
     }
     if (plays.begun < plays.numbers.size()) {
       const std::size_t number = plays.numbers[plays.begun++];
       require_same(rollouts_[number], start);
+      together_.push_back(number);
       return number;
     }
     const std::size_t number = add(random, start_text(start));
     plays.begun = plays.numbers.size();
+    together_.push_back(number);
     append(Kind::start, number, [&](ArchiveWriter& out) {
       out.number(random.key);
       out.number(random.id);
@@ -88,11 +95,15 @@ class RolloutJournal {
     return number;
   }
 
-  /// Says that an exception ended the rollout. Its records stay for a process that comes after.
-  void fail(std::size_t number) {
-    Played& played = rollouts_[number];
-    played.answers.clear();
-    plays_[{played.random.key, played.random.id}].last_failed = true;
+  /// Says that an exception ended what is played together, also what had ended before it. The
+  /// records stay for a process that comes after.
+  void fail() {
+    for (const std::size_t number : together_) {
+      Played& played = rollouts_[number];
+      played.answers.clear();
+      plays_[{played.random.key, played.random.id}].last_failed = true;
+    }
+    together_.clear();
   }
 
   /// The recorded continuation of `context`; nothing if the rollout has no record left.
@@ -279,6 +290,7 @@ class RolloutJournal {
   JournalSurvives survives_;
   std::vector<Played> rollouts_;  // by number
   std::map<std::pair<std::uint64_t, std::uint64_t>, Plays> plays_;
+  std::vector<std::size_t> together_;  // numbers
   std::size_t replayed_ = 0;
   bool uncommitted_ = false;
   RecordLog log_;  // last: its records fill what is above
@@ -311,9 +323,6 @@ class JournalEntry {
   }
   void add_abort(const std::string& reason) {
     if (journal_ != nullptr) journal_->add_abort(number_, reason);
-  }
-  void fail() {
-    if (journal_ != nullptr) journal_->fail(number_);
   }
 
  private:

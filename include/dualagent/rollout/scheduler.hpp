@@ -156,8 +156,7 @@ class RolloutScheduler {
     tools_.reset();
     completions_ = std::make_shared<Completions>();  // what comes late is not for us
     queued_.clear();
-    for (auto& live : live_)
-      if (live) live->journal.fail();
+    if (journal_ != nullptr) journal_->fail();
     live_.clear();
     finished_.clear();
     requests_ = {};
@@ -206,6 +205,7 @@ class RolloutScheduler {
                       const RandomStream& random) {
     sampling.validate();
     check_task(rollout);
+    if (journal_ != nullptr && unfinished() == 0) journal_->begin_together();
     const RandomStream own = random.child(rollout.group).child(rollout.member);
     queued_.push_back({next_ticket_, rollout, sampling, own});
     return next_ticket_++;
