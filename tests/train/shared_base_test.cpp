@@ -152,8 +152,9 @@ TEST_CASE("a checkpoint is refused by a model that computes otherwise", "[train]
   TemporaryFolder folder;
   {
     Transformer<float> model(config, options);
+    SupervisedTrainer trainer{model};
     Checkpoint checkpoint{.step = 1};
-    SupervisedTrainer{model}.save(checkpoint);
+    trainer.save(checkpoint);
     write_checkpoint(folder.path(), checkpoint);
   }
   const auto error = [&](const TransformerConfig& shape, const TransformerOptions& made) {
