@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "odd_share.hpp"
 
 namespace da = dualagent;
 
@@ -61,18 +62,6 @@ struct Wait {
   std::string operator()(const Arguments&, const da::CallInfo&) const {
     std::this_thread::sleep_for(time);
     return "done";
-  }
-};
-
-/// Differs within a group, whatever the model can do.
-struct OddShare {
-  std::optional<double> score(const da::Task&, const da::Rollout& rollout) const {
-    double odd = 0, all = 0;
-    for (const da::Segment& segment : rollout.segments)
-      for (const da::Span& span : segment.context.spans())
-        if (span.is_sampled())
-          for (const da::Token token : segment.context.tokens(span)) odd += token % 2, ++all;
-    return all > 0 ? odd / all : 0.0;
   }
 };
 
@@ -126,7 +115,7 @@ Measured measure(const Setting& setting, Work& work) {
 
 Measured synchronous(const Setting& setting) {
   auto model = setting.model(setting.threads);
-  da::Trainer trainer(da::SharedWeights{model}, setting.protocol(), OddShare{},
+  da::Trainer trainer(da::SharedWeights{model}, setting.protocol(), bench::OddShare{},
                       da::Recipe{da::Dapo{}}, setting.trainer());
   da::TaskStream stream = setting.stream();
   da::Reinforcement work{trainer, stream, {.tasks = setting.tasks}};
@@ -140,7 +129,7 @@ Measured asynchronous(const Setting& setting, const std::filesystem::path& folde
   const da::Exchange exchange{store, da::WeightFolder{folder}};
   da::TaskStream stream = setting.stream();
   da::RolloutWorker worker{
-      da::SharedWeights{sampled},    setting.protocol(), OddShare{}, stream, exchange,
+      da::SharedWeights{sampled},    setting.protocol(), bench::OddShare{}, stream, exchange,
       {.trainer = setting.trainer()}};
   std::atomic<bool> stop{false};
   const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
@@ -150,7 +139,7 @@ Measured asynchronous(const Setting& setting, const std::filesystem::path& folde
       return !stop;
     });
   });
-  da::Trainer trainer(da::SharedWeights{learned}, setting.protocol(), OddShare{},
+  da::Trainer trainer(da::SharedWeights{learned}, setting.protocol(), bench::OddShare{},
                       da::Recipe{da::Dapo{}}, setting.trainer());
   da::AsyncReinforcement work{
       trainer, exchange, {.run = "bench", .tasks = setting.tasks, .max_staleness = 2, .pause = [&] {

@@ -12,21 +12,11 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "odd_share.hpp"
 
 namespace da = dualagent;
 
 namespace {
-
-struct OddShare {
-  std::optional<double> score(const da::Task&, const da::Rollout& rollout) const {
-    double odd = 0, all = 0;
-    for (const da::Segment& segment : rollout.segments)
-      for (const da::Span& span : segment.context.spans())
-        if (span.is_sampled())
-          for (const da::Token token : segment.context.tokens(span)) odd += token % 2, ++all;
-    return all > 0 ? odd / all : 0.0;
-  }
-};
 
 template <class Dialect>
 void write_prompts(const std::string& file, const Dialect& dialect,
@@ -62,7 +52,7 @@ int main(int argc, char** argv) {
       da::ReplaceBySummary{},
       da::RolloutLimits{.max_context_tokens = model.max_context_tokens(),
                         .max_turns = options.number("--turns", 1)});
-  da::Trainer trainer(da::SharedWeights{model}, protocol, OddShare{}, da::Recipe{da::Grpo{}},
+  da::Trainer trainer(da::SharedWeights{model}, protocol, bench::OddShare{}, da::Recipe{da::Grpo{}},
                       da::LocalCollective{},
                       {.group_size = options.number("--group-size", 8),
                        .minibatches = 1,

@@ -72,7 +72,7 @@ bool wait_a_little() {
   return true;
 }
 
-/// Until the file has so many groups that were ever committed and acknowledged.
+/// Waits until the file counts this many groups as committed and as acknowledged.
 void wait_for(const std::filesystem::path& file, std::size_t rollouts, std::size_t acknowledged) {
   SqliteStore store(file);
   for (std::size_t waits = 0; waits < 30'000; ++waits) {

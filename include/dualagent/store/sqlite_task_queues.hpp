@@ -21,8 +21,8 @@ namespace dualagent {
 /// How many texts an SqliteTaskQueues holds, and how it is opened.
 struct TaskQueuesOptions {
   std::size_t max_texts = 65'536;  ///< of a queue
-  /// Of the texts that have left their queues the last so many that were put into any queue are
-  /// known again; about 150 bytes of each stay in the file.
+  /// How many of the newest texts, over all queues, are still recognised after they have left
+  /// their queue; about 150 bytes of each stay in the file.
   std::size_t max_remembered = 1'000'000;
   double lock_seconds = 60;  ///< how long a call waits while other processes write
   StoreClock now = milliseconds_since_1970;

@@ -115,7 +115,7 @@ class Reinforcement {
   }
   auto& collective() requires requires(Trainer& trainer) { trainer.collective(); }
   { return trainer_->collective(); }
-  /// Its rollouts keep what they are answered in `journal`; null: no longer.
+  /// From now on the answers that its rollouts get are recorded in `journal`; null: in none.
   void use_journal(RolloutJournal* journal) requires requires(Trainer& trainer) {
     trainer.scheduler();
   }
