@@ -131,13 +131,8 @@ TEST_CASE("every rank samples what one transformer would, with the bits that it 
         run_ranks(ranks, [&](ThreadCollective axis) {
           ParallelTransformer model(one.config(), axis, with_threads(1 + ranks % 3, 2));
           take_weights<ThreadCollective, float>(model, one.parameters());
-          for (const GenerationRequest& request : requests.all()) model.submit(request);
           laws::Generations& mine = sampled[axis.rank()];
-          while (model.advance([&](Generation&& done) {
-            const SequenceId sequence = done.sequence;
-            mine.emplace(sequence, std::move(done));
-          }) > 0) {
-          }
+          mine = laws::generate(model, requests.all());
           ratio[axis.rank()] = laws::largest_log_ratio(model, laws::rows_of(requests.all(), mine));
         });
         for (std::size_t rank = 0; rank < ranks; ++rank) {

@@ -94,11 +94,11 @@ TEST_CASE("the table of digests holds the Jinja texts that were rendered, and no
     for (const std::string digest : entry.at("sha256")) {
       rendered_digests.insert(digest);
       std::string_view name;
-      for (const auto& known : detail::kKnownDigests)
+      for (const auto& known : detail::known_digests())
         if (known.sha256 == digest) name = known.name;
       CHECK(name == entry.at("name").get<std::string>());
     }
-  CHECK(rendered_digests.size() == detail::kKnownDigests.size());
+  CHECK(rendered_digests.size() == detail::known_digests().size());
 }
 
 TEST_CASE("a Jinja text is recognised whatever its line ends, and not when a byte differs",

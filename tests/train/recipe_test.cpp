@@ -129,7 +129,7 @@ TEST_CASE("every named recipe takes the same steps on 1, 2, 3 and 4 ranks",
   check_ranks("forked, whitened", Recipe{ReinforcePlusPlusBaseline{}}, forked);
 }
 
-TEST_CASE("a critic learns what to expect", "[train]") {
+TEST_CASE("a critic learns what to expect", "[train][one_thread]") {
   // This critic sees the last token only: what it says after a token is the mean reward of all that
   // went on from there.
   BigramModel model = guessing::model(kCritic);
@@ -227,7 +227,7 @@ TEST_CASE("named recipes have the parts and constants of their sources", "[train
   CHECK(ReferenceSystem{}.objective.loss.clip_high == 0.28);
 }
 
-TEST_CASE("weights that are normalised over a minibatch average 1", "[train]") {
+TEST_CASE("weights that are normalised over a minibatch average 1", "[train][one_thread]") {
   const auto loss = [](auto correction) {
     return one_step(Recipe{Objective{GroupNormalized{}, One{}, GlobalTokenMean{}, correction}})
         .loss;
@@ -279,7 +279,8 @@ TEST_CASE("forks are counted apart from the task's rollouts", "[train]") {
   CHECK(metrics.fork_reward_mean == Approx(reward / metrics.forks));
 }
 
-TEST_CASE("whitened advantages have mean 0 and variance 1 over trained tokens", "[train]") {
+TEST_CASE("whitened advantages have mean 0 and variance 1 over trained tokens",
+          "[train][one_thread]") {
   using Estimator = Whitened<RawReward>;
   const auto mean = one_step(Recipe{Objective{Estimator{}, Mean{}, GlobalTokenMean{}}});
   const auto square = one_step(Recipe{Objective{Estimator{}, Square{}, GlobalTokenMean{}}});
@@ -287,7 +288,8 @@ TEST_CASE("whitened advantages have mean 0 and variance 1 over trained tokens", 
   CHECK(square.loss == Approx(1.0 - 1.0 / square.trained_tokens).epsilon(1e-5));
 }
 
-TEST_CASE("a KL penalty pulls towards the model that the trainer began with", "[train]") {
+TEST_CASE("a KL penalty pulls towards the model that the trainer began with",
+          "[train][one_thread]") {
   using Penalised =
       Objective<GroupNormalized, ClipLoss, GlobalTokenMean, NoCorrection, KlPenalty<K2>>;
   const auto distance = [](double coefficient) {
@@ -331,7 +333,7 @@ TEST_CASE("the reference policy survives a checkpoint", "[train]") {
   CHECK(guessing::weights(again) == guessing::weights(model));
 }
 
-TEST_CASE("in one process importance corrections change nothing", "[train]") {
+TEST_CASE("in one process importance corrections change nothing", "[train][one_thread]") {
   // pi_old computed anew has the sampler's bits, up to the float that a span stores.
   BigramModel bypass = guessing::model();
   BigramModel corrected = guessing::model();
@@ -344,7 +346,7 @@ TEST_CASE("in one process importance corrections change nothing", "[train]") {
     CHECK(found[i] == Approx(expected[i]).margin(1e-5));
 }
 
-TEST_CASE("unfinished rollouts lose their gradient but not their place", "[train]") {
+TEST_CASE("unfinished rollouts lose their gradient but not their place", "[train][one_thread]") {
   const auto all = one_step(Recipe{Dapo{}});
   const auto finished = one_step(Supo{});
   REQUIRE(all.truncated > 0);
@@ -353,7 +355,8 @@ TEST_CASE("unfinished rollouts lose their gradient but not their place", "[train
   CHECK(finished.trained_tokens < all.trained_tokens);
 }
 
-TEST_CASE("agents that are aggregated apart have loss weights of their own", "[train]") {
+TEST_CASE("agents that are aggregated apart have loss weights of their own",
+          "[train][one_thread]") {
   const auto gradient = [](double answerer, double summarizer) {
     BigramModel model = guessing::model();
     const auto objective = Objective{GroupNormalized{}, CrossEntropy{}, GlobalTokenMean{}};

@@ -149,7 +149,7 @@ TEST_CASE("a loss that has a gradient at advantage 0 gets it", "[train]") {
   CHECK(metrics.gradient_norm > 0);
 }
 
-TEST_CASE("a frozen role stays as it is while the other one learns", "[train]") {
+TEST_CASE("a frozen role stays as it is while the other one learns", "[train][one_thread]") {
   BigramModel answerer = guessing::model();
   BigramModel summarizer = guessing::model();
   const std::vector<double> answerer_before(answerer.parameters().begin(),

@@ -135,6 +135,14 @@ inline constexpr std::array kKnownTemplates{
                   &plain_template<Phi3>, &hermes_calls},
 };
 
+struct KnownDigest {
+  std::string_view sha256;  ///< of the Jinja text as Jinja reads it
+  std::string_view name;
+};
+
+/// Each was rendered by transformers and compared: tests/golden/chat_templates.
+std::span<const KnownDigest> known_digests();
+
 }  // namespace detail
 
 /// All templates that `dialect_for` can choose.

@@ -20,12 +20,6 @@ DUALAGENT_INLINE AnyChatTemplate dated_llama(const DialectOptions& options) {
   return chat;
 }
 
-struct KnownDigest {
-  std::string_view sha256;  ///< of the Jinja text as Jinja reads it
-  std::string_view name;
-};
-
-/// Each was rendered by transformers and compared: tests/golden/chat_templates.
 inline constexpr std::array kKnownDigests{
     KnownDigest{"153280e3ff55d19da1398bdb3914ee2a51b80429bfaedde11d7d216c39db80f3", "chatml"},
     KnownDigest{"fcf7a096fe99a48fd9ad2b250bf9237e96e8f48bffec1c7ea4d3f225176cd40e", "chatml"},
@@ -63,6 +57,8 @@ inline constexpr std::array kKnownDigests{
     KnownDigest{"dcaee66df77bfbb789ec541fe713218da30225a526f1db97138fc39ee6dc56aa", "phi3"},
     KnownDigest{"78d976a442bcde2f0be15aafbb8e3050e1104f86732266f68403251b89982a90", "phi3"},
 };
+
+DUALAGENT_INLINE std::span<const KnownDigest> known_digests() { return kKnownDigests; }
 
 }  // namespace dualagent::detail
 
