@@ -4,13 +4,12 @@ set(batch_size 50)  # files at most; the more, the fewer copies of the same func
 
 # Replaces in FILES, the name of a list of files of tests/FOLDER, those that can share a translation unit
 # by batches of equal size. In a batch each file stands in a namespace of its own, after the headers of all.
-# Files of OPTIMISED stay apart, and those that replace operators of the whole program or include parts of
-# functions (*.inc).
+# Files of OPTIMISED stay apart, and those that replace operators of the whole program.
 function(batch_sources folder files optimised)
   set(kept "")
   set(shared "")
   foreach(source IN LISTS ${files})
-    file(STRINGS ${source} apart REGEX "^void\\* operator new|^#include.*[.]inc\"" LIMIT_COUNT 1)
+    file(STRINGS ${source} apart REGEX "^void\\* operator new" LIMIT_COUNT 1)
     file(RELATIVE_PATH relative ${CMAKE_CURRENT_SOURCE_DIR} ${source})
     if(apart OR relative IN_LIST ${optimised})
       list(APPEND kept ${source})
@@ -39,6 +38,7 @@ function(write_batch folder batch output)
   set(bodies "")
   foreach(file IN LISTS batch)
     file(STRINGS ${file} file_headers REGEX "^#include")
+    list(FILTER file_headers EXCLUDE REGEX "[.]inc\"$")  # parts of functions
     list(APPEND headers ${file_headers})
     get_filename_component(name ${file} NAME_WE)
     string(APPEND bodies "namespace ${name} {\n#include \"${folder}/${name}.cpp\"\n}\n")
