@@ -55,11 +55,14 @@ class RunJournal {
     remove_before(checkpoints.empty() ? 0 : checkpoints.front().step);
   }
 
-  /// The run has ended with its last checkpoint: removes this rank's files.
+  /// The run has ended with its last checkpoint: removes this rank's files, and the folder with
+  /// those of the last rank.
   void end() {
     if (!survives_) return;
     close();
     remove_before(~std::uint64_t{0});
+    std::error_code other_files;
+    std::filesystem::remove(files_.journals(), other_files);
   }
 
  private:
