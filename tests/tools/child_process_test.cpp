@@ -121,6 +121,20 @@ TEST_CASE("marked processes are killed, and no others", "[tools]") {
   reap(second);
 }
 
+TEST_CASE("a marked process that has just begun is killed, too", "[tools]") {
+  char sleep[] = "/bin/sleep", seconds[] = "20", mark[] = "DUALAGENT_TEST_MARK=1";
+  ChildPlan plan = plan_of({sleep, seconds});
+  plan.environment = {mark, nullptr};
+  int missed = 0;
+  for (int round = 0; round < 200 && missed == 0; ++round) {
+    const pid_t child = clone_child(run_child, &plan).pid;  // returns in the middle of its exec
+    kill_marked(mark);
+    const std::optional<int> status = reap(child);  // of one that is missed after 20 seconds
+    missed += status && WIFSIGNALED(*status) ? 0 : 1;
+  }
+  CHECK(missed == 0);
+}
+
 TEST_CASE("a private folder goes with all it holds, links are not followed", "[tools]") {
   const TemporaryFolder folder;
   namespace fs = std::filesystem;

@@ -23,6 +23,8 @@ TEST_CASE("a file of /proc is read to its end, whatever its size", "[tools]") {
   std::ofstream(folder / "f") << bytes;
   CHECK(read_proc_file((folder / "f").string()) == bytes);
   CHECK(read_proc_file((folder / "missing").string()) == "");
+  CHECK(can_read_proc_file("/proc/self/environ"));
+  CHECK(!can_read_proc_file((folder / "missing").string()));
 }
 
 TEST_CASE("a number of a status is that of the line that begins with its key", "[tools]") {
@@ -32,6 +34,25 @@ TEST_CASE("a number of a status is that of the line that begins with its key", "
   CHECK(status_number(status, "Gid:") == -1);
   CHECK(status_number("Uid:\t3", "Uid:") == 3);  // the first line
   CHECK(status_number("", "Uid:") == -1);
+}
+
+TEST_CASE("an environment that reads as empty is to come while exec has not said where it lies",
+          "[tools]") {
+  // Fields 3 to 52 of /proc/PID/stat, of which 23 is the size of the memory.
+  const auto stat = [](const std::string& memory, const std::string& begin,
+                       const std::string& end) {
+    std::string text = "7 (a) b) R";
+    for (int field = 4; field <= 52; ++field)
+      text += " " + (field == 23 ? memory : field == 50 ? begin : field == 51 ? end : "9");
+    return text + "\n";
+  };
+  CHECK(environment_is_to_come(stat("4096", "0", "0")));
+  CHECK(environment_is_to_come(stat("4096", "100", "0")));
+  CHECK(environment_is_to_come(stat("4096", "100", "200")));   // it was read before it was there
+  CHECK(!environment_is_to_come(stat("4096", "100", "100")));  // has none
+  CHECK(!environment_is_to_come(stat("0", "0", "0")));         // of the kernel, or ended
+  CHECK(!environment_is_to_come(""));
+  CHECK(!environment_is_to_come("7 (a) R 1 2"));
 }
 
 TEST_CASE("every process is visited once, this one among them", "[tools]") {

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -95,7 +96,8 @@ void kill_user(uid_t uid);
 /// to one sandbox.
 void forget_keys(uid_t uid);
 
-/// Kills the processes whose environment has `marker`, until a walk through /proc finds none.
+/// Kills the processes whose environment has `marker`, until a walk through /proc finds none. One
+/// that is in the middle of exec is looked at again, for a second at most.
 void kill_marked(const std::string& marker);
 
 /// Removes a tree that its owner may have made unreadable; never follows a link.

@@ -186,13 +186,23 @@ DUALAGENT_INLINE void forget_keys(uid_t uid) {
 }
 
 DUALAGENT_INLINE void kill_marked(const std::string& marker) {
-  for (bool found = true; found;) {
-    found = false;
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point give_up = Clock::now() + std::chrono::seconds(1);
+  for (bool again = true; again;) {
+    again = false;
+    bool in_exec = false;
     for_each_process([&](pid_t pid, const std::string& folder) {
-      const std::string environment = '\0' + read_proc_file(folder + "/environ");
+      const std::string path = folder + "/environ";
+      const std::string environment = '\0' + read_proc_file(path);
       if (environment.find('\0' + marker + '\0') != std::string::npos)
-        found |= kill(pid, SIGKILL) == 0;
+        again |= kill(pid, SIGKILL) == 0;
+      else if (environment.size() == 1 && can_read_proc_file(path))
+        in_exec |= environment_is_to_come(read_proc_file(folder + "/stat"));
     });
+    if (in_exec && Clock::now() < give_up) {
+      again = true;
+      sched_yield();
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -16,6 +17,14 @@ namespace dualagent::detail {
 
 /// A file of /proc, whose size is not known before it is read; empty if it cannot be read.
 std::string read_proc_file(const std::string& path);
+/// Whether this process may read it; a file of /proc may refuse root, too.
+bool can_read_proc_file(const std::string& path);
+
+/// Whether a process whose /proc/PID/environ reads as empty may yet have an environment: between
+/// the moments when exec takes the new memory, which ends a vfork, and when it has said where
+/// arguments and environment lie, both read as empty. `stat` is its /proc/PID/stat, read
+/// afterwards.
+bool environment_is_to_come(const std::string& stat);
 
 /// Calls visit(pid, "/proc/PID") for every process that this one can see.
 template <class Visitor>

@@ -101,7 +101,7 @@ inline Simd<T> load_end(const T* from, std::size_t count, T fill) {
 #if defined(__AVX512F__)
   return detail::load_lanes(from, (1U << count) - 1, v);
 #else
-  std::memcpy(&v, from, count * sizeof(T));
+  if (count > 0) std::memcpy(&v, from, count * sizeof(T));  // of none, `from` may be null
   return v;
 #endif
 }
@@ -112,7 +112,7 @@ inline void store_end(T* to, std::size_t count, Simd<T> v) {
 #if defined(__AVX512F__)
   detail::store_lanes(to, (1U << count) - 1, v);
 #else
-  std::memcpy(to, &v, count * sizeof(T));
+  if (count > 0) std::memcpy(to, &v, count * sizeof(T));
 #endif
 }
 
