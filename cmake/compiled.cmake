@@ -18,6 +18,9 @@ foreach(definition IN LISTS definitions)
   string(APPEND ${half}_includes "#include \"${definition}\"\n")
 endforeach()
 set(compiled_sources ${PROJECT_SOURCE_DIR}/cmake/compiled_transformer.cpp)
+if(DUALAGENT_SANITIZE)  # whose presets do not optimise; every test that trains runs this
+  set_source_files_properties(${compiled_sources} PROPERTIES COMPILE_OPTIONS -O1)
+endif()
 foreach(half other text)  # two files, so that two processors share them
   set(source ${CMAKE_CURRENT_BINARY_DIR}/compiled_${half}.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "${${half}_includes}" @ONLY)

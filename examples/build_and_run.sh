@@ -23,9 +23,9 @@ show_progress() {
     passed=$SECONDS
     [ $passed -ge $next ] || continue
     if [ -t 2 ]; then
-      printf '\rBuilding %s (about a minute the first time): %d s ' "$target" $passed >&2
+      printf '\rBuilding %s (one to two minutes the first time): %d s ' "$target" $passed >&2
     else
-      echo "Building $target (about a minute the first time): $passed s" >&2
+      echo "Building $target (one to two minutes the first time): $passed s" >&2
       next=$((passed + 20))
     fi
   done

@@ -1,5 +1,5 @@
 // expect: evaluation tasks are not trained on
-#include <vector>
+#include <span>
 
 #include "dualagent/train/trainer.hpp"
 #include "support/bigram_model.hpp"
@@ -11,6 +11,6 @@ int main() {
   BigramModel model(toy::vocab);
   Protocol protocol{toy::Dialect{}, toy::Tools{toy::Successor<>{}}, Never{}};
   Trainer trainer{SharedWeights{model}, protocol, ExactMatch{}, Recipe<Dapo>{}, LocalCollective{}};
-  const std::vector<EvaluationTask> held_out;
+  const std::span<const EvaluationTask> held_out;
   trainer.step(held_out);
 }
