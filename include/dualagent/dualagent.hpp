@@ -93,6 +93,7 @@
 #include "dualagent/model/panels.hpp"
 #include "dualagent/model/parallel_files.hpp"
 #include "dualagent/model/parallel_transformer.hpp"
+#include "dualagent/model/played_elsewhere.hpp"
 #include "dualagent/model/policy_head.hpp"
 #include "dualagent/model/policy_loss.hpp"
 #include "dualagent/model/qwen2.hpp"
@@ -294,3 +295,4 @@
 #include "dualagent/train/update_strategy.hpp"
 #include "dualagent/train/weight_folder.hpp"
 #include "dualagent/train/weight_updater.hpp"
+#include "dualagent/train/worker_options.hpp"
