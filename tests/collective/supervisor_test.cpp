@@ -20,7 +20,7 @@ SupervisedProgram shell(const std::string& name, const std::string& script, bool
 }
 
 /// Says that it is there, and ends when it is told to.
-const std::string kServer = "trap 'echo ends; exit 0' TERM; echo serves; sleep 1000 & wait";
+const std::string kServer = "trap 'kill $!; echo ends; exit 0' TERM; echo serves; sleep 30 & wait";
 
 /// Supervises, and collects the lines as "NAME: line".
 SupervisorOutcome run(const std::vector<SupervisedProgram>& programs, SupervisorOptions options,
@@ -78,7 +78,7 @@ TEST_CASE("whichever dies is started again, and those that serve at every end", 
 TEST_CASE("one that dies too often ends all, and its last words are told", "[collective]") {
   std::vector<std::string> lines;
   const SupervisorOutcome outcome =
-      run({shell("server", kServer, true), shell("good", "echo here; exec sleep 1000"),
+      run({shell("server", kServer, true), shell("good", "echo here; exec sleep 30"),
            shell("bad", "echo no weights; exit 3")},
           {.max_restarts = 2, .restart_seconds = 0}, lines);
   CHECK(outcome.gave_up == std::size_t{2});
@@ -100,7 +100,7 @@ TEST_CASE("a signal ends those that work, then those that serve; nothing is star
   };
   const SupervisorOutcome outcome =
       run({shell("server", kServer, true),
-           shell("work", "trap 'echo saved; exit 130' TERM; echo works; sleep 1000 & wait")},
+           shell("work", "trap 'kill $!; echo saved; exit 130' TERM; echo works; sleep 30 & wait")},
           options, lines);
   CHECK(outcome.interrupted);
   CHECK(outcome.status() == 130);
@@ -116,7 +116,7 @@ TEST_CASE("one that does not end when it is told to is killed", "[collective]") 
   const std::string deaf = (folder / "deaf").string();
   std::vector<std::string> lines;
   const SupervisorOutcome outcome =
-      run({shell("server", "trap '' TERM; touch " + deaf + "; sleep 1000", true),
+      run({shell("server", "trap '' TERM; touch " + deaf + "; sleep 30", true),
            shell("work", "while [ ! -e " + deaf + " ]; do sleep 0.01; done")},
           {.grace_seconds = 0.01}, lines);
   CHECK(outcome.status() == 0);
