@@ -14,9 +14,9 @@ using detail::LaunchedProcess;
 namespace {
 
 /// Waits for the end of a shell that runs `script`, and collects its lines.
-ProcessEnd run(const std::string& script, std::vector<std::string>& lines,
-               const std::vector<std::string>& environment = detail::environment_with({}),
-               int signal = 0) {
+LaunchedEnd run(const std::string& script, std::vector<std::string>& lines,
+                const std::vector<std::string>& environment = detail::environment_with({}),
+                int signal = 0) {
   LaunchedProcess process({"/bin/sh", "-c", script}, environment);
   const auto on_line = [&](bool is_error, const std::string& line) {
     lines.push_back((is_error ? "error: " : "") + line);
@@ -37,7 +37,7 @@ ProcessEnd run(const std::string& script, std::vector<std::string>& lines,
 
 TEST_CASE("a launched process is read line by line, and its last words are kept", "[collective]") {
   std::vector<std::string> lines;
-  const ProcessEnd end = run("echo one; echo two >&2; printf 'three\\rfour'; exit 7", lines);
+  const LaunchedEnd end = run("echo one; echo two >&2; printf 'three\\rfour'; exit 7", lines);
   CHECK(end.status == 7);
   CHECK(end.text() == "ended with status 7");
   std::ranges::sort(lines);
@@ -48,7 +48,8 @@ TEST_CASE("a launched process is read line by line, and its last words are kept"
 TEST_CASE("a launched process is killed by signals, and a child of it holds nobody up",
           "[collective]") {
   std::vector<std::string> lines;
-  const ProcessEnd end = run("echo here; sleep 1000", lines, detail::environment_with({}), SIGKILL);
+  const LaunchedEnd end =
+      run("echo here; sleep 1000", lines, detail::environment_with({}), SIGKILL);
   CHECK(end.text() == "was killed by signal 9 (Killed)");
   lines.clear();
   CHECK(run("sleep 1000 & echo $!", lines).status == 0);  // which keeps the streams open

@@ -20,7 +20,8 @@ SupervisedProgram shell(const std::string& name, const std::string& script, bool
 }
 
 /// Says that it is there, and ends when it is told to.
-const std::string kServer = "trap 'kill $!; echo ends; exit 0' TERM; echo serves; sleep 30 & wait";
+const std::string kServer =
+    "trap 'kill $! 2>/dev/null; echo ends; exit 0' TERM; echo serves; sleep 30 & wait";
 
 /// Supervises, and collects the lines as "NAME: line".
 SupervisorOutcome run(const std::vector<SupervisedProgram>& programs, SupervisorOptions options,
@@ -61,7 +62,7 @@ TEST_CASE("whichever dies is started again, and those that serve at every end", 
       run({shell("server", server, true), shell("work", work)},
           {.restart_seconds = 0,
            .on_restart =
-               [&](std::size_t p, const ProcessEnd& end, std::size_t restarts) {
+               [&](std::size_t p, const LaunchedEnd& end, std::size_t restarts) {
                  deaths.push_back(std::to_string(p) + " " + end.text() + " " +
                                   std::to_string(restarts));
                }},
@@ -98,10 +99,11 @@ TEST_CASE("a signal ends those that work, then those that serve; nothing is star
   options.on_line = [&](std::size_t, bool, std::string_view line) {
     if ((line == "works" || line == "serves") && ++here == 2) ::kill(::getpid(), SIGTERM);
   };
-  const SupervisorOutcome outcome =
-      run({shell("server", kServer, true),
-           shell("work", "trap 'kill $!; echo saved; exit 130' TERM; echo works; sleep 30 & wait")},
-          options, lines);
+  const SupervisorOutcome outcome = run(
+      {shell("server", kServer, true),
+       shell("work",
+             "trap 'kill $! 2>/dev/null; echo saved; exit 130' TERM; echo works; sleep 30 & wait")},
+      options, lines);
   CHECK(outcome.interrupted);
   CHECK(outcome.status() == 130);
   CHECK(outcome.programs[1].end.status == 130);

@@ -24,7 +24,7 @@
 namespace dualagent {
 
 /// How a process ended.
-struct ProcessEnd {
+struct LaunchedEnd {
   pid_t process = 0;
   int status = 0;  ///< its exit status, or 128 + the signal that killed it, as shells count
   std::vector<std::string> last_words{};
@@ -80,7 +80,7 @@ class LaunchedProcess {
   }
 
   bool ended() const { return ended_; }
-  const ProcessEnd& end() const { return end_; }
+  const LaunchedEnd& end() const { return end_; }
   void signal(int number) const {
     if (!ended_) ::kill(-end_.process, number);
   }
@@ -167,7 +167,7 @@ class LaunchedProcess {
     stream.reader.close();
   }
 
-  ProcessEnd end_;
+  LaunchedEnd end_;
   bool ended_ = false;
   FileDescriptor pidfd_;
   Stream streams_[2];  // standard output, standard error

@@ -39,7 +39,7 @@ struct LaunchOptions {
 };
 
 /// How a rank ended.
-using RankEnd = ProcessEnd;
+using RankEnd = LaunchedEnd;
 
 /// How all ranks ended.
 struct LaunchOutcome {

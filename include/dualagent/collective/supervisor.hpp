@@ -40,7 +40,7 @@ struct SupervisorOptions {
   /// on to the same stream of this process, with "[NAME] " before it.
   std::function<void(std::size_t program, bool is_error, std::string_view line)> on_line{};
   /// A program has died and is about to be started again, for the `restarts`-th time.
-  std::function<void(std::size_t program, const ProcessEnd& end, std::size_t restarts)>
+  std::function<void(std::size_t program, const LaunchedEnd& end, std::size_t restarts)>
       on_restart{};
 
   void validate() const;
@@ -50,7 +50,7 @@ struct SupervisorOptions {
 struct SupervisedEnd {
   std::string name{};
   std::size_t restarts = 0;
-  ProcessEnd end{};
+  LaunchedEnd end{};
 };
 
 /// How all of them ended.
