@@ -28,13 +28,11 @@ using quickstart::Model;
 inline constexpr std::size_t kTasksPerStep = 16;
 inline constexpr const char* kToken = "TWO_JOBS_TOKEN";  // environment variable
 
-/// One after another in `roles.cpp`; each returns the exit status.
+/// The processes, in roles.cpp; each returns its exit status.
 int serve_store(const Options& options);
 int serve_summarizer(const Options& options);
 int train_answerer(const Options& options);
 int train_summarizer(const Options& options);
-/// The same run in one process, of one trainer.
-int train_in_one_process(const Options& options);
 
 /// How rollouts are played and trained on: the quickstart's recipe, with forks beside it. Of each
 /// group one history is continued four times from a summary of its own.

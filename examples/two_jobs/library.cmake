@@ -10,10 +10,14 @@ foreach(needed http:libcurl http_server:cpp-httplib sqlite:SQLite)
   endif()
 endforeach()
 
-function(add_two_jobs target)
-  set(folder ${PROJECT_SOURCE_DIR}/examples/two_jobs)
-  add_executable(${target} ${folder}/main.cpp ${folder}/roles.cpp ${folder}/one_process.cpp)
+function(add_two_jobs_program target)  # and its sources
+  add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
   target_link_libraries(${target} PRIVATE
     dualagent_own dualagent::compiled dualagent::http dualagent::http_server dualagent::sqlite)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/examples)
+endfunction()
+
+function(add_two_jobs target)
+  set(folder ${PROJECT_SOURCE_DIR}/examples/two_jobs)
+  add_two_jobs_program(${target} ${folder}/main.cpp ${folder}/roles.cpp)
 endfunction()

@@ -102,19 +102,16 @@ void run_all(const Options& options, std::span<const char* const> arguments) {
   const quickstart::Data data = quickstart::load_data(options);
   quickstart::Run run(options, data);
   make_warm_start(run, options);
-  const std::string name = options.one_process ? "one_process" : "two_jobs";
-  if (!options.one_process)
-    run_jobs(options, arguments);
-  else if (train_in_one_process(options) != 0)
-    throw quickstart::Interrupted{};
-  const std::filesystem::path trained = options.out / "models" / name;
-  std::vector<da::ResultRow> rows;
-  rows.push_back(evaluate(run, name, options.one_process ? "one process" : "two jobs",
-                          trained / "answerer", trained / "summarizer"));
-  rows.push_back(
-      evaluate(run, "warm_start", "warm start only", warm_start(options), warm_start(options)));
+  run_jobs(options, arguments);
+  std::vector<da::ResultRow> rows{
+      evaluate(run, "warm_start", "warm start only", warm_start(options), warm_start(options))};
+  for (const auto& [name, label] : {std::pair{"two_jobs", "two jobs, four processes"},
+                                    std::pair{"one_process", "one trainer, one process"}})
+    if (const std::filesystem::path trained = options.out / "models" / name;
+        std::filesystem::exists(trained / "summarizer"))
+      rows.push_back(evaluate(run, name, label, trained / "answerer", trained / "summarizer"));
   double largest = 0;
-  for (const char* const learner : {"answerer", "summarizer", "one_process"})
+  for (const char* const learner : {"answerer", "summarizer"})
     if (const auto path = options.out / learner / "metrics" / "train.jsonl";
         std::filesystem::exists(path))
       for (const auto& record : da::read_metrics(path))

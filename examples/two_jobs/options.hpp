@@ -26,7 +26,6 @@ usage: bash examples/two_jobs/run.sh [options]
   --out DIR             output folder (default two-jobs-out)
   --resume              go on with the run in the output folder
   --threads N           threads of the warm start and the evaluation (default: all cores)
-  --one-process         the same run in one process, for comparison
   --role ROLE           one of the four processes, which the program starts by itself: store,
                         service, answerer or summarizer
   --help                this text
@@ -36,7 +35,6 @@ Output: result.json, metrics/, models/ and the processes' folders.
 
 struct Options : quickstart::Options {
   std::string_view role = {};  ///< empty: starts the four
-  bool one_process = false;
   dualagent::WeightVersion max_staleness = 0;
 };
 
@@ -48,8 +46,6 @@ inline Options parse(std::span<const char* const> arguments) {
       quickstart::parse_options(arguments, options, [&](std::string_view flag, const auto& value) {
         if (flag == "--role")
           options.role = value();
-        else if (flag == "--one-process")
-          options.one_process = true;
         else if (flag == "--max-staleness")
           options.max_staleness = quickstart::detail::whole_number(flag, value(), 0);
         else if (flag == "--only" || flag == "--tasks" || flag == "--held-out" ||
