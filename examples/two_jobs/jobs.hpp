@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -25,7 +26,6 @@ namespace two_jobs {
 namespace da = dualagent;
 using quickstart::Model;
 
-inline constexpr std::size_t kTasksPerStep = 16;
 inline constexpr const char* kToken = "TWO_JOBS_TOKEN";  // environment variable
 
 /// The processes, in roles.cpp; each returns its exit status.
@@ -87,7 +87,8 @@ inline da::RunOptions run_options(const Options& options, const std::string& lea
           .fingerprint = {{"seed", std::to_string(options.seed)}, {"data", data.fingerprint}}};
 }
 
-/// Only one process of a role works in a folder: another one waits until it has ended.
+/// Only one process of a role works in a folder: another one waits until it has ended. The file
+/// holds its process id.
 class RoleLock {
  public:
   RoleLock(const Options& options, std::string_view role) {
@@ -95,6 +96,8 @@ class RoleLock {
     file_ = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     if (file_ < 0 || ::flock(file_, LOCK_EX) != 0)
       throw da::Error("cannot lock the file", path.string());
+    if (::ftruncate(file_, 0) != 0 || ::dprintf(file_, "%d\n", ::getpid()) < 0)
+      throw da::Error("cannot write the file", path.string());
   }
   RoleLock(const RoleLock&) = delete;
   ~RoleLock() { ::close(file_); }

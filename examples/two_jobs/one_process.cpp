@@ -35,7 +35,8 @@ bool train(const Options& options, Model& answerer, Model& summarizer) {
                       trainer_options(options)};
   da::TaskStream tasks(data.training, stream_for(options, quickstart::Use::order));
   da::TrainingRun run(run_options(options, "one_process", data));
-  return !run.train(da::Reinforcement{trainer, tasks, {.tasks = kTasksPerStep}}).interrupted();
+  return !run.train(da::Reinforcement{trainer, tasks, {.tasks = options.tasks_per_step}})
+              .interrupted();
 }
 
 /// Saves the model; 1 if that of the two jobs is another one.

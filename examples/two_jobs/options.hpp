@@ -18,6 +18,7 @@ usage: bash examples/two_jobs/run.sh [options]
 
   --seed N              of everything random (default 0)
   --steps N             steps of reinforcement learning (default 75)
+  --tasks-per-step N    of which 8 rollouts each and their forks are played (default 16)
   --max-staleness N     weight versions that samplers may lag behind the learners, 2 for each step
                         ahead (default 0: the run of one process, bit by bit)
   --warm-start-steps N  steps of the supervised warm start (default 1700)
@@ -36,6 +37,7 @@ Output: result.json, metrics/, models/ and the processes' folders.
 struct Options : quickstart::Options {
   std::string_view role = {};  ///< empty: starts the four
   dualagent::WeightVersion max_staleness = 0;
+  std::size_t tasks_per_step = 16;
 };
 
 /// Errors: Error that names the flag.
@@ -48,6 +50,8 @@ inline Options parse(std::span<const char* const> arguments) {
           options.role = value();
         else if (flag == "--max-staleness")
           options.max_staleness = quickstart::detail::whole_number(flag, value(), 0);
+        else if (flag == "--tasks-per-step")
+          options.tasks_per_step = quickstart::detail::whole_number(flag, value(), 1);
         else if (flag == "--only" || flag == "--tasks" || flag == "--held-out" ||
                  flag == "--ledger")
           throw dualagent::Error("cannot be chosen here", std::string(flag), "See --help");

@@ -52,7 +52,7 @@ da::RunOutcome learn(
   da::AsyncReinforcement work{trainer,
                               da::Exchange{store, weights(options, agent)},
                               {.run = agent,
-                               .tasks = kTasksPerStep,
+                               .tasks = options.tasks_per_step,
                                .steps = options.steps,
                                .max_staleness = options.max_staleness,
                                .pause = [&] {
