@@ -86,14 +86,26 @@ void make_warm_start(quickstart::Run& run, const Options& options) {
   da::save_model(warm_start(options), model);
 }
 
-da::ResultRow evaluate(quickstart::Run& run, const std::string& name, const std::string& label,
+/// How long a learner took, and its largest log ratio.
+struct Trained {
+  double seconds = 0, max_abs_log_ratio = 0;
+  Trained(const Options& options, std::string_view learner) {
+    for (const auto& record : da::read_metrics(options.out / learner / "metrics" / "train.jsonl")) {
+      seconds = record.number("elapsed_seconds").value_or(0);
+      max_abs_log_ratio =
+          std::max(max_abs_log_ratio, record.number("max_abs_log_ratio").value_or(0));
+    }
+  }
+};
+
+da::ResultRow evaluate(quickstart::Run& run, da::ResultRow row,
                        const std::filesystem::path& answerer,
                        const std::filesystem::path& summarizer) {
   const auto pool = std::make_shared<da::ThreadPool>(run.options().threads);
   Model first = da::load_model(answerer, {.pool = pool});
   Model second = da::load_model(summarizer, {.pool = pool});
-  return run.evaluate({.name = name, .label = label}, da::SeparateWeights{first, second},
-                      protocol(run.data()), da::AllSegments{});
+  return run.evaluate(std::move(row), da::SeparateWeights{first, second}, protocol(run.data()),
+                      da::AllSegments{});
 }
 
 /// All of it: warm start, training, evaluation.
@@ -103,19 +115,16 @@ void run_all(const Options& options, std::span<const char* const> arguments) {
   quickstart::Run run(options, data);
   make_warm_start(run, options);
   run_jobs(options, arguments);
-  std::vector<da::ResultRow> rows{
-      evaluate(run, "warm_start", "warm start only", warm_start(options), warm_start(options))};
-  for (const auto& [name, label] : {std::pair{"two_jobs", "two jobs, four processes"},
-                                    std::pair{"one_process", "one trainer, one process"}})
-    if (const std::filesystem::path trained = options.out / "models" / name;
-        std::filesystem::exists(trained / "summarizer"))
-      rows.push_back(evaluate(run, name, label, trained / "answerer", trained / "summarizer"));
-  double largest = 0;
-  for (const char* const learner : {"answerer", "summarizer"})
-    if (const auto path = options.out / learner / "metrics" / "train.jsonl";
-        std::filesystem::exists(path))
-      for (const auto& record : da::read_metrics(path))
-        largest = std::max(largest, record.number("max_abs_log_ratio").value_or(0));
+  std::vector<da::ResultRow> rows{evaluate(run, {.name = "warm_start", .label = "warm start only"},
+                                           warm_start(options), warm_start(options))};
+  const Trained of_answerer(options, "answerer"), of_summarizer(options, "summarizer");
+  const double largest = std::max(of_answerer.max_abs_log_ratio, of_summarizer.max_abs_log_ratio);
+  const std::filesystem::path trained = options.out / "models" / "two_jobs";
+  rows.push_back(evaluate(run,
+                          {.name = "two_jobs",
+                           .label = "two jobs",
+                           .seconds = std::max(of_answerer.seconds, of_summarizer.seconds)},
+                          trained / "answerer", trained / "summarizer"));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   da::write_result(
