@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Makes sure that what a build needs is installed; says nothing if it is.
-#   install-deps.sh build | tool | test | ci      tool: for programs that run a model's Python and prepare models
+#   install-deps.sh build | services | tool | test | ci      services: for programs with stores and services;
+#   tool: for programs that run a model's Python and prepare models
 # As root, or with sudo that asks for no password, it installs with apt-get, and waits up to ten
 # minutes while another program holds apt's locks; otherwise it prints the exact command and fails.
 set -euo pipefail
 
 set_name=${1:-build}
-case $set_name in build | tool | test | ci) ;; *)
-  echo "usage: install-deps.sh build | tool | test | ci" >&2
+case $set_name in build | services | tool | test | ci) ;; *)
+  echo "usage: install-deps.sh build | services | tool | test | ci" >&2
   exit 2
   ;;
 esac
@@ -30,11 +31,16 @@ find_missing() {
   have ccache || missing+=(ccache)
   have_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
   [ "$set_name" != build ] || return 0
+  have_header curl/curl.h || have_header "$(uname -m)-linux-gnu/curl/curl.h" || missing+=(libcurl4-openssl-dev)
+  have pkg-config || missing+=(pkgconf)
+  if [ "$set_name" = services ]; then
+    have_header sqlite3.h || missing+=(libsqlite3-dev)
+    have_header httplib.h || missing+=(libcpp-httplib-dev)
+    return 0
+  fi
   # The python tool runs /usr/bin/python3 and bwrap.
   [ -x /usr/bin/python3 ] || missing+=(python3)
   have bwrap || missing+=(bubblewrap)
-  have_header curl/curl.h || have_header "$(uname -m)-linux-gnu/curl/curl.h" || missing+=(libcurl4-openssl-dev)
-  have pkg-config || missing+=(pkgconf)
   if [ "$set_name" = tool ]; then
     have python3 && python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     return 0

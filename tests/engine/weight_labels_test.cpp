@@ -63,3 +63,23 @@ TEST_CASE("a first token of weights that came after the request was stamped late
   CHECK(late.standing == LabelStanding::stamped_late);
   CHECK_THAT(late.failure, ContainsSubstring("stamped"));
 }
+
+TEST_CASE("where another process publishes, labels are versions, from one that is named on",
+          "[engine]") {
+  WeightLabels labels = WeightLabels::followed();
+  const std::size_t first = labels.newest();
+  CHECK(labels.read(Spans{{"0", 0, 1}, {"3", 1, 2}}, first).versions == Versions{0, 3});
+  labels.follow(4);
+  CHECK(labels.proved_version() == 4);
+  CHECK(labels.read(Spans{{"4", 0, 2}, {"6", 2, 3}}, labels.newest()).versions ==
+        Versions{4, 4, 6});
+  CHECK(labels.read(Spans{{"3", 0, 2}}, first).standing == LabelStanding::good);  // sent before
+  const LabelReading behind = labels.read(Spans{{"3", 0, 2}}, labels.newest());
+  CHECK(behind.standing == LabelStanding::foreign);
+  CHECK_THAT(behind.failure, ContainsSubstring("'3'") && ContainsSubstring("version 4 or later"));
+  CHECK(labels.read(Spans{{"6", 0, 1}, {"5", 1, 2}}, labels.newest()).standing ==
+        LabelStanding::foreign);
+  CHECK(labels.read(Spans{{"default", 0, 1}}, first).standing == LabelStanding::foreign);
+  labels.follow(2);
+  CHECK(labels.proved_version() == 4);
+}

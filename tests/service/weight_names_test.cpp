@@ -25,4 +25,8 @@ TEST_CASE("tokens are labelled with the weights that sampled them", "[service]")
   CHECK(shown({9}) == "9 0-1 ");  // nobody named it
   names.add(3, "three", 2);
   CHECK(shown({1, 2, 3}) == "1 0-1 two 1-2 three 2-3 ");
+  names.add(1, "of a learner", 1);  // which counts for itself
+  CHECK(names.newest() == "of a learner");
+  CHECK(names.newest_version() == 1);
+  CHECK(shown({1, 3}) == "of a learner 0-1 three 1-2 ");
 }

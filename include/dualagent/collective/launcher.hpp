@@ -1,22 +1,12 @@
 #pragma once
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <cstring>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/collective/launched_process.hpp"
 #include "dualagent/collective/rendezvous.hpp"
 #include "dualagent/collective/tcp_rendezvous.hpp"
 #include "dualagent/core/check.hpp"
@@ -48,14 +39,7 @@ struct LaunchOptions {
 };
 
 /// How a rank ended.
-struct RankEnd {
-  pid_t process = 0;
-  int status = 0;  ///< its exit status, or 128 + the signal that killed it, as shells count
-  std::vector<std::string> last_words{};
-
-  /// E.g. "ended with status 1", "was killed by signal 9 (Killed)".
-  std::string text() const;
-};
+using RankEnd = LaunchedEnd;
 
 /// How all ranks ended.
 struct LaunchOutcome {

@@ -40,6 +40,9 @@ struct EngineOptions {
   /// Where `publish` writes the weights, a folder of each version; the engine reads them under the
   /// same path. Unused where nothing is published.
   std::filesystem::path weights_folder = {};
+  /// Another process gives the server its weights and labels them with their versions, in decimal
+  /// digits: see HttpEngine::follow.
+  bool published_elsewhere = false;
   std::filesystem::path model_folder = {};  ///< the model's directory, see SaveOptions::from
   DType stored_as = DType::f32;             ///< type of the weights in `weights_folder`
   std::size_t max_in_flight = 64;           ///< requests; more wait here, in their order

@@ -49,7 +49,8 @@ class EngineRequests {
         recover_(std::move(recover)),
         headers_(bearer_header(
             read_api_key(options.api_key_variable, "EngineOptions::api_key_variable"))),
-        labels_(words_.served_label),
+        labels_(options.published_elsewhere ? WeightLabels::followed()
+                                            : WeightLabels(words_.served_label)),
         client_({.connect_timeout_seconds = options.connect_timeout_seconds,
                  .max_kept_connections = options.max_in_flight}),
         thread_([this] { run(); }) {}
@@ -131,6 +132,13 @@ class EngineRequests {
       unproved_ = gone_ = refit == Refit::failed;
     }
     client_.wake();
+  }
+
+  /// What is sent from now on is to be sampled from this version, which another process publishes,
+  /// or from later ones.
+  void follow(WeightVersion version) {
+    const std::lock_guard lock(mutex_);
+    labels_.follow(version);
   }
 
   WeightVersion version() const {

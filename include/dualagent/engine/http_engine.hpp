@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/engine/canaries.hpp"
 #include "dualagent/engine/engine_control.hpp"
 #include "dualagent/engine/engine_options.hpp"
@@ -51,6 +52,12 @@ concept WritableWeights = SavedWhole<M> || requires(const M& adapter) {
 /// a request's first token that is not the version it was sent under is refused, since it was
 /// stamped when the reply was written.
 ///
+/// Where another process publishes (EngineOptions::published_elsewhere), `follow` says which
+/// version it has published. Requests that are sent afterwards are sampled from that version or
+/// from later ones, and each token has the version of its label: what an engine says that is
+/// behind, or was started again with other weights, is not taken, and is asked for again once it
+/// has them.
+///
 /// Determinism: a request's seed is a function of its RandomStream, but engines do not promise the
 /// same tokens in another batch. Where nothing was published the version is 0: the weights that it
 /// serves.
@@ -84,6 +91,9 @@ class HttpEngine {
   /// of a base is handed over merged with it, as one model.
   template <detail::WritableWeights LearnerModel>
   WeightVersion publish(LearnerModel& learner, WeightVersion version) {
+    if (options_.published_elsewhere)
+      throw Error("another process publishes to this engine", "EngineOptions::published_elsewhere",
+                  "Let one learner publish to an engine, and the others follow it");
     if (options_.weights_folder.empty())
       throw Error("there is no folder for the weights", "EngineOptions::weights_folder",
                   "Name one that the engine reads under the same path");
@@ -107,6 +117,16 @@ class HttpEngine {
     forget(std::exchange(weights_, weights));
     requests_->end_refit(Refit::proved);
     return version;
+  }
+
+  /// Another process has published this version; see above. Errors: Error unless
+  /// EngineOptions::published_elsewhere is set.
+  void follow(WeightVersion version) {
+    if (!options_.published_elsewhere)
+      throw Error(
+          "the weights of this engine are those that it was started with, or published here",
+          "EngineOptions::published_elsewhere", "Set it where another process publishes");
+    requests_->follow(version);
   }
 
   /// What the last `publish` found.
@@ -166,7 +186,7 @@ class HttpEngine {
                   control_.place(""), "Name the model that it serves, or start it with that one");
     max_context_tokens_ = facts.max_context_tokens;
     served_label_ = facts.label;
-    ask({.tokens = {0}}, facts.label);
+    ask({.tokens = {0}}, options_.published_elsewhere ? std::nullopt : std::optional(facts.label));
     return {.path = Wire::kGenerate,
             .write = [](const EngineOptions& options,
                         const EngineCall& call) { return Wire::write(options, call); },
@@ -176,14 +196,14 @@ class HttpEngine {
             .max_context_tokens = facts.max_context_tokens};
   }
 
-  /// One generation from weights of the label.
-  EngineReply ask(const EngineCall& call, const std::string& label) {
+  /// One generation, from weights of the label where there is one.
+  EngineReply ask(const EngineCall& call, const std::optional<std::string>& label) {
     EngineReply reply =
         Wire::read(options_, call, control_.post(Wire::kGenerate, Wire::write(options_, call)));
     for (const LabelSpan& span : reply.labels)
-      if (span.label != label)
+      if (label && span.label != *label)
         throw Error("the engine says that it sampled from weights '" + span.label + "', not '" +
-                        label + "'",
+                        *label + "'",
                     control_.place(Wire::kGenerate), "Look into its log");
     return reply;
   }
@@ -258,6 +278,7 @@ class HttpEngine {
   /// After the engine was gone, or was found with other weights: on the requests' own thread.
   void recover(const Stopped& stopped) {
     const std::lock_guard lock(control_mutex_);
+    if (options_.published_elsewhere) return wait_until_it_follows(stopped);
     wait_until_it_answers(stopped);
     until_it_stays(
         [&] {
@@ -275,6 +296,30 @@ class HttpEngine {
           }
         },
         stopped);
+  }
+
+  /// Until its weights are those that are followed, or later ones.
+  template <class Stop>
+  void wait_until_it_follows(const Stop& stopped) {
+    const auto give_up =
+        EngineRequests::Clock::now() + EngineRequests::seconds(options_.restart_timeout_seconds);
+    while (true) {
+      std::string found;
+      try {
+        const std::string label = Wire::facts(control_, options_).label;
+        const auto version = parse_number<WeightVersion>(label);
+        if (version && *version >= requests_->version()) return;
+        found = std::string(Wire::kName) + " has the weights '" + label +
+                "', not those of version " + std::to_string(requests_->version()) + " or later";
+      } catch (const Error& error) {
+        found = error.problem();
+      }
+      if (stopped() || EngineRequests::Clock::now() >= give_up)
+        throw Error(found, control_.place(""),
+                    "See whether it runs, and whether its learner publishes to it; "
+                    "restart_timeout_seconds says how long it is waited for");
+      std::this_thread::sleep_for(EngineRequests::seconds(options_.restart_poll_seconds));
+    }
   }
 
   /// Does it, and again where the engine went away meanwhile and has come back.

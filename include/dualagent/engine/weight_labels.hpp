@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/engine/engine_wire.hpp"
@@ -21,7 +22,8 @@ enum class Refit : std::uint8_t { proved, failed };
 enum class LabelStanding : std::uint8_t {
   good,         ///< each token's version is known
   unproved,     ///< tokens come from weights whose proof is under way
-  foreign,      ///< tokens come from weights that nobody published: the engine was restarted
+  foreign,      ///< tokens come from weights that nobody published: the engine was restarted; where
+                ///< another process publishes: from weights before those that are waited for
   stamped_late  ///< the first token was sampled under weights that the engine got only later
 };
 
@@ -38,10 +40,25 @@ struct LabelReading {
 /// engine that stamps a whole reply with the weights that it has when it writes it is found by its
 /// first token, as is a request that waited in the engine until it had others; both are asked
 /// again.
+///
+/// Where another process publishes, labels are versions in decimal digits, and all that is known is
+/// from which version on replies are wanted (`follow`).
 class WeightLabels {
  public:
   /// `served`: of the weights that the engine was started with, version 0.
   explicit WeightLabels(std::string served) { had_.push_back({std::move(served), 0}); }
+  /// Of an engine to which another process publishes.
+  static WeightLabels followed() {
+    WeightLabels labels("0");
+    labels.follows_ = true;
+    return labels;
+  }
+
+  /// Requests from now on are sampled from this version or later ones; one that was passed already
+  /// changes nothing.
+  void follow(WeightVersion version) {
+    if (version > had_.back().version) had_.push_back({std::to_string(version), version});
+  }
 
   std::size_t newest() const { return had_.size() - 1; }
   WeightVersion proved_version() const { return had_[newest() - (pending_ ? 1 : 0)].version; }
@@ -56,6 +73,7 @@ class WeightLabels {
   }
 
   LabelReading read(std::span<const LabelSpan> spans, std::size_t sent_under) const {
+    if (follows_) return read_versions(spans, had_[sent_under].version);
     LabelReading reading;
     std::size_t at = sent_under;
     for (const LabelSpan& span : spans) {
@@ -85,8 +103,25 @@ class WeightLabels {
     std::string label;
     WeightVersion version;
   };
+
+  static LabelReading read_versions(std::span<const LabelSpan> spans, WeightVersion least) {
+    LabelReading reading;
+    for (const LabelSpan& span : spans) {
+      const auto version = parse_number<WeightVersion>(span.label);
+      if (!version || *version < least)
+        return {LabelStanding::foreign,
+                {},
+                "a reply says that weights '" + printable(span.label) +
+                    "' sampled it, not those of version " + std::to_string(least) + " or later"};
+      least = *version;
+      reading.versions.insert(reading.versions.end(), span.end - span.begin, *version);
+    }
+    return reading;
+  }
+
   std::vector<Had> had_;
   bool pending_ = false;  // the newest are being proved
+  bool follows_ = false;  // another process publishes
 };
 
 }  // namespace dualagent

@@ -18,15 +18,18 @@ namespace dualagent {
 /// runs. Not thread-safe.
 class WeightNames {
  public:
-  WeightNames(WeightVersion version, std::string name) : names_{{version, std::move(name)}} {}
+  WeightNames(WeightVersion version, std::string name) : names_{{version, std::move(name)}}, newest_(version) {}
 
-  const std::string& newest() const { return names_.rbegin()->second; }
-  WeightVersion newest_version() const { return names_.rbegin()->first; }
+  const std::string& newest() const { return names_.at(newest_); }
+  WeightVersion newest_version() const { return newest_; }
 
-  /// The weights have changed. Of versions before `oldest` no tokens will be asked about any more.
+  /// The weights have changed; their version may be lower than that before, e.g. where they come
+  /// from a learner that counts for itself. Of versions before `oldest` no tokens will be asked
+  /// about any more.
   void add(WeightVersion version, std::string name, WeightVersion oldest) {
     std::erase_if(names_, [&](const auto& known) { return known.first < oldest; });
     names_[version] = std::move(name);
+    newest_ = version;
   }
 
   /// Who sampled which tokens. A version that nobody named has its number for a name.
@@ -44,6 +47,7 @@ class WeightNames {
 
  private:
   std::map<WeightVersion, std::string> names_;
+  WeightVersion newest_;
 };
 
 }  // namespace dualagent

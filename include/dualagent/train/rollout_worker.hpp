@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -15,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/data/task_stream.hpp"
 #include "dualagent/reward/reward.hpp"
@@ -26,54 +26,10 @@
 #include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/step_streams.hpp"
 #include "dualagent/train/summary_forks.hpp"
-#include "dualagent/train/trainer_options.hpp"
 #include "dualagent/train/weight_folder.hpp"
+#include "dualagent/train/worker_options.hpp"
 
 namespace dualagent {
-
-/// Which of a step's groups one of several workers plays: those whose number leaves `index` when
-/// divided by `of`. Workers of one run have one `of` and an index each.
-struct WorkerPart {
-  std::size_t index = 0;
-  std::size_t of = 1;
-};
-
-/// How a rollout worker samples, and as whom it commits.
-struct WorkerOptions {
-  std::string writer = "sampler";  ///< its name in the store, which it keeps when it starts again
-  WorkerPart part{};
-  /// Those of the learner's trainer: seed, group size (8 if not set), forks and sampling must be
-  /// equal; of the others only `scheduler` is used.
-  TrainerOptions trainer{};
-
-  void validate() const {
-    require_option(part.of, kAtLeastOne, "part.of", "WorkerOptions");
-    if (part.index >= part.of)
-      throw Error("part " + std::to_string(part.index) + " of " + std::to_string(part.of),
-                  "WorkerOptions", "Parts are numbered from 0");
-  }
-};
-
-/// What a rollout worker has done since it was made.
-struct WorkerMetrics {
-  double groups = 0;  ///< committed
-  double rollouts = 0;
-  double sampled_tokens = 0;
-  double refits = 0;          ///< how often newer weights were taken over
-  double weight_seconds = 0;  ///< in which nothing could be played until weights were published
-  double room_seconds = 0;    ///< in which nothing could be played until the store had room
-
-  /// Calls `visit(name, value)` for every number, in the order above.
-  template <class Visitor>
-  void for_each(Visitor&& visit) const {
-    visit("worker_groups", groups);
-    visit("worker_rollouts", rollouts);
-    visit("worker_sampled_tokens", sampled_tokens);
-    visit("worker_refits", refits);
-    visit("worker_weight_seconds", weight_seconds);
-    visit("worker_room_seconds", room_seconds);
-  }
-};
 
 /// Plays the rollouts of an asynchronous run: the samplers' side, of which `AsyncReinforcement` is
 /// the learner's. Any number of workers may sample for a run, each in a thread or process with
@@ -84,6 +40,12 @@ struct WorkerMetrics {
 /// the version that it was drawn from. It plays its part of the steps that the learner's
 /// `max_staleness` allows, in their order, and commits each group as a whole, scored, its forks
 /// included. While the store is full nothing new is begun.
+///
+/// Of a `SharedExchange` the pair is trained by several learners, each of them some of its models:
+/// a group is committed to the runs of all of them at once, and a step may begin when each one's
+/// `max_staleness` allows it. A model that samples elsewhere and is given its weights by its
+/// learner is `Frozen{engine}` here; where the engine has `follow(version)`, as an HttpEngine, it
+/// is told what the learner has published, so that nothing is sampled from weights before that.
 ///
 /// Determinism: which task a group plays and what random numbers it draws follow from seed, step
 /// and group as in `Reinforcement`, whoever plays it and when. Where no step may be sampled ahead
@@ -108,16 +70,24 @@ class RolloutWorker {
  public:
   RolloutWorker(Pairing pairing, Protocol protocol, Reward reward, TaskStream& tasks,
                 Exchange<Store> exchange, WorkerOptions options)
+      : RolloutWorker(pairing, std::move(protocol), std::move(reward), tasks,
+                      SharedExchange<Store>{exchange.store, {std::move(exchange.weights)}},
+                      std::move(options)) {}
+  RolloutWorker(Pairing pairing, Protocol protocol, Reward reward, TaskStream& tasks,
+                SharedExchange<Store> exchange, WorkerOptions options)
       : pairing_(pairing),
         reward_(std::move(reward)),
         tasks_(&tasks),
-        exchange_(std::move(exchange)),
+        store_(&exchange.store),
         options_(std::move(options)),
         group_size_(options_.trainer.group_size.value_or(8)),
         scheduler_(pairing, std::move(protocol), options_.trainer.scheduler) {
     options_.validate();
     options_.trainer.validate(group_size_);
     validate_all(reward_);
+    if (exchange.weights.empty())
+      throw Error("there is no folder of weights", "SharedExchange", "Name that of each learner");
+    for (WeightFolder& weights : exchange.weights) learners_.push_back({std::move(weights)});
     begin_step(0);
   }
 
@@ -139,7 +109,11 @@ class RolloutWorker {
   }
 
   /// Whether the learner has done the last step of its run (AsyncOptions::steps).
-  bool ended() const { return steps_ > 0 && published_ && *published_ >= steps_; }
+  bool ended() const {
+    return std::ranges::all_of(learners_, [](const PublishedRun& learner) {
+      return learner.steps > 0 && learner.step && *learner.step >= learner.steps;
+    });
+  }
 
   /// Advances until the run has ended or `go_on(idle)` returns false. It is asked after each
   /// `advance`; `idle` says that there was nothing to play: then it should wait.
@@ -154,6 +128,13 @@ class RolloutWorker {
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// What a learner has published.
+  struct PublishedRun {
+    WeightFolder weights;
+    std::optional<std::uint64_t> step{};  // of the newest weights
+    std::string run{};
+    std::uint64_t steps = 0, steps_ahead = 0;
+  };
   /// A group that is being played. Rollouts refer to its task and to one another.
   struct LiveGroup {
     std::uint64_t step = 0;
@@ -176,18 +157,39 @@ class RolloutWorker {
   }
 
   void follow_weights() {
-    const std::optional<std::uint64_t> newest = exchange_.weights.newest_step();
-    if (!newest || (published_ && *newest <= *published_)) return;
-    const std::optional<StoredCheckpoint> weights = exchange_.weights.newest();
+    for (PublishedRun& learner : learners_) follow(learner);
+    if (!all_have_published()) return;
+    // What one of them has trained on was committed to all.
+    for (const PublishedRun& learner : learners_)
+      if (next_step_ < *learner.step) begin_step(*learner.step);
+  }
+
+  void follow(PublishedRun& learner) {
+    const std::optional<std::uint64_t> newest = learner.weights.newest_step();
+    if (!newest || (learner.step && *newest <= *learner.step)) return;
+    const std::optional<StoredCheckpoint> weights = learner.weights.newest();
     if (!weights) return;
     check_options(*weights);
-    load(*weights);
-    run_ = weights->fingerprint().at(detail::published::kRun);
-    groups_of_step_ = weights->number(detail::published::kTasks);
-    steps_ = weights->number(detail::published::kSteps);
-    steps_ahead_ = weights->number(detail::published::kStepsAhead);
-    published_ = weights->step();
-    if (next_step_ < *published_) begin_step(*published_);
+    load(*weights, learner.step.has_value());
+    const std::size_t tasks = weights->number(detail::published::kTasks);
+    if (groups_of_step_ != 0 && tasks != groups_of_step_)
+      throw Error("a step has " + std::to_string(tasks) + " tasks here and " +
+                      std::to_string(groups_of_step_) + " of another learner",
+                  weights->where(), "Give all learners of a pair the same AsyncOptions::tasks");
+    groups_of_step_ = tasks;
+    learner.run = weights->fingerprint().at(detail::published::kRun);
+    learner.steps = weights->number(detail::published::kSteps);
+    learner.steps_ahead = weights->number(detail::published::kStepsAhead);
+    learner.step = weights->step();
+  }
+
+  bool all_have_published() const {
+    return std::ranges::all_of(learners_, [](const auto& one) { return one.step.has_value(); });
+  }
+  bool may_begin(std::uint64_t step) const {
+    return std::ranges::all_of(learners_, [&](const PublishedRun& one) {
+      return step <= *one.step + one.steps_ahead && (one.steps == 0 || step < one.steps);
+    });
   }
 
   /// Errors: Error that names what differs from the learner's options.
@@ -210,21 +212,23 @@ class RolloutWorker {
                   weights.where(), "Give WorkerOptions::trainer the trainer's options");
   }
 
-  void load(const StoredCheckpoint& weights) {
+  void load(const StoredCheckpoint& weights, bool is_refit) {
     const auto models = pairing_.models();
     const std::size_t loaded = [&]<std::size_t... I>(std::index_sequence<I...>) {
       return (load_model<I>(std::get<I>(models), weights) + ...);
     }
     (std::make_index_sequence<detail::kModels<Pairing>>{});
-    if (published_ && loaded > 0) ++metrics_.refits;
+    if (is_refit && loaded > 0) ++metrics_.refits;
   }
-  /// 0 where it has these weights: it is not trained, or the step made no update.
+  /// 0 where it has these weights: it is not this learner's, or the step made no update.
   template <std::size_t I, class Player>
   std::size_t load_model(Player& player, const StoredCheckpoint& weights) {
     using Role = detail::RoleAt<Pairing, I>;
+    const std::string name = name_of_model({}, I);
+    const bool is_there = weights.texts().contains(name + ".weight_version");
     if constexpr (Role::kTrained) {
+      if (!is_there && learners_.size() > 1) return 0;
       auto& learner = Role::learner(player);
-      const std::string name = name_of_model({}, I);
       const WeightVersion version = weights.number(name + ".weight_version");
       if (loaded_[I] == version) return 0;
       load_parameters(learner, weights, name + ".weights");
@@ -232,8 +236,13 @@ class RolloutWorker {
       if constexpr (!std::is_same_v<typename Role::Held, typename Role::LearnerType&>)
         hand_over(learner, Role::sampler(player));
       loaded_[I] = version;
+      return 1;
+    } else if constexpr (requires(WeightVersion version) {
+                           Role::sampler(player).follow(version);
+                         }) {
+      if (is_there) Role::sampler(player).follow(weights.number(name + ".weight_version"));
     }
-    return Role::kTrained ? 1 : 0;
+    return 0;
   }
 
   void begin_step(std::uint64_t step) {
@@ -244,9 +253,9 @@ class RolloutWorker {
 
   /// As many groups as the scheduler has room for, so that forks and the next weights come early.
   void begin_groups() {
-    while (published_ && ready_.empty() &&
+    while (all_have_published() && ready_.empty() &&
            scheduler_.unfinished() < options_.trainer.scheduler.max_live_episodes &&
-           next_step_ <= *published_ + steps_ahead_ && (steps_ == 0 || next_step_ < steps_)) {
+           may_begin(next_step_)) {
       if (next_group_ >= groups_of_step_) {
         begin_step(next_step_ + 1);
         continue;
@@ -309,9 +318,11 @@ class RolloutWorker {
   void finish(typename std::list<LiveGroup>::iterator group) {
     std::vector<TrainingRollout> made;
     const std::size_t size = group->rollouts.size();
-    for (Rollout& rollout : group->rollouts)
-      made.push_back(
-          TrainingAccess::make({run_, options_.writer, group->step}, size, std::move(rollout)));
+    for (std::size_t l = 0; l < learners_.size(); ++l)
+      for (Rollout& rollout : group->rollouts)
+        made.push_back(TrainingAccess::make(
+            {learners_[l].run, options_.writer, group->step}, size,
+            l + 1 == learners_.size() ? std::move(rollout) : Rollout(rollout)));
     ready_.emplace(std::pair{group->step, group->number}, std::move(made));
     live_.erase(group);
   }
@@ -321,11 +332,10 @@ class RolloutWorker {
     bool did = false;
     while (!ready_.empty()) {
       const std::vector<TrainingRollout>& group = ready_.begin()->second;
-      if (exchange_.store.commit(std::span<const TrainingRollout>(group)).status !=
-          CommitStatus::stored)
+      if (store_->commit(std::span<const TrainingRollout>(group)).status != CommitStatus::stored)
         break;
       metrics_.groups += 1;
-      metrics_.rollouts += static_cast<double>(group.size());
+      metrics_.rollouts += static_cast<double>(group.size() / learners_.size());
       ready_.erase(ready_.begin());
       did = true;
     }
@@ -335,17 +345,14 @@ class RolloutWorker {
   Pairing pairing_;
   Reward reward_;
   TaskStream* tasks_;
-  Exchange<Store> exchange_;
+  Store* store_;
   WorkerOptions options_;
   std::size_t group_size_;
 
   /// Of each model that is trained: the version that it samples with.
   std::array<std::optional<WeightVersion>, detail::kModels<Pairing>> loaded_{};
-  // What the learner has published.
-  std::optional<std::uint64_t> published_;  // the step of the weights
-  std::string run_;
-  std::size_t groups_of_step_ = 0;
-  std::uint64_t steps_ = 0, steps_ahead_ = 0;
+  std::vector<PublishedRun> learners_;
+  std::size_t groups_of_step_ = 0;  // that learners have published
 
   std::uint64_t next_step_ = 0;  // of the group that begins next
   std::size_t next_group_ = 0;

@@ -71,4 +71,16 @@ struct Exchange {
 template <class Store>
 Exchange(Store&, WeightFolder) -> Exchange<Store>;
 
+/// What samplers exchange with learners that train a pair in runs of their own: each learner has
+/// its run in the store, its models and a folder in which it publishes them. Holds a reference to
+/// the store. Example: SharedExchange{store, {WeightFolder{"a/weights"},
+/// WeightFolder{"b/weights"}}}
+template <class Store>
+struct SharedExchange {
+  Store& store;
+  std::vector<WeightFolder> weights;
+};
+template <class Store>
+SharedExchange(Store&, std::vector<WeightFolder>) -> SharedExchange<Store>;
+
 }  // namespace dualagent

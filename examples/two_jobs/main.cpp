@@ -1,0 +1,170 @@
+// The quickstart's pair, trained as two jobs: an Answerer's and a Summarizer's, with a store of
+// rollouts and a service of the Summarizer between them. docs/two-jobs.md explains it.
+//   bash examples/two_jobs/run.sh [--steps N --seed N --out DIR]
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dualagent/collective/supervisor.hpp"
+#include "dualagent/report/result_json.hpp"
+#include "dualagent/report/text_table.hpp"
+#include "jobs.hpp"
+
+namespace {
+
+using namespace two_jobs;
+
+constexpr std::array<std::string_view, 4> kRoles{"store", "service", "answerer", "summarizer"};
+
+/// The four newest lines, one of each process: redrawn on a terminal, one after another elsewhere.
+class LiveLines {
+ public:
+  void show(std::size_t process, std::string_view line) {
+    if (!in_place_) {
+      std::printf("%-10s  %.*s\n", kRoles[process].data(), static_cast<int>(line.size()),
+                  line.data());
+    } else {
+      lines_[process] = line.substr(0, 100);
+      if (drawn_) std::printf("\x1b[%zuA", kRoles.size());
+      drawn_ = true;
+      for (std::size_t p = 0; p < kRoles.size(); ++p)
+        std::printf("\r%-10s  %s\x1b[K\n", kRoles[p].data(), lines_[p].c_str());
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  bool in_place_ = ::isatty(STDOUT_FILENO) == 1;
+  bool drawn_ = false;
+  std::array<std::string, kRoles.size()> lines_;
+};
+
+/// Keeps the four processes running until both agents are trained.
+void run_jobs(const Options& options, std::span<const char* const> arguments) {
+  if (std::getenv(kToken) == nullptr) {  // in no file and on no command line
+    std::random_device random;
+    std::string word;
+    for (int i = 0; i < 4; ++i) word += std::to_string(random());
+    ::setenv(kToken, word.c_str(), 1);
+  }
+  std::vector<da::SupervisedProgram> programs;
+  for (const std::string_view role : kRoles) {
+    std::filesystem::remove(address_file(options, role));
+    std::vector<std::string> command{"/proc/self/exe"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    command.insert(command.end(), {"--role", std::string(role)});
+    programs.push_back({std::string(role), command, role == "store" || role == "service"});
+  }
+  LiveLines lines;
+  const da::SupervisorOutcome outcome = da::supervise(
+      programs,
+      {.on_line = [&](std::size_t p, bool, std::string_view line) { lines.show(p, line); },
+       .on_restart =
+           [&](std::size_t p, const da::LaunchedEnd& end, std::size_t restarts) {
+             lines.show(p,
+                        end.text() + ", is started again, " + std::to_string(restarts) + " so far");
+           }});
+  std::printf("%s", outcome.text().c_str());
+  if (outcome.interrupted) throw quickstart::Interrupted{};
+  if (outcome.gave_up)
+    throw da::Error("the process \"" + std::string(kRoles[*outcome.gave_up]) + "\" died too often",
+                    options.out.string(), "Its last words are above; then add --resume");
+}
+
+void make_warm_start(quickstart::Run& run, const Options& options) {
+  if (std::filesystem::exists(warm_start(options) / "config.json")) return;
+  Model model = run.warm_start(quickstart::Memory::summaries, "dual");
+  da::save_model(warm_start(options), model);
+}
+
+/// How long a learner took, and its largest log ratio.
+struct Trained {
+  double seconds = 0, max_abs_log_ratio = 0;
+  Trained(const Options& options, std::string_view learner) {
+    for (const auto& record : da::read_metrics(options.out / learner / "metrics" / "train.jsonl")) {
+      seconds = record.number("elapsed_seconds").value_or(0);
+      max_abs_log_ratio =
+          std::max(max_abs_log_ratio, record.number("max_abs_log_ratio").value_or(0));
+    }
+  }
+};
+
+da::ResultRow evaluate(quickstart::Run& run, da::ResultRow row,
+                       const std::filesystem::path& answerer,
+                       const std::filesystem::path& summarizer) {
+  const auto pool = std::make_shared<da::ThreadPool>(run.options().threads);
+  Model first = da::load_model(answerer, {.pool = pool});
+  Model second = da::load_model(summarizer, {.pool = pool});
+  return run.evaluate(std::move(row), da::SeparateWeights{first, second}, protocol(run.data()),
+                      da::AllSegments{});
+}
+
+/// All of it: warm start, training, evaluation.
+void run_all(const Options& options, std::span<const char* const> arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  const quickstart::Data data = quickstart::load_data(options);
+  quickstart::Run run(options, data);
+  make_warm_start(run, options);
+  run_jobs(options, arguments);
+  std::vector<da::ResultRow> rows{evaluate(run, {.name = "warm_start", .label = "warm start only"},
+                                           warm_start(options), warm_start(options))};
+  const Trained of_answerer(options, "answerer"), of_summarizer(options, "summarizer");
+  const double largest = std::max(of_answerer.max_abs_log_ratio, of_summarizer.max_abs_log_ratio);
+  const std::filesystem::path trained = options.out / "models" / "two_jobs";
+  rows.push_back(evaluate(run,
+                          {.name = "two_jobs",
+                           .label = "two jobs",
+                           .seconds = std::max(of_answerer.seconds, of_summarizer.seconds)},
+                          trained / "answerer", trained / "summarizer"));
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  da::write_result(
+      options.out / "result.json",
+      {.seed = options.seed, .seconds = seconds, .rows = rows, .max_abs_log_ratio = largest});
+  std::printf(
+      "\nSolved held-out tasks, seed %llu:\n\n%s\nmax |log ratio| between sampling and "
+      "training: %s\n\nDone in %.0f s: %s\n",
+      static_cast<unsigned long long>(options.seed), da::text_table(rows).c_str(),
+      da::shortest_text(largest).c_str(), seconds, (options.out / "result.json").c_str());
+}
+
+int run_role(const Options& options) {
+  const std::map<std::string_view, int (*)(const Options&)> roles{{"store", serve_store},
+                                                                  {"service", serve_summarizer},
+                                                                  {"answerer", train_answerer},
+                                                                  {"summarizer", train_summarizer}};
+  const auto role = roles.find(options.role);
+  if (role == roles.end())
+    throw da::Error("there is no role \"" + std::string(options.role) + "\"", "--role",
+                    "The roles are store, service, answerer and summarizer");
+  const da::StopSignals signals;
+  const RoleLock lock(options, options.role);
+  return role->second(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::span<const char* const> arguments(argv + 1, static_cast<std::size_t>(argc - 1));
+  try {
+    const Options options = parse(arguments);
+    if (!options.role.empty()) return run_role(options);
+  } catch (const quickstart::Interrupted&) {
+    return 130;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
+  return quickstart::run_program(
+      arguments, "examples/two_jobs/run.sh", kHelp, parse,
+      [&](const Options& options, const std::string&) { run_all(options, arguments); });
+}
