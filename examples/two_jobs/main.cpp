@@ -80,8 +80,10 @@ void run_jobs(const Options& options, std::span<const char* const> arguments) {
                     options.out.string(), "Its last words are above; then add --resume");
 }
 
-void make_warm_start(quickstart::Run& run, const Options& options) {
+/// Its threads have ended when it returns: `supervise` wants to be alone.
+void make_warm_start(const Options& options, const quickstart::Data& data) {
   if (std::filesystem::exists(warm_start(options) / "config.json")) return;
+  quickstart::Run run(options, data);
   Model model = run.warm_start(quickstart::Memory::summaries, "dual");
   da::save_model(warm_start(options), model);
 }
@@ -112,9 +114,9 @@ da::ResultRow evaluate(quickstart::Run& run, da::ResultRow row,
 void run_all(const Options& options, std::span<const char* const> arguments) {
   const auto start = std::chrono::steady_clock::now();
   const quickstart::Data data = quickstart::load_data(options);
-  quickstart::Run run(options, data);
-  make_warm_start(run, options);
+  make_warm_start(options, data);
   run_jobs(options, arguments);
+  quickstart::Run run(options, data);
   std::vector<da::ResultRow> rows{evaluate(run, {.name = "warm_start", .label = "warm start only"},
                                            warm_start(options), warm_start(options))};
   const Trained of_answerer(options, "answerer"), of_summarizer(options, "summarizer");

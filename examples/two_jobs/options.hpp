@@ -59,6 +59,9 @@ inline Options parse(std::span<const char* const> arguments) {
           return false;
         return true;
       });
+  if (options.max_staleness == 1)
+    throw dualagent::Error("a step makes 2 weight versions, so that 1 lets nothing run ahead",
+                           "--max-staleness", "Set it to 0, or to 2 for each step ahead");
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -63,6 +64,31 @@ da::RunOutcome learn(
   return run.train(work);
 }
 
+/// Plays the rollouts of both learners until `ended`: the Answerer here, the Summarizer by the
+/// service.
+void play(const Options& options, const quickstart::Data& data, const std::atomic<bool>& ended) {
+  Model answerer = load_warm_start(options);
+  da::SglangEngine summarizer({.url = address_of(options, "service"),
+                               .api_key_variable = kToken,
+                               .vocab_size = answerer.vocab_size(),
+                               .published_elsewhere = true,
+                               .restart_poll_seconds = 0.01,
+                               .backoff_seconds = 0.01});
+  da::TaskStream tasks(data.training, stream_for(options, quickstart::Use::order));
+  da::HttpStore store = store_of(options);
+  da::RolloutWorker worker{
+      da::SeparateWeights{answerer, da::Frozen{summarizer}},
+      protocol(data),
+      da::ExactMatch{},
+      tasks,
+      da::SharedExchange{store, {weights(options, "answerer"), weights(options, "summarizer")}},
+      {.writer = "answerer", .trainer = trainer_options(options)}};
+  worker.run([&](bool idle) {
+    if (idle) std::this_thread::sleep_for(milliseconds(2));
+    return !ended;
+  });
+}
+
 int finish(const Options& options, const std::string& agent, const da::RunOutcome& outcome,
            Model& model) {
   if (outcome.interrupted()) return 130;
@@ -111,28 +137,9 @@ int train_answerer(const Options& options) {
   const quickstart::Data data = load_data(options);
   std::atomic<bool> ended = false, failed = false;
   std::exception_ptr failure;
-  std::thread player([&] {  // of the rollouts of both learners
+  std::thread player([&] {
     try {
-      Model answerer = load_warm_start(options);
-      da::SglangEngine summarizer({.url = address_of(options, "service"),
-                                   .api_key_variable = kToken,
-                                   .vocab_size = answerer.vocab_size(),
-                                   .published_elsewhere = true,
-                                   .restart_poll_seconds = 0.01,
-                                   .backoff_seconds = 0.01});
-      da::TaskStream tasks(data.training, stream_for(options, quickstart::Use::order));
-      da::HttpStore store = store_of(options);
-      da::RolloutWorker worker{
-          da::SeparateWeights{answerer, da::Frozen{summarizer}},
-          protocol(data),
-          da::ExactMatch{},
-          tasks,
-          da::SharedExchange{store, {weights(options, "answerer"), weights(options, "summarizer")}},
-          {.writer = "answerer", .trainer = trainer_options(options)}};
-      worker.run([&](bool idle) {
-        if (idle) std::this_thread::sleep_for(milliseconds(2));
-        return !ended;
-      });
+      play(options, data, ended);
     } catch (...) {
       failure = std::current_exception();
       failed = true;
@@ -150,18 +157,17 @@ int train_answerer(const Options& options) {
     const da::RunOutcome outcome = learn(options, "answerer", data, trainer,
                                          [&] { return !failed && !da::StopSignals::requested(); });
     const int status = finish(options, "answerer", outcome, model);
-    if (status != 0) std::_Exit(status);  // what is being played would be thrown away
-    ended = true;
-    player.join();
-    return status;
+    if (status != 0) std::_Exit(status);  // the player may wait for a service that has ended
   } catch (const da::Error& error) {
     if (!failed) {
       std::fprintf(stderr, "error: %s\n", error.what());
       std::_Exit(da::StopSignals::requested() ? 130 : 1);
     }
   }
+  ended = true;
   player.join();
-  std::rethrow_exception(failure);
+  if (failed) std::rethrow_exception(failure);
+  return 0;
 }
 
 int train_summarizer(const Options& options) {
