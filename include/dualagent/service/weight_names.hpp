@@ -18,7 +18,8 @@ namespace dualagent {
 /// runs. Not thread-safe.
 class WeightNames {
  public:
-  WeightNames(WeightVersion version, std::string name) : names_{{version, std::move(name)}}, newest_(version) {}
+  WeightNames(WeightVersion version, std::string name)
+      : names_{{version, std::move(name)}}, newest_(version) {}
 
   const std::string& newest() const { return names_.at(newest_); }
   WeightVersion newest_version() const { return newest_; }
