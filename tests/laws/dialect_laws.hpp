@@ -8,6 +8,7 @@
 
 #include "dualagent/core/random.hpp"
 #include "dualagent/text/dialect.hpp"
+#include "support/sanitizers.hpp"
 
 /// What every ToolDialect promises; run it on your own.
 namespace laws {
@@ -80,7 +81,7 @@ Violations of_dialect(const Dialect& dialect, std::span<const dualagent::Task> t
     detail::check_vocabulary(dialect.observation(std::span(results).first(count)), vocab_size,
                              "an observation", found);
   const auto random = dualagent::RandomStream::from_seed(17);
-  for (std::size_t i = 0; i < 20'000; ++i) try {
+  for (std::size_t i = 0; i < random_cases(20'000); ++i) try {
       const dualagent::RandomStream draws = random.child(i);
       std::vector<dualagent::Token> said(1 + draws.below(0, 12));
       for (std::size_t t = 0; t < said.size(); ++t)

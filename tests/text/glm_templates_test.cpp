@@ -16,6 +16,7 @@
 #include "dualagent/train/demonstrations.hpp"
 #include "laws/dialect_laws.hpp"
 #include "support/catch.hpp"
+#include "support/sanitizers.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_protocol.hpp"
 
@@ -99,7 +100,7 @@ TEST_CASE("a message that GLM-4 has opened is the one that follows, whatever is 
 TEST_CASE("no two openers meet, whatever GLM-4 says", "[text][laws]") {
   const auto glm = dialect();
   const auto random = RandomStream::from_seed(5);
-  for (std::size_t i = 0; i < 3000; ++i) {
+  for (std::size_t i = 0; i < random_cases(3000); ++i) {
     const RandomStream draws = random.child(i);
     std::vector<Token> said(1 + draws.below(0, 6));
     // Up to its end a turn has no opener: one ends it.

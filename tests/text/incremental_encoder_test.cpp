@@ -11,6 +11,7 @@
 #include "support/catch.hpp"
 #include "support/golden_tokenizers.hpp"
 #include "support/hostile_texts.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace dualagent;
 
@@ -59,7 +60,7 @@ TEST_CASE("a text that grows has the tokens of the whole at every byte", "[text]
   for (const std::string& name : golden::kTokenizerFamilies) {
     CAPTURE(name);
     const HuggingFaceTokenizer tokenizer = golden::tokenizer_of(name);
-    for (std::size_t i = 0; i < 300; ++i) {
+    for (std::size_t i = 0; i < random_cases(300); ++i) {
       const std::string text = text_of(random.child(i));
       IncrementalEncoder encoder(tokenizer);
       std::vector<Token> final_tokens;
@@ -80,7 +81,7 @@ TEST_CASE("the tokens do not depend on how the text comes", "[text][tokenizers]"
     CAPTURE(name);
     const HuggingFaceTokenizer tokenizer = golden::tokenizer_of(name);
     IncrementalEncoder encoder(tokenizer);  // of one text after the other
-    for (std::size_t i = 0; i < 1000; ++i) {
+    for (std::size_t i = 0; i < random_cases(1000); ++i) {
       const RandomStream draws = random.child(i);
       const std::string text = text_of(draws.child(0)) + text_of(draws.child(1));
       std::vector<Token> tokens;

@@ -5,6 +5,7 @@
 
 #include "laws/call_format_laws.hpp"
 #include "support/catch.hpp"
+#include "support/sanitizers.hpp"
 #include "support/turns.hpp"
 
 using namespace dualagent;
@@ -148,13 +149,13 @@ TEST_CASE("a malformed Qwen-Coder call is told what is wrong, and where", "[text
 
 TEST_CASE("Qwen-Coder calls obey the laws of call formats", "[text][laws]") {
   std::size_t written = 0;
-  CHECK(laws::of_call_format(kFormat, {.tools = {"add", "a b"}}, 4'000, written) ==
+  CHECK(laws::of_call_format(kFormat, {.tools = {"add", "a b"}}, random_cases(4'000), written) ==
         laws::Violations{});
-  CHECK(written > 1'000);  // names with '<', '>' or newlines are refused
+  CHECK(written > random_cases(1'000));  // names with '<', '>' or newlines are refused
   const std::vector<ToolSpec> tools{
       {"add", "", R"({"properties": {"key_1": {"type": "string"}, "key_2": {"type": ["string",
         "null"]}, "key_3": {"type": ["string", "number"]}}})"}};
-  CHECK(laws::of_call_format(QwenCoderCalls::of(tools), {.tools = {"add"}}, 4'000, written) ==
-        laws::Violations{});
-  CHECK(written > 500);
+  CHECK(laws::of_call_format(QwenCoderCalls::of(tools), {.tools = {"add"}}, random_cases(4'000),
+                             written) == laws::Violations{});
+  CHECK(written > random_cases(500));
 }
