@@ -37,6 +37,12 @@ newest_checkpoint() {
     sort -n | tail -n 1 | cut -d' ' -f2
 }
 
+# Whether models and tools have answered since the newest checkpoint: its journal has more than a header.
+in_a_step() {
+  find "$work/killed/journals" -type f -printf '%f %s\n' 2>/dev/null | sort | tail -n 1 |
+    awk '{ large = $2 > 1024 } END { exit !large }'
+}
+
 compared=0
 compare() {
   local file
@@ -47,6 +53,7 @@ compare() {
 }
 
 done_kills=0
+kills_in_a_step=0
 resume=(--resume)
 while [ "$done_kills" -lt "$kills" ]; do
   # A share of the undisturbed run's time, so that the kills spread over all phases.
@@ -56,6 +63,7 @@ while [ "$done_kills" -lt "$kills" ]; do
   sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
   if kill -9 "$pid" 2>/dev/null; then
     done_kills=$((done_kills + 1))
+    ! in_a_step || kills_in_a_step=$((kills_in_a_step + 1))
     echo "kill $done_kills after $wait_ms ms: $(newest_checkpoint)"
   else
     echo "the run ended before $wait_ms ms; another one begins"
@@ -71,4 +79,4 @@ done
 
 compare
 [ "$compared" -gt 0 ] || { echo "there are no models to compare" >&2; exit 1; }
-echo "$compared files are equal byte for byte after $done_kills kills"
+echo "$compared files are equal byte for byte after $done_kills kills, $kills_in_a_step of them with rollouts begun since the newest checkpoint"
