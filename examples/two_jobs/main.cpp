@@ -170,17 +170,20 @@ void run_all(const Options& options, std::span<const char* const> arguments) {
       da::shortest_text(largest).c_str(), seconds, (options.out / "result.json").c_str());
 }
 
-/// SLURM tells every process of a job to end, and so does the supervisor: but a second SIGTERM
-/// would end this process before it has saved. The first one comes as a SIGINT, the others never.
-void hear_sigterm_once() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::thread([set] {
+/// SLURM tells every process of a job to end, and so does the supervisor: but a second signal would
+/// end this process before it has saved. The first one counts, the others never come.
+void hear_one_signal() {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  ::sigaddset(&ends, SIGTERM);
+  ::sigaddset(&ends, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // here and in the threads to come
+  std::thread([ends] {
     int number = 0;
-    ::sigwait(&set, &number);
-    ::kill(::getpid(), SIGINT);
+    ::sigwait(&ends, &number);
+    struct sigaction noting {};  // what StopSignals does about it
+    ::sigaction(number, nullptr, &noting);
+    if (noting.sa_handler != SIG_DFL) noting.sa_handler(number);
   }).detach();
 }
 
@@ -194,7 +197,7 @@ int run_role(const Options& options) {
     throw da::Error("there is no role \"" + std::string(options.role) + "\"", "--role",
                     "The roles are store, service, answerer and summarizer");
   const da::StopSignals signals;
-  hear_sigterm_once();
+  if (!options.job.empty()) hear_one_signal();
   const RoleLock lock(options, options.role);
   try {
     return role->second(options);

@@ -26,31 +26,31 @@ start() {
 }
 
 preempt() {  # a job, its processes: the program first, or it would start them again
-  kill -9 "${job[$1]}"
-  for role in "${@:2}"; do kill -9 "$(cat "$out/$role.lock")"; done
+  kill -9 "${job[$1]}" || true
+  for role in "${@:2}"; do kill -9 "$(cat "$out/$role.lock")" || true; done
   wait "${job[$1]}" 2>/dev/null || true
   start "$1"
 }
 
-# Until the learner has done that many steps; then the next one is about to be played.
-after() {
-  while ! grep -q "answerer: $1/3" "$out/answerer.log"; do
-    kill -0 "${job[answerer]}" && kill -0 "${job[summarizer]}" || fail "a job ended before step $1"
+until_answerer_says() {
+  until grep -q "$1" "$out/answerer.log"; do
+    kill -0 "${job[answerer]}" || fail "the Answerer's job ended and did not say: $1"
+    kill -0 "${job[summarizer]}" || fail "the Summarizer's job ended before the Answerer's said: $1"
     sleep 0.02
   done
 }
 
 start answerer
 start summarizer
-after 1
+until_answerer_says "answerer: 1/3"  # then the next step is about to be played
 preempt summarizer store service summarizer
-after 2
+until_answerer_says "what was served at"  # it has moved
+until_answerer_says "answerer: 2/3"
 preempt answerer answerer
 for name in answerer summarizer; do
   wait "${job[$name]}" || fail "the job of the $name ended with status $?"
 done
 
-grep -q "^answerer .*what was served at" "$out/answerer.log" || fail "the Answerer's job did not see that the other one had moved"
 [ "$(stat -c %a "$out/token")" = 600 ] || fail "others may read the token"
 for agent in answerer summarizer; do
   cmp "$undisturbed/models/two_jobs/$agent/model.safetensors" "$out/models/two_jobs/$agent/model.safetensors" || fail "the ${agent}s differ"
