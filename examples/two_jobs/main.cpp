@@ -2,9 +2,10 @@
 // rollouts and a service of the Summarizer between them. docs/two-jobs.md explains it.
 //   bash examples/two_jobs/run.sh [--steps N --seed N --out DIR]
 
+#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -12,6 +13,8 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "dualagent/collective/supervisor.hpp"
@@ -23,51 +26,70 @@ namespace {
 
 using namespace two_jobs;
 
-constexpr std::array<std::string_view, 4> kRoles{"store", "service", "answerer", "summarizer"};
+/// The processes of a job, or of both.
+std::vector<std::string> roles_of(const Options& options) {
+  if (options.job == "answerer") return {"answerer"};
+  if (options.job == "summarizer") return {"store", "service", "summarizer"};
+  return {"store", "service", "answerer", "summarizer"};
+}
 
-/// The four newest lines, one of each process: redrawn on a terminal, one after another elsewhere.
+/// The newest lines, one of each process: redrawn on a terminal, one after another elsewhere.
 class LiveLines {
  public:
+  explicit LiveLines(std::vector<std::string> roles)
+      : roles_(std::move(roles)), lines_(roles_.size()) {}
+
   void show(std::size_t process, std::string_view line) {
     if (!in_place_) {
-      std::printf("%-10s  %.*s\n", kRoles[process].data(), static_cast<int>(line.size()),
+      std::printf("%-10s  %.*s\n", roles_[process].c_str(), static_cast<int>(line.size()),
                   line.data());
     } else {
       lines_[process] = line.substr(0, 100);
-      if (drawn_) std::printf("\x1b[%zuA", kRoles.size());
+      if (drawn_) std::printf("\x1b[%zuA", roles_.size());
       drawn_ = true;
-      for (std::size_t p = 0; p < kRoles.size(); ++p)
-        std::printf("\r%-10s  %s\x1b[K\n", kRoles[p].data(), lines_[p].c_str());
+      for (std::size_t p = 0; p < roles_.size(); ++p)
+        std::printf("\r%-10s  %s\x1b[K\n", roles_[p].c_str(), lines_[p].c_str());
     }
     std::fflush(stdout);
   }
 
  private:
+  std::vector<std::string> roles_, lines_;
   bool in_place_ = ::isatty(STDOUT_FILENO) == 1;
   bool drawn_ = false;
-  std::array<std::string, kRoles.size()> lines_;
 };
 
-/// Keeps the four processes running until both agents are trained.
-void run_jobs(const Options& options, std::span<const char* const> arguments) {
-  if (std::getenv(kToken) == nullptr) {  // in no file and on no command line
+/// The word by which the processes know one another: of the first job, in a file that only its user
+/// may read, and handed on to the processes in their environment.
+void share_token(const Options& options) {
+  const std::filesystem::path file = options.out / "token";
+  if (!std::filesystem::exists(file)) {
     std::random_device random;
     std::string word;
     for (int i = 0; i < 4; ++i) word += std::to_string(random());
-    ::setenv(kToken, word.c_str(), 1);
+    const mode_t before = ::umask(077);
+    da::write_file_atomically(file, word);
+    ::umask(before);
   }
+  ::setenv(kToken, da::read_file(file).c_str(), 1);
+}
+
+/// Keeps the processes running until the job's agents are trained.
+void run_jobs(const Options& options, std::span<const char* const> arguments) {
+  const std::vector<std::string> roles = roles_of(options);
   std::vector<da::SupervisedProgram> programs;
-  for (const std::string_view role : kRoles) {
+  for (const std::string& role : roles) {
     std::filesystem::remove(address_file(options, role));
     std::vector<std::string> command{"/proc/self/exe"};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    command.insert(command.end(), {"--role", std::string(role)});
-    programs.push_back({std::string(role), command, role == "store" || role == "service"});
+    command.insert(command.end(), {"--role", role});
+    programs.push_back({role, command, role == "store" || role == "service"});
   }
-  LiveLines lines;
+  LiveLines lines(roles);
   const da::SupervisorOutcome outcome = da::supervise(
       programs,
-      {.on_line = [&](std::size_t p, bool, std::string_view line) { lines.show(p, line); },
+      {.again_status = kAgain,
+       .on_line = [&](std::size_t p, bool, std::string_view line) { lines.show(p, line); },
        .on_restart =
            [&](std::size_t p, const da::LaunchedEnd& end, std::size_t restarts) {
              lines.show(p,
@@ -76,7 +98,7 @@ void run_jobs(const Options& options, std::span<const char* const> arguments) {
   std::printf("%s", outcome.text().c_str());
   if (outcome.interrupted) throw quickstart::Interrupted{};
   if (outcome.gave_up)
-    throw da::Error("the process \"" + std::string(kRoles[*outcome.gave_up]) + "\" died too often",
+    throw da::Error("the process \"" + roles[*outcome.gave_up] + "\" died too often",
                     options.out.string(), "Its last words are above; then add --resume");
 }
 
@@ -110,12 +132,21 @@ da::ResultRow evaluate(quickstart::Run& run, da::ResultRow row,
                       da::AllSegments{});
 }
 
-/// All of it: warm start, training, evaluation.
+/// What both jobs begin with; the first of them makes it, a second one waits.
+quickstart::Data prepare(const Options& options) {
+  const RoleLock lock(options, "preparation");
+  quickstart::Data data = quickstart::load_data(options);
+  make_warm_start(options, data);
+  share_token(options);
+  return data;
+}
+
+/// All of it: warm start, training, evaluation. The Answerer's job alone is over before the last.
 void run_all(const Options& options, std::span<const char* const> arguments) {
   const auto start = std::chrono::steady_clock::now();
-  const quickstart::Data data = quickstart::load_data(options);
-  make_warm_start(options, data);
+  const quickstart::Data data = prepare(options);
   run_jobs(options, arguments);
+  if (options.job == "answerer") return;
   quickstart::Run run(options, data);
   std::vector<da::ResultRow> rows{evaluate(run, {.name = "warm_start", .label = "warm start only"},
                                            warm_start(options), warm_start(options))};
@@ -139,6 +170,23 @@ void run_all(const Options& options, std::span<const char* const> arguments) {
       da::shortest_text(largest).c_str(), seconds, (options.out / "result.json").c_str());
 }
 
+/// SLURM tells every process of a job to end, and so does the supervisor: but a second signal would
+/// end this process before it has saved. The first one counts, the others never come.
+void hear_one_signal() {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  ::sigaddset(&ends, SIGTERM);
+  ::sigaddset(&ends, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // here and in the threads to come
+  std::thread([ends] {
+    int number = 0;
+    ::sigwait(&ends, &number);
+    struct sigaction noting {};  // what StopSignals does about it
+    ::sigaction(number, nullptr, &noting);
+    if (noting.sa_handler != SIG_DFL) noting.sa_handler(number);
+  }).detach();
+}
+
 int run_role(const Options& options) {
   const std::map<std::string_view, int (*)(const Options&)> roles{{"store", serve_store},
                                                                   {"service", serve_summarizer},
@@ -149,8 +197,13 @@ int run_role(const Options& options) {
     throw da::Error("there is no role \"" + std::string(options.role) + "\"", "--role",
                     "The roles are store, service, answerer and summarizer");
   const da::StopSignals signals;
+  if (!options.job.empty()) hear_one_signal();
   const RoleLock lock(options, options.role);
-  return role->second(options);
+  try {
+    return role->second(options);
+  } catch (const da::Error& error) {
+    return status_after(error);
+  }
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 namespace two_jobs {
 
 inline constexpr std::string_view kHelp =
-    R"(The quickstart's task and model, trained as two jobs on one machine: four processes, of which
-any may be killed. docs/two-jobs.md explains them.
+    R"(The quickstart's task and model, trained as two jobs: four processes, of which any may be
+killed. On one machine, or with --job on two. docs/two-jobs.md explains them.
 
 usage: bash examples/two_jobs/run.sh [options]
 
@@ -27,6 +27,11 @@ usage: bash examples/two_jobs/run.sh [options]
   --out DIR             output folder (default two-jobs-out)
   --resume              go on with the run in the output folder
   --threads N           threads of the warm start and the evaluation (default: all cores)
+  --job JOB             only the processes of this job, summarizer (with the store and the service)
+                        or answerer: the other one is started elsewhere, with the same --out in a
+                        folder that both see and the same options. Goes on where it was
+  --host HOST           name or address by which the other job reaches this one's servers (default
+                        127.0.0.1: the same machine; else they listen on all interfaces)
   --role ROLE           one of the four processes, which the program starts by itself: store,
                         service, answerer or summarizer
   --help                this text
@@ -35,7 +40,9 @@ Output: result.json, metrics/, models/ and the processes' folders.
 )";
 
 struct Options : quickstart::Options {
-  std::string_view role = {};  ///< empty: starts the four
+  std::string_view job = {};   ///< empty: both
+  std::string_view role = {};  ///< empty: starts those of the job
+  std::string_view host = "127.0.0.1";
   dualagent::WeightVersion max_staleness = 0;
   std::size_t tasks_per_step = 16;
 };
@@ -48,6 +55,10 @@ inline Options parse(std::span<const char* const> arguments) {
       quickstart::parse_options(arguments, options, [&](std::string_view flag, const auto& value) {
         if (flag == "--role")
           options.role = value();
+        else if (flag == "--job")
+          options.job = value();
+        else if (flag == "--host")
+          options.host = value();
         else if (flag == "--max-staleness")
           options.max_staleness = quickstart::detail::whole_number(flag, value(), 0);
         else if (flag == "--tasks-per-step")
@@ -59,6 +70,10 @@ inline Options parse(std::span<const char* const> arguments) {
           return false;
         return true;
       });
+  if (!options.job.empty() && options.job != "summarizer" && options.job != "answerer")
+    throw dualagent::Error("there is no job \"" + std::string(options.job) + "\"", "--job",
+                           "The jobs are summarizer and answerer");
+  if (!options.job.empty()) options.resume = true;  // the other one may have begun
   if (options.max_staleness == 1)
     throw dualagent::Error("a step makes 2 weight versions, so that 1 lets nothing run ahead",
                            "--max-staleness", "Set it to 0, or to 2 for each step ahead");

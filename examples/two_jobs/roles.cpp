@@ -26,8 +26,8 @@ using std::chrono::milliseconds;
 
 std::string token() { return da::read_api_key(kToken, "the environment"); }
 
-da::HttpStore store_of(const Options& options) {
-  return da::HttpStore({.url = address_of(options, "store"), .api_key_variable = kToken});
+da::HttpStoreOptions store_at(const Address& address) {
+  return {.url = address.url(), .api_key_variable = kToken};
 }
 
 /// Calls `say()` every two seconds, and `work()`, which says whether it did anything, all the time,
@@ -49,7 +49,8 @@ template <class Trainer>
 da::RunOutcome learn(
     const Options& options, const std::string& agent, const quickstart::Data& data,
     Trainer& trainer, std::function<bool()> pause = [] { return !da::StopSignals::requested(); }) {
-  da::HttpStore store = store_of(options);
+  const Address address(options, "store");
+  da::HttpStore store(store_at(address));
   da::AsyncReinforcement work{trainer,
                               da::Exchange{store, weights(options, agent)},
                               {.run = agent,
@@ -67,15 +68,18 @@ da::RunOutcome learn(
 /// Plays the rollouts of both learners until `ended`: the Answerer here, the Summarizer by the
 /// service.
 void play(const Options& options, const quickstart::Data& data, const std::atomic<bool>& ended) {
+  constexpr double kYear = 365 * 24 * 3600;  // the other job may be queued; `Address` sees it move
   Model answerer = load_warm_start(options);
-  da::SglangEngine summarizer({.url = address_of(options, "service"),
+  const Address service(options, "service"), address(options, "store");
+  da::SglangEngine summarizer({.url = service.url(),
                                .api_key_variable = kToken,
                                .vocab_size = answerer.vocab_size(),
                                .published_elsewhere = true,
+                               .restart_timeout_seconds = kYear,
                                .restart_poll_seconds = 0.01,
                                .backoff_seconds = 0.01});
   da::TaskStream tasks(data.training, stream_for(options, quickstart::Use::order));
-  da::HttpStore store = store_of(options);
+  da::HttpStore store(store_at(address));
   da::RolloutWorker worker{
       da::SeparateWeights{answerer, da::Frozen{summarizer}},
       protocol(data),
@@ -93,6 +97,7 @@ int finish(const Options& options, const std::string& agent, const da::RunOutcom
            Model& model) {
   if (outcome.interrupted()) return 130;
   da::save_model(options.out / "models" / "two_jobs" / agent, model);
+  da::write_file_atomically(done_file(options, agent), std::to_string(options.steps));
   return 0;
 }
 
@@ -100,9 +105,11 @@ int finish(const Options& options, const std::string& agent, const da::RunOutcom
 
 int serve_store(const Options& options) {
   da::SqliteStore store(options.out / "rollouts.sqlite");
-  da::StoreService service(store, {.port = port_before(options, "store"), .token = token()});
+  da::StoreService service(
+      store,
+      {.host = listens_at(options), .port = port_before(options, "store"), .token = token()});
   service.start();
-  announce(options, "store", service.url());
+  announce(options, "store", service.port());
   serve([] { return false; },
         [&] {
           const da::StoreStats stats = store.stats();
@@ -116,14 +123,15 @@ int serve_store(const Options& options) {
 
 int serve_summarizer(const Options& options) {
   Model model = load_warm_start(options);
-  da::SamplerService service(model,
-                             {.http = {.port = port_before(options, "service"), .token = token()},
-                              .loop = {.max_running = 64},
-                              .model_path = warm_start(options).string()});
+  da::SamplerService service(model, {.http = {.host = listens_at(options),
+                                              .port = port_before(options, "service"),
+                                              .token = token()},
+                                     .loop = {.max_running = 64},
+                                     .model_path = warm_start(options).string()});
   da::FollowedWeights newest(service, weights(options, "summarizer"), 1);
   newest.advance();
   service.start();
-  announce(options, "service", service.url());
+  announce(options, "service", service.port());
   serve([&] { return newest.advance(); },
         [&] {
           return "weights " + service.loop().label() + ", " +
@@ -134,6 +142,7 @@ int serve_summarizer(const Options& options) {
 }
 
 int train_answerer(const Options& options) {
+  if (is_done(options, "answerer")) return 0;  // the store may have ended with the other job
   const quickstart::Data data = load_data(options);
   std::atomic<bool> ended = false, failed = false;
   std::exception_ptr failure;
@@ -158,11 +167,10 @@ int train_answerer(const Options& options) {
                                          [&] { return !failed && !da::StopSignals::requested(); });
     const int status = finish(options, "answerer", outcome, model);
     if (status != 0) std::_Exit(status);  // the player may wait for a service that has ended
+  } catch (const quickstart::Interrupted&) {
+    std::_Exit(130);
   } catch (const da::Error& error) {
-    if (!failed) {
-      std::fprintf(stderr, "error: %s\n", error.what());
-      std::_Exit(da::StopSignals::requested() ? 130 : 1);
-    }
+    if (!failed) std::_Exit(status_after(error));
   }
   ended = true;
   player.join();
@@ -170,7 +178,8 @@ int train_answerer(const Options& options) {
   return 0;
 }
 
-int train_summarizer(const Options& options) {
+namespace {
+int train_summarizer_alone(const Options& options) {
   const quickstart::Data data = load_data(options);
   Model model = load_warm_start(options);
   da::PlayedElsewhere answerer;
@@ -181,6 +190,15 @@ int train_summarizer(const Options& options) {
                       da::LocalCollective{},
                       trainer_options(options)};
   return finish(options, "summarizer", learn(options, "summarizer", data, trainer), model);
+}
+}  // namespace
+
+int train_summarizer(const Options& options) {
+  if (const int status = train_summarizer_alone(options); status != 0) return status;
+  std::printf("is trained; the store serves until the Answerer is\n");
+  std::fflush(stdout);
+  while (!is_done(options, "answerer")) wait_a_little(20);
+  return 0;
 }
 
 }  // namespace two_jobs

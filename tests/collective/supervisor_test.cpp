@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/io/atomic_file.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
@@ -74,6 +75,27 @@ TEST_CASE("whichever dies is started again, and those that serve at every end", 
   CHECK(outcome.programs[0].restarts == 1);
   CHECK_THAT(outcome.text(),
              ContainsSubstring("work: ended with status 0, started again 1 time\n"));
+}
+
+TEST_CASE("one that asks to be started again has not died", "[collective]") {
+  const TemporaryFolder folder;
+  const std::string count = (folder / "count").string();
+  std::vector<std::string> lines;
+  std::size_t deaths = 0;
+  const SupervisorOutcome outcome =
+      run({shell("work", "echo x >> " + count + "; exit $([ $(wc -l < " + count +
+                             ") -lt 4 ] && echo 75 || echo 0)")},
+          {.max_restarts = 0,
+           .again_status = 75,
+           .restart_seconds = 0,
+           .on_restart = [&](std::size_t, const LaunchedEnd&, std::size_t) { ++deaths; }},
+          lines);
+  CHECK(outcome.status() == 0);
+  CHECK(outcome.programs[0].restarts == 0);
+  CHECK(deaths == 0);
+  CHECK(read_file(count) == "x\nx\nx\nx\n");
+  CHECK_THAT(error_of([&] { supervise({shell("work", "exit 0")}, {.again_status = 0}); }),
+             ContainsSubstring("SupervisorOptions::again_status"));
 }
 
 TEST_CASE("one that dies too often ends all, and its last words are told", "[collective]") {

@@ -33,9 +33,12 @@ struct SupervisedProgram {
 /// How `supervise` keeps programs running.
 struct SupervisorOptions {
   std::size_t max_restarts = 20;  ///< of one program; one that dies once more ends all
-  double restart_seconds = 0.2;   ///< between a death and the next start
-  double grace_seconds = 30;      ///< for programs that were told to end; then comes SIGKILL
-  std::size_t last_lines = 5;     ///< of a program's output that are kept for the report
+  /// The status with which a program asks to be started again, e.g. since another one that it needs
+  /// has moved to another host: that is no death and is not counted. Not 0.
+  std::optional<int> again_status{};
+  double restart_seconds = 0.2;  ///< between a death and the next start
+  double grace_seconds = 30;     ///< for programs that were told to end; then comes SIGKILL
+  std::size_t last_lines = 5;    ///< of a program's output that are kept for the report
   /// Gets each line that a program writes; standard error or standard output. Empty: it is passed
   /// on to the same stream of this process, with "[NAME] " before it.
   std::function<void(std::size_t program, bool is_error, std::string_view line)> on_line{};
@@ -67,7 +70,8 @@ struct SupervisorOutcome {
 
 /// Starts programs on this host and starts again whichever dies: by a signal, with another status
 /// than 0 or, one that serves, at all. Returns once every program that does not serve has ended
-/// with status 0 and those that serve have been told to end.
+/// with status 0 and those that serve have been told to end. What ends with `again_status` is
+/// started again as often as it asks.
 ///
 /// Each program has no standard input and a process group of its own, and is told to end (SIGTERM)
 /// if this process dies. On SIGINT, SIGTERM and SIGHUP nothing is started any more: the signal is

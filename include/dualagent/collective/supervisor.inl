@@ -9,6 +9,9 @@ namespace dualagent {
 DUALAGENT_INLINE void SupervisorOptions::validate() const {
   require_option(restart_seconds, kNotNegative, "restart_seconds", "SupervisorOptions");
   require_option(grace_seconds, kNotNegative, "grace_seconds", "SupervisorOptions");
+  if (again_status == 0)
+    throw Error("the status 0 says that the work is done", "SupervisorOptions::again_status",
+                "Let the program ask with another one, e.g. 75");
 }
 
 DUALAGENT_INLINE std::string SupervisorOutcome::text() const {
@@ -132,13 +135,15 @@ class Supervision {
     SupervisedEnd& is = outcome_.programs[p];
     const bool serves = programs_[p].serves;
     if (serves ? servers_end_ : work_ends_ || is.end.status == 0) return;
+    kept_[p].starts_at = in(options_.restart_seconds);
+    if (is.end.status == options_.again_status) return;
     if (is.restarts == options_.max_restarts) {
       outcome_.gave_up = p;
+      kept_[p].starts_at.reset();
       return tell_to_end(false, SIGTERM);
     }
     ++is.restarts;
     if (options_.on_restart) options_.on_restart(p, is.end, is.restarts);
-    kept_[p].starts_at = in(options_.restart_seconds);
   }
 
   const std::vector<SupervisedProgram>& programs_;
