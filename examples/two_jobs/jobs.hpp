@@ -36,7 +36,7 @@ inline constexpr const char* kToken = "TWO_JOBS_TOKEN";  // environment variable
 /// elsewhere.
 inline constexpr int kAgain = 75;
 
-/// After an error of a process. A store that is gone is waited for, which is no death.
+/// After an error of a process. A store that is gone is waited for; that does not count as a death.
 inline int status_after(const da::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   if (da::StopSignals::requested()) return 130;
