@@ -43,14 +43,14 @@ class FollowedWeights {
     const std::optional<StoredCheckpoint> weights = weights_.newest();
     if (!weights) return false;
     const WeightVersion version = weights->number(name_ + ".weight_version");
-    if (version != version_)
+    const bool is_new = version != version_;
+    if (is_new)
       service_->loop().update(
           [&](M& model) {
             load_parameters(model, *weights, name_ + ".weights");
             model.weights_changed(version);
           },
           std::to_string(version));
-    const bool is_new = version != version_;
     step_ = weights->step();
     version_ = version;
     return is_new;
