@@ -129,6 +129,7 @@ TEST_CASE("a signal ends those that work, then those that serve; nothing is star
   CHECK(outcome.interrupted);
   CHECK(outcome.status() == 130);
   CHECK(outcome.programs[1].end.status == 130);
+  CHECK(outcome.programs[1].end.text() == "ended with status 130");
   CHECK(outcome.programs[1].restarts == 0);
   REQUIRE(lines.size() == 4);
   CHECK(lines[2] == "work: saved");
