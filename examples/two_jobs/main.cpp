@@ -18,8 +18,10 @@
 #include <vector>
 
 #include "dualagent/collective/supervisor.hpp"
+#include "dualagent/core/json.hpp"
 #include "dualagent/report/result_json.hpp"
 #include "dualagent/report/text_table.hpp"
+#include "dualagent/train/checkpoint.hpp"
 #include "jobs.hpp"
 
 namespace {
@@ -132,9 +134,33 @@ da::ResultRow evaluate(quickstart::Run& run, da::ResultRow row,
                       da::AllSegments{});
 }
 
+/// The first job writes what both must agree on, and the second compares: with other steps, say,
+/// each would wait for the other at its end.
+void require_same_run(const Options& options) {
+  const da::RunFingerprint now{{"--seed", std::to_string(options.seed)},
+                               {"--steps", std::to_string(options.steps)},
+                               {"--tasks-per-step", std::to_string(options.tasks_per_step)},
+                               {"--max-staleness", std::to_string(options.max_staleness)},
+                               {"--warm-start-steps", std::to_string(options.warm_start_steps)},
+                               {"--eval-tasks", std::to_string(options.eval_tasks)}};
+  const std::filesystem::path file = options.out / "options.json";
+  if (!std::filesystem::exists(file)) {
+    da::write_file_atomically(file, nlohmann::json(now).dump(2) + "\n");
+    return;
+  }
+  const da::RunFingerprint before =
+      da::parse_json(da::read_file(file), file.string(), "Choose another folder with --out")
+          .get<da::RunFingerprint>();
+  if (const std::string others = da::fingerprint_differences(before, now); !others.empty())
+    throw da::Error("the run in this folder was begun with other options: " + others,
+                    options.out.string(),
+                    "Give both jobs the same options, or choose another folder with --out");
+}
+
 /// What both jobs begin with; the first of them makes it, a second one waits.
 quickstart::Data prepare(const Options& options) {
   const RoleLock lock(options, "preparation");
+  require_same_run(options);
   quickstart::Data data = quickstart::load_data(options);
   make_warm_start(options, data);
   share_token(options);

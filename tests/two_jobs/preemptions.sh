@@ -42,6 +42,11 @@ until_answerer_says() {
 
 start answerer
 start summarizer
+until [ -e "$out/options.json" ]; do sleep 0.02; done
+if "$program" "${options[@]}" --steps 4 --job answerer >"$out/other.txt" 2>&1; then
+  fail "a job with other steps was not refused"
+fi
+grep -q "other options: --steps was 3 and is 4" "$out/other.txt" || fail "$(cat "$out/other.txt")"
 until_answerer_says "answerer: 1/3"  # then the next step is about to be played
 preempt summarizer store service summarizer
 until_answerer_says "what was served at"  # it has moved
