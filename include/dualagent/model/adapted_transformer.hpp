@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "dualagent/core/error.hpp"
@@ -43,6 +44,14 @@ class AdaptedTransformer {
   /// Errors: as `LowRank::validate`; Error for a base with a critic.
   explicit AdaptedTransformer(Transformer<Scalar>& base, LowRank options = {})
       : AdaptedTransformer(base.core_, base.pool_, base.parts_.options(), std::move(options)) {}
+  /// One readable sentence where the base is anything else.
+  template <class Base>
+  explicit AdaptedTransformer(Base&, LowRank = {}) : AdaptedTransformer(nullptr, nullptr, {}, {}) {
+    static_assert(std::is_same_v<Base, Transformer<Scalar>>,
+                  "dualagent: an AdaptedTransformer changes a Transformer of the same scalar; a "
+                  "ParallelTransformer, whose weights are divided over ranks, takes no adapter; "
+                  "see docs/models.md#adapters");
+  }
 
   /// What the adapter changes.
   const LowRank& adapter() const { return adapter_->options(); }
