@@ -103,6 +103,12 @@ bool quickstart_table(Paths paths) {
         return std::max(most(s), most(table.of("sliding_window", "greedy"))) <= 0.15;
       },
       "sliding window <= 15 %");
+  check(
+      table.of("no_limit", "sampled"),
+      [&](const auto& s) {
+        return std::min(least(s), least(table.of("no_limit", "greedy"))) >= 0.95;
+      },
+      "no context limit >= 95 %");
   bars.check(log_ratio <= 1e-5,
              "max |log ratio| <= 1e-5, measured " + dualagent::shortest_text(log_ratio));
   return bars.all_met();

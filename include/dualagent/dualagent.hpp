@@ -277,6 +277,7 @@
 #include "dualagent/train/model_group.hpp"
 #include "dualagent/train/pair_learners.hpp"
 #include "dualagent/train/recipe.hpp"
+#include "dualagent/train/reward_fall.hpp"
 #include "dualagent/train/rollout_worker.hpp"
 #include "dualagent/train/run_journal.hpp"
 #include "dualagent/train/run_options.hpp"

@@ -29,6 +29,17 @@ foreach(name dual warm_start frozen_summarizer sliding_window no_limit)
   endif()
 endforeach()
 
+# The one that is good from the start takes a third of the pair's learning rate.
+foreach(row "dual 0.00045" "frozen_summarizer 0.00045" "sliding_window 0.00045" "no_limit 0.00015")
+  separate_arguments(row)
+  list(GET row 0 name)
+  list(GET row 1 rate)
+  file(STRINGS ${OUT}/metrics/${name}.jsonl first LIMIT_COUNT 1)
+  if(NOT first MATCHES "\"learning_rate\":${rate},")
+    message(FATAL_ERROR "the first step of ${name} has not the learning rate ${rate}:\n${first}")
+  endif()
+endforeach()
+
 # The report shows sampled tokens as trained, and no given ones; it shows every run's curves.
 file(READ ${OUT}/report.html page)
 foreach(provenance prompt observation injected summary action demonstration inherited)

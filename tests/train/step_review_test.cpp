@@ -126,3 +126,23 @@ TEST_CASE("calls that are never understood are warned of", "[train]") {
   review.look(metrics, rollouts, true, true);
   CHECK(warnings.count() == 2);
 }
+
+TEST_CASE("a fall of the rewards is told of once, by a rank that speaks", "[train]") {
+  const auto look = [](bool speaks) {
+    Warnings warnings;
+    StepReview review;
+    for (std::size_t step = 0; step < 12; ++step) {
+      StepMetrics metrics = healthy();
+      metrics.step = step;
+      std::vector<Rollout> rollouts(64);
+      for (Rollout& rollout : rollouts) rollout.reward = step < 5 ? 1 : 0;
+      review.look(metrics, rollouts, true, speaks);
+    }
+    return warnings.text();
+  };
+  CHECK(look(true) ==
+        "step 9: the mean reward has fallen from 1 in steps 0 to 4 to 0 in steps 5 to 9. Unless "
+        "the tasks have become harder, the learning rate is too large: go on from an earlier "
+        "checkpoint with a third of it\n");
+  CHECK(look(false).empty());
+}

@@ -12,12 +12,13 @@
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/warning.hpp"
 #include "dualagent/trace/rollout.hpp"
+#include "dualagent/train/reward_fall.hpp"
 #include "dualagent/train/step_metrics.hpp"
 
 namespace dualagent {
 
 /// Looks at what a step measured and warns, once per run and kind, of what may be meant but looks
-/// wrong: steps that teach nothing, tools whose every call fails.
+/// wrong: steps that teach nothing, rewards that have fallen, tools whose every call fails.
 class StepReview {
  public:
   /// Writes `metrics.nothing_learned`. `compares` says whether advantages are differences within
@@ -29,6 +30,8 @@ class StepReview {
       once("nothing learned", metrics,
            "nothing could be learned: " + metrics.nothing_learned +
                ". StepMetrics::nothing_learned says so of later steps");
+    if (const std::string fall = rewards_.look(metrics.step, rollouts); !fall.empty())
+      once("rewards have fallen", metrics, fall);
     if (metrics.aborted > 0 && metrics.aborted < metrics.rollouts)
       once("aborted", metrics,
            trimmed_text(metrics.aborted, 0) + " of " + count(metrics.rollouts, "rollout") +
@@ -102,6 +105,7 @@ class StepReview {
     if (said_.insert(kind).second) warn("step " + std::to_string(metrics.step) + ": " + text);
   }
 
+  RewardFall rewards_;
   std::set<std::string> said_;  // kinds of warnings
 };
 
