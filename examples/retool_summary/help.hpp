@@ -62,13 +62,15 @@ evaluation and files
 
 machine
   --live-episodes N            that are played at once (default 64)
-  --gradient-parts N          parts of a batch that are worked on at once (default 2); results depend on it
+  --gradient-parts N           parts of a batch that are worked on at once (default 2), each of which takes a copy of
+                               the gradients; results depend on it
   --threads N                  (default: all cores); results do not depend on it
   --seed N                     (default 0)
   --help                       this text
 
 Output: report.html, result.json, metrics/, checkpoints/ and models/: two Hugging Face directories,
-answerer and summarizer, or one, pair.
+answerer and summarizer, or one, pair; with --pair adapters two adapters in PEFT's form, and after a
+warm start the base that they belong to.
 )";
 
 }  // namespace retool_summary
