@@ -32,8 +32,8 @@ enum class RewardForm { strict, guarded, reference };
 enum class SandboxKind { automatic, bubblewrap, rlimits };
 enum class Storage { bf16, f32 };
 
-/// The command line. Most defaults are the reference system's; docs/coming-from-the-reference.md has
-/// both in a table.
+/// The command line. Most defaults are the reference system's; docs/coming-from-the-reference.md
+/// has both in a table.
 struct Options {
   std::filesystem::path model, summarizer_model, tasks, eval_tasks;
   std::filesystem::path out = "retool-summary-out";
