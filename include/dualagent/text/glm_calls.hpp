@@ -46,6 +46,7 @@ struct GlmCallText {
  private:
   static constexpr std::string_view kKey = "<arg_key>", kKeyEnd = "</arg_key>";
   static constexpr std::string_view kValue = "<arg_value>", kValueEnd = "</arg_value>";
+  static constexpr std::array kValueTags{kKey, kValue, kValueEnd};  ///< not inside a value
 
   static bool is_name(std::string_view name) {
     return !name.empty() && name.find_first_of("<>\n") == std::string_view::npos && is_utf8(name);
@@ -55,7 +56,7 @@ struct GlmCallText {
     return is_name(name) && name.front() != '{' && trimmed(name) == name;
   }
 
-  /// Where a tag of a call first stands in a text that should hold none, or npos.
+  /// Where a tag of a call, but for its first, stands in a text that should hold none, or npos.
   static std::size_t find_tag(std::string_view text);
 
   /// Reads `OPEN...CLOSE` at `at` and moves past it; nothing if it is not there, or if an argument
@@ -66,10 +67,10 @@ struct GlmCallText {
 
   CallStep next_call(std::string_view said, std::size_t from) const;
 
-  /// Reads a call from its name to its end; returns what is wrong at `at`.
+  /// Reads the call that opens at `at` and moves past it; returns what is wrong at `at`.
   std::string read_call(std::string_view said, std::size_t& at, ToolCall& call) const;
 
-  /// Reads the arguments up to the end of the call; returns what is wrong at `at`.
+  /// Reads the arguments at `at` and moves past the end of the call; returns what is wrong at `at`.
   std::string read_arguments(std::string_view said, std::size_t& at, ToolCall& call) const;
 
   std::string render_call(const ToolCall& call, const std::string& line_break) const;

@@ -108,7 +108,6 @@ DUALAGENT_INLINE std::string GlmCallText::render_call(const ToolCall& call,
         "a tool's name has white space at an end, begins with '{', or holds '<', '>' or a "
         "newline",
         where);
-  static constexpr std::array kTags{kKey, kValue, kValueEnd};
   std::string text = "<tool_call>" + call.tool + line_break;
   std::set<std::string> seen;
   walk_json_object(call.arguments, 0, [&](std::string_view key, std::string_view value, auto) {
@@ -117,7 +116,7 @@ DUALAGENT_INLINE std::string GlmCallText::render_call(const ToolCall& call,
       throw Error("the argument '" + printable(name) + "' cannot be written", where,
                   "Name every argument once, without '<', '>' and newlines");
     text += "<arg_key>" + name + "</arg_key>" + line_break + "<arg_value>" +
-            values.write(call.tool, name, value, kTags, where) + "</arg_value>" + line_break;
+            values.write(call.tool, name, value, kValueTags, where) + "</arg_value>" + line_break;
     return static_cast<const char*>(nullptr);
   });
   return text + "</tool_call>";

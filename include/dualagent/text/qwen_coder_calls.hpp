@@ -66,6 +66,7 @@ struct QwenCoderCalls {
  private:
   static constexpr std::string_view kFunction = "<function=", kFunctionEnd = "</function>";
   static constexpr std::string_view kParameter = "<parameter=", kParameterEnd = "</parameter>";
+  static constexpr std::array kValueTags{kParameter, kParameterEnd};  ///< not inside a value
 
   static constexpr const char* kUnopened = "the <tool_call> of a call is missing";
 

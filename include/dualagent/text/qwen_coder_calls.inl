@@ -98,14 +98,13 @@ DUALAGENT_INLINE std::string QwenCoderCalls::render_call(const ToolCall& call) c
   const std::string where = "QwenCoderCalls, call of '" + printable(call.tool) + "'";
   if (!is_name(call.tool)) throw Error("a tool's name holds '<', '>' or a newline", where);
   std::string text = "<tool_call>\n<function=" + call.tool + ">\n";
-  static constexpr std::array kTags{kParameter, kParameterEnd};
   std::set<std::string> seen;
   walk_json_object(call.arguments, 0, [&](std::string_view key, std::string_view value, auto) {
     const std::string name = json_string_text(key);
     if (!is_name(name) || !seen.insert(name).second)
       throw Error("the parameter '" + printable(name) + "' cannot be written", where,
                   "Name every parameter once, without '<', '>' and newlines");
-    text += "<parameter=" + name + ">\n" + values.write(call.tool, name, value, kTags, where) +
+    text += "<parameter=" + name + ">\n" + values.write(call.tool, name, value, kValueTags, where) +
             "\n</parameter>\n";
     return static_cast<const char*>(nullptr);
   });
