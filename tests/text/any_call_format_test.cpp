@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/text/glm_calls.hpp"
 #include "dualagent/text/hermes_calls.hpp"
 #include "dualagent/text/qwen_coder_calls.hpp"
 #include "dualagent/text/retool_calls.hpp"
@@ -33,6 +34,7 @@ TEST_CASE("AnyCallFormat does what the format that it holds does", "[text]") {
   CHECK(any.brackets[0].close == "</tool_call>");
   CHECK(any.before_calls == "\n\n");
   CHECK(AnyCallFormat(HermesCalls{}).before_calls == "\n");
+  CHECK(AnyCallFormat(Glm47Calls{}).before_calls.empty());
   CHECK(AnyCallFormat(RetoolCalls{}).result_place == ResultPlace::same_message);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "dualagent/text/chatml_templates.hpp"
+#include "dualagent/text/glm_templates.hpp"
 #include "dualagent/text/llama3_template.hpp"
 #include "dualagent/text/plain_chat.hpp"
 #include "support/catch.hpp"
@@ -46,6 +47,8 @@ TEST_CASE("AnyChatTemplate writes what the template that it holds writes", "[tex
   CHECK(written(AnyChatTemplate(Qwen3{Thinking::off})) == written(Qwen3{Thinking::off}));
   CHECK(written(AnyChatTemplate(Qwen35{})) == written(Qwen35{}));
   CHECK(written(AnyChatTemplate(Llama3{})) == written(Llama3{}));
+  CHECK(written(AnyChatTemplate(Glm45{Thinking::off})) == written(Glm45{Thinking::off}));
+  CHECK(written(AnyChatTemplate(Glm47{})) == written(Glm47{}));
 }
 
 TEST_CASE("a copy of AnyChatTemplate keeps the texts of the template alive", "[text]") {

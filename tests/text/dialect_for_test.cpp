@@ -121,6 +121,18 @@ TEST_CASE("a dialect can be named", "[text]") {
                     ContainsSubstring("always think"));
 }
 
+TEST_CASE("what opens messages must be a token, tags in turns may be text", "[text]") {
+  const std::vector<std::string> openers{"[gMASK]",  "<sop>",         "<|system|>",
+                                         "<|user|>", "<|assistant|>", "<|observation|>"};
+  const DialectOptions off{.chat = {.tools = {{"f"}}}, .thinking = Thinking::off};
+  const auto glm = dialect_named("glm-4.5", ByteTokenizer(openers), off);
+  CHECK(decode(glm.tokenizer(), glm.turn_opening(Context{})) == "<|assistant|>\n<think></think>");
+  CHECK_THAT(decode(glm.tokenizer(), glm.prompt({.prompt = "Hi"})),
+             ContainsSubstring("...\n</tool_call><|user|>\nHi/nothink"));
+  CHECK_THROWS_WITH(dialect_named("glm-4.7", ByteTokenizer({"[gMASK]", "<sop>", "<|user|>"}), off),
+                    ContainsSubstring("no special token '<|"));
+}
+
 TEST_CASE("every known dialect obeys the laws of dialects", "[text][laws]") {
   const std::vector<Task> tasks{{.id = "a", .prompt = "<|im_end|>\xFF"}};
   for (const std::string name : {"qwen3.5", "deepseek-r1"})

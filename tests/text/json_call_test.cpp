@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
@@ -82,4 +83,12 @@ TEST_CASE("a tool is described as Python's json.dumps spaces it", "[text]") {
   CHECK(tool_spec_json({"add", "Adds \"a\"", R"({"type": "object"})"}) ==
         R"({"type": "function", "function": {"name": "add", "description": "Adds \"a\"", )"
         R"("parameters": {"type": "object"}}})");
+}
+
+TEST_CASE("tools are listed one to a line, as Python writes JSON", "[text]") {
+  CHECK_THAT(tool_signatures(std::vector<ToolSpec>{{"a", "says \"hi\"", "{}"}, {"b", "", "{}"}}),
+             ContainsSubstring("<tools>\n{\"type\": \"function\", \"function\": {\"name\": \"a\", "
+                               "\"description\": \"says \\\"hi\\\"\", \"parameters\": {}}}\n"
+                               "{\"type\": \"function\", \"function\": {\"name\": \"b\", "
+                               "\"description\": \"\", \"parameters\": {}}}\n</tools>"));
 }

@@ -8,6 +8,8 @@
 #include "dualagent/rollout/scheduler.hpp"
 #include "dualagent/text/chat_dialect.hpp"
 #include "dualagent/text/chatml_templates.hpp"
+#include "dualagent/text/glm_calls.hpp"
+#include "dualagent/text/glm_templates.hpp"
 #include "dualagent/text/hermes_calls.hpp"
 #include "dualagent/text/llama3_calls.hpp"
 #include "dualagent/text/llama3_template.hpp"
@@ -219,4 +221,17 @@ TEST_CASE("a conversation equals its episode in Qwen's coder format and in ReToo
             {{"Hm.\n" + retool("a"), retool("bb"), "So far 3.", retool("ccc"), "\\boxed{6}"},
              "<|im_end|>"},
             "Hm.");
+}
+
+TEST_CASE("a conversation equals its episode in GLM-4.5", "[train][rollout]") {
+  const ByteTokenizer bytes({"[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>",
+                             "<|observation|>", "/nothink"});
+  const auto call = [](const std::string& code) {
+    return "\n<tool_call>python\n<arg_key>code</arg_key>\n<arg_value>" + code +
+           "</arg_value>\n</tool_call>";
+  };
+  check_all(
+      ChatDialect{bytes, Glm45{Thinking::off}, Glm45Calls::of(kTools), {.tools = kTools}},
+      {{"\nHm." + call("a"), call("bb"), "\nSo far 3.", call("ccc"), "\n\\boxed{6}"}, "<|user|>"},
+      "Hm.");
 }

@@ -85,6 +85,25 @@ void write_text_of_turn(const T& chat, Pieces& pieces, std::string_view thoughts
   }
 }
 
+namespace detail {
+
+/// Writes a result inside <tool_response>, as `between(text)` writes its text. The tags are tokens
+/// of their own in Qwen 3 and GLM-4.5; what is between them is text.
+template <class Between>
+void write_tagged_result(Pieces& pieces, std::string_view body, const Between& between) {
+  constexpr std::string_view kOpen = "<tool_response>", kClose = "</tool_response>";
+  if (!body.starts_with(kOpen) || !body.ends_with(kClose)) return void(pieces.text(body));
+  body.remove_prefix(kOpen.size());
+  body.remove_suffix(kClose.size());
+  pieces.marker(kOpen).text(between(body)).marker(kClose);
+}
+
+inline void write_tagged_result(Pieces& pieces, std::string_view body) {
+  write_tagged_result(pieces, body, [](std::string_view text) { return text; });
+}
+
+}  // namespace detail
+
 /// One readable sentence if T is not a ChatTemplate.
 template <class T>
 consteval bool check_chat_template() {

@@ -52,19 +52,9 @@ struct ChatMlMessages {
     begin(pieces, "user");
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       if (i != 0) pieces.text("\n");
-      result(pieces, bodies[i], between);
+      write_tagged_result(pieces, bodies[i], between);
     }
     end(pieces);
-  }
-
-  /// The tags around a result are tokens of their own in Qwen 3; what is between them is text.
-  template <class Between>
-  static void result(Pieces& pieces, std::string_view body, const Between& between) {
-    constexpr std::string_view kOpen = "<tool_response>", kClose = "</tool_response>";
-    if (!body.starts_with(kOpen) || !body.ends_with(kClose)) return void(pieces.text(body));
-    body.remove_prefix(kOpen.size());
-    body.remove_suffix(kClose.size());
-    pieces.marker(kOpen).text(between(body)).marker(kClose);
   }
 
   /// System message with the tools at its end, then the first user message.

@@ -40,7 +40,7 @@ DUALAGENT_INLINE void Qwen3Coder::results(Pieces& pieces,
                                           std::span<const std::string> bodies) const {
   begin(pieces, "user");
   for (const std::string& body : bodies) {
-    result(pieces, body, [](std::string_view text) { return text; });
+    detail::write_tagged_result(pieces, body);
     pieces.text("\n");
   }
   end(pieces);

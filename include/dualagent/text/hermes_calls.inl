@@ -14,12 +14,8 @@ DUALAGENT_INLINE std::string HermesCalls::render_calls(std::span<const ToolCall>
 
 DUALAGENT_INLINE std::string HermesCalls::describe_tools(std::span<const ToolSpec> tools) const {
   if (tools.empty()) return {};
-  std::string text =
-      "# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are "
-      "provided with function signatures within <tools></tools> XML tags:\n<tools>";
-  for (const ToolSpec& tool : tools) text += "\n" + tool_spec_json(tool);
-  return text +
-         "\n</tools>\n\nFor each function call, return a json object with function name and "
+  return tool_signatures(tools) +
+         "\n\nFor each function call, return a json object with function name and "
          "arguments within <tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": "
          "<function-name>, \"arguments\": <args-json-object>}\n</tool_call>";
 }

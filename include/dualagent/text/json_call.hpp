@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,10 @@ std::string write_json_call(const ToolCall& call, std::string_view arguments_key
 /// `{"type": "function", "function": {"name": ..., "description": ..., "parameters": ...}}`, spaced
 /// as Python's json.dumps does.
 std::string tool_spec_json(const ToolSpec& tool);
+
+/// How the templates of Qwen 2.5, Qwen 3 and GLM-4.5 begin what they say of tools: each tool's
+/// tool_spec_json on a line of its own inside <tools>.
+std::string tool_signatures(std::span<const ToolSpec> tools);
 
 }  // namespace dualagent
 

@@ -87,4 +87,12 @@ DUALAGENT_INLINE std::string tool_spec_json(const ToolSpec& tool) {
          ", \"parameters\": " + tool.parameters + "}}";
 }
 
+DUALAGENT_INLINE std::string tool_signatures(std::span<const ToolSpec> tools) {
+  std::string text =
+      "# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are "
+      "provided with function signatures within <tools></tools> XML tags:\n<tools>";
+  for (const ToolSpec& tool : tools) text += "\n" + tool_spec_json(tool);
+  return text + "\n</tools>";
+}
+
 }  // namespace dualagent

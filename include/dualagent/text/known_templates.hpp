@@ -15,6 +15,7 @@
 #include "dualagent/text/chatml_templates.hpp"
 #include "dualagent/text/deepseek_templates.hpp"
 #include "dualagent/text/gemma_template.hpp"
+#include "dualagent/text/glm_calls.hpp"
 #include "dualagent/text/glm_templates.hpp"
 #include "dualagent/text/hermes_calls.hpp"
 #include "dualagent/text/llama3_calls.hpp"
@@ -59,6 +60,8 @@ inline AnyCallFormat hermes_calls(const DialectOptions&) { return HermesCalls{};
 inline AnyCallFormat llama3_calls(const DialectOptions&) { return Llama3Calls{}; }
 AnyCallFormat qwen_coder_calls(const DialectOptions& options);
 AnyCallFormat qwen3_coder_calls(const DialectOptions& options);
+AnyCallFormat glm45_calls(const DialectOptions& options);
+AnyCallFormat glm47_calls(const DialectOptions& options);
 
 template <class Template>
 AnyChatTemplate plain_template(const DialectOptions&) {
@@ -127,6 +130,10 @@ inline constexpr std::array kKnownTemplates{
                   &hermes_calls},
     KnownTemplate{"glm-4-0414", "GLM-4 0414", kGlmMark, "", TemplateThoughts::none,
                   &plain_template<Glm4>, &hermes_calls},
+    KnownTemplate{"glm-4.5", "GLM-4.5 and 4.6", kGlmMark, "", TemplateThoughts::as_asked,
+                  &thinking_template<Glm45>, &glm45_calls},
+    KnownTemplate{"glm-4.7", "GLM-4.7 and 5", kGlmMark, "", TemplateThoughts::as_asked,
+                  &thinking_template<Glm47>, &glm47_calls},
     KnownTemplate{"gemma", "Gemma 1 and 2", kGemmaMark, "<bos>", TemplateThoughts::none,
                   &plain_template<Gemma>, &hermes_calls},
     KnownTemplate{"gemma3", "Gemma 3", kGemmaMark, "<bos>", TemplateThoughts::none,

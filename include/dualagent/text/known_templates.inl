@@ -14,6 +14,14 @@ DUALAGENT_INLINE AnyCallFormat qwen3_coder_calls(const DialectOptions& options) 
   return Qwen3CoderCalls::of(options.chat.tools);
 }
 
+DUALAGENT_INLINE AnyCallFormat glm45_calls(const DialectOptions& options) {
+  return Glm45Calls::of(options.chat.tools);
+}
+
+DUALAGENT_INLINE AnyCallFormat glm47_calls(const DialectOptions& options) {
+  return Glm47Calls::of(options.chat.tools);
+}
+
 DUALAGENT_INLINE AnyChatTemplate dated_llama(const DialectOptions& options) {
   Llama3 chat;
   chat.today = options.today;
@@ -51,6 +59,10 @@ inline constexpr std::array kKnownDigests{
                 "deepseek-r1-0528"},
     KnownDigest{"27288f957f8364c990a2ce13bf5f8bf86921c4bce467ce698c76dcc69466d821", "glm-4"},
     KnownDigest{"cf52f2f6e24e32ee664f495aebf87934180ea4e8fbdc1bca8bf029c0f3bfa82e", "glm-4-0414"},
+    KnownDigest{"44f815868bf02fa458dd2f741a338046f4bf45f398eb6d067766726b9d96cce3", "glm-4.5"},
+    KnownDigest{"e6e2ddfb13f8aef529a869e362f74743725c0919b8675139b93c0cb1623796c8", "glm-4.5"},
+    KnownDigest{"d63ad536c3c81880043e22ec7fd08db42b4d8fb7c89c7138bc562bfa25281375", "glm-4.7"},
+    KnownDigest{"45a1d5635afd3d8e08a28866e72fc8395d2a7ec30989fd0bdaec6dd45a99eff0", "glm-4.7"},
     KnownDigest{"eae48a3307931acb10a6fce475a36b711709672ea79ee1a9bc52f083d8b0a2af", "qwen3-coder"},
     KnownDigest{"ecd6ae513fe103f0eb62e8ab5bfa8d0fe45c1074fa398b089c93a7e70c15cfd6", "gemma"},
     KnownDigest{"8d9e3a3c114fb2053ec500184677af4f7e5f8ec2582443cd535834e68b3ade29", "gemma3"},

@@ -1,11 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <functional>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,10 +11,9 @@
 #include <utility>
 
 #include "dualagent/core/compiled.hpp"
-#include "dualagent/core/json.hpp"
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/json_call.hpp"
-#include "dualagent/text/json_kinds.hpp"
+#include "dualagent/text/unquoted_values.hpp"
 
 namespace dualagent {
 
@@ -31,17 +27,13 @@ namespace dualagent {
 ///   </function>
 ///   </tool_call>
 ///
-/// A value has no quotes, so its type is not in the text. It is the JSON value that it spells, if
-/// the parameter's schema admits a value of that type, else a text if it admits one; where it
-/// admits texts alone, what is said is the text. True, FALSE, None and their like are read as
-/// Python's, which these models write. One newline at each end of a value belongs to the format. A
+/// A value has no quotes; UnquotedValues reads it. One newline at each end belongs to the format. A
 /// parameter ends at its </parameter>; a <parameter= before that is a fault, not part of the value.
 /// A turn without a call is the answer, unless tags of a call stand in it.
 /// Source: the chat templates of Qwen3-Coder and Qwen3.6.
 /// Example: QwenCoderCalls::of(box.specs()).
 struct QwenCoderCalls {
-  /// By tool and parameter, the types that the parameter's schema admits; any where none is said.
-  std::map<std::pair<std::string, std::string>, JsonKinds> kinds = {};
+  UnquotedValues values = {};
 
   static constexpr std::array brackets{CallBrackets{"<tool_call>", "</tool_call>"}};
   static constexpr std::array<std::string_view, 4> markers{"<tool_call>", "</tool_call>",
@@ -50,7 +42,7 @@ struct QwenCoderCalls {
   static constexpr std::string_view before_calls = "\n\n";
 
   /// Errors: Error if a tool's schema is not a JSON object.
-  static QwenCoderCalls of(std::span<const ToolSpec> tools);
+  static QwenCoderCalls of(std::span<const ToolSpec> tools) { return {UnquotedValues::of(tools)}; }
 
   Turn parse(std::string_view said) const {
     return read_calls(said, std::bind_front(&QwenCoderCalls::next_call, this), read_answer);
@@ -74,6 +66,7 @@ struct QwenCoderCalls {
  private:
   static constexpr std::string_view kFunction = "<function=", kFunctionEnd = "</function>";
   static constexpr std::string_view kParameter = "<parameter=", kParameterEnd = "</parameter>";
+  static constexpr std::array kValueTags{kParameter, kParameterEnd};  ///< not inside a value
 
   static constexpr const char* kUnopened = "the <tool_call> of a call is missing";
 
@@ -87,29 +80,12 @@ struct QwenCoderCalls {
 
   static std::string_view without_newlines(std::string_view value);
 
-  /// The JSON value that a text spells, as JSON or as a word of Python; empty if none.
-  static std::string_view spelled_json(std::string_view value);
-
-  static bool equal_without_case(std::string_view a, std::string_view b);
-
-  JsonKinds kinds_of(const std::string& tool, const std::string& parameter) const {
-    const auto found = kinds.find({tool, parameter});
-    return found == kinds.end() ? JsonKinds::any : found->second;
-  }
-
-  /// What is said of a parameter that admits `kinds`, as JSON.
-  static std::string read_value(JsonKinds kinds, std::string_view value);
-
   CallStep next_call(std::string_view said, std::size_t from) const;
 
   /// Reads the parameters from `at` on into the call's arguments; returns what is wrong at `at`.
   std::string read_parameters(std::string_view said, std::size_t& at, ToolCall& call) const;
 
   std::string render_call(const ToolCall& call) const;
-
-  /// The first way of writing a value that is read back as it.
-  static std::string render_value(JsonKinds kinds, std::string_view name, std::string_view value,
-                                  const std::string& where);
 
   static Turn read_answer(std::string_view said);
 };

@@ -6,20 +6,6 @@
 
 namespace dualagent {
 
-DUALAGENT_INLINE QwenCoderCalls QwenCoderCalls::of(std::span<const ToolSpec> tools) {
-  QwenCoderCalls format;
-  for (const ToolSpec& tool : tools) {
-    const std::string where = "schema of tool '" + printable(tool.name) + "'";
-    const std::string remedy = "Set ToolSpec::parameters to the JSON schema of an object";
-    const nlohmann::json schema = parse_json(tool.parameters, where, remedy);
-    if (!schema.is_object()) throw Error("the schema is not a JSON object", where, remedy);
-    const nlohmann::json properties = schema.value("properties", nlohmann::json::object());
-    for (const auto& [name, property] : properties.items())
-      format.kinds[{tool.name, name}] = admitted_kinds(property, schema);
-  }
-  return format;
-}
-
 DUALAGENT_INLINE std::string QwenCoderCalls::describe_tools(std::span<const ToolSpec> tools) const {
   if (tools.empty()) return {};
   std::string text = "# Tools\n\nYou have access to the following functions:\n\n<tools>";
@@ -52,30 +38,6 @@ DUALAGENT_INLINE std::string_view QwenCoderCalls::without_newlines(std::string_v
   if (value.starts_with('\n')) value.remove_prefix(1);
   if (value.ends_with('\n')) value.remove_suffix(1);
   return value;
-}
-
-DUALAGENT_INLINE std::string_view QwenCoderCalls::spelled_json(std::string_view value) {
-  const std::string_view text = trimmed(value);
-  for (const std::string_view word : {"true", "false", "null", "none"})
-    if (equal_without_case(text, word)) return word == "none" ? "null" : word;
-  const JsonEnd end = skip_json_value(text, 0);
-  return end.whole() && end.at == text.size() ? text : std::string_view{};
-}
-
-DUALAGENT_INLINE bool QwenCoderCalls::equal_without_case(std::string_view a, std::string_view b) {
-  const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : int{c}; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return small(x) == small(y); });
-}
-
-DUALAGENT_INLINE std::string QwenCoderCalls::read_value(JsonKinds kinds, std::string_view value) {
-  const std::string_view json = spelled_json(value);
-  const JsonKinds kind = json.empty() ? JsonKinds::text : kind_of_json(json.front());
-  const bool text_alone = (kinds | JsonKinds::null) == (JsonKinds::text | JsonKinds::null);
-  const bool is_text = kind == JsonKinds::text
-                           ? text_alone || json.empty()
-                           : !overlap(kinds, kind) && overlap(kinds, JsonKinds::text);
-  return is_text ? json_literal(value) : std::string(json);
 }
 
 DUALAGENT_INLINE CallStep QwenCoderCalls::next_call(std::string_view said, std::size_t from) const {
@@ -124,7 +86,7 @@ DUALAGENT_INLINE std::string QwenCoderCalls::read_parameters(std::string_view sa
     if (!seen.insert(*key).second)
       return at = tag, "the parameter '" + printable(*key) + "' is given twice";
     arguments += (arguments.size() == 1 ? "" : ", ") + json_literal(*key) + ": ";
-    arguments += read_value(kinds_of(call.tool, std::string(*key)), value);
+    arguments += values.read(call.tool, std::string(*key), value);
     at = end + kParameterEnd.size();
   }
   call.arguments = std::move(arguments) + "}";
@@ -142,29 +104,11 @@ DUALAGENT_INLINE std::string QwenCoderCalls::render_call(const ToolCall& call) c
     if (!is_name(name) || !seen.insert(name).second)
       throw Error("the parameter '" + printable(name) + "' cannot be written", where,
                   "Name every parameter once, without '<', '>' and newlines");
-    text += "<parameter=" + name + ">\n" +
-            render_value(kinds_of(call.tool, name), name, value, where) + "\n</parameter>\n";
+    text += "<parameter=" + name + ">\n" + values.write(call.tool, name, value, kValueTags, where) +
+            "\n</parameter>\n";
     return static_cast<const char*>(nullptr);
   });
   return text + "</function>\n</tool_call>";
-}
-
-DUALAGENT_INLINE std::string QwenCoderCalls::render_value(JsonKinds kinds, std::string_view name,
-                                                          std::string_view value,
-                                                          const std::string& where) {
-  if (value.front() == '"') {
-    std::string text = json_string_text(value);
-    const bool tags = text.find(kParameter) != text.npos || text.find(kParameterEnd) != text.npos;
-    if (!tags && read_value(kinds, text) == json_literal(text)) return text;
-  }
-  std::string json;  // '<' stands inside strings only
-  for (const char c : value) c == '<' ? void(json += "\\u003c") : void(json += c);
-  if (read_value(kinds, json) != json)
-    throw Error("the parameter '" + printable(name) + "' cannot be written: " +
-                    (value.front() == '"' ? "its text holds a tag of a parameter or spells null"
-                                          : "its schema wants a text"),
-                where, "Give it a value that its schema admits and that has no such tag");
-  return json;
 }
 
 DUALAGENT_INLINE Turn QwenCoderCalls::read_answer(std::string_view said) {

