@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "dualagent/core/compiled.hpp"
@@ -37,6 +38,9 @@ inline constexpr Bounds kPositiveOrInfinite{0.0, std::numeric_limits<double>::in
 inline constexpr Bounds kNotNegative{0.0, std::numeric_limits<double>::infinity(), true, false};
 inline constexpr Bounds kNotNegativeOrInfinite{0.0, std::numeric_limits<double>::infinity(), true,
                                                true};
+/// Seconds, up to those by which a clock's time can still be moved: 292 years of nanoseconds.
+inline constexpr Bounds kSeconds{0.0, 1e9};
+inline constexpr Bounds kPositiveSeconds{0.0, 1e9, false, true};
 inline constexpr Bounds kFraction{0.0, 1.0};
 inline constexpr Bounds kBelowOne{0.0, 1.0, true, false};
 inline constexpr Bounds kAtLeastOne{1.0, std::numeric_limits<double>::infinity(), true, false};
@@ -56,6 +60,9 @@ void require_option(Number value, const Bounds& allowed, const std::string& name
   throw Error(name + " is " + shown, owner,
               "Set it to " + allowed.text() + (more.empty() ? "" : "; " + more));
 }
+
+/// Refuses a text that JSON cannot hold: throws Error "NAME is not valid UTF-8 (OWNER). ...".
+void require_utf8(std::string_view text, const std::string& name, const std::string& owner);
 
 /// Options or a policy that say by themselves which of their values cannot be meant.
 ///

@@ -77,8 +77,7 @@ class SamplerLoop {
       const std::lock_guard lock(mutex_);
       if (broken_) throw ServiceEnds(kBroken, "", "Restart the server");
       if (ending_) throw ServiceEnds("the server is about to stop", "", "Ask another one");
-      if (queue_.size() + running_count_ + request.items.size() >
-          options_.max_running + options_.max_queued)
+      if (queue_.size() + running_count_ + request.items.size() > options_.most())
         throw QueueFull("the queue is full", std::to_string(queue_.size()) + " requests wait",
                         "Ask again later");
       for (GenerateItem& item : request.items) {

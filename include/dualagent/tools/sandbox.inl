@@ -7,7 +7,7 @@
 namespace dualagent {
 
 DUALAGENT_INLINE void SandboxLimits::validate() const {
-  require_option(wall_seconds, {0.0, 1e9, false, true}, "wall_seconds", "SandboxLimits");
+  require_option(wall_seconds, kPositiveSeconds, "wall_seconds", "SandboxLimits");
   require_option(cpu_seconds, kAtLeastOne, "cpu_seconds", "SandboxLimits");
   require_option(memory_bytes, kAtLeastOne, "memory_bytes", "SandboxLimits");
   require_option(max_processes, kAtLeastOne, "max_processes", "SandboxLimits");
