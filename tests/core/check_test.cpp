@@ -83,3 +83,11 @@ TEST_CASE("a text that JSON cannot hold is refused with its byte", "[core]") {
   CHECK(error_of([] { require_utf8("caf\xe9", "run", "ClaimRequest"); }) ==
         "run is not valid UTF-8 at byte 3 (ClaimRequest). It travels as JSON: write it in UTF-8");
 }
+
+TEST_CASE("an empty function is refused by its name", "[core]") {
+  CHECK(error_of([] { require_function(std::function<int()>(), "now", "SqliteStoreOptions"); }) ==
+        "now is empty (SqliteStoreOptions). Give a function");
+  CHECK(error_of([] {
+          require_function(std::function<int()>([] { return 1; }), "now", "SqliteStoreOptions");
+        }) == "no error");
+}

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -63,6 +64,13 @@ void require_option(Number value, const Bounds& allowed, const std::string& name
 
 /// Refuses a text that JSON cannot hold: throws Error "NAME is not valid UTF-8 (OWNER). ...".
 void require_utf8(std::string_view text, const std::string& name, const std::string& owner);
+
+/// Refuses an empty callback: throws Error "NAME is empty (OWNER). Give a function".
+template <class Signature>
+void require_function(const std::function<Signature>& function, const std::string& name,
+                      const std::string& owner) {
+  if (!function) throw Error(name + " is empty", owner, "Give a function");
+}
 
 /// Options or a policy that say by themselves which of their values cannot be meant.
 ///

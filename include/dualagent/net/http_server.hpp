@@ -194,8 +194,7 @@ class HttpServer {
   /// Requests of this method and exactly this path go to the handler; before `start`.
   /// Errors: Error for an empty handler.
   void on(const std::string& method, const std::string& path, Handler handler) {
-    if (!handler)
-      throw Error("there is no handler", method + " " + path, "Give HttpServer::on a function");
+    require_function(handler, "the handler of " + method + " " + path, "HttpServer::on");
     handlers_[path][method] = std::move(handler);
   }
 

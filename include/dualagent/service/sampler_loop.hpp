@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/service/generate_reply.hpp"
@@ -60,7 +61,7 @@ class SamplerLoop {
   SamplerLoop(M& sampler, SamplerLoopOptions options, ServedText text, ServiceMetrics& metrics)
       : options_((options.validate(), std::move(options))),
         sampler_(sampler),
-        text_(std::move(text)),
+        text_(checked(std::move(text))),
         metrics_(metrics),
         random_(RandomStream::from_seed(options_.seed ? *options_.seed : std::random_device{}())),
         names_(sampler.weight_version(), options_.served_label),
@@ -70,8 +71,9 @@ class SamplerLoop {
   ~SamplerLoop() { stop(0); }
 
   /// Takes all prompts of the request or none; `on_change` as of LiveGeneration.
-  /// Errors: QueueFull, ServiceEnds.
+  /// Errors: QueueFull, ServiceEnds; Error for an empty function.
   std::vector<Live> submit(GenerateRequest request, const std::function<void()>& on_change) {
+    require_function(on_change, "on_change", "SamplerLoop::submit");
     std::vector<Live> taken;
     {
       const std::lock_guard lock(mutex_);
@@ -217,6 +219,11 @@ class SamplerLoop {
 
  private:
   static constexpr const char* kBroken = "the sampler failed and cannot be reset";
+
+  static ServedText checked(ServedText text) {
+    if (text) require_function(text.is_special, "is_special", "ServedText");
+    return text;
+  }
 
   struct Running {
     Live live;
