@@ -23,7 +23,6 @@
 #include <vector>
 
 #include "dualagent/core/check.hpp"
-#include "dualagent/core/error.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/service/generate_reply.hpp"
 #include "dualagent/service/generate_request.hpp"
@@ -61,7 +60,7 @@ class SamplerLoop {
   SamplerLoop(M& sampler, SamplerLoopOptions options, ServedText text, ServiceMetrics& metrics)
       : options_((options.validate(), std::move(options))),
         sampler_(sampler),
-        text_(checked(std::move(text))),
+        text_((text.validate(), std::move(text))),
         metrics_(metrics),
         random_(RandomStream::from_seed(options_.seed ? *options_.seed : std::random_device{}())),
         names_(sampler.weight_version(), options_.served_label),
@@ -219,11 +218,6 @@ class SamplerLoop {
 
  private:
   static constexpr const char* kBroken = "the sampler failed and cannot be reset";
-
-  static ServedText checked(ServedText text) {
-    if (text) require_function(text.is_special, "is_special", "ServedText");
-    return text;
-  }
 
   struct Running {
     Live live;

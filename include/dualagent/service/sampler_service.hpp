@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -72,12 +71,11 @@ class SamplerService {
         path_(options_.model_path),
         loop_(model, options_.loop, options_.text, metrics_),
         server_(options_.http) {
-    require_option(options_.retry_after_seconds, kSeconds, "retry_after_seconds",
-                   "SamplerServiceOptions");
-    require_option(options_.drain_seconds, kSeconds, "drain_seconds", "SamplerServiceOptions");
-    require_utf8(options_.model_path, "model_path", "SamplerServiceOptions");
-    require_utf8(options_.model_name, "model_name", "SamplerServiceOptions");
+    const char* const owner = "SamplerServiceOptions";
+    require_option(options_.retry_after_seconds, kSeconds, "retry_after_seconds", owner);
+    require_option(options_.drain_seconds, kSeconds, "drain_seconds", owner);
     if (options_.model_name.empty()) options_.model_name = options_.model_path;
+    require_utf8(options_.model_path + options_.model_name, "model_path or model_name", owner);
     add_paths();
   }
   explicit SamplerService(M& model, SamplerServiceOptions options = {})
