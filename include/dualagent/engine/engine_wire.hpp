@@ -93,8 +93,8 @@ auto read_reply(const nlohmann::json& reply, const std::string& what, const std:
 
 /// A token's id. Errors: Error for what is none: nlohmann_json would cut 2^32 down to 0.
 inline Token read_token(const nlohmann::json& id) {
-  constexpr std::uint64_t kMost = 0x7FFFFFFF;
-  if (id.is_number_unsigned() && id.get<std::uint64_t>() <= kMost) return id.get<Token>();
+  constexpr std::uint64_t kMost = 0x7FFFFFFF;  // a negative number is larger as one without sign
+  if (id.is_number_integer() && id.get<std::uint64_t>() <= kMost) return id.get<Token>();
   throw Error("a reply has " + printable(id.dump().substr(0, 40)) + " where a token's id is due",
               "engine's reply", "Look into the engine's log");
 }
