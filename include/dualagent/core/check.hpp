@@ -39,7 +39,7 @@ inline constexpr Bounds kPositiveOrInfinite{0.0, std::numeric_limits<double>::in
 inline constexpr Bounds kNotNegative{0.0, std::numeric_limits<double>::infinity(), true, false};
 inline constexpr Bounds kNotNegativeOrInfinite{0.0, std::numeric_limits<double>::infinity(), true,
                                                true};
-/// Seconds, up to those by which a clock's time can still be moved: 292 years of nanoseconds.
+/// Seconds by which a clock can be moved, which counts nanoseconds in 64 bits: up to 31 years.
 inline constexpr Bounds kSeconds{0.0, 1e9};
 inline constexpr Bounds kPositiveSeconds{0.0, 1e9, false, true};
 inline constexpr Bounds kFraction{0.0, 1.0};

@@ -47,9 +47,9 @@ struct SamplingOptions {
   /// Errors: Error that names an option that cannot be meant, as `name` + "temperature" and so on.
   void validate(const std::string& owner, const std::string& name = {}) const {
     require_option(temperature, kNotNegative, name + "temperature", owner);
-    if (temperature != 0.0F)  // logits that are divided by less are not finite
-      require_option(temperature, {1e-6F, kNotNegative.high, true, false}, name + "temperature",
-                     owner, "0 takes the most probable token");
+    if (temperature != 0.0F && temperature < 1e-6F)  // logits divided by it are not finite
+      throw Error(name + "temperature is " + shortest_text(static_cast<double>(temperature)), owner,
+                  "Set it to at least 1e-6, or to 0, which takes the most probable token");
     require_option(top_p, {0.0, 1.0, false, true}, name + "top_p", owner, "1 keeps all tokens");
     require_option(min_p, kFraction, name + "min_p", owner, "0 keeps all tokens");
   }

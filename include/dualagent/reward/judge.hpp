@@ -85,6 +85,7 @@ class Judge {
   static_assert(check_judged_work<Work>());
 
  public:
+  /// Not of a temporary: a sentence says so.
   Judge(const Client&& client, Work work, JudgeOptions options)
       : Judge((static_cast<void>(detail::refuse_client_of_a_moment<Client>()), client),
               std::move(work), std::move(options)) {}
