@@ -54,8 +54,11 @@ int main(int argc, char** argv) try {
                .max_queued = number("--max-queued"),
                .stop_tokens = da::load_generation_config(folder).eos_token_ids},
       .model_path = folder.string()};
-  if (const std::string& file = options.at("--token-file"); !file.empty())
+  if (const std::string& file = options.at("--token-file"); !file.empty()) {
     service_options.http.token = std::string(da::trimmed(da::read_file(file)));
+    if (service_options.http.token.empty())
+      throw da::Error("the file has no token", file, "Write one into it: openssl rand -hex 32");
+  }
   if (std::filesystem::exists(folder / "tokenizer.json"))
     service_options.text =
         da::ServedText::of(da::HuggingFaceTokenizer::from_file(folder / "tokenizer.json"));

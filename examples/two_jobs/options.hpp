@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "dualagent/core/types.hpp"
@@ -73,6 +76,12 @@ inline Options parse(std::span<const char* const> arguments) {
   if (!options.job.empty() && options.job != "summarizer" && options.job != "answerer")
     throw dualagent::Error("there is no job \"" + std::string(options.job) + "\"", "--job",
                            "The jobs are summarizer and answerer");
+  const auto in_address = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_';
+  };
+  if (options.host.empty() || !std::ranges::all_of(options.host, in_address))
+    throw dualagent::Error("\"" + std::string(options.host) + "\" is neither a name nor an address",
+                           "--host", "Give this machine's name or IPv4 address, without a port");
   if (!options.job.empty()) options.resume = true;  // the other one may have begun
   if (options.max_staleness == 1)
     throw dualagent::Error("a step makes 2 weight versions, so that 1 lets nothing run ahead",

@@ -76,3 +76,8 @@ TEST_CASE("a launch that cannot be meant is refused", "[collective]") {
   CHECK_THAT(error_of([] { launch_ranks({"true"}, {.ranks = 0}); }),
              ContainsSubstring("ranks is 0"));
 }
+
+TEST_CASE("a grace that no clock can be moved by is refused, not taken for none", "[collective]") {
+  CHECK_THAT(error_of([] { launch_ranks({"/bin/true"}, {.grace_seconds = 1e10}); }),
+             ContainsSubstring("grace_seconds is 1e+10"));
+}

@@ -69,6 +69,16 @@ TEST_CASE("a rank that waits for nobody says which file", "[collective]") {
              ContainsSubstring("no/"));
 }
 
+TEST_CASE("a rank that the group does not have leaves no file", "[collective]") {
+  const TemporaryFolder folder;
+  std::vector<std::byte> id(128);
+  CHECK_THAT(error_of([&] {
+               SharedFile{folder.path() / "id", 0.05}.exchange(2, 2, id);
+             }),
+             ContainsSubstring("rank 2 is not in a group of 2"));
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
 TEST_CASE("a broadcast of any kind serves", "[collective]") {
   std::vector<std::vector<std::byte>> ids(3);
   run_ranks(3, [&](ThreadCollective collective) {

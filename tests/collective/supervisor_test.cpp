@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -155,4 +156,21 @@ TEST_CASE("what can have no end is refused", "[collective]") {
                supervise({{"nothing", {}}});
              }),
              ContainsSubstring("program 'nothing' of supervise"));
+}
+
+TEST_CASE("seconds that no clock can be moved by are refused, not taken for none", "[collective]") {
+  const auto refused = [](SupervisorOptions options) {
+    return error_of([&] { supervise({shell("work", "exit 0")}, options); });
+  };
+  CHECK_THAT(refused({.restart_seconds = 1e10}), ContainsSubstring("restart_seconds is 1e+10"));
+  CHECK_THAT(refused({.grace_seconds = 1e10}), ContainsSubstring("grace_seconds is 1e+10"));
+  CHECK_THAT(refused({.grace_seconds = std::numeric_limits<double>::quiet_NaN()}),
+             ContainsSubstring("grace_seconds is nan"));
+}
+
+TEST_CASE("a status that no program can end with is none that asks for another start",
+          "[collective]") {
+  for (const int status : {-1, 0, 256})
+    CHECK_THAT(error_of([&] { supervise({shell("work", "exit 0")}, {.again_status = status}); }),
+               ContainsSubstring("again_status"));
 }

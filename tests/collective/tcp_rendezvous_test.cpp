@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <future>
+#include <limits>
 
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
@@ -50,6 +51,26 @@ TEST_CASE("ranks get rank 0's bytes over TCP", "[collective]") {
   for (std::size_t rank = 1; rank < 4; ++rank) asked.push_back(ask(listener.port(), rank, 4));
   listener.serve(4, some_id(), 60);
   for (auto& one : asked) CHECK(one.get() == some_id());
+}
+
+TEST_CASE("a socket waits for as long as is left, and never not at all", "[collective]") {
+  CHECK(detail::time_limit(2.5).tv_sec == 2);
+  CHECK(detail::time_limit(2.5).tv_usec == 500'000);
+  for (const double seconds : {0.0, 1e-9, 1e30, std::numeric_limits<double>::infinity()}) {
+    const timeval limit = detail::time_limit(seconds);
+    CHECK(limit.tv_sec >= 0);  // a negative one is none
+    CHECK(limit.tv_usec >= 0);
+    CHECK(limit.tv_usec < 1'000'000);
+    CHECK((limit.tv_sec > 0 || limit.tv_usec > 0));  // 0 would be for ever
+  }
+}
+
+TEST_CASE("a rank that the group does not have is refused at once", "[collective]") {
+  std::vector<std::byte> id(128);
+  CHECK_THAT(error_of([&] {
+               TcpRendezvous{"127.0.0.1", 9, 0.05}.exchange(2, 2, id);
+             }),
+             ContainsSubstring("rank 2 is not in a group of 2"));
 }
 
 TEST_CASE("silent and talkative strangers keep nobody waiting", "[collective]") {

@@ -201,3 +201,37 @@ TEST_CASE("the ranks of a mesh add up along each axis, and fail together", "[col
                               }),
                     ContainsSubstring("the disk is full"));
 }
+
+TEST_CASE("a mesh without ranks is refused, not run by nobody", "[collective]") {
+  const auto never = [](ThreadCollective, ThreadCollective) { FAIL("nobody is there"); };
+  CHECK_THROWS_WITH(run_ranks(MeshShape{.data = 2, .model = 0}, never),
+                    ContainsSubstring("model is 0 (MeshShape)"));
+  CHECK_THROWS_WITH(run_ranks(MeshShape{.data = 0, .model = 2}, never),
+                    ContainsSubstring("data is 0 (MeshShape)"));
+}
+
+TEST_CASE("where a rank's thread cannot be started the others end, and the reason is told",
+          "[collective]") {
+  std::vector<ThreadCollective> handles = ThreadCollective::group(4);
+  std::atomic<int> freed = 0;
+  int started = 0;
+  CHECK_THROWS_WITH(
+      detail::run_threads(
+          4,
+          [&](std::size_t rank) {
+            std::vector<double> one{1.0};
+            try {
+              handles[rank].all_reduce_sum(std::span<double>(one));
+            } catch (const Error&) {
+              ++freed;
+              throw;
+            }
+          },
+          [&](std::size_t rank, const std::string& reason) { handles[rank].abort(reason); },
+          [&](auto run) {
+            if (started++ == 2) throw std::runtime_error("no more threads");
+            return std::thread(std::move(run));
+          }),
+      ContainsSubstring("no more threads"));
+  CHECK(freed == 2);
+}

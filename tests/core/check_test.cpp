@@ -1,5 +1,6 @@
 #include "dualagent/core/check.hpp"
 
+#include <chrono>
 #include <limits>
 #include <stdexcept>
 
@@ -62,4 +63,31 @@ TEST_CASE("policies are asked to validate themselves where they can", "[core]") 
              ContainsSubstring("weight is -1 (Careful)"));
   CHECK_THAT(error_of([] { validate_all(Broken{}); }),
              ContainsSubstring("std::out_of_range: vector::at"));
+}
+
+TEST_CASE("seconds are those by which a clock can be moved", "[core]") {
+  const auto now = std::chrono::steady_clock::now();
+  const auto longest = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(kSeconds.high));
+  CHECK(now + longest > now);
+  CHECK(kSeconds.contains(0.0));
+  CHECK(!kPositiveSeconds.contains(0.0));
+  for (const Bounds& bounds : {kSeconds, kPositiveSeconds}) {
+    CHECK(bounds.contains(1e9));
+    for (const double seconds : {1e10, kEndless, kNan, -1.0}) CHECK(!bounds.contains(seconds));
+  }
+}
+
+TEST_CASE("a text that JSON cannot hold is refused with its byte", "[core]") {
+  CHECK(error_of([] { require_utf8("caf\xc3\xa9", "run", "ClaimRequest"); }) == "no error");
+  CHECK(error_of([] { require_utf8("caf\xe9", "run", "ClaimRequest"); }) ==
+        "run is not valid UTF-8 at byte 3 (ClaimRequest). It travels as JSON: write it in UTF-8");
+}
+
+TEST_CASE("an empty function is refused by its name", "[core]") {
+  CHECK(error_of([] { require_function(std::function<int()>(), "now", "SqliteStoreOptions"); }) ==
+        "now is empty (SqliteStoreOptions). Give a function");
+  CHECK(error_of([] {
+          require_function(std::function<int()>([] { return 1; }), "now", "SqliteStoreOptions");
+        }) == "no error");
 }

@@ -32,3 +32,11 @@ TEST_CASE("an error about a reply shows its beginning", "[engine]") {
   CHECK_THAT(error, ContainsSubstring("this is not a score") &&
                         ContainsSubstring(R"({"detail":"no"})") && ContainsSubstring("Do this"));
 }
+
+TEST_CASE("a token's id is a whole number that a token holds, never cut down to one", "[engine]") {
+  CHECK(detail::read_tokens(nlohmann::json::parse("[0, 7, 2147483647]")) ==
+        std::vector<Token>{0, 7, 2147483647});
+  for (const char* id : {"4294967296", "2147483648", "-1", "1.5", "\"1\"", "null", "true"})
+    CHECK_THAT(error_of([&] { detail::read_token(nlohmann::json::parse(id)); }),
+               ContainsSubstring("where a token's id is due"));
+}

@@ -91,6 +91,14 @@ TEST_CASE("replies of SGLang that lack something are refused, with what and what
                r["output_ids"][0] = 49152, r["meta_info"]["output_token_logprobs"][0][1] = 49152;
              }),
              ContainsSubstring("the token 49152"));
+  CHECK_THAT(refusal([](auto& r) {  // 2^32 more would be the same token to 32 bits
+               const auto more = r["output_ids"][0].template get<std::uint64_t>() + (1ULL << 32U);
+               r["output_ids"][0] = more;
+               r["meta_info"]["output_token_logprobs"][0][1] = more;
+             }),
+             ContainsSubstring("where a token's id is due"));
+  CHECK_THAT(refusal([](auto& r) { r["output_ids"] = 3; }),
+             ContainsSubstring("this is not a generation of SGLang"));
   CHECK_THAT(error_of([] { read(reply("length"), 7); }), ContainsSubstring("7 were asked for"));
   CHECK_THAT(error_of([] { read(reply("too long")); }), ContainsSubstring("longer than the model"));
   for (const char* text : {"[]", "3", "{}", "null"})

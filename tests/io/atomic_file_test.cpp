@@ -208,6 +208,7 @@ TEST_CASE("folders are created with their parents, and a file in the way is an e
   CHECK(std::filesystem::is_directory(folder / "a/b/c"));
   write_file_atomically(folder / "file", "x");
   CHECK_THROWS_AS(ensure_directory(folder / "file"), Error);
+  CHECK_THROWS_WITH(ensure_directory(""), ContainsSubstring("a folder has no name"));
   CHECK_THROWS_WITH(ensure_directory(folder / "file/b"),
                     ContainsSubstring("is a file, not a folder"));
 }

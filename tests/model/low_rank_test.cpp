@@ -139,7 +139,12 @@ TEST_CASE("the scale is alpha / rank, or alpha / sqrt(rank)", "[model][lora]") {
 TEST_CASE("an adapter that cannot be meant is refused", "[model][lora]") {
   const auto refused = [](LowRank options) { return error_of([&] { options.validate(); }); };
   CHECK_THAT(refused({.rank = 0}), ContainsSubstring("rank"));
+  // A product of sizes that wraps would give arrays too small for the weights.
+  CHECK_THAT(refused({.rank = std::size_t{1} << 60U}),
+             ContainsSubstring("rank is 1152921504606846976"));
   CHECK_THAT(refused({.alpha = 0}), ContainsSubstring("alpha"));
+  CHECK_THAT(refused({.alpha = 1e300}), ContainsSubstring("alpha is 1e+300"));  // no float
+  CHECK_THAT(refused({.alpha = 1e-300}), ContainsSubstring("alpha is 1e-300"));
   CHECK_THAT(refused({.targets = {}}), ContainsSubstring("needs a projection"));
   CHECK_THAT(refused({.targets = {TensorRole::head}}), ContainsSubstring("not a projection"));
   CHECK_THAT(refused({.targets = {TensorRole::up, TensorRole::up}}), ContainsSubstring("twice"));

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -42,7 +43,8 @@ TEST_CASE("addresses are cut into server and path, and what cannot be one is ref
   CHECK(BaseUrl("http://host:8000/v1/").server == "http://host:8000");
   CHECK(BaseUrl("http://host:8000/v1/").path == "/v1");
   CHECK(BaseUrl("https://host").path.empty());
-  for (const char* url : {"", "host", "ftp://host", "http://", "http:///v1", "http://u:p@host/"})
+  for (const char* url : {"", "host", "ftp://host", "http://", "http:///v1", "http://u:p@host/",
+                          "http://:8000", "https://:8000/v1"})
     CHECK_THROWS_AS(BaseUrl(url), Error);
 }
 
@@ -161,5 +163,11 @@ TEST_CASE("method, headers and status travel, and redirects are not followed", "
 
 TEST_CASE("options that cannot be meant are refused", "[net]") {
   CHECK_THROWS_AS(HttpClient({.connect_timeout_seconds = 0}), Error);
+  CHECK_THROWS_AS(HttpClient({.connect_timeout_seconds = 1e10}), Error);
   CHECK_THROWS_AS(HttpClient({.max_reply_bytes = 0}), Error);
+  HttpClient client;
+  for (const double seconds : {-5.0, 0.0, 1e10, std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THROWS_WITH(client.start({.url = "http://127.0.0.1:9", .timeout_seconds = seconds}),
+                      ContainsSubstring("timeout_seconds is"));
+  CHECK(client.running() == 0);
 }

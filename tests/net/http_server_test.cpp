@@ -309,6 +309,10 @@ TEST_CASE("options that cannot be meant, and a port that is taken, are refused",
   CHECK_THAT(refused({.port = 65536}), ContainsSubstring("port is 65536"));
   CHECK_THAT(refused({.max_connections = 0}), ContainsSubstring("max_connections is 0"));
   CHECK_THAT(refused({.patience = {.read_seconds = 0}}), ContainsSubstring("read_seconds is 0"));
+  CHECK_THAT(refused({.patience = {.idle_seconds = 1e10}}), ContainsSubstring("idle_seconds is"));
+  CHECK_THAT(refused({.patience = {.read_seconds = 1e10}}), ContainsSubstring("read_seconds is"));
+  CHECK_THAT(refused({.patience = {.write_seconds = 1e10}}), ContainsSubstring("write_seconds is"));
+  CHECK_THAT(refused({.host = "", .token = "secret"}), ContainsSubstring("host is empty"));
   HttpServer server;
   server.start();
   HttpServer other({.port = server.port()});
@@ -323,4 +327,16 @@ TEST_CASE("a burst of connections waits to be accepted", "[net]") {
   for (int i = 0; i < 100; ++i) burst.push_back(std::make_unique<RawConnection>(server.port()));
   for (const auto& one : burst) one->send("GET /health HTTP/1.1\r\n\r\n");
   for (const auto& one : burst) CHECK_THAT(one->read_until("ok"), ContainsSubstring("200 OK"));
+}
+
+TEST_CASE("a server is started once, and its paths have handlers", "[net]") {
+  HttpServer server;
+  CHECK_THAT(error_of([&] { server.on("GET", "/health", {}); }),
+             ContainsSubstring("the handler of GET /health is empty"));
+  server.start();
+  const int port = server.port();
+  CHECK_THAT(error_of([&] { server.start(); }), ContainsSubstring("was started before"));
+  CHECK(server.port() == port);
+  server.stop();
+  CHECK_THAT(error_of([&] { server.start(); }), ContainsSubstring("was started before"));
 }

@@ -201,3 +201,32 @@ TEST_CASE("lists of different lengths are refused, the series named", "[report][
   chart.series[1].y.pop_back();
   CHECK_THROWS_WITH(curve_svg(chart), ContainsSubstring("chart 'Success', series 'frozen'"));
 }
+
+TEST_CASE("numbers far from 0 and extreme ranges are drawn, and no axis is endless",
+          "[report][svg]") {
+  const auto drawn = [](std::vector<double> x, std::vector<double> y, SvgOptions options = {}) {
+    Chart chart{.title = "Far", .series = {{.name = "one", .x = std::move(x), .y = std::move(y)}}};
+    const std::string svg = curve_svg(chart, options);
+    CHECK(xml_problem(svg) == "");
+    CHECK(svg.find("nan") == std::string::npos);
+    CHECK(svg.find("inf") == std::string::npos);
+  };
+  drawn({1e17}, {1});  // e.g. nanoseconds
+  drawn({1e17, 1e17 + 16}, {1, 2});
+  drawn({1.7e18, 1.7e18 + 1e9}, {1, 2});
+  drawn({0, 1}, {-1e308, 1e308});
+  drawn({-1e308, 1e308}, {0, 1});
+  drawn({0, 1}, {5.4, 9.5}, {.height = 100});  // no multiple of 5 between them
+}
+
+TEST_CASE("sizes and ends of an axis that cannot be meant are refused", "[report][svg]") {
+  for (const double size : {kNan, kInfinity, 0.0, -5.0, 1e9}) {
+    CHECK_THROWS_WITH(curve_svg(example(), {.width = size}), ContainsSubstring("width is"));
+    CHECK_THROWS_WITH(curve_svg(example(), {.height = size}), ContainsSubstring("height is"));
+  }
+  Chart chart = example();
+  chart.y_min = kNan;
+  CHECK_THROWS_WITH(curve_svg(chart), ContainsSubstring("y_min is nan (chart 'Success')"));
+  chart.y_min = 2;
+  CHECK_THROWS_WITH(curve_svg(chart), ContainsSubstring("y_min is 2, y_max is 1"));
+}

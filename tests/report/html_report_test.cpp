@@ -1,5 +1,6 @@
 #include "dualagent/report/html_report.hpp"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -188,4 +189,11 @@ TEST_CASE("a report that nobody could have watched is one file", "[report][html]
   const TemporaryFolder folder;
   LiveReport(folder / "report.html").finish({});
   CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a live report without a clock, or with no time between updates, is refused",
+          "[report]") {
+  CHECK_THROWS_WITH(LiveReport("never-made.html", std::numeric_limits<double>::quiet_NaN()),
+                    ContainsSubstring("least_seconds is nan"));
+  CHECK_THROWS_WITH(LiveReport("never-made.html", 2, {}), ContainsSubstring("seconds is empty"));
 }

@@ -1,9 +1,11 @@
 #include "dualagent/report/progress.hpp"
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -178,4 +180,23 @@ TEST_CASE("a run without steps does not divide by zero", "[report][progress]") {
   Progress progress({.label = "none"}, plain.screen(false));
   progress.update(0);
   CHECK(plain.all() == "none: 0/0  elapsed 0:00\n");
+}
+
+TEST_CASE("a screen without its functions is refused, not called", "[report][progress]") {
+  CHECK_THAT(error_of([] { Progress progress({.total = 1}, ProgressScreen{}); }),
+             ContainsSubstring("write is empty (ProgressScreen)"));
+}
+
+TEST_CASE("a screen that fails at the end ends nothing else", "[report][progress]") {
+  ProgressScreen screen = ProgressScreen::silent();
+  screen.in_place = true;
+  bool broken = false;
+  screen.write = [&](std::string_view) {
+    if (broken) throw std::runtime_error("the terminal is gone");
+  };
+  {
+    Progress progress({.total = 2}, screen);
+    broken = true;
+  }
+  SUCCEED("the destructor let nothing out");
 }

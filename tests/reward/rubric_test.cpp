@@ -163,3 +163,9 @@ TEST_CASE("a rubric that cannot be used is refused by the name of its criterion"
   CHECK_THROWS_WITH(check_rubric({{"a", "?", 0.0}}), ContainsSubstring("above 0"));
   CHECK_THROWS_WITH(check_rubric({{"a", "?", -1.0}}), ContainsSubstring("above 0"));
 }
+
+TEST_CASE("weights whose sum is infinite, which make every grade NaN, are refused", "[reward]") {
+  const Rubric rubric{{"truth", "Is it true?", 1e308}, {"style", "Is it short?", 1e308}};
+  CHECK_THROWS_WITH(check_rubric(rubric),
+                    ContainsSubstring("a criterion's weight is 1e+308 (Rubric, 'truth')"));
+}

@@ -23,6 +23,10 @@ TEST_CASE("a temperature is a finite number of at least 0", "[rollout]") {
   CHECK_THAT(refusal(1.0F, std::nanf("")), ContainsSubstring("summarizer.temperature is nan"));
   CHECK_THAT(refusal(1.0F, std::numeric_limits<float>::infinity()),
              ContainsSubstring("summarizer.temperature is inf"));
+  // Logits that are divided by it would be infinite.
+  CHECK_THAT(refusal(1e-40F, 1.0F), ContainsSubstring("answerer.temperature is") &&
+                                        ContainsSubstring("which takes the most probable token"));
+  CHECK(refusal(1e-6F, 1.0F) == "no error");
 }
 
 TEST_CASE("what leaves tokens out is named where it cannot be meant", "[rollout]") {

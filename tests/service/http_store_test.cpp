@@ -149,3 +149,28 @@ TEST_CASE("a store that cannot be asked says why", "[service]") {
           HttpStore unnamed({.url = "10.0.0.7"});
         }).find("begins with neither http:// nor https://") != std::string::npos);
 }
+
+TEST_CASE("waits that no clock can be moved by are refused, not taken for none", "[service]") {
+  const auto refused = [](HttpStoreOptions options) {
+    options.url = "http://127.0.0.1:9";
+    return error_of([&] { HttpStore store(std::move(options)); });
+  };
+  CHECK(refused({}) == "no error");
+  CHECK_THAT(refused({.timeout_seconds = 1e10}), ContainsSubstring("timeout_seconds is 1e+10"));
+  CHECK_THAT(refused({.backoff_seconds = 1e10}), ContainsSubstring("backoff_seconds is 1e+10"));
+  CHECK_THAT(refused({.max_backoff_seconds = 1e10}),
+             ContainsSubstring("max_backoff_seconds is 1e+10"));
+}
+
+TEST_CASE("a name that JSON cannot hold is refused before the call", "[service]") {
+  MemoryStore store;
+  StoreService service(store);
+  service.start();
+  HttpStore client({.url = service.url()});
+  const std::string latin = "caf\xe9";
+  for (const std::string& error :
+       {error_of([&] { client.claim({.run = latin, .reader = "reader"}); }),
+        error_of([&] { client.claim({.run = "run", .reader = latin}); }),
+        error_of([&] { client.give_back_all(latin); }), error_of([&] { client.forget(latin); })})
+    CHECK_THAT(error, ContainsSubstring("is not valid UTF-8"));
+}

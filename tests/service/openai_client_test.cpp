@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <barrier>
+#include <cmath>
 #include <functional>
 #include <string>
 #include <thread>
@@ -218,8 +219,14 @@ TEST_CASE("addresses and options that cannot be are refused before any request",
   }
   for (const char* url : {"http://user:secret@host/v1", "ftp://user:secret@host/v1"})
     CHECK_THROWS_WITH(OpenAiClient({.base_url = url}), !ContainsSubstring("secret"));
-  CHECK_THROWS_WITH(OpenAiClient({.connect_timeout_seconds = 0}), ContainsSubstring("seconds"));
-  CHECK_THROWS_WITH(OpenAiClient({.reply_timeout_seconds = -1}), ContainsSubstring("seconds"));
+  CHECK_THROWS_WITH(OpenAiClient({.connect_timeout_seconds = 0}),
+                    ContainsSubstring("connect_timeout_seconds is 0"));
+  CHECK_THROWS_WITH(OpenAiClient({.reply_timeout_seconds = -1}),
+                    ContainsSubstring("reply_timeout_seconds is -1"));
+  CHECK_THROWS_WITH(OpenAiClient({.backoff_seconds = 1e10}),
+                    ContainsSubstring("backoff_seconds is 1e+10"));
+  CHECK_THROWS_WITH(OpenAiClient({.max_backoff_seconds = std::nan("")}),
+                    ContainsSubstring("max_backoff_seconds is nan"));
 }
 
 TEST_CASE("requests of several threads are under way at once", "[service]") {

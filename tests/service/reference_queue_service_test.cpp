@@ -56,6 +56,9 @@ TEST_CASE("the reference system's scripts are answered as by its own server", "[
   const HttpReply invalid = served.ask("/taskCommit", {{"listKey", "k"}, {"taskData", "{"}});
   CHECK(invalid.status == 400);
   CHECK(json::parse(invalid.body)["data"]["errorMsg"] == "Invalid taskData JSON");
+  const HttpReply more =
+      served.ask("/taskCommit", {{"listKey", "k"}, {"taskData", std::string("{}\0more", 7)}});
+  CHECK(more.status == 400);
   for (const json& body :
        {json{{"listKey", "k"}}, json{{"listKey", 1}, {"taskData", "{}"}}, json(1)})
     CHECK(served.ask("/taskCommit", body).status == 400);

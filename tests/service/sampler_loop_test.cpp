@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <string>
 #include <thread>
 #include <vector>
@@ -244,4 +245,28 @@ TEST_CASE("a sampler elsewhere wakes the loop, and its failures are told", "[ser
   const ServedGeneration failed = looped.wait(second);
   CHECK(failed.end->kind == Kind::failed);
   CHECK(failed.end->said == "it is gone");
+}
+
+TEST_CASE("a queue without an end takes what comes", "[service]") {
+  ScriptedModel model = counting();
+  Looped<ScriptedModel> looped(
+      model, {.max_running = 1, .max_queued = std::numeric_limits<std::size_t>::max()});
+  const Live first = looped.ask(item({1}, 5)), second = looped.ask(item({2}, 5));
+  CHECK(looped.wait(first).tokens.size() == 5);
+  CHECK(looped.wait(second).tokens.size() == 5);
+}
+
+TEST_CASE("a loop refuses texts without special tokens, and requests that nobody hears of",
+          "[service]") {
+  ScriptedModel model = counting();
+  ServiceMetrics metrics;
+  CHECK_THAT(error_of([&] {
+               SamplerLoop<ScriptedModel> loop(
+                   model, {}, {.bytes = [](Token) { return std::string_view("x"); }}, metrics);
+             }),
+             ContainsSubstring("is_special is empty (ServedText)"));
+  Looped<ScriptedModel> looped(model);
+  CHECK_THAT(error_of([&] { looped.loop.submit({.items = {item({1}, 5)}}, {}); }),
+             ContainsSubstring("on_change is empty"));
+  CHECK(looped.loop.queued() == 0);
 }

@@ -10,6 +10,7 @@
 #include "dualagent/model/save_model.hpp"
 #include "dualagent/model/scripted.hpp"
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/recorded_engines.hpp"
 #include "support/served_sampler.hpp"
 
@@ -323,4 +324,16 @@ TEST_CASE("text is there where the service has a tokenizer, and stop strings end
   body["sampling_params"]["no_stop_trim"] = true;
   CHECK(setting.service.post("/generate", body).body.at("text") ==
         text.substr(0, text.find(stop) + 3));
+}
+
+TEST_CASE("what a service cannot tell its clients is refused before it is started", "[service]") {
+  ScriptedModel model(10, [](auto&&...) { return std::vector<Token>{1}; });
+  const auto refused = [&](SamplerServiceOptions options) {
+    return error_of([&] { SamplerService<ScriptedModel> service(model, std::move(options), {}); });
+  };
+  CHECK(refused({}) == "no error");
+  CHECK_THAT(refused({.model_path = "caf\xe9"}), ContainsSubstring("is not valid UTF-8"));
+  CHECK_THAT(refused({.model_name = "caf\xe9"}), ContainsSubstring("is not valid UTF-8"));
+  CHECK_THAT(refused({.retry_after_seconds = 1e10}), ContainsSubstring("retry_after_seconds is"));
+  CHECK_THAT(refused({.drain_seconds = 1e10}), ContainsSubstring("drain_seconds is 1e+10"));
 }

@@ -38,6 +38,13 @@ expect("no token for everybody", refused.returncode == 1 and "has no token" in r
 refused = subprocess.run([program, "--modle", model], capture_output=True, text=True)
 expect("unknown option", refused.returncode == 1 and "--modle" in refused.stderr, refused)
 
+empty_file = os.path.join(work, "empty")
+with open(empty_file, "w") as f:
+    f.write("\n")
+refused = subprocess.run([program, "--model", model, "--port", "0", "--token-file", empty_file], capture_output=True,
+                         text=True, timeout=60)
+expect("empty token file", refused.returncode == 1 and empty_file in refused.stderr, refused)
+
 server = subprocess.Popen([program, "--model", model, "--port", "0", "--token-file", token_file],
                           stdout=subprocess.PIPE, text=True)
 try:

@@ -63,3 +63,8 @@ TEST_CASE("a store in memory refuses limits that cannot be meant", "[store]") {
   CHECK(error_of([] { MemoryStore store({.max_rollouts = 0}); }) ==
         "max_rollouts is 0 (StoreLimits). Set it to a finite number of at least 1");
 }
+
+TEST_CASE("a store in memory refuses an empty clock", "[store]") {
+  CHECK(error_of([] { MemoryStore store({}, StoreClock()); }) ==
+        "now is empty (MemoryStore). Give a function");
+}

@@ -46,5 +46,24 @@ TEST_CASE("a group without rollouts is refused", "[store]") {
   CHECK(error_of([&] {
           play_training_rollouts(scheduler, kTasks, ExactMatch{}, RandomStream{},
                                  {.source = {"run", "sampler", 0}, .group_size = 0});
-        }) == "group_size is 0 (TrainingPlay). Set it to a finite number of at least 1");
+        }) ==
+        "group_size is 0 (TrainingPlay). Set it to a number of at least 1 and at most 1048576");
+}
+
+TEST_CASE("what no training rollout can be is refused before anything is played", "[store]") {
+  BigramModel model(toy::vocab);
+  RolloutScheduler scheduler{SharedWeights{model}, protocol()};
+  const auto refused = [&](TrainingPlay play) {
+    return error_of([&] {
+      play_training_rollouts(scheduler, std::span<const Task>(), ExactMatch{}, RandomStream{},
+                             play);
+    });
+  };
+  CHECK(refused({.source = {"run", "sampler", 0}}) == "no error");
+  CHECK_THAT(refused({.source = {"", "sampler", 0}}), ContainsSubstring("no run or no writer"));
+  CHECK_THAT(refused({.source = {"run", "", 0}}), ContainsSubstring("no run or no writer"));
+  CHECK_THAT(refused({.source = {"run", "sampler", 0}, .group_size = (1U << 20U) + 1}),
+             ContainsSubstring("group_size is 1048577"));
+  CHECK_THAT(refused({.source = {"run", "sampler", std::uint64_t{1} << 62U}}),
+             ContainsSubstring("above 2^62"));
 }

@@ -317,4 +317,9 @@ TEST_CASE("a store refuses files that it did not make, and places where it canno
   CHECK(error_of([&] {
           SqliteStore store(folder / "a.sqlite", {.lock_seconds = -1});
         }).find("lock_seconds is -1") != std::string::npos);
+  CHECK(error_of([&] { SqliteStore store(folder / "a.sqlite", {.now = StoreClock()}); }) ==
+        "now is empty (SqliteStoreOptions). Give a function");
+  CHECK(error_of([&] { SqliteStore store(""); }) ==
+        "a database has no file (SqliteDatabase). Name one");
+  CHECK(!std::filesystem::exists(folder / "a.sqlite"));
 }

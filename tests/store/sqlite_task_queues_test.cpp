@@ -100,3 +100,9 @@ TEST_CASE("files of queues and of stores are not mistaken for each other", "[sto
           SqliteTaskQueues queues(folder / "a.sqlite", {.lock_seconds = -1});
         }).find("lock_seconds is -1") == 0);
 }
+
+TEST_CASE("queues refuse an empty clock", "[store]") {
+  const TemporaryFolder folder;
+  CHECK(error_of([&] { SqliteTaskQueues queues(folder / "q.sqlite", {.now = StoreClock()}); }) ==
+        "now is empty (TaskQueuesOptions). Give a function");
+}

@@ -41,8 +41,8 @@ TEST_CASE("a training rollout has a source and a place in its group", "[store]")
     return error_of([&] { TrainingAccess::make(source, size, rollout); });
   };
   CHECK(error({"", "writer", 0}, 1, {}) ==
-        "a training rollout has no run or no writer (group 0, member 0). Set RolloutSource::run "
-        "and RolloutSource::writer");
+        "a training rollout has no run or no writer (RolloutSource). Set RolloutSource::run and "
+        "RolloutSource::writer");
   CHECK(error({"run", "", 0}, 1, {}).find("no writer") != std::string::npos);
   CHECK(error({"run", "writer", 0}, 2, {.group = 4, .member = 2}) ==
         "there is no such member in a group of 2 (group 4, member 2). Number the rollouts of a "

@@ -101,6 +101,9 @@ bool play_all(Worker& worker) {
   return true;
 }
 
+/// A pause for a learner that has nothing to wait for.
+inline bool never_waits() { return false; }
+
 inline AsyncOptions async_options(std::function<bool()> pause, WeightVersion max_staleness = 0) {
   return {.run = "run", .tasks = kTasks, .max_staleness = max_staleness, .pause = std::move(pause)};
 }

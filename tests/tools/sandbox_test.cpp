@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "dualagent/tools/sandboxed_process.hpp"
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
@@ -44,6 +45,22 @@ TEST_CASE("a limit under which nothing runs is refused by name", "[tools]") {
   CHECK_THAT(error({.max_processes = 0}), ContainsSubstring("max_processes"));
   CHECK_THAT(error({.file_bytes = 0}), ContainsSubstring("file_bytes"));
   CHECK_THAT(error({.output_bytes = 0}), ContainsSubstring("output_bytes"));
+}
+
+TEST_CASE("the largest limits are limits, too, and none wraps to a small one", "[tools]") {
+  const SandboxLimits most{.cpu_seconds = std::numeric_limits<unsigned>::max(),
+                           .memory_bytes = std::numeric_limits<std::uint64_t>::max(),
+                           .max_processes = std::numeric_limits<unsigned>::max(),
+                           .file_bytes = std::numeric_limits<std::uint64_t>::max(),
+                           .output_bytes = std::numeric_limits<std::uint64_t>::max()};
+  CHECK_NOTHROW(most.validate());
+  const auto words = Bubblewrap{.limits = most}.launch({"/bin/true"}, SandboxRole::command).argv;
+  CHECK(std::ranges::count(words, "--nproc=4294967296") == 1);
+  CHECK(std::ranges::count(words, "9223372036854775807") == 2);   // of /tmp and /dev/shm
+  CHECK(std::ranges::count(words, "18446744073709551615") == 0);  // bwrap refuses it
+  const ProcessResult result = SandboxedCommand(Rlimits{.limits = most})({"/bin/echo", "runs"});
+  CHECK(result.end == ProcessEnd::exited);
+  CHECK(result.output == "runs\n");
 }
 
 TEST_CASE("a sandbox has limits and launches commands in a role", "[tools]") {

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <thread>
@@ -185,8 +186,21 @@ TEST_CASE("what is staler than a learner trains on is left out, counted and ackn
 TEST_CASE("a max_staleness that lets nothing run ahead is refused", "[train][async]") {
   MemoryStore store;
   CHECK_THROWS_WITH(
-      (LearnerSide<MemoryStore>(store, WeightFolder("unused"), async_options({}, 1), options())),
+      (LearnerSide<MemoryStore>(store, WeightFolder("unused"),
+                                async_options(async_setting::never_waits, 1), options())),
       ContainsSubstring("max_staleness is 1, but one step makes 2 weight versions"));
+  // One that a step's number cannot be added to: nothing would ever be played.
+  AsyncOptions endless =
+      async_options(async_setting::never_waits, std::numeric_limits<WeightVersion>::max());
+  CHECK_THROWS_WITH((LearnerSide<MemoryStore>(store, WeightFolder("unused"), endless, options())),
+                    ContainsSubstring("max_staleness is 18446744073709551615"));
+}
+
+TEST_CASE("a learner that could not wait is refused before its first step", "[train][async]") {
+  AsyncOptions deaf = async_options({});
+  deaf.pause = {};
+  CHECK_THROWS_WITH((LearnerSide<MemoryStore>(store, WeightFolder("unused"), deaf, options())),
+                    ContainsSubstring("pause is empty (AsyncOptions)"));
 }
 
 TEST_CASE("two runs share a store, and a learner that begins takes nothing from the other one",
@@ -242,14 +256,14 @@ TEST_CASE("a learner refuses groups of other options, and weights of another run
   learner.work.step({0});
   CHECK_THROWS_WITH(learner.work.step({5}), ContainsSubstring("the trainer at 1"));
 
-  AsyncOptions other = async_options({});
+  AsyncOptions other = async_options(async_setting::never_waits);
   other.run = "other";
   LearnerSide<MemoryStore> stranger(store, weights, other, options());
   CHECK_THROWS_WITH(stranger.work.step({0}), ContainsSubstring("run was run and is other"));
   TrainerOptions without = options();
   without.summary_forks = {};
-  LearnerSide<MemoryStore> unforked(store, WeightFolder(folder / "elsewhere"), async_options({}),
-                                    without);
+  LearnerSide<MemoryStore> unforked(store, WeightFolder(folder / "elsewhere"),
+                                    async_options(async_setting::never_waits), without);
   learner.work.saved();
   store.forget("run");
   WorkerSide<MemoryStore> again(store, weights, {.trainer = options()});

@@ -53,8 +53,9 @@ TEST_CASE("a worker plays its part of the steps that it may begin, and then is i
           "[train][async]") {
   Setting at;
   WorkerSide<MemoryStore> side(at.store, at.weights, {.part = {1, 2}, .trainer = options()});
-  CHECK(!side.worker.advance());                              // nothing was published
-  publish_first(at.store, at.weights, async_options({}, 4));  // two steps ahead
+  CHECK(!side.worker.advance());  // nothing was published
+  publish_first(at.store, at.weights,
+                async_options(async_setting::never_waits, 4));  // two steps ahead
   while (side.worker.advance()) {
   }
   CHECK(ready(at.store) == std::set<std::pair<std::uint64_t, std::size_t>>{{0, 1}, {1, 1}, {2, 1}});
@@ -85,7 +86,7 @@ TEST_CASE("a worker holds its groups until the store has room, and begins nothin
   Setting at;
   MemoryStore small({.max_rollouts = 6});  // one group, with two forks or without
   WorkerSide<MemoryStore> side(small, at.weights, {.trainer = options()});
-  publish_first(small, at.weights, async_options({}, 40));
+  publish_first(small, at.weights, async_options(async_setting::never_waits, 40));
   while (side.worker.advance()) {
   }
   CHECK(small.stats().ready_groups == 1);
@@ -146,7 +147,7 @@ TEST_CASE("what a worker plays again with newer weights leaves the groups that a
 
 TEST_CASE("a worker whose options are not the learner's is told which", "[train][async]") {
   Setting at;
-  publish_first(at.store, at.weights, async_options({}));
+  publish_first(at.store, at.weights, async_options(async_setting::never_waits));
   TrainerOptions other = options();
   other.group_size = 6;
   other.seed = 6;

@@ -43,6 +43,14 @@ TEST_CASE("options that no run can have are refused", "[train]") {
   bad = good;
   bad.name = "a/b";
   CHECK_THAT(refusal(bad), ContainsSubstring("the run's name is \"a/b\""));
+  // Its files would lie beside the folder, among those of all runs, or under a shorter name.
+  for (const std::string& name :
+       {std::string(".."), std::string("."), std::string("a\0b", 3), std::string("a\nb")}) {
+    bad.name = name;
+    CHECK_THAT(refusal(bad), ContainsSubstring("the run's name is "));
+  }
+  bad.name = "..a.b";
+  CHECK(refusal(bad) == "no error");
 }
 
 TEST_CASE("a journal's name has its step and rank, and no other file's has", "[train]") {

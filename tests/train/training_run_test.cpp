@@ -1,6 +1,7 @@
 #include "dualagent/train/training_run.hpp"
 
 #include <csignal>
+#include <limits>
 #include <map>
 #include <set>
 #include <span>
@@ -210,4 +211,29 @@ TEST_CASE("a callback after every 0 steps is refused", "[train]") {
   TemporaryFolder folder;
   TrainingRun run({.folder = folder.path(), .steps = 1});
   CHECK_THAT(error_of([&] { run.every(0, [](RunRecord&) {}); }), ContainsSubstring("steps is 0"));
+}
+
+TEST_CASE("a run refuses callbacks that are empty, and figures that no evaluation has", "[train]") {
+  TemporaryFolder folder;
+  TrainingRun run({.folder = folder.path(), .steps = 1});
+  CHECK_THAT(error_of([&] { run.every(1, {}); }), ContainsSubstring("callback is empty"));
+  CHECK_THAT(error_of([&] { run.evaluate_every(1, {}); }), ContainsSubstring("evaluate is empty"));
+  CHECK_THAT(error_of([&] { run.after_record({}); }), ContainsSubstring("callback is empty"));
+  CHECK_THAT(error_of([&] { run.after_checkpoint({}); }), ContainsSubstring("callback is empty"));
+  const auto evaluate = [] { return Evaluation{}; };
+  CHECK_THAT(error_of([&] { run.evaluate_every(1, evaluate, {.pass_at = {0}}); }),
+             ContainsSubstring("pass_at is 0"));
+  CHECK_THAT(error_of([&] {
+               run.evaluate_every(1, evaluate,
+                                  {.success_above = std::numeric_limits<double>::quiet_NaN()});
+             }),
+             ContainsSubstring("success_above is nan"));
+}
+
+TEST_CASE("a schedule that cannot be meant is refused where it is made", "[train]") {
+  CHECK_THAT(error_of([] {
+               const RunOptions options{
+                   .folder = "never-made", .steps = 1, .schedule = WarmupCosine{.total_steps = 0}};
+             }),
+             ContainsSubstring("total_steps is 0"));
 }

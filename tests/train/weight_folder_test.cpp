@@ -70,3 +70,7 @@ TEST_CASE("weights that are damaged are an error, not the weights before them", 
   std::ofstream(weights.path() / checkpoint_file_name(1), std::ios::binary | std::ios::app) << "x";
   CHECK_THROWS_WITH(weights.newest(), ContainsSubstring("damaged"));
 }
+
+TEST_CASE("weights without a folder are refused, not waited for", "[train]") {
+  CHECK_THROWS_WITH(WeightFolder(""), ContainsSubstring("a folder of weights has no name"));
+}

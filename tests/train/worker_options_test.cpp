@@ -11,6 +11,7 @@ TEST_CASE("a worker's part is one of as many as there are", "[train][async]") {
   CHECK_NOTHROW(WorkerOptions{}.validate());
   CHECK_NOTHROW(WorkerOptions{.part = {2, 3}}.validate());
   CHECK_THROWS_WITH((WorkerOptions{.part = {3, 3}}.validate()), ContainsSubstring("part 3 of 3"));
+  CHECK_THROWS_WITH(WorkerOptions{.writer = ""}.validate(), ContainsSubstring("writer is empty"));
   CHECK_THROWS_WITH((WorkerOptions{.part = {0, 0}}.validate()), ContainsSubstring("part.of"));
 }
 

@@ -114,6 +114,10 @@ DUALAGENT_INLINE CaughtSignals::CaughtSignals() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&caught, number);
   ::pthread_sigmask(SIG_BLOCK, &caught, &before_);
   file_ = FileDescriptor(::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (file_.get() >= 0) return;
+  const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  throw_file_error("watch for", "signals", error);
 }
 DUALAGENT_INLINE CaughtSignals::~CaughtSignals() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);

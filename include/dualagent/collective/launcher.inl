@@ -8,7 +8,7 @@ namespace dualagent {
 
 DUALAGENT_INLINE void LaunchOptions::validate() const {
   require_option(ranks, {1, 4096}, "ranks", "LaunchOptions");
-  require_option(grace_seconds, kNotNegative, "grace_seconds", "LaunchOptions");
+  require_option(grace_seconds, kSeconds, "grace_seconds", "LaunchOptions");
 }
 
 DUALAGENT_INLINE std::string LaunchOutcome::text() const {

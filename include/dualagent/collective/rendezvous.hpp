@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/collective/collective.hpp"
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
@@ -64,6 +65,7 @@ struct SharedFile {
 
   void exchange(std::size_t rank, std::size_t size, std::span<std::byte> bytes) const {
     if (size <= 1) return;
+    detail::require_rank(rank, size, "SharedFile::exchange");
     rank == 0 ? offer(size, bytes) : take(rank, bytes);
   }
 

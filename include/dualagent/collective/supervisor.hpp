@@ -34,7 +34,7 @@ struct SupervisedProgram {
 struct SupervisorOptions {
   std::size_t max_restarts = 20;  ///< of one program; one that dies once more ends all
   /// The status with which a program asks to be started again, e.g. since another one that it needs
-  /// has moved to another host: that does not count as a death. Not 0.
+  /// has moved to another host: that does not count as a death. 1 to 255.
   std::optional<int> again_status{};
   double restart_seconds = 0.2;  ///< between a death and the next start
   double grace_seconds = 30;     ///< for programs that were told to end; then comes SIGKILL

@@ -7,11 +7,12 @@
 namespace dualagent {
 
 DUALAGENT_INLINE void SupervisorOptions::validate() const {
-  require_option(restart_seconds, kNotNegative, "restart_seconds", "SupervisorOptions");
-  require_option(grace_seconds, kNotNegative, "grace_seconds", "SupervisorOptions");
+  require_option(restart_seconds, kSeconds, "restart_seconds", "SupervisorOptions");
+  require_option(grace_seconds, kSeconds, "grace_seconds", "SupervisorOptions");
   if (again_status == 0)
     throw Error("the status 0 says that the work is done", "SupervisorOptions::again_status",
                 "Let the program ask with another one, e.g. 75");
+  if (again_status) require_option(*again_status, {1, 255}, "again_status", "SupervisorOptions");
 }
 
 DUALAGENT_INLINE std::string SupervisorOutcome::text() const {

@@ -49,6 +49,9 @@ class Deadline {
   std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
 };
 
+/// A socket's time-out of so many seconds: at least a millisecond, since 0 would be for ever.
+timeval time_limit(double seconds);
+
 /// What a peer says first: a word of ours, its rank, the number of ranks and of bytes it expects.
 using Hello = std::array<unsigned char, 20>;
 

@@ -17,6 +17,14 @@ DUALAGENT_INLINE Deadline::Deadline(double seconds)
   require_option(seconds, kNotNegativeOrInfinite, "timeout_seconds", "TcpRendezvous");
 }
 
+DUALAGENT_INLINE timeval time_limit(double seconds) {
+  const double limited = std::clamp(seconds, 1e-3, kSeconds.high);
+  timeval limit{};
+  limit.tv_sec = static_cast<time_t>(limited);
+  limit.tv_usec = static_cast<suseconds_t>((limited - std::floor(limited)) * 1e6);
+  return limit;
+}
+
 inline Hello hello_of(std::size_t rank, std::size_t size, std::size_t bytes) {
   Hello hello{'d', 'u', 'a', 'l', 'a', 'g', 'n', 't'};
   const std::size_t numbers[] = {rank, size, bytes};
@@ -122,6 +130,7 @@ DUALAGENT_INLINE void RendezvousListener::throw_missing(const std::set<std::size
 DUALAGENT_INLINE void TcpRendezvous::exchange(std::size_t rank, std::size_t size,
                                               std::span<std::byte> bytes) const {
   if (size <= 1) return;
+  detail::require_rank(rank, size, "TcpRendezvous::exchange");
   if (port == 0 || (rank > 0 && address.empty()))
     throw Error("the address of rank 0 is not known", "TcpRendezvous",
                 "Set MASTER_ADDR and MASTER_PORT, or give address and port");
@@ -157,10 +166,7 @@ DUALAGENT_INLINE bool TcpRendezvous::try_to_ask(const detail::Hello& hello,
     const detail::FileDescriptor socket(
         ::socket(one->ai_family, one->ai_socktype | SOCK_CLOEXEC, one->ai_protocol));
     if (socket.get() < 0) continue;
-    const double left = std::max(deadline.seconds_left(), 1e-3);
-    timeval limit{};
-    limit.tv_sec = static_cast<time_t>(left);
-    limit.tv_usec = static_cast<suseconds_t>((left - std::floor(left)) * 1e6);
+    const timeval limit = detail::time_limit(deadline.seconds_left());
     setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (::connect(socket.get(), one->ai_addr, one->ai_addrlen) == 0 &&

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dualagent/collective/collective.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 
@@ -225,30 +226,43 @@ static_assert(ShardingCollective<ThreadCollective>);
 
 namespace detail {
 
+struct StartThread {
+  template <class Run>
+  std::thread operator()(Run run) const {
+    return std::thread(std::move(run));
+  }
+};
+
 /// Runs `body(i)` for i = 0 .. count - 1, each on a thread of its own, and waits for all. One that
-/// fails calls `abort(i, reason)`; the first one's error is rethrown.
-template <class Body, class Abort>
-void run_threads(std::size_t count, const Body& body, const Abort& abort) {
+/// fails calls `abort(i, reason)`, as is done for those that the system starts no thread for; the
+/// first one's error is rethrown. `start` is for tests.
+template <class Body, class Abort, class Start = StartThread>
+void run_threads(std::size_t count, const Body& body, const Abort& abort, const Start& start = {}) {
   std::mutex mutex;
   std::exception_ptr first_error;
+  const auto fail = [&](std::size_t i, const std::string& reason) {
+    {
+      const std::lock_guard lock(mutex);
+      if (!first_error) first_error = std::current_exception();
+    }
+    abort(i, reason);
+  };
   std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
-      const auto fail = [&](const std::string& reason) {
-        {
-          const std::lock_guard lock(mutex);
-          if (!first_error) first_error = std::current_exception();
+  try {
+    threads.reserve(count);
+    while (threads.size() < count)
+      threads.push_back(start([&, i = threads.size()] {
+        try {
+          body(i);
+        } catch (const std::exception& error) {
+          fail(i, error.what());
+        } catch (...) {
+          fail(i, "unknown exception");
         }
-        abort(i, reason);
-      };
-      try {
-        body(i);
-      } catch (const std::exception& error) {
-        fail(error.what());
-      } catch (...) {
-        fail("unknown exception");
-      }
-    });
+      }));
+  } catch (const std::exception&) {
+    for (std::size_t i = threads.size(); i < count; ++i) fail(i, "its thread could not be started");
+  }
   for (std::thread& thread : threads) thread.join();
   if (first_error) std::rethrow_exception(first_error);
 }
@@ -278,6 +292,8 @@ struct MeshShape {
 /// 2}, [&](ThreadCollective data, ThreadCollective model) { Mesh mesh{data, model}; ... });
 template <class Body>
 void run_ranks(const MeshShape& shape, Body&& body) {
+  require_option(shape.data, kAtLeastOne, "data", "MeshShape");
+  require_option(shape.model, kAtLeastOne, "model", "MeshShape");
   std::vector<std::vector<ThreadCollective>> data, model;
   for (std::size_t m = 0; m < shape.model; ++m) data.push_back(ThreadCollective::group(shape.data));
   for (std::size_t d = 0; d < shape.data; ++d)

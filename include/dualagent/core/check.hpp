@@ -3,8 +3,10 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "dualagent/core/compiled.hpp"
@@ -37,6 +39,9 @@ inline constexpr Bounds kPositiveOrInfinite{0.0, std::numeric_limits<double>::in
 inline constexpr Bounds kNotNegative{0.0, std::numeric_limits<double>::infinity(), true, false};
 inline constexpr Bounds kNotNegativeOrInfinite{0.0, std::numeric_limits<double>::infinity(), true,
                                                true};
+/// Seconds by which a clock can be moved, which counts nanoseconds in 64 bits: up to 31 years.
+inline constexpr Bounds kSeconds{0.0, 1e9};
+inline constexpr Bounds kPositiveSeconds{0.0, 1e9, false, true};
 inline constexpr Bounds kFraction{0.0, 1.0};
 inline constexpr Bounds kBelowOne{0.0, 1.0, true, false};
 inline constexpr Bounds kAtLeastOne{1.0, std::numeric_limits<double>::infinity(), true, false};
@@ -55,6 +60,16 @@ void require_option(Number value, const Bounds& allowed, const std::string& name
     shown = shortest_text(static_cast<double>(value));
   throw Error(name + " is " + shown, owner,
               "Set it to " + allowed.text() + (more.empty() ? "" : "; " + more));
+}
+
+/// Refuses a text that JSON cannot hold: throws Error "NAME is not valid UTF-8 (OWNER). ...".
+void require_utf8(std::string_view text, const std::string& name, const std::string& owner);
+
+/// Refuses an empty callback: throws Error "NAME is empty (OWNER). Give a function".
+template <class Signature>
+void require_function(const std::function<Signature>& function, const std::string& name,
+                      const std::string& owner) {
+  if (!function) throw Error(name + " is empty", owner, "Give a function");
 }
 
 /// Options or a policy that say by themselves which of their values cannot be meant.

@@ -3,6 +3,7 @@
 /// Definitions of check.hpp; see core/compiled.hpp.
 
 #include "dualagent/core/check.hpp"
+#include "dualagent/core/printable.hpp"
 
 namespace dualagent {
 
@@ -13,6 +14,17 @@ DUALAGENT_INLINE std::string Bounds::text() const {
   if (high != kEndless)
     text += (takes_high ? " and at most " : " and below ") + shortest_text(high);
   return text;
+}
+
+DUALAGENT_INLINE void require_utf8(std::string_view text, const std::string& name,
+                                   const std::string& owner) {
+  for (std::size_t i = 0; i < text.size();) {
+    const DecodedCharacter character = decode_utf8(text.substr(i));
+    if (!character.valid)
+      throw Error(name + " is not valid UTF-8 at byte " + std::to_string(i), owner,
+                  "It travels as JSON: write it in UTF-8");
+    i += character.size_bytes;
+  }
 }
 
 DUALAGENT_INLINE void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,

@@ -57,12 +57,13 @@ struct EngineOptions {
   void validate() const {
     require_option(vocab_size, kAtLeastOne, "vocab_size", "EngineOptions");
     require_option(max_in_flight, kAtLeastOne, "max_in_flight", "EngineOptions");
-    require_option(connect_timeout_seconds, kPositive, "connect_timeout_seconds", "EngineOptions");
-    require_option(reply_timeout_seconds, kPositive, "reply_timeout_seconds", "EngineOptions");
-    require_option(restart_timeout_seconds, kNotNegative, "restart_timeout_seconds",
+    require_option(connect_timeout_seconds, kPositiveSeconds, "connect_timeout_seconds",
                    "EngineOptions");
-    require_option(restart_poll_seconds, kPositive, "restart_poll_seconds", "EngineOptions");
-    require_option(backoff_seconds, kPositive, "backoff_seconds", "EngineOptions");
+    require_option(reply_timeout_seconds, kPositiveSeconds, "reply_timeout_seconds",
+                   "EngineOptions");
+    require_option(restart_timeout_seconds, kSeconds, "restart_timeout_seconds", "EngineOptions");
+    require_option(restart_poll_seconds, kPositiveSeconds, "restart_poll_seconds", "EngineOptions");
+    require_option(backoff_seconds, kPositiveSeconds, "backoff_seconds", "EngineOptions");
     require_option(canary.count, kAtLeastOne, "canary.count", "EngineOptions");
     require_option(canary.prompt_tokens, kAtLeastOne, "canary.prompt_tokens", "EngineOptions");
     require_option(canary.new_tokens, kAtLeastOne, "canary.new_tokens", "EngineOptions");

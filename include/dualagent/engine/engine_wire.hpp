@@ -91,6 +91,22 @@ auto read_reply(const nlohmann::json& reply, const std::string& what, const std:
   }
 }
 
+/// A token's id. Errors: Error for what is none: nlohmann_json would cut 2^32 down to 0.
+inline Token read_token(const nlohmann::json& id) {
+  constexpr std::uint64_t kMost = 0x7FFFFFFF;  // a negative number is larger as one without sign
+  if (id.is_number_integer() && id.get<std::uint64_t>() <= kMost) return id.get<Token>();
+  throw Error("a reply has " + printable(id.dump().substr(0, 40)) + " where a token's id is due",
+              "engine's reply", "Look into the engine's log");
+}
+
+/// A list of them. Errors: the same; what nlohmann_json throws.
+inline std::vector<Token> read_tokens(const nlohmann::json& ids) {
+  std::vector<Token> tokens;
+  for (const nlohmann::json& id : ids.get_ref<const nlohmann::json::array_t&>())
+    tokens.push_back(read_token(id));
+  return tokens;
+}
+
 /// The spans of a list of {version, start, end}. They cover `tokens` tokens, in order and without a
 /// gap. Errors: Error where they do not; what nlohmann_json throws.
 inline std::vector<LabelSpan> read_labels(const nlohmann::json& spans, std::size_t tokens) {

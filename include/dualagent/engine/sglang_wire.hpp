@@ -59,10 +59,10 @@ struct SglangWire {
                           const nlohmann::json& json) {
     return detail::read_reply(json, "a generation of SGLang", kRemedy, [&](const auto& reply) {
       const nlohmann::json& meta = reply.at("meta_info");
-      EngineReply out{.tokens = reply.at("output_ids").template get<std::vector<Token>>()};
+      EngineReply out{.tokens = detail::read_tokens(reply.at("output_ids"))};
       const nlohmann::json& log_probs = meta.at("output_token_logprobs");
       for (std::size_t i = 0; i < log_probs.size() && i < out.tokens.size(); ++i) {
-        if (log_probs[i].at(1).template get<Token>() != out.tokens[i])
+        if (detail::read_token(log_probs[i].at(1)) != out.tokens[i])
           throw Error("a reply has a log-probability of another token than it sampled",
                       "token " + std::to_string(i) + " of SGLang's reply", kRemedy);
         out.log_probs.push_back(log_probs[i].at(0).template get<float>());
@@ -123,7 +123,7 @@ struct SglangWire {
                                 std::vector<double> scores;
                                 const auto& rows = reply.at("meta_info").at("input_token_logprobs");
                                 for (std::size_t i = 1; i < tokens.size(); ++i) {
-                                  if (rows.at(i).at(1).get<Token>() != tokens[i])
+                                  if (detail::read_token(rows.at(i).at(1)) != tokens[i])
                                     throw Error("SGLang scored other tokens than it was given",
                                                 control.place(kGenerate));
                                   scores.push_back(rows.at(i).at(0).get<double>());

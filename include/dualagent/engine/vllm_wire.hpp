@@ -66,10 +66,10 @@ struct VllmWire {
         throw Error("a reply has " + std::to_string(reply.at("choices").size()) + " choices",
                     "vLLM's reply", kRemedy);
       const nlohmann::json& choice = reply.at("choices").at(0);
-      EngineReply out{.tokens = choice.at("token_ids").template get<std::vector<Token>>()};
+      EngineReply out{.tokens = detail::read_tokens(choice.at("token_ids"))};
       const nlohmann::json& log_probs = choice.at("logprobs").at("content");
       for (std::size_t i = 0; i < log_probs.size() && i < out.tokens.size(); ++i) {
-        if (log_probs[i].at("token_id").template get<Token>() != out.tokens[i])
+        if (detail::read_token(log_probs[i].at("token_id")) != out.tokens[i])
           throw Error("a reply has a log-probability of another token than it sampled",
                       "token " + std::to_string(i) + " of vLLM's reply", kRemedy);
         out.log_probs.push_back(log_probs[i].at("logprob").template get<float>());

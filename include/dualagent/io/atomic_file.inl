@@ -77,6 +77,7 @@ DUALAGENT_INLINE void sync_directory(const std::filesystem::path& directory) {
 }
 
 DUALAGENT_INLINE void ensure_directory(const std::filesystem::path& directory) {
+  if (directory.empty()) throw Error("a folder has no name", "ensure_directory", "Name one");
   std::error_code error;
   if (std::filesystem::is_directory(directory, error)) return;
   if (!std::filesystem::create_directories(directory, error) && error)

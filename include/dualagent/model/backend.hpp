@@ -34,8 +34,8 @@ namespace dualagent {
 /// the ratio of unchanged weights is 1. Source: the order of transformers. vLLM applies min-p
 /// before top-k.
 struct SamplingOptions {
-  /// Logits are divided by it; 0 takes the most probable token (the lowest index wins ties),
-  /// whatever the other options say, and reports its log-probability at temperature 1.
+  /// Logits are divided by it, at least 1e-6; 0 takes the most probable token (the lowest index
+  /// wins ties), whatever the other options say, and reports its log-probability at temperature 1.
   float temperature = 1.0F;
   std::size_t top_k = 0;  ///< how many of the most probable tokens may be drawn; 0: all
   float top_p = 1.0F;     ///< the fewest most probable tokens of that sum of probabilities; 1: all
@@ -47,6 +47,9 @@ struct SamplingOptions {
   /// Errors: Error that names an option that cannot be meant, as `name` + "temperature" and so on.
   void validate(const std::string& owner, const std::string& name = {}) const {
     require_option(temperature, kNotNegative, name + "temperature", owner);
+    if (temperature != 0.0F && temperature < 1e-6F)  // logits divided by it are not finite
+      throw Error(name + "temperature is " + shortest_text(static_cast<double>(temperature)), owner,
+                  "Set it to at least 1e-6, or to 0, which takes the most probable token");
     require_option(top_p, {0.0, 1.0, false, true}, name + "top_p", owner, "1 keeps all tokens");
     require_option(min_p, kFraction, name + "min_p", owner, "0 keeps all tokens");
   }

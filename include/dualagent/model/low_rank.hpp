@@ -47,8 +47,8 @@ struct LowRank {
 
   /// Errors: Error naming an option that cannot be meant.
   void validate() const {
-    require_option(rank, kAtLeastOne, "rank", "LowRank");
-    require_option(alpha, kPositive, "alpha", "LowRank");
+    require_option(rank, {1, 65536}, "rank", "LowRank");
+    require_option(alpha, {1e-30, 1e30}, "alpha", "LowRank");  // a float holds alpha / rank
     if (targets.empty())
       throw Error("an adapter needs a projection to change", "LowRank",
                   "Give some of query, key, value, attention_output, gate, up, down");

@@ -47,7 +47,7 @@ struct BaseUrl {
     server = url.substr(0, slash);
     path = url.substr(slash);
     while (path.ends_with('/')) path.pop_back();
-    if (slash == host)
+    if (slash == host || url[host] == ':')
       throw Error("the server's address names no host", "'" + url + "'",
                   "Write e.g. http://127.0.0.1:8000/v1");
   }
@@ -206,7 +206,7 @@ class HttpClient {
   using Ticket = std::uint64_t;
 
   explicit HttpClient(HttpOptions options = {}) : options_(options) {
-    require_option(options_.connect_timeout_seconds, kPositive, "connect_timeout_seconds",
+    require_option(options_.connect_timeout_seconds, kPositiveSeconds, "connect_timeout_seconds",
                    "HttpOptions");
     require_option(options_.max_reply_bytes, kAtLeastOne, "max_reply_bytes", "HttpOptions");
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -226,7 +226,9 @@ class HttpClient {
   }
 
   /// Begins an exchange; its number comes back with its reply.
+  /// Errors: Error for a time-out that cannot be meant.
   Ticket start(const HttpRequest& request) {
+    require_option(request.timeout_seconds, kPositiveSeconds, "timeout_seconds", "HttpRequest");
     const NoPipeSignal quiet;
     auto exchange = std::make_unique<detail::Exchange>(request, options_);
     if (curl_multi_add_handle(multi_.get(), exchange->curl()) != CURLM_OK)

@@ -42,10 +42,12 @@ struct HttpServerOptions {
     require_option(port, {0, 65535}, "port", owner);
     require_option(max_connections, kAtLeastOne, "max_connections", owner);
     require_option(max_body_bytes, kAtLeastOne, "max_body_bytes", owner);
-    require_option(patience.idle_seconds, kPositive, "patience.idle_seconds", owner);
-    require_option(patience.read_seconds, kPositive, "patience.read_seconds", owner);
-    require_option(patience.write_seconds, kPositive, "patience.write_seconds", owner);
+    require_option(patience.idle_seconds, kPositiveSeconds, "patience.idle_seconds", owner);
+    require_option(patience.read_seconds, kPositiveSeconds, "patience.read_seconds", owner);
+    require_option(patience.write_seconds, kPositiveSeconds, "patience.write_seconds", owner);
     require_option(patience.max_header_bytes, {256, 1 << 20}, "patience.max_header_bytes", owner);
+    if (host.empty())
+      throw Error("host is empty", owner, "Give an interface's IPv4 address, or 0.0.0.0 for all");
     if (token.empty() && host != "127.0.0.1")
       throw Error("a server that others can reach has no token", owner + "::host = '" + host + "'",
                   "Set a token, or listen on 127.0.0.1");
@@ -151,7 +153,7 @@ class HttpListener final : public httplib::Server {
 /// `stop` takes no new connections and no new requests, waits for the handlers that run, and
 /// returns once all connections are closed; a handler that waits has to be ended by its owner
 /// first.
-/// Errors: `start` throws Error where the port cannot be had.
+/// Errors: `start` throws Error where the port cannot be had, and a second time.
 /// Example: HttpServer server({.token = "secret"});
 ///          server.on("GET", "/health", [](HttpCall& call) { call.reply(200, ""); });
 ///          server.start(); ... server.stop();
@@ -190,7 +192,9 @@ class HttpServer {
   ~HttpServer() { stop(); }
 
   /// Requests of this method and exactly this path go to the handler; before `start`.
+  /// Errors: Error for an empty handler.
   void on(const std::string& method, const std::string& path, Handler handler) {
+    require_function(handler, "the handler of " + method + " " + path, "HttpServer::on");
     handlers_[path][method] = std::move(handler);
   }
 
@@ -198,7 +202,10 @@ class HttpServer {
   /// `start`.
   void on_reply(std::function<void(int)> count) { count_ = std::move(count); }
 
+  /// Once: what was stopped does not listen again.
   void start() {
+    if (std::exchange(started_, true))
+      throw Error("the server was started before", options_.host, "Make another one");
     const bool any = options_.port == 0;
     port_ = any ? listener_.bind_to_any_port(options_.host) : options_.port;
     if (any ? port_ <= 0 : !listener_.bind_to_port(options_.host, port_))
@@ -341,6 +348,7 @@ class HttpServer {
   detail::HttpListener listener_;
   std::map<std::string, std::map<std::string, Handler>> handlers_;  // path, method
   std::function<void(int)> count_;
+  bool started_ = false;
   int port_ = 0;
   std::thread thread_;
 };

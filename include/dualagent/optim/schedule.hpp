@@ -58,9 +58,12 @@ class LearningRateSchedule {
   LearningRateSchedule() : LearningRateSchedule(ConstantSchedule{}) {}
   template <Schedule S>
   requires(!std::same_as<S, LearningRateSchedule>) LearningRateSchedule(S schedule)  // implicit
-      : at_([schedule = std::move(schedule)](std::size_t step) -> double {
-          return schedule.at(step);
-        }) {}
+  {
+    validate_all(schedule);
+    at_ = [schedule = std::move(schedule)](std::size_t step) -> double {
+      return schedule.at(step);
+    };
+  }
 
   double at(std::size_t step) const { return at_(step); }
 

@@ -8,8 +8,10 @@ namespace dualagent::detail {
 
 DUALAGENT_INLINE std::vector<double> multiples(double low, double high, double step) {
   std::vector<double> values;
-  for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i)
+  for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i) {
     values.push_back(i * step);
+    if (i + 1 == i) break;  // so far from 0 that a double holds no next one
+  }
   return values;
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
@@ -25,8 +26,8 @@ enum class SvgTheme : std::uint8_t { automatic, light, dark };  // automatic: as
 
 /// Size and colours of the picture.
 struct SvgOptions {
-  double width = 820;  ///< px
-  double height = 400;
+  double width = 820;   ///< px, 100 to 100,000
+  double height = 400;  ///< the same
   SvgTheme theme = SvgTheme::automatic;
 };
 
@@ -35,7 +36,8 @@ struct SvgOptions {
 /// its own curves in the browser, which redraws them while a run goes on: page/charts.js.)
 ///
 /// The result is a whole SVG file without script, link or font. Equal charts give equal bytes.
-/// Errors: Error when the lists of a series differ in length.
+/// Errors: Error when the lists of a series differ in length, and for sizes or ends of an axis that
+/// cannot be meant.
 /// Example: write_file_atomically("curve.svg", curve_svg(chart, {.theme = SvgTheme::light})).
 std::string curve_svg(const Chart& chart, const SvgOptions& options = {});
 

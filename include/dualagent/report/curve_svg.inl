@@ -72,11 +72,19 @@ class CurveDrawing {
   static constexpr double kMostTooltips = 120;  // per series
 
   void check() const {
+    const std::string where = "chart '" + chart_.title + "'";
+    require_option(options_.width, {100, 100000}, "width", "SvgOptions");
+    require_option(options_.height, {100, 100000}, "height", "SvgOptions");
+    if (chart_.y_min) require_option(*chart_.y_min, kFinite, "y_min", where);
+    if (chart_.y_max) require_option(*chart_.y_max, kFinite, "y_max", where);
+    if (chart_.y_min && chart_.y_max && *chart_.y_min >= *chart_.y_max)
+      throw Error(
+          "y_min is " + shortest_text(*chart_.y_min) + ", y_max is " + shortest_text(*chart_.y_max),
+          where, "Set y_min below y_max, or leave one to the data");
     for (const Series& series : chart_.series)
       if (series.x.size() != series.y.size())
         throw Error("a series has lists of different lengths",
-                    "chart '" + chart_.title + "', series '" + series.name + "'",
-                    "Give one y per x");
+                    where + ", series '" + series.name + "'", "Give one y per x");
   }
 
   void find_ranges() {
@@ -91,7 +99,13 @@ class CurveDrawing {
     }
     if (x.empty()) x = {0, 1};
     if (y.empty()) y = {0, 1};
-    if (x.low == x.high) x = {x.low - 1, x.high + 1};
+    constexpr double kMost = 1e300;  // so that a range has a finite length
+    for (Range* const range : {&x, &y})
+      *range = {std::clamp(range->low, -kMost, kMost), std::clamp(range->high, -kMost, kMost)};
+    if (x.low == x.high) {
+      const double around = std::max(1.0, 1e-9 * std::abs(x.low));
+      x = {x.low - around, x.high + around};
+    }
     if (y.low > 0 && y.low < 0.5 * y.high) y.low = 0;
     if (chart_.y_min) y.low = *chart_.y_min;
     if (chart_.y_max) y.high = *chart_.y_max;
@@ -104,7 +118,7 @@ class CurveDrawing {
   void find_frame() {
     const double ticks = std::max(2.0, options_.height / 65);
     y_ticks_ = axis_ticks(y_.low, y_.high, ticks, 0, chart_.unit);
-    if (!chart_.y_min && y_.low != y_ticks_.values.front())
+    if (!chart_.y_min && (y_ticks_.values.empty() || y_.low != y_ticks_.values.front()))
       y_.low = std::floor(y_.low / y_ticks_.step) * y_ticks_.step;
     if (!chart_.y_max) y_.high = std::ceil(y_.high / y_ticks_.step - 1e-9) * y_ticks_.step;
     y_ticks_.values = multiples(y_.low, y_.high, y_ticks_.step);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/io/atomic_file.hpp"
@@ -46,7 +47,8 @@ void write_html_report(const std::filesystem::path& path, const ReportData& data
 /// The page is written once; then only its data, to a file beside it that the page reads again
 /// (report-data.js beside report.html). The last call, `finish`, writes a page that is complete in
 /// itself, and the data once more for a page that is still open.
-/// Errors of all calls: as `html_report` and `AtomicFile`.
+/// Errors: of the constructor, for a time that cannot be meant and an empty clock; of all calls: as
+/// `html_report` and `AtomicFile`.
 /// Example: LiveReport live("out/report.html");
 ///          run.after_record([&](const RunRecord&) {  // a TrainingRun
 ///            live.update([] { return ReportData{.runs = read_runs("out")}; });
@@ -56,7 +58,10 @@ class LiveReport {
   /// `least_seconds` lie between two updates; `seconds` is a clock that never goes back, for tests.
   explicit LiveReport(std::filesystem::path page, double least_seconds = 2,
                       std::function<double()> seconds = steady_seconds)
-      : page_(std::move(page)), least_seconds_(least_seconds), seconds_(std::move(seconds)) {}
+      : page_(std::move(page)), least_seconds_(least_seconds), seconds_(std::move(seconds)) {
+    require_option(least_seconds_, kSeconds, "least_seconds", "LiveReport");
+    require_function(seconds_, "seconds", "LiveReport");
+  }
 
   /// Writes what `make()`, a ReportData, tells; does nothing soon after the last update.
   template <std::invocable Make>

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/number_text.hpp"
 #include "dualagent/core/printable.hpp"
@@ -38,6 +39,9 @@ struct ProgressScreen {
   /// Standard error. Not a terminal, or TERM=dumb: plain lines. NO_COLOR set and not empty: no
   /// colour. Line-drawing characters where the locale's name says UTF-8.
   static ProgressScreen standard_error();
+
+  /// Errors: Error that names a function which is empty.
+  void validate() const;
 
  private:
   /// Progress is not a result: what cannot be shown is dropped.
@@ -83,7 +87,12 @@ class Progress {
                     ProgressScreen screen = ProgressScreen::standard_error());
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  ~Progress() { finish(); }
+  ~Progress() {
+    try {
+      finish();
+    } catch (...) {  // progress is not a result: what cannot be shown is dropped
+    }
+  }
 
   /// `done` steps are done; `note` is the current success or the like, kept until the next one.
   void update(std::size_t done, std::string_view note = {});

@@ -30,6 +30,12 @@ DUALAGENT_INLINE ProgressScreen ProgressScreen::standard_error() {
   };
 }
 
+DUALAGENT_INLINE void ProgressScreen::validate() const {
+  require_function(write, "write", "ProgressScreen");
+  require_function(columns, "columns", "ProgressScreen");
+  require_function(seconds, "seconds", "ProgressScreen");
+}
+
 DUALAGENT_INLINE void ProgressScreen::write_to_standard_error(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
@@ -108,7 +114,7 @@ DUALAGENT_INLINE std::string progress_line(const ProgressState& state, std::size
 
 DUALAGENT_INLINE Progress::Progress(ProgressOptions options, ProgressScreen screen)
     : options_(std::move(options)),
-      screen_(std::move(screen)),
+      screen_((screen.validate(), std::move(screen))),
       start_seconds_(screen_.seconds()),
       done_(options_.first) {
   if (screen_.in_place) draw();

@@ -56,6 +56,16 @@ struct JudgeCounts {
   std::string first_failure;   ///< why the first item got no score; empty if all did
 };
 
+namespace detail {
+template <class Client>
+consteval bool refuse_client_of_a_moment() {
+  static_assert(sizeof(Client) == 0,
+                "dualagent: a Judge keeps a reference to its client, which must outlive it: give "
+                "the client a name; see docs/rewards.md#a-judge");
+  return true;
+}
+}  // namespace detail
+
 /// Asks a chat model to grade a rollout's work by a rubric; the score lies in [0.1, 1], the mean
 /// over its items.
 ///
@@ -75,6 +85,10 @@ class Judge {
   static_assert(check_judged_work<Work>());
 
  public:
+  /// Not of a temporary: a sentence says so.
+  Judge(const Client&& client, Work work, JudgeOptions options)
+      : Judge((static_cast<void>(detail::refuse_client_of_a_moment<Client>()), client),
+              std::move(work), std::move(options)) {}
   Judge(const Client& client, Work work, JudgeOptions options)
       : client_(&client),
         work_(std::move(work)),

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
@@ -30,7 +31,7 @@ using Rubric = std::vector<Criterion>;
 Rubric summary_rubric();
 
 /// Errors: Error for a rubric without criteria, a name that is empty or given twice, or a weight
-/// that is not a finite number above 0.
+/// that is not above 0 and at most 1e9.
 void check_rubric(const Rubric& rubric);
 
 namespace detail {

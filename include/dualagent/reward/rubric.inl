@@ -20,9 +20,8 @@ DUALAGENT_INLINE void check_rubric(const Rubric& rubric) {
     if (criterion.name.empty() || !names.insert(criterion.name).second)
       throw Error("a criterion's name is empty or given twice", "Rubric, '" + criterion.name + "'",
                   "Give every criterion a name of its own");
-    if (!std::isfinite(criterion.weight) || criterion.weight <= 0.0)
-      throw Error("a criterion's weight is " + std::to_string(criterion.weight),
-                  "Rubric, '" + criterion.name + "'", "Give it a weight above 0");
+    require_option(criterion.weight, {0.0, 1e9, false, true}, "a criterion's weight",
+                   "Rubric, '" + criterion.name + "'");
   }
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/engine/engine_wire.hpp"
 #include "dualagent/service/generate_request.hpp"
@@ -27,6 +28,10 @@ struct ServedText {
   std::function<bool(Token)> is_special = {};
 
   explicit operator bool() const { return static_cast<bool>(bytes); }
+  /// Errors: Error for bytes without is_special.
+  void validate() const {
+    if (bytes) require_function(is_special, "is_special", "ServedText");
+  }
   /// Of a tokenizer, which is copied.
   template <Tokenizer T>
   static ServedText of(T tokenizer) {

@@ -37,9 +37,9 @@ struct HttpStoreOptions {
   double max_backoff_seconds = 10;
 
   void validate() const {
-    require_option(timeout_seconds, kPositive, "timeout_seconds", "HttpStoreOptions");
-    require_option(backoff_seconds, kNotNegative, "backoff_seconds", "HttpStoreOptions");
-    require_option(max_backoff_seconds, kNotNegative, "max_backoff_seconds", "HttpStoreOptions");
+    require_option(timeout_seconds, kPositiveSeconds, "timeout_seconds", "HttpStoreOptions");
+    require_option(backoff_seconds, kSeconds, "backoff_seconds", "HttpStoreOptions");
+    require_option(max_backoff_seconds, kSeconds, "max_backoff_seconds", "HttpStoreOptions");
   }
 };
 
@@ -71,6 +71,8 @@ class HttpStore {
   }
   ClaimResult claim(const ClaimRequest& request) {
     request.validate();
+    require_utf8(request.run, "run", "ClaimRequest");
+    require_utf8(request.reader, "reader", "ClaimRequest");
     return store_wire::read_claim_reply(call("claim", store_wire::claim_body(request).dump()));
   }
   std::vector<LeaseStatus> acknowledge(std::span<const Lease> leases) {
@@ -83,11 +85,15 @@ class HttpStore {
     return leases_call("give_back", store_wire::leases_body(leases));
   }
   std::size_t give_back_all(const std::string& reader) {
+    require_utf8(reader, "reader", "HttpStore::give_back_all");
     return store_wire::Fields(call("give_back_all", nlohmann::json{{"reader", reader}}.dump()),
                               "the answer to give_back_all")
         .count("groups");
   }
-  void forget(const std::string& run) { call("forget", nlohmann::json{{"run", run}}.dump()); }
+  void forget(const std::string& run) {
+    require_utf8(run, "run", "HttpStore::forget");
+    call("forget", nlohmann::json{{"run", run}}.dump());
+  }
   StoreStats stats() { return store_wire::read_stats(call("stats", {}, HttpMethod::get)); }
 
  private:

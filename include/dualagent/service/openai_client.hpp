@@ -79,11 +79,13 @@ class OpenAiClient {
       : options_(std::move(options)),
         url_(options_.base_url),
         api_key_(read_api_key(options_.api_key_variable, "OpenAiOptions::api_key_variable")) {
-    for (const double seconds : {options_.connect_timeout_seconds, options_.reply_timeout_seconds,
-                                 options_.backoff_seconds, options_.max_backoff_seconds})
-      if (!(seconds > 0.0 && seconds <= 1e6))
-        throw Error("a time is " + std::to_string(seconds) + " seconds", "OpenAiOptions",
-                    "Set all times above 0 and at most 1000000 seconds");
+    const auto require_seconds = [](double seconds, const char* name) {
+      require_option(seconds, kPositiveSeconds, name, "OpenAiOptions");
+    };
+    require_seconds(options_.connect_timeout_seconds, "connect_timeout_seconds");
+    require_seconds(options_.reply_timeout_seconds, "reply_timeout_seconds");
+    require_seconds(options_.backoff_seconds, "backoff_seconds");
+    require_seconds(options_.max_backoff_seconds, "max_backoff_seconds");
     require_option(options_.max_reply_bytes, kAtLeastOne, "max_reply_bytes", "OpenAiOptions");
   }
 

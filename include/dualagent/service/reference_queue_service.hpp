@@ -80,7 +80,9 @@ class ReferenceQueueService {
   void commit(HttpCall& call) {
     const store_wire::Fields fields = read(call);
     const std::string task = fields.text("taskData");
-    if (!Json::accept(task)) return refuse(call, 400, "Invalid taskData JSON");
+    // For nlohmann_json a text ends at a NUL byte.
+    if (task.find('\0') != std::string::npos || !Json::accept(task))
+      return refuse(call, 400, "Invalid taskData JSON");
     const CommitResult result = queues_.commit(fields.text("listKey"), task);
     if (result.status == CommitStatus::stored)
       return succeed(call, result.repeated == 0 ? Json::object() : Json{{"repeated", true}});

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "dualagent/core/error.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/model/backend.hpp"
 #include "dualagent/service/generate_reply.hpp"
 #include "dualagent/service/generate_request.hpp"
@@ -60,7 +60,7 @@ class SamplerLoop {
   SamplerLoop(M& sampler, SamplerLoopOptions options, ServedText text, ServiceMetrics& metrics)
       : options_((options.validate(), std::move(options))),
         sampler_(sampler),
-        text_(std::move(text)),
+        text_((text.validate(), std::move(text))),
         metrics_(metrics),
         random_(RandomStream::from_seed(options_.seed ? *options_.seed : std::random_device{}())),
         names_(sampler.weight_version(), options_.served_label),
@@ -70,15 +70,15 @@ class SamplerLoop {
   ~SamplerLoop() { stop(0); }
 
   /// Takes all prompts of the request or none; `on_change` as of LiveGeneration.
-  /// Errors: QueueFull, ServiceEnds.
+  /// Errors: QueueFull, ServiceEnds; Error for an empty function.
   std::vector<Live> submit(GenerateRequest request, const std::function<void()>& on_change) {
+    require_function(on_change, "on_change", "SamplerLoop::submit");
     std::vector<Live> taken;
     {
       const std::lock_guard lock(mutex_);
       if (broken_) throw ServiceEnds(kBroken, "", "Restart the server");
       if (ending_) throw ServiceEnds("the server is about to stop", "", "Ask another one");
-      if (queue_.size() + running_count_ + request.items.size() >
-          options_.max_running + options_.max_queued)
+      if (queue_.size() + running_count_ + request.items.size() > options_.most())
         throw QueueFull("the queue is full", std::to_string(queue_.size()) + " requests wait",
                         "Ask again later");
       for (GenerateItem& item : request.items) {

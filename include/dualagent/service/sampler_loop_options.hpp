@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,8 +22,15 @@ struct SamplerLoopOptions {
   /// Of requests without a seed of their own; nothing: another one each time.
   std::optional<std::uint64_t> seed = {};
 
+  /// Generations that are taken at once, running and waiting.
+  std::size_t most() const {
+    constexpr std::size_t kEndless = std::numeric_limits<std::size_t>::max();
+    return max_queued < kEndless - max_running ? max_running + max_queued : kEndless;
+  }
+
   void validate() const {
     require_option(max_running, kAtLeastOne, "max_running", "SamplerLoopOptions");
+    require_utf8(served_label, "served_label", "SamplerLoopOptions");
   }
 };
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -72,10 +71,11 @@ class SamplerService {
         path_(options_.model_path),
         loop_(model, options_.loop, options_.text, metrics_),
         server_(options_.http) {
-    require_option(options_.retry_after_seconds, kNotNegative, "retry_after_seconds",
-                   "SamplerServiceOptions");
-    require_option(options_.drain_seconds, kNotNegative, "drain_seconds", "SamplerServiceOptions");
+    const char* const owner = "SamplerServiceOptions";
+    require_option(options_.retry_after_seconds, kSeconds, "retry_after_seconds", owner);
+    require_option(options_.drain_seconds, kSeconds, "drain_seconds", owner);
     if (options_.model_name.empty()) options_.model_name = options_.model_path;
+    require_utf8(options_.model_path + options_.model_name, "model_path or model_name", owner);
     add_paths();
   }
   explicit SamplerService(M& model, SamplerServiceOptions options = {})
@@ -118,7 +118,7 @@ class SamplerService {
             .max_context_tokens = model.max_context_tokens(),
             .max_prompt_tokens = options_.max_prompt_tokens,
             .max_new_tokens = options_.max_new_tokens,
-            .max_batch = options_.loop.max_running + options_.loop.max_queued,
+            .max_batch = options_.loop.most(),
             .has_text = static_cast<bool>(options_.text),
             .has_scores = kScoresPrompts<M>};
   }

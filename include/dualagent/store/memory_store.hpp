@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/store/encoded_commit.hpp"
 #include "dualagent/store/store_clock.hpp"
 #include "dualagent/store/trajectory_store.hpp"
@@ -27,6 +28,7 @@ class MemoryStore {
   explicit MemoryStore(StoreLimits limits = {}, StoreClock now = milliseconds_since_1970)
       : limits_(limits), now_(std::move(now)) {
     limits_.validate();
+    require_function(now_, "now", "MemoryStore");
   }
   MemoryStore(const MemoryStore&) = delete;
   MemoryStore& operator=(const MemoryStore&) = delete;

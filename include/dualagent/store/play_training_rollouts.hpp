@@ -21,7 +21,11 @@ struct TrainingPlay {
   std::size_t first_group = 0;  ///< number of the first task's group within the step
   RolloutSampling sampling{};
 
-  void validate() const { require_option(group_size, kAtLeastOne, "group_size", "TrainingPlay"); }
+  void validate() const {
+    source.validate();
+    require_option(group_size, {1.0, static_cast<double>(TrainingAccess::kMaxGroupSize)},
+                   "group_size", "TrainingPlay");
+  }
 };
 
 /// Plays `group_size` rollouts of each task and scores them: [tasks * group_size], member fastest,

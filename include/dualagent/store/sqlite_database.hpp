@@ -59,6 +59,8 @@ class SqliteDatabase {
   /// writes it; empty: the default one. Errors: SqliteError.
   explicit SqliteDatabase(const std::filesystem::path& path, const std::string& vfs = {})
       : path_(path.string()) {
+    // SQLite would make a database of its own, and remove it at the end.
+    if (path_.empty()) throw Error("a database has no file", "SqliteDatabase", "Name one");
     sqlite3* connection = nullptr;
     const int code = sqlite3_open_v2(
         path_.c_str(), &connection,

@@ -33,6 +33,7 @@ struct SqliteStoreOptions {
 
   void validate() const {
     limits.validate();
+    require_function(now, "now", "SqliteStoreOptions");
     require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "SqliteStoreOptions");
     require_option(log_pages, {1, 1e6}, "log_pages", "SqliteStoreOptions");
   }

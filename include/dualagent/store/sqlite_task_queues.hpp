@@ -28,6 +28,7 @@ struct TaskQueuesOptions {
   StoreClock now = milliseconds_since_1970;
 
   void validate() const {
+    require_function(now, "now", "TaskQueuesOptions");
     require_option(max_texts, kAtLeastOne, "max_texts", "TaskQueuesOptions");
     require_option(max_remembered, {1.0, 1e15}, "max_remembered", "TaskQueuesOptions");
     require_option(lock_seconds, sqlite_tables::kLockSeconds, "lock_seconds", "TaskQueuesOptions");

@@ -21,6 +21,8 @@ struct RolloutSource {
   std::string writer{};  ///< the process that plays; no two writers of one run share a name
   std::uint64_t step = 0;
 
+  /// Errors: Error for a run or writer without a name, and a step above 2^62.
+  void validate() const;
   friend bool operator==(const RolloutSource&, const RolloutSource&) = default;
 };
 

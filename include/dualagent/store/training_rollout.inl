@@ -6,6 +6,14 @@
 
 namespace dualagent {
 
+DUALAGENT_INLINE void RolloutSource::validate() const {
+  if (run.empty() || writer.empty())
+    throw Error("a training rollout has no run or no writer", "RolloutSource",
+                "Set RolloutSource::run and RolloutSource::writer");
+  if (step > TrainingAccess::kMaxNumber)
+    throw Error("a step is above 2^62", "RolloutSource", "Number steps from 0");
+}
+
 DUALAGENT_INLINE void OldestVersions::add(AgentRole agent, WeightVersion version) {
   std::optional<WeightVersion>& oldest = agent == AgentRole::answerer ? answerer : summarizer;
   oldest = oldest ? std::min(*oldest, version) : version;
@@ -34,17 +42,15 @@ DUALAGENT_INLINE TrainingRollout TrainingAccess::make(RolloutSource source, std:
         "group " + std::to_string(rollout.group) + ", member " + std::to_string(rollout.member),
         remedy);
   };
-  if (source.run.empty() || source.writer.empty())
-    refuse("a training rollout has no run or no writer",
-           "Set RolloutSource::run and RolloutSource::writer");
+  source.validate();
   if (group_size > kMaxGroupSize || rollout.member >= group_size)
     refuse("there is no such member in a group of " + std::to_string(group_size),
            "Number the rollouts of a group from 0, forks last; at most " +
                std::to_string(kMaxGroupSize));
   const OldestVersions oldest = oldest_versions(rollout);
-  if (std::max({source.step, std::uint64_t{rollout.group}, oldest.answerer.value_or(0),
+  if (std::max({std::uint64_t{rollout.group}, oldest.answerer.value_or(0),
                 oldest.summarizer.value_or(0)}) > kMaxNumber)
-    refuse("a step, a group or a weight version is above 2^62", "Number them from 0");
+    refuse("a group or a weight version is above 2^62", "Number them from 0");
   return TrainingRollout(std::move(source), group_size, std::move(rollout));
 }
 

@@ -66,6 +66,15 @@ class EarlyStop {
     return stop;
   }
 
+  template <auto test, class Object>
+  static EarlyStop of(const Object&&, std::vector<std::string> = {}) {
+    static_assert(
+        sizeof(Object) == 0,
+        "dualagent: EarlyStop::of keeps a reference to its object, which must outlive the "
+        "generation: give it a name; see docs/policies.md#dialects");
+    return {};
+  }
+
   /// Data only: ends what none of the patterns allows.
   static EarlyStop unless(std::vector<TokenPattern> patterns) { return {std::move(patterns), {}}; }
 

@@ -34,7 +34,7 @@ inline bool limit_child(const ChildPlan& plan) {
   };
   const SandboxLimits& limits = plan.limits;
   const rlim_t tasks = plan.max_user_tasks;
-  return set(RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1) &&
+  return set(RLIMIT_CPU, limits.cpu_seconds, rlim_t{limits.cpu_seconds} + 1) &&
          set(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes) &&
          set(RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes) && set(RLIMIT_CORE, 0, 0) &&
          set(RLIMIT_MSGQUEUE, 0, 0) &&  // POSIX message queues outlive their makers

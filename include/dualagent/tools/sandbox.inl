@@ -7,7 +7,7 @@
 namespace dualagent {
 
 DUALAGENT_INLINE void SandboxLimits::validate() const {
-  require_option(wall_seconds, {0.0, 1e9, false, true}, "wall_seconds", "SandboxLimits");
+  require_option(wall_seconds, kPositiveSeconds, "wall_seconds", "SandboxLimits");
   require_option(cpu_seconds, kAtLeastOne, "cpu_seconds", "SandboxLimits");
   require_option(memory_bytes, kAtLeastOne, "memory_bytes", "SandboxLimits");
   require_option(max_processes, kAtLeastOne, "max_processes", "SandboxLimits");
@@ -124,12 +124,13 @@ DUALAGENT_INLINE SandboxLaunch Bubblewrap::launch(const std::vector<std::string>
   for (const char* device : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
     add({"--dev-bind", device, device});
   add({"--proc", "/proc"});
+  constexpr std::uint64_t kMostOfBwrap = std::numeric_limits<std::int64_t>::max();
   for (const char* folder : {"/tmp", "/dev/shm"})
-    add({"--size", std::to_string(limits.file_bytes), "--tmpfs", folder});
+    add({"--size", std::to_string(std::min(limits.file_bytes, kMostOfBwrap)), "--tmpfs", folder});
   add({"--remount-ro", "/", "--chdir", "/tmp", "--", detail::find_program("prlimit")});
   // Inside the namespace the count starts anew; its first process, bwrap's or the server, is one
   // more.
-  add({"--nproc=" + std::to_string(limits.max_processes + 1), "--"});
+  add({"--nproc=" + std::to_string(std::uint64_t{limits.max_processes} + 1), "--"});
   launch.argv.insert(launch.argv.end(), command.begin(), command.end());
   return launch;
 }

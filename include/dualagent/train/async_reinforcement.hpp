@@ -48,6 +48,8 @@ struct AsyncOptions {
     if (run.empty())
       throw Error("an asynchronous run has no name", "AsyncOptions", "Set AsyncOptions::run");
     require_option(tasks, kAtLeastOne, "tasks", "AsyncOptions");
+    require_option(max_staleness, {0, 1e15}, "max_staleness", "AsyncOptions");
+    require_function(pause, "pause", "AsyncOptions");
     require_option(lease_seconds, kLeaseSeconds, "lease_seconds", "AsyncOptions");
   }
 };

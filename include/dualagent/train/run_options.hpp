@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/core/printable.hpp"
 #include "dualagent/optim/schedule.hpp"
 #include "dualagent/rollout/rollout_journal.hpp"
 #include "dualagent/train/checkpoint.hpp"
@@ -96,8 +98,9 @@ struct RunOptions {
   void validate() const {
     if (folder.empty())
       throw Error("the run has no folder", "RunOptions::folder", "Name one; it is made");
-    if (name.empty() || name.find('/') != std::string::npos)
-      throw Error("the run's name is \"" + name + "\"", "RunOptions::name",
+    const auto cannot_be = [](char c) { return c == '/' || (c >= 0 && c < ' '); };
+    if (name.empty() || name == "." || name == ".." || std::ranges::any_of(name, cannot_be))
+      throw Error("the run's name is \"" + printable(name) + "\"", "RunOptions::name",
                   "Name it as files are named, without a folder");
     require_option(steps, kAtLeastOne, "steps", "RunOptions");
     require_option(checkpoint_every, kAtLeastOne, "checkpoint_every", "RunOptions");

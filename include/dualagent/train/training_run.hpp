@@ -127,11 +127,13 @@ class TrainingRun {
   /// Calls `callback` after every step once the metrics file has its record, e.g. to bring a report
   /// up to date.
   void after_record(std::function<void(const RunRecord&)> callback) {
+    require_function(callback, "callback", "TrainingRun::after_record");
     after_record_.push_back(std::move(callback));
   }
 
   /// Calls `callback` with the path of each newest checkpoint once it is written.
   void after_checkpoint(std::function<void(const std::filesystem::path&)> callback) {
+    require_function(callback, "callback", "TrainingRun::after_checkpoint");
     after_checkpoint_.push_back(std::move(callback));
   }
 

@@ -16,12 +16,17 @@ DUALAGENT_INLINE TrainingRun::TrainingRun(RunOptions options, ProgressScreen scr
 DUALAGENT_INLINE void TrainingRun::every(std::size_t steps,
                                          std::function<void(RunRecord&)> callback) {
   require_option(steps, kAtLeastOne, "steps", "TrainingRun::every");
+  require_function(callback, "callback", "TrainingRun::every");
   callbacks_.push_back({steps, std::move(callback)});
 }
 
 DUALAGENT_INLINE void TrainingRun::evaluate_every(std::size_t steps,
                                                   std::function<Evaluation()> evaluate,
                                                   EvaluationMetrics metrics) {
+  require_function(evaluate, "evaluate", "TrainingRun::evaluate_every");
+  for (const std::size_t k : metrics.pass_at)
+    require_option(k, kAtLeastOne, "a number of pass_at", "EvaluationMetrics");
+  require_option(metrics.success_above, kFinite, "success_above", "EvaluationMetrics");
   every(steps, [evaluate = std::move(evaluate), metrics = std::move(metrics)](RunRecord& record) {
     add_evaluation(record, evaluate(), metrics);
   });

@@ -21,7 +21,11 @@ namespace dualagent {
 /// Example: WeightFolder weights{"out/weights"};
 class WeightFolder {
  public:
-  explicit WeightFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Errors: Error for an empty path.
+  explicit WeightFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+    if (folder_.empty())
+      throw Error("a folder of weights has no name", "WeightFolder", "Name one; it is made");
+  }
 
   const std::filesystem::path& path() const { return folder_; }
 

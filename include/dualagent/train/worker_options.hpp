@@ -25,6 +25,10 @@ struct WorkerOptions {
   TrainerOptions trainer{};
 
   void validate() const {
+    if (writer.empty())
+      throw Error(
+          "writer is empty", "WorkerOptions",
+          "Name the worker, and no two of a run alike: the store tells rollouts apart by it");
     require_option(part.of, kAtLeastOne, "part.of", "WorkerOptions");
     if (part.index >= part.of)
       throw Error("part " + std::to_string(part.index) + " of " + std::to_string(part.of),

@@ -22,8 +22,10 @@ function axisTicks(low, high, most, leastStep = 0) {
   const factor = [1, 2, 5].find(candidate => candidate * power >= rough * (1 - 1e-9)) ?? 10;
   const step = factor * power;
   const values = [];
-  for (let i = Math.ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i)
+  for (let i = Math.ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i) {
     values.push(i * step);
+    if (i + 1 === i) break;  // so far from 0 that there is no next one
+  }
   return { step, values };
 }
 
