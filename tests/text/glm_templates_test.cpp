@@ -201,7 +201,7 @@ auto glm47(Thinking thinking = Thinking::on) {
 }
 std::string text45(std::span<const Token> tokens) { return decode(kGlm45Bytes, tokens); }
 
-/// How many tokens are no bytes.
+/// The number of tokens that stand for a name and not for a byte.
 std::ptrdiff_t names_in(std::span<const Token> tokens) {
   return std::count_if(tokens.begin(), tokens.end(), [](Token token) { return token > 255; });
 }

@@ -49,7 +49,7 @@ class Deadline {
   std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
 };
 
-/// A socket's time-out of so many seconds: at least a millisecond, since 0 would be for ever.
+/// The time-out of a socket, at least a millisecond: a socket takes 0 for no time-out at all.
 timeval time_limit(double seconds);
 
 /// What a peer says first: a word of ours, its rank, the number of ranks and of bytes it expects.

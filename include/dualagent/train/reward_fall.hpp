@@ -4,11 +4,13 @@
 #include <cmath>
 #include <cstddef>
 #include <deque>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "dualagent/core/number_text.hpp"
+#include "dualagent/kernels/combine.inl"
 #include "dualagent/trace/rollout.hpp"
 
 namespace dualagent {
@@ -25,15 +27,16 @@ class RewardFall {
  public:
   /// What to say after a step with these rollouts; empty where rewards have not fallen.
   std::string look(std::size_t step, std::span<const Rollout> rollouts) {
-    Sums sums;
+    Moments moments = kAdd.identity();
     for (const Rollout& rollout : rollouts)
-      if (rollout.status != RolloutStatus::aborted) sums.add(rollout.reward);
-    steps_.push_back(sums);
+      if (rollout.status != RolloutStatus::aborted)
+        moments = kAdd(moments, kAdd.of(rollout.reward));
+    steps_.push_back(moments);
     if (steps_.size() > 2 * kSteps) steps_.pop_front();
     if (steps_.size() == 2 * kSteps) keep_best(step - kSteps);
-    if (steps_.size() < kSteps || !best_) return {};
-    const Window last{step, sum_of(steps_.end() - kSteps, steps_.end())};
-    if (last.sums.count == 0 || !has_fallen(last.sums)) return {};
+    if (!best_) return {};
+    const Window last{step, all_of(steps_.end() - kSteps, steps_.end())};
+    if (last.rewards.count == 0 || !has_fallen(last.rewards)) return {};
     return "the mean reward has fallen from " + best_->text() + " to " + last.text() +
            ". Unless the tasks have become harder, the learning rate is too large: go on from an "
            "earlier checkpoint with a third of it";
@@ -42,50 +45,40 @@ class RewardFall {
  private:
   static constexpr std::ptrdiff_t kSteps = 5;  // of a window
 
-  struct Sums {
-    double count = 0, rewards = 0, squares = 0;
-    void add(double reward) {
-      ++count;
-      rewards += reward;
-      squares += reward * reward;
-    }
-    double mean() const { return rewards / count; }
-    double deviation() const { return std::sqrt(std::max(0.0, squares / count - mean() * mean())); }
-  };
+  using Moments = kernels::MomentsState<double>;
+  static constexpr kernels::Moments<double> kAdd{};
+
   struct Window {
     std::size_t last_step;
-    Sums sums;
+    Moments rewards;
     std::string text() const {
-      return trimmed_text(sums.mean(), 3) + " in steps " +
+      return trimmed_text(rewards.mean, 3) + " in steps " +
              std::to_string(last_step + 1 - static_cast<std::size_t>(kSteps)) + " to " +
              std::to_string(last_step);
     }
   };
-  using Steps = std::deque<Sums>;
+  using Steps = std::deque<Moments>;
 
-  static Sums sum_of(Steps::const_iterator begin, Steps::const_iterator end) {
-    Sums all;
-    for (; begin != end; ++begin) {
-      all.count += begin->count;
-      all.rewards += begin->rewards;
-      all.squares += begin->squares;
-    }
-    return all;
+  static Moments all_of(Steps::const_iterator begin, Steps::const_iterator end) {
+    return std::accumulate(begin, end, kAdd.identity(), kAdd);
+  }
+  static double deviation(const Moments& rewards) {
+    return std::sqrt(rewards.squares / rewards.count);
   }
 
   /// The window before the last one may be the best one so far.
   void keep_best(std::size_t last_step) {
-    const Window before{last_step, sum_of(steps_.begin(), steps_.begin() + kSteps)};
-    if (before.sums.count == 0) return;
-    if (!best_ || before.sums.mean() > best_->sums.mean()) best_ = before;
+    const Window before{last_step, all_of(steps_.begin(), steps_.begin() + kSteps)};
+    if (before.rewards.count == 0) return;
+    if (!best_ || before.rewards.mean > best_->rewards.mean) best_ = before;
   }
 
-  bool has_fallen(const Sums& last) const {
-    const Sums& best = best_->sums;
+  bool has_fallen(const Moments& last) const {
+    const Moments& best = best_->rewards;
     const double errors = 4 * std::sqrt(1 / best.count + 1 / last.count);
-    const double deviation = std::max(best.deviation(), last.deviation());
-    const double rounding = 1e-9 * std::abs(best.mean());  // of rewards that are all equal
-    return best.mean() - last.mean() > deviation * std::max(1.0, errors) + rounding;
+    const double spread = std::max(deviation(best), deviation(last));
+    const double rounding = 1e-9 * std::abs(best.mean);  // of rewards that are all equal
+    return best.mean - last.mean > spread * std::max(1.0, errors) + rounding;
   }
 
   Steps steps_;  // the last two windows
