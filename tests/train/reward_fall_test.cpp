@@ -61,8 +61,12 @@ TEST_CASE("the measure of a fall is the spread of single rewards, in any unit", 
   const std::vector<double> shares{1, 1, 1, 1, 1, 0.4, 0.4, 0.4, 0.4, 0.4};  // 0.6 > sqrt(0.24)
   CHECK_FALSE(said_of(shares).empty());
   CHECK_FALSE(said_of(shares, 128, -1000, 1000).empty());
-  CHECK(said_of({1, 1, 1, 1, 1, 0.6, 0.6, 0.6, 0.6, 0.6}).empty());     // 0.4 < sqrt(0.24)
-  CHECK_FALSE(said_of({1, 1, 1, 1, 1, 0, 0, 0, 0, 0}).empty());         // no spread at all
+  CHECK(said_of({1, 1, 1, 1, 1, 0.6, 0.6, 0.6, 0.6, 0.6}).empty());  // 0.4 < sqrt(0.24)
+  CHECK_FALSE(said_of({1, 1, 1, 1, 1, 0, 0, 0, 0, 0}).empty());      // no spread at all
+  // 0.8 is more than sqrt(0.2 * 0.8), and with five rollouts in a window less than 4 errors.
+  const std::vector<double> few{1, 1, 1, 1, 1, 0, 0, 1, 0, 0};
+  CHECK(said_of(few, 1).empty());
+  CHECK_FALSE(said_of(few, 64).empty());
   CHECK(said_of({1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5}, 2).empty());  // too few: 4 errors
   CHECK(said_of({1, 1, 1, 1, 0.2, 0.2, 0.2, 0.2, 0.2}).empty());        // windows would overlap
 }
