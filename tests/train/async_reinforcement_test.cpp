@@ -197,6 +197,7 @@ TEST_CASE("a max_staleness that lets nothing run ahead is refused", "[train][asy
 }
 
 TEST_CASE("a learner that could not wait is refused before its first step", "[train][async]") {
+  MemoryStore store;
   AsyncOptions deaf = async_options({});
   deaf.pause = {};
   CHECK_THROWS_WITH((LearnerSide<MemoryStore>(store, WeightFolder("unused"), deaf, options())),
