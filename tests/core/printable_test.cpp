@@ -43,6 +43,23 @@ TEST_CASE("broken UTF-8 costs one byte", "[core][printable]") {
   }
 }
 
+TEST_CASE("the first byte that is not UTF-8 is found wherever it stands", "[core][printable]") {
+  CHECK(valid_utf8_bytes("") == 0);
+  CHECK(is_utf8(""));
+  // ASCII is skipped eight bytes at a time: a fault in each place of three such pieces, behind
+  // characters of one to four bytes.
+  const std::string front[] = {"", "x", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+  for (const std::string& characters : front)
+    for (std::size_t plain = 0; plain < 24; ++plain)
+      for (const std::string fault : {"\x80", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80"}) {
+        const std::string valid = characters + std::string(plain, 'a');
+        CHECK(is_utf8(valid));
+        CHECK(valid_utf8_bytes(valid + fault + "tail of 8 bytes") == valid.size());
+        CHECK(!is_utf8(valid + fault));
+        CHECK(valid_utf8_bytes(valid + "\xE2\x82") == valid.size());  // it ends in a character
+      }
+}
+
 TEST_CASE("characters are counted, invalid bytes as one", "[core][printable]") {
   CHECK(count_characters("") == 0);
   CHECK(count_characters("na\xC3\xAFve") == 5);

@@ -18,13 +18,9 @@ DUALAGENT_INLINE std::string Bounds::text() const {
 
 DUALAGENT_INLINE void require_utf8(std::string_view text, const std::string& name,
                                    const std::string& owner) {
-  for (std::size_t i = 0; i < text.size();) {
-    const DecodedCharacter character = decode_utf8(text.substr(i));
-    if (!character.valid)
-      throw Error(name + " is not valid UTF-8 at byte " + std::to_string(i), owner,
-                  "It travels as JSON: write it in UTF-8");
-    i += character.size_bytes;
-  }
+  if (const std::size_t valid = valid_utf8_bytes(text); valid < text.size())
+    throw Error(name + " is not valid UTF-8 at byte " + std::to_string(valid), owner,
+                "It travels as JSON: write it in UTF-8");
 }
 
 DUALAGENT_INLINE void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,

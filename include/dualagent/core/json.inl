@@ -8,13 +8,11 @@ namespace dualagent {
 
 DUALAGENT_INLINE std::string to_json_string(std::string_view text, const std::string& where) {
   constexpr std::string_view kHexDigits = "0123456789abcdef";
+  if (const std::size_t valid = valid_utf8_bytes(text); valid < text.size())
+    throw Error("a name or text is not valid UTF-8 at byte " + std::to_string(valid), where,
+                "Store bytes that are not text as an array");
   std::string literal = "\"";
-  for (std::size_t i = 0; i < text.size();) {
-    const DecodedCharacter character = decode_utf8(text.substr(i));
-    if (!character.valid)
-      throw Error("a name or text is not valid UTF-8 at byte " + std::to_string(i), where,
-                  "Store bytes that are not text as an array");
-    const char c = text[i];
+  for (const char c : text) {
     const std::size_t escape = std::string_view("\"\\\b\f\n\r\t").find(c);
     if (escape != std::string_view::npos)
       (literal += '\\') += "\"\\bfnrt"[escape];
@@ -22,8 +20,7 @@ DUALAGENT_INLINE std::string to_json_string(std::string_view text, const std::st
       ((literal += "\\u00") += kHexDigits[static_cast<unsigned char>(c) >> 4]) +=
           kHexDigits[static_cast<unsigned char>(c) & 0xF];
     else
-      literal += text.substr(i, character.size_bytes);
-    i += character.size_bytes;
+      literal += c;
   }
   return literal += '"';
 }

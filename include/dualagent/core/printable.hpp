@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,13 @@ void append_utf8(String& text, char32_t c) {
   }
   put(0x80 | (c & 63U));
 }
+
+/// How many bytes at the front of a text are whole characters of UTF-8, strictly: all of them, or
+/// the place of the first byte that begins none. Example: valid_utf8_bytes("caf\xe9") == 3.
+std::size_t valid_utf8_bytes(std::string_view text);
+
+/// Whether all bytes are UTF-8, strictly.
+inline bool is_utf8(std::string_view text) { return valid_utf8_bytes(text) == text.size(); }
 
 /// Number of characters of a text, which is its width in columns for most scripts; an invalid byte
 /// counts as one.

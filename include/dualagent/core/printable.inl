@@ -23,6 +23,24 @@ DUALAGENT_INLINE DecodedCharacter decode_utf8(std::string_view text) {
   return {code_point, size, true};
 }
 
+DUALAGENT_INLINE std::size_t valid_utf8_bytes(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::uint64_t eight = 0;
+    if (text.size() - at >= 8) {
+      std::memcpy(&eight, text.data() + at, 8);
+      if ((eight & 0x8080808080808080U) == 0) {  // ASCII
+        at += 8;
+        continue;
+      }
+    }
+    const DecodedCharacter character = decode_utf8(text.substr(at));
+    if (!character.valid) break;
+    at += character.size_bytes;
+  }
+  return at;
+}
+
 DUALAGENT_INLINE std::size_t count_characters(std::string_view text) {
   std::size_t count = 0;
   for (; !text.empty(); ++count) text.remove_prefix(decode_utf8(text).size_bytes);

@@ -88,9 +88,6 @@ std::string json_literal(std::string_view text);
 /// json.dumps(value, indent=4) writes it.
 std::string indented_json(std::string_view json);
 
-/// Whether all bytes are UTF-8, strictly.
-bool is_utf8(std::string_view text);
-
 }  // namespace dualagent
 
 #ifndef DUALAGENT_COMPILED

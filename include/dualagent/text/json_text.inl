@@ -310,21 +310,4 @@ DUALAGENT_INLINE std::string indented_json(std::string_view json) {
   return text;
 }
 
-DUALAGENT_INLINE bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    std::uint64_t eight = 0;
-    if (text.size() - at >= 8) {
-      std::memcpy(&eight, text.data() + at, 8);
-      if ((eight & 0x8080808080808080U) == 0) {
-        at += 8;
-        continue;
-      }
-    }
-    const DecodedCharacter character = decode_utf8(text.substr(at));
-    if (!character.valid) return false;
-    at += character.size_bytes;
-  }
-  return true;
-}
-
 }  // namespace dualagent
