@@ -90,6 +90,15 @@ TEST_CASE("string literals escape what JSON requires and keep the rest", "[core]
   CHECK_THROWS_AS(to_json_string("\xC0\x80", "t"), Error);
 }
 
+TEST_CASE("what no token holds is no token's id, and is not cut down to one", "[core][json]") {
+  CHECK(token_id(nlohmann::json::parse("0")) == 0);
+  CHECK(token_id(nlohmann::json::parse("2147483647")) == 2147483647);
+  CHECK(token_id(nlohmann::json(7)) == 7);  // with a sign, as nlohmann_json holds an int
+  for (const char* id : {"4294967296", "4294967303", "2147483648", "18446744073709551615", "-1",
+                         "-4294967289", "7.0", "\"7\"", "null", "true", "[7]"})
+    CHECK(!token_id(nlohmann::json::parse(id)));
+}
+
 TEST_CASE("every character survives a round trip", "[core][json]") {
   std::string text;
   for (char c = 0; c < 0x7F; ++c) text += c;

@@ -40,3 +40,11 @@ TEST_CASE("a token's id is a whole number that a token holds, never cut down to 
     CHECK_THAT(error_of([&] { detail::read_token(nlohmann::json::parse(id)); }),
                ContainsSubstring("where a token's id is due"));
 }
+
+TEST_CASE("a number of tokens is a whole number from 0 on, never a wrapped one", "[engine]") {
+  CHECK(detail::read_count(nlohmann::json::parse("0")) == 0);
+  CHECK(detail::read_count(nlohmann::json(40960)) == 40960);
+  for (const char* count : {"-1", "4096.5", "1e30", "\"4096\"", "null"})
+    CHECK_THAT(error_of([&] { detail::read_count(nlohmann::json::parse(count)); }),
+               ContainsSubstring("where a number of tokens is due"));
+}

@@ -83,6 +83,23 @@ TEST_CASE("what is not a stop rule is refused", "[text]") {
                ContainsSubstring("this is not a stop rule"));
 }
 
+TEST_CASE("an id or a count that no stop rule can hold is refused, never cut down", "[text]") {
+  const auto refusal = [](const std::string& stop_tokens, const std::string& positions,
+                          const std::string& most) {
+    const std::string text = R"({"stop_tokens":[)" + stop_tokens + R"(],"max_new_tokens":)" + most +
+                             R"(,"strings":[],"patterns":[{"positions":[[)" + positions +
+                             R"(]],"open_ended":false}]})";
+    return error_of([&] { stop_rule_from_json(nlohmann::json::parse(text)); });
+  };
+  CHECK(refusal("2147483647", "0", "1") == "no error");
+  for (const std::string id : {"4294967303", "2147483648", "-1", "1.5", "true", "\"7\""}) {
+    CHECK_THAT(refusal("1, " + id, "0", "1"), ContainsSubstring(id + " is no token's id"));
+    CHECK_THAT(refusal("1", "3, " + id, "1"), ContainsSubstring(id + " is no token's id"));
+  }
+  for (const std::string count : {"-1", "0", "1.5", "true"})
+    CHECK_THAT(refusal("1", "0", count), ContainsSubstring("max_new_tokens is " + count));
+}
+
 TEST_CASE("an engine that knows the data ends a turn at the token of the local check", "[text]") {
   const std::string hermes = "<tool_call>\n{\"name\": \"a\", \"arguments\": {}}\n</tool_call>";
   const std::string quoted =

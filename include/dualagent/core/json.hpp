@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -13,6 +15,7 @@
 #include "dualagent/core/json_depth.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/spelling.hpp"
+#include "dualagent/core/types.hpp"
 
 namespace dualagent {
 
@@ -25,6 +28,10 @@ struct JsonLimits {
 /// Errors: Error naming the byte that is not valid UTF-8.
 /// Example: the text a"b gives "a\"b".
 std::string to_json_string(std::string_view text, const std::string& where);
+
+/// The token's id that a JSON number is; nothing for what is none: nlohmann_json would cut 2^32 + 7
+/// down to 7.
+std::optional<Token> token_id(const nlohmann::json& value);
 
 /// The keys of an object, in their order; none of anything else.
 std::vector<std::string> keys_of(const nlohmann::json& object);

@@ -25,6 +25,13 @@ DUALAGENT_INLINE std::string to_json_string(std::string_view text, const std::st
   return literal += '"';
 }
 
+DUALAGENT_INLINE std::optional<Token> token_id(const nlohmann::json& value) {
+  constexpr std::uint64_t kMost = std::numeric_limits<Token>::max();
+  // A negative number is larger as one without sign.
+  if (!value.is_number_integer() || value.get<std::uint64_t>() > kMost) return std::nullopt;
+  return value.get<Token>();
+}
+
 DUALAGENT_INLINE std::vector<std::string> keys_of(const nlohmann::json& object) {
   std::vector<std::string> keys;
   if (object.is_object())

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/types.hpp"
 #include "dualagent/engine/engine_options.hpp"
@@ -91,10 +93,9 @@ auto read_reply(const nlohmann::json& reply, const std::string& what, const std:
   }
 }
 
-/// A token's id. Errors: Error for what is none: nlohmann_json would cut 2^32 down to 0.
+/// A token's id. Errors: Error for what is none.
 inline Token read_token(const nlohmann::json& id) {
-  constexpr std::uint64_t kMost = 0x7FFFFFFF;  // a negative number is larger as one without sign
-  if (id.is_number_integer() && id.get<std::uint64_t>() <= kMost) return id.get<Token>();
+  if (const std::optional<Token> token = token_id(id)) return *token;
   throw Error("a reply has " + printable(id.dump().substr(0, 40)) + " where a token's id is due",
               "engine's reply", "Look into the engine's log");
 }
@@ -107,13 +108,22 @@ inline std::vector<Token> read_tokens(const nlohmann::json& ids) {
   return tokens;
 }
 
+/// A number of tokens. Errors: Error for what is none: nlohmann_json would make 2^64 - 1 of -1.
+inline std::size_t read_count(const nlohmann::json& count) {
+  if (count.is_number_unsigned() || (count.is_number_integer() && count >= 0))
+    return count.get<std::size_t>();
+  throw Error(
+      "a reply has " + printable(count.dump().substr(0, 40)) + " where a number of tokens is due",
+      "engine's reply", "Look into the engine's log");
+}
+
 /// The spans of a list of {version, start, end}. They cover `tokens` tokens, in order and without a
 /// gap. Errors: Error where they do not; what nlohmann_json throws.
 inline std::vector<LabelSpan> read_labels(const nlohmann::json& spans, std::size_t tokens) {
   std::vector<LabelSpan> labels;
   std::size_t at = 0;
   for (const nlohmann::json& span : spans) {
-    const auto begin = span.at("start").get<std::size_t>(), end = span.at("end").get<std::size_t>();
+    const std::size_t begin = read_count(span.at("start")), end = read_count(span.at("end"));
     if (begin != at || end < begin) break;
     if (end > begin) labels.push_back({span.at("version").get<std::string>(), begin, end});
     at = end;

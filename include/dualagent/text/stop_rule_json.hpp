@@ -2,12 +2,15 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
+#include "dualagent/core/json.hpp"
+#include "dualagent/core/printable.hpp"
 #include "dualagent/text/stop_rule.hpp"
 
 namespace dualagent {
@@ -24,7 +27,8 @@ nlohmann::json to_json(const StopRule& rule);
 /// The rule that `to_json` wrote, without its check. Whoever obeys it hands a generation back as
 /// soon as `stop_early` ends it, and after every token from the first of `strings()` on.
 ///
-/// Errors: Error for JSON that is not a stop rule.
+/// Errors: Error for JSON that is not a stop rule, ids that are none (negative, 2^31 and above)
+/// among it.
 StopRule stop_rule_from_json(const nlohmann::json& json);
 
 }  // namespace dualagent

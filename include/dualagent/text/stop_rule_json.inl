@@ -4,6 +4,36 @@
 
 #include "dualagent/text/stop_rule_json.hpp"
 
+namespace dualagent::detail {
+
+[[noreturn]] inline void refuse_stop_rule(const std::string& problem) {
+  throw Error("this is not a stop rule: " + problem, "stop_rule_from_json",
+              "Write it with to_json");
+}
+
+inline const nlohmann::json::array_t& list_of(const nlohmann::json& json) {
+  return json.get_ref<const nlohmann::json::array_t&>();
+}
+
+inline std::vector<Token> tokens_of(const nlohmann::json& ids) {
+  std::vector<Token> tokens;
+  for (const nlohmann::json& id : list_of(ids)) {
+    const std::optional<Token> token = token_id(id);
+    if (!token) refuse_stop_rule(printable(id.dump().substr(0, 40)) + " is no token's id");
+    tokens.push_back(*token);
+  }
+  return tokens;
+}
+
+inline std::size_t count_of(const nlohmann::json& json) {
+  if (!json.is_number_integer() || json < 1)
+    refuse_stop_rule("max_new_tokens is " + printable(json.dump().substr(0, 40)) +
+                     ", not a whole number of at least 1");
+  return json.get<std::size_t>();
+}
+
+}  // namespace dualagent::detail
+
 namespace dualagent {
 
 DUALAGENT_INLINE nlohmann::json to_json(const StopRule& rule) {
@@ -24,15 +54,16 @@ DUALAGENT_INLINE nlohmann::json to_json(const StopRule& rule) {
 DUALAGENT_INLINE StopRule stop_rule_from_json(const nlohmann::json& json) {
   try {
     std::vector<TokenPattern> patterns;
-    for (const nlohmann::json& pattern : json.at("patterns"))
-      patterns.push_back({pattern.at("positions").get<std::vector<std::vector<Token>>>(),
-                          pattern.at("open_ended").get<bool>()});
-    return {json.at("stop_tokens").get<std::vector<Token>>(),
-            json.at("max_new_tokens").get<std::size_t>(),
+    for (const nlohmann::json& pattern : json.at("patterns")) {
+      std::vector<std::vector<Token>> positions;
+      for (const nlohmann::json& position : detail::list_of(pattern.at("positions")))
+        positions.push_back(detail::tokens_of(position));
+      patterns.push_back({std::move(positions), pattern.at("open_ended").get<bool>()});
+    }
+    return {detail::tokens_of(json.at("stop_tokens")), detail::count_of(json.at("max_new_tokens")),
             EarlyStop(std::move(patterns), json.at("strings").get<std::vector<std::string>>())};
   } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("this is not a stop rule: ") + error.what(), "stop_rule_from_json",
-                "Write it with to_json");
+    detail::refuse_stop_rule(error.what());
   }
 }
 
