@@ -66,6 +66,19 @@ TEST_CASE("a worker plays its part of the steps that it may begin, and then is i
   CHECK(!side.worker.ended());
 }
 
+TEST_CASE("a worker that no group of a step is for is refused, not idle for ever",
+          "[train][async]") {
+  Setting at;
+  const WorkerOptions last{.part = {kTasks - 1, kTasks + 2}, .trainer = options()};
+  const WorkerOptions none{.part = {kTasks, kTasks + 2}, .trainer = options()};
+  WorkerSide<MemoryStore> side(at.store, at.weights, last), idle(at.store, at.weights, none);
+  publish_first(at.store, at.weights, async_options(async_setting::never_waits));
+  CHECK(side.worker.advance());
+  CHECK_THROWS_WITH(idle.worker.advance(),
+                    ContainsSubstring("nothing to play for part 3 of 5: a step has 3 groups") &&
+                        ContainsSubstring("AsyncOptions::tasks"));
+}
+
 TEST_CASE("a worker plays nothing beyond the last step", "[train][async]") {
   Setting at;
   WorkerSide<MemoryStore> side(at.store, at.weights, {.trainer = options()});

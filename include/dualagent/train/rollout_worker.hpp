@@ -53,9 +53,9 @@ namespace dualagent {
 /// A worker that died starts again with the newest weights: groups that it had not committed are
 /// played anew; those that it had are too, and the store keeps the first ones.
 /// Errors: as RolloutScheduler, TaskStream and the reward; Error for weights of other models or of
-/// a trainer with other options. After a StoreFault it goes on where it was, after anything else
-/// make a new worker. Holds references to models, tasks and store.
-/// Example:
+/// a trainer with other options, and for a part that no group of a step is of. After a StoreFault
+/// it goes on where it was, after anything else make a new worker. Holds references to models,
+/// tasks and store. Example:
 ///   RolloutWorker worker{SharedWeights{model}, protocol, ExactMatch{}, tasks,
 ///                        Exchange{store, WeightFolder{"out/weights"}},
 ///                        {.writer = "sampler-1", .trainer = {.group_size = 8, .seed = 7}}};
@@ -176,11 +176,23 @@ class RolloutWorker {
       throw Error("a step has " + std::to_string(tasks) + " tasks here and " +
                       std::to_string(groups_of_step_) + " of another learner",
                   weights->where(), "Give all learners of a pair the same AsyncOptions::tasks");
+    require_part_of(tasks, weights->where());
     groups_of_step_ = tasks;
     learner.run = weights->fingerprint().at(detail::published::kRun);
     learner.steps = weights->number(detail::published::kSteps);
     learner.steps_ahead = weights->number(detail::published::kStepsAhead);
     learner.step = weights->step();
+  }
+
+  /// Errors: Error where there would never be a group for this worker.
+  void require_part_of(std::size_t groups, const std::string& where) const {
+    const WorkerPart& part = options_.part;
+    if (part.index < groups) return;
+    throw Error("there is nothing to play for part " + std::to_string(part.index) + " of " +
+                    std::to_string(part.of) + ": a step has " + std::to_string(groups) + " groups",
+                where,
+                "Start at most as many workers as AsyncOptions::tasks, and divide "
+                "WorkerOptions::part among them");
   }
 
   bool all_have_published() const {

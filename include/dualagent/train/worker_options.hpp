@@ -10,7 +10,8 @@
 namespace dualagent {
 
 /// Which of a step's groups one of several workers plays: those whose number leaves `index` when
-/// divided by `of`. Workers of one run have one `of` and an index each.
+/// divided by `of`. Workers of one run have one `of` and an index each, below AsyncOptions::tasks:
+/// a worker without groups is refused when it sees the learner's weights.
 struct WorkerPart {
   std::size_t index = 0;
   std::size_t of = 1;
