@@ -94,7 +94,17 @@ TEST_CASE("arrays of different sizes are refused on every rank", "[collective]")
     }
   });
   CHECK(refused == 2);
-  CHECK_THROWS_WITH(ThreadCollective::group(0), ContainsSubstring("at least one rank"));
+}
+
+TEST_CASE("numbers of ranks that no host can have are refused by their names", "[collective]") {
+  for (const std::size_t ranks : {std::size_t{0}, std::size_t{1} << 40U, std::size_t{1} << 60U})
+    CHECK_THROWS_WITH(ThreadCollective::group(ranks),
+                      ContainsSubstring("ranks is " + std::to_string(ranks)));
+  const auto never = [](ThreadCollective, ThreadCollective) { FAIL("nobody is there"); };
+  CHECK_THROWS_WITH(run_ranks(MeshShape{.data = std::size_t{1} << 40U, .model = 1}, never),
+                    ContainsSubstring("data is 1099511627776 (MeshShape)"));
+  CHECK_THROWS_WITH(run_ranks(MeshShape{.data = 60000, .model = 2}, never),
+                    ContainsSubstring("data * model is 120000 (MeshShape)"));
 }
 
 TEST_CASE("sums that are started have the bits of sums that are waited for at once",

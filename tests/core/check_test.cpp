@@ -41,8 +41,9 @@ TEST_CASE("bounds hold their ends where they say so, and never NaN", "[core]") {
   CHECK(!kNotNegative.contains(-5e-324));
   CHECK(kFinite.contains(-1e308));
   CHECK(!kFinite.contains(-kEndless));
-  for (const Bounds& bounds : {kFinite, kPositive, kPositiveOrInfinite, kNotNegative,
-                               kNotNegativeOrInfinite, kFraction, kBelowOne, kAtLeastOne})
+  for (const Bounds& bounds :
+       {kFinite, kPositive, kPositiveOrInfinite, kNotNegative, kNotNegativeOrInfinite, kFraction,
+        kBelowOne, kAtLeastOne, kCount, kThreads})
     CHECK(!bounds.contains(kNan));
 }
 
@@ -55,6 +56,20 @@ TEST_CASE("an option that cannot be meant is refused with its name, value and re
   CHECK(error_of([] { require_option(1.0, kBelowOne, "beta1", "AdamW", "0.9 is common"); }) ==
         "beta1 is 1 (AdamW). Set it to a number of at least 0 and below 1; 0.9 is common");
   CHECK(error_of([] { require_option(0.9, kBelowOne, "beta1", "AdamW"); }) == "no error");
+}
+
+TEST_CASE("a count of what is made all at once has an end", "[core]") {
+  for (const Bounds& bounds : {kCount, kThreads}) {
+    CHECK(!bounds.contains(0));
+    CHECK(bounds.contains(1));
+    CHECK(bounds.contains(4096));
+  }
+  CHECK(kCount.contains(1U << 20U));
+  CHECK(error_of([] { require_option(std::size_t{1} << 60U, kCount, "group_size", "Options"); }) ==
+        "group_size is 1152921504606846976 (Options). Set it to a number of at least 1 and at most "
+        "1048576");
+  CHECK_THAT(error_of([] { require_option(65537, kThreads, "threads", "ThreadPool"); }),
+             ContainsSubstring("at most 65536"));
 }
 
 TEST_CASE("policies are asked to validate themselves where they can", "[core]") {

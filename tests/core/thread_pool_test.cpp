@@ -123,7 +123,13 @@ TEST_CASE("the exception of the lowest worker reaches the caller, and the pool l
 }
 
 TEST_CASE("a pool without threads is refused", "[core][threads]") {
-  CHECK_THROWS_WITH(ThreadPool(0), ContainsSubstring("at least one thread"));
+  CHECK_THROWS_WITH(ThreadPool(0), ContainsSubstring("threads is 0 (ThreadPool)"));
+}
+
+TEST_CASE("more threads than a system can have are refused by name", "[core][threads]") {
+  for (const std::size_t threads : {std::size_t{1} << 40U, std::size_t{1} << 60U, ~std::size_t{0}})
+    CHECK_THROWS_WITH(ThreadPool(threads), ContainsSubstring("threads is ") &&
+                                               ContainsSubstring("at least 1 and at most 65536"));
 }
 
 TEST_CASE("a pool that never ran, or that slept, ends cleanly", "[core][threads]") {

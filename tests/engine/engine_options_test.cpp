@@ -28,3 +28,7 @@ TEST_CASE("options of an engine that cannot be meant are refused by their names"
   refuses({.vocab_size = 5, .canary = {.temperature = 0}}, "canary.temperature");
   refuses({.vocab_size = 5, .canary = {.max_log_ratio = 0}}, "canary.max_log_ratio");
 }
+  constexpr std::size_t kAbsurd = std::size_t{1} << 60U;  // of what is made all at once
+  refuses({.vocab_size = 5, .canary = {.count = kAbsurd}}, "canary.count");
+  refuses({.vocab_size = 5, .canary = {.prompt_tokens = kAbsurd}}, "canary.prompt_tokens");
+  refuses({.vocab_size = 5, .canary = {.new_tokens = kAbsurd}}, "canary.new_tokens");

@@ -50,6 +50,8 @@ TEST_CASE("an impossible shape is refused with the name of the field", "[model][
       {"head_dim", [](TransformerConfig& c) { c.head_dim = 3; }},
       {"intermediate_size", [](TransformerConfig& c) { c.intermediate_size = 0; }},
       {"max_position_embeddings", [](TransformerConfig& c) { c.max_position_embeddings = 0; }},
+      {"max_position_embeddings is above 10^8",
+       [](TransformerConfig& c) { c.max_position_embeddings = std::size_t{1} << 60; }},
       {"rope_theta", [](TransformerConfig& c) { c.rope_theta = 0.0; }},
       {"rope_theta",
        [](TransformerConfig& c) { c.rope_theta = std::numeric_limits<double>::quiet_NaN(); }},

@@ -82,8 +82,9 @@ TEST_CASE("a loss that is not finite is refused with its token, and the model go
 }
 
 TEST_CASE("impossible options and shapes are refused", "[model][transformer]") {
-  CHECK_THROWS_WITH(Transformer<float>(ragged_shape(true), {.gradient_parts = 0}),
-                    ContainsSubstring("gradient_parts"));
+  for (const std::size_t parts : {std::size_t{0}, std::size_t{1} << 60U})
+    CHECK_THROWS_WITH(Transformer<float>(ragged_shape(true), {.gradient_parts = parts}),
+                      ContainsSubstring("gradient_parts is " + std::to_string(parts)));
   TransformerConfig config = ragged_shape(true);
   config.num_key_value_heads = 4;
   CHECK_THROWS_WITH(Transformer<float>(config), ContainsSubstring("num_key_value_heads"));

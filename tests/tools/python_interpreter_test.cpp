@@ -215,6 +215,8 @@ TEST_CASE("options of python that cannot be meant are refused", "[tools]") {
     return error_of([&] { PythonInterpreter<Rlimits>{options}; });
   };
   CHECK_THAT(refusal({.interpreters = 0}), ContainsSubstring("interpreters is 0 (PythonOptions)"));
+  CHECK_THAT(refusal({.interpreters = std::size_t{1} << 40U}),
+             ContainsSubstring("interpreters is 1099511627776 (PythonOptions)"));
   CHECK_THAT(refusal({.python = ""}), ContainsSubstring("python is empty"));
   CHECK_THAT(refusal({.sandbox = {.limits = {.wall_seconds = 0}}}),
              ContainsSubstring("wall_seconds is 0"));

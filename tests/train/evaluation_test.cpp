@@ -139,4 +139,6 @@ TEST_CASE("several samples of a task stand side by side, the first as if it were
   CHECK_THAT(refusal(kGreedy, {.samples = 2}), ContainsSubstring("greedy"));
   CHECK(refusal({{0.0F}, {1.0F}}, {.samples = 2}) == "no error");
   CHECK_THAT(refusal({}, {.samples = 0}), ContainsSubstring("samples is 0"));
+  CHECK_THAT(refusal({}, {.samples = std::size_t{1} << 40U}),
+             ContainsSubstring("samples is 1099511627776 (EvaluationOptions)"));
 }

@@ -106,6 +106,10 @@ TEST_CASE("reinforcement does not go on with other tasks", "[train]") {
   CHECK_THAT(error(stream(), {.tasks = 4}, 4) + error(stream(), {.tasks = 5}, 4),
              ContainsSubstring("another number of tasks in each step"));
   CHECK_THAT(error(stream(), {.tasks = 0}, 4), ContainsSubstring("tasks is 0"));
+  CHECK_THAT(error(stream(), {.tasks = std::size_t{1} << 60U}, 4),
+             ContainsSubstring("tasks is 1152921504606846976 (StepTasks)"));
+  CHECK_THAT(error(stream(), {.tasks = 4, .spare = ~std::size_t{0}}, 4),
+             ContainsSubstring("spare is 18446744073709551615 (StepTasks)"));
   CHECK(error(stream(), kLot, 4) == "no error");
 }
 

@@ -64,6 +64,12 @@ TEST_CASE("what cannot be meant is refused when a trainer is made", "[train]") {
   names(refusal({.update = {.max_gradient_norm = 0}}), "max_gradient_norm is 0");
   names(refusal({.update = {.optimizer = {.beta2 = 1.0}}}), "beta2 is 1");
   names(refusal({.scheduler = {.tool_threads = 0}}), "tool_threads is 0");
+  // Each of them would be made, and end in a std::bad_alloc without a name.
+  constexpr std::size_t kAbsurd = std::size_t{1} << 60U;
+  names(refusal({.group_size = kAbsurd}), "group_size is 1152921504606846976 (TrainerOptions)");
+  names(refusal({.minibatches = kAbsurd}), "minibatches is 1152921504606846976");
+  names(refusal({.summary_forks = {.continuations = kAbsurd}}), "continuations is 11529215046068");
+  names(refusal({.scheduler = {.tool_threads = kAbsurd}}), "tool_threads is 1152921504606846976");
   names(refusal({}, ExactMatch{.success = kNan}), "success is nan");
   Dapo dapo;
   dapo.loss.clip_high = kNan;

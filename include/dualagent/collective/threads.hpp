@@ -292,8 +292,9 @@ struct MeshShape {
 /// 2}, [&](ThreadCollective data, ThreadCollective model) { Mesh mesh{data, model}; ... });
 template <class Body>
 void run_ranks(const MeshShape& shape, Body&& body) {
-  require_option(shape.data, kAtLeastOne, "data", "MeshShape");
-  require_option(shape.model, kAtLeastOne, "model", "MeshShape");
+  require_option(shape.data, kThreads, "data", "MeshShape");
+  require_option(shape.model, kThreads, "model", "MeshShape");
+  require_option(shape.data * shape.model, kThreads, "data * model", "MeshShape");
   std::vector<std::vector<ThreadCollective>> data, model;
   for (std::size_t m = 0; m < shape.model; ++m) data.push_back(ThreadCollective::group(shape.data));
   for (std::size_t d = 0; d < shape.data; ++d)

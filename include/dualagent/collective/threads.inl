@@ -7,7 +7,7 @@
 namespace dualagent {
 
 DUALAGENT_INLINE std::vector<ThreadCollective> ThreadCollective::group(std::size_t ranks) {
-  if (ranks == 0) throw Error("a collective needs at least one rank", "ThreadCollective::group");
+  require_option(ranks, kThreads, "ranks", "ThreadCollective::group");
   const auto shared = std::make_shared<Shared>(ranks);
   std::vector<ThreadCollective> handles;
   for (std::size_t rank = 0; rank < ranks; ++rank) handles.push_back({shared, rank});

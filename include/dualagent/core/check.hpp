@@ -42,6 +42,10 @@ inline constexpr Bounds kNotNegativeOrInfinite{0.0, std::numeric_limits<double>:
 /// Seconds by which a clock can be moved, which counts nanoseconds in 64 bits: up to 31 years.
 inline constexpr Bounds kSeconds{0.0, 1e9};
 inline constexpr Bounds kPositiveSeconds{0.0, 1e9, false, true};
+/// Things that are made all at once and take memory each: up to 2^20.
+inline constexpr Bounds kCount{1.0, 1048576.0};
+/// Threads of a process, or processes of a host: up to 2^16.
+inline constexpr Bounds kThreads{1.0, 65536.0};
 inline constexpr Bounds kFraction{0.0, 1.0};
 inline constexpr Bounds kBelowOne{0.0, 1.0, true, false};
 inline constexpr Bounds kAtLeastOne{1.0, std::numeric_limits<double>::infinity(), true, false};

@@ -28,8 +28,8 @@ namespace dualagent {
 /// Not reentrant: the function must not call the same pool.
 class ThreadPool {
  public:
-  /// `threads` >= 1 workers, the caller included. Errors: Error for 0, and if the system starts no
-  /// more threads.
+  /// `threads` workers, the caller included. Errors: Error for 0 and above 65536, and if the system
+  /// starts no more threads.
   explicit ThreadPool(std::size_t threads = 1);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

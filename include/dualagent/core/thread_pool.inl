@@ -2,12 +2,13 @@
 
 /// Definitions of thread_pool.hpp; see core/compiled.hpp.
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/thread_pool.hpp"
 
 namespace dualagent {
 
 DUALAGENT_INLINE ThreadPool::ThreadPool(std::size_t threads) {
-  if (threads == 0) throw Error("a thread pool needs at least one thread", "ThreadPool");
+  require_option(threads, kThreads, "threads", "ThreadPool");
   errors_.resize(threads);
   try {
     for (std::size_t worker = 1; worker < threads; ++worker)

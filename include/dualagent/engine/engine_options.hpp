@@ -64,9 +64,9 @@ struct EngineOptions {
     require_option(restart_timeout_seconds, kSeconds, "restart_timeout_seconds", "EngineOptions");
     require_option(restart_poll_seconds, kPositiveSeconds, "restart_poll_seconds", "EngineOptions");
     require_option(backoff_seconds, kPositiveSeconds, "backoff_seconds", "EngineOptions");
-    require_option(canary.count, kAtLeastOne, "canary.count", "EngineOptions");
-    require_option(canary.prompt_tokens, kAtLeastOne, "canary.prompt_tokens", "EngineOptions");
-    require_option(canary.new_tokens, kAtLeastOne, "canary.new_tokens", "EngineOptions");
+    require_option(canary.count, kCount, "canary.count", "EngineOptions");
+    require_option(canary.prompt_tokens, kCount, "canary.prompt_tokens", "EngineOptions");
+    require_option(canary.new_tokens, kCount, "canary.new_tokens", "EngineOptions");
     require_option(canary.temperature, kPositive, "canary.temperature", "EngineOptions");
     require_option(canary.max_log_ratio, kPositive, "canary.max_log_ratio", "EngineOptions");
   }

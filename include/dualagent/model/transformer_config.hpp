@@ -73,6 +73,8 @@ struct TransformerConfig {
             "Rotary embeddings need an even head_dim");
     require(intermediate_size > 0, "intermediate_size is 0", "Set the feed-forward width");
     require(max_position_embeddings > 0, "max_position_embeddings is 0", "Set the context length");
+    require(max_position_embeddings <= 100'000'000, "max_position_embeddings is above 10^8",
+            "Set the context length: of every position there are cosines and sines in memory");
     require(kPositive.contains(rope_theta), "rope_theta is not a finite number above 0",
             "10000 is the common value");
     rope_scaling.validate();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dualagent/core/aligned_vector.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/thread_pool.hpp"
 #include "dualagent/kernels/mask.inl"
@@ -267,7 +268,7 @@ class BatchParts {
   BatchParts(const TransformerWeights<T>& weights, const RotaryTable<T>& rotary,
              PartOptions options, const Adapter<T>* adapter = nullptr, Axis axis = Axis())
       : weights_(&weights), adapter_(adapter), options_(options), axis_(std::move(axis)) {
-    if (options.count == 0) throw Error("gradient_parts must be at least 1", "TransformerOptions");
+    require_option(options.count, kCount, "gradient_parts", "TransformerOptions");
     for (std::size_t s = 0; s < options.count; ++s)
       parts_.emplace_back(weights, rotary, adapter, options.recompute, axis_);
   }

@@ -40,7 +40,7 @@ struct SchedulerOptions {
 
   void validate() const {
     require_option(max_live_episodes, kAtLeastOne, "max_live_episodes", "SchedulerOptions");
-    require_option(tool_threads, kAtLeastOne, "tool_threads", "SchedulerOptions");
+    require_option(tool_threads, kThreads, "tool_threads", "SchedulerOptions");
     require_option(tool_deadline_seconds, kPositiveOrInfinite, "tool_deadline_seconds",
                    "SchedulerOptions");
   }

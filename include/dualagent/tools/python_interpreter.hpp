@@ -136,7 +136,7 @@ class PythonInterpreter {
 
   static const PythonOptions<S>& checked(const PythonOptions<S>& options) {
     options.sandbox.limits.validate();
-    require_option(options.interpreters, kAtLeastOne, "interpreters", "PythonOptions");
+    require_option(options.interpreters, kThreads, "interpreters", "PythonOptions");
     if (options.python.empty())
       throw Error("python is empty", "PythonOptions", "Give the interpreter's absolute path");
     return options;

@@ -47,7 +47,7 @@ struct AsyncOptions {
   void validate() const {
     if (run.empty())
       throw Error("an asynchronous run has no name", "AsyncOptions", "Set AsyncOptions::run");
-    require_option(tasks, kAtLeastOne, "tasks", "AsyncOptions");
+    require_option(tasks, kCount, "tasks", "AsyncOptions");
     require_option(max_staleness, {0, 1e15}, "max_staleness", "AsyncOptions");
     require_function(pause, "pause", "AsyncOptions");
     require_option(lease_seconds, kLeaseSeconds, "lease_seconds", "AsyncOptions");

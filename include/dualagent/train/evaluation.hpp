@@ -17,7 +17,7 @@ namespace dualagent {
 /// How a set of tasks is evaluated.
 struct EvaluationOptions {
   std::size_t samples = 1;  ///< rollouts of each task, >= 1
-  void validate() const { require_option(samples, kAtLeastOne, "samples", "EvaluationOptions"); }
+  void validate() const { require_option(samples, kCount, "samples", "EvaluationOptions"); }
 };
 
 /// Both agents take the likeliest token: how a pair plays without chance.

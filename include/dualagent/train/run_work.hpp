@@ -85,7 +85,10 @@ struct StepTasks {
   std::size_t tasks = 16;
   std::size_t spare = 0;  ///< for dynamic sampling, see Trainer::step
 
-  void validate() const { require_option(tasks, kAtLeastOne, "tasks", "StepTasks"); }
+  void validate() const {
+    require_option(tasks, kCount, "tasks", "StepTasks");
+    require_option(spare, {0.0, kCount.high}, "spare", "StepTasks");
+  }
   std::size_t taken() const { return tasks + spare; }
 };
 

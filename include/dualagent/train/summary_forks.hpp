@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/random.hpp"

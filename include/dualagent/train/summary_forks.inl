@@ -10,6 +10,7 @@ DUALAGENT_INLINE void SummaryForks::validate() const {
   if (continuations == 0)
     throw Error("continuations is 0", "SummaryForks",
                 "It counts the first continuation too: 1 means no forks");
+  require_option(continuations, kCount, "continuations", "SummaryForks");
   if (continuations > 1 && histories_per_group == 0)
     throw Error("histories_per_group is 0", "SummaryForks",
                 "Fork at least 1 history of a group, or set continuations to 1");

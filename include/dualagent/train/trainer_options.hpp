@@ -35,7 +35,7 @@ struct TrainerOptionsFor {
   /// Errors: Error for a value that cannot be meant. Those of `update` and `scheduler` are checked
   /// where they are used.
   void validate() const {
-    require_option(minibatches, kAtLeastOne, "minibatches", "TrainerOptions");
+    require_option(minibatches, kCount, "minibatches", "TrainerOptions");
     require_option(epochs, kAtLeastOne, "epochs", "TrainerOptions");
     summary_forks.validate();
     for (const SamplingOptions& agent : {sampling.answerer, sampling.summarizer}) {
@@ -50,7 +50,7 @@ struct TrainerOptionsFor {
   }
   /// The same with the group size that the trainer takes.
   void validate(std::size_t taken_group_size) const {
-    require_option(taken_group_size, kAtLeastOne, "group_size", "TrainerOptions");
+    require_option(taken_group_size, kCount, "group_size", "TrainerOptions");
     validate();
     if (summary_forks.continuations > 1)
       require_option(summary_forks.histories_per_group,
