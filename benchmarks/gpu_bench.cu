@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <random>
 #include <span>
 #include <string>
@@ -444,7 +445,7 @@ int main(int argc, char** argv) try {
   bench_products(settings, timer, "the head's products alone, bf16", chunk);
   bench_products(settings, timer, "the products, chunks twice as large", 2 * chunk);
   return 0;
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

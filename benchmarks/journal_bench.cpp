@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <dualagent/dualagent.hpp>
+#include <exception>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -88,7 +89,7 @@ int main(int argc, char** argv) try {
   print("processor seconds", without, with);
   print("seconds", without_wall, with_wall);
   std::printf("%.0f bytes a step\n", static_cast<double>(bytes) / static_cast<double>(steps));
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <map>
 #include <sstream>
 #include <string>
@@ -186,7 +187,7 @@ int main(int argc, char** argv) try {
                 same ? "equal" : "others", ratio, parameters.c_str(), memory.c_str());
     std::fflush(stdout);
   }
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -99,7 +100,7 @@ int main(int argc, char** argv) try {
       "| two ranks | %.0f | %.2f |\n| two ranks, Sharded | %.0f | %.2f |\n",
       options.text("--shape", "tiny").c_str(), median(threads), median(replicated),
       median(replicated) / median(threads), median(sharded), median(sharded) / median(threads));
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

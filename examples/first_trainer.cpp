@@ -23,7 +23,7 @@ int main() try {
   if (run.train(da::Reinforcement{trainer, data, {.tasks = 16}}).interrupted()) return 130;
   run.load_best(trainer);
   da::save_model("quickstart-out/models/first_trainer", model);
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

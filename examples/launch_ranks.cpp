@@ -2,6 +2,7 @@
 // docs/ranks.md explains what the ranks find, and what happens when one of them dies.
 
 #include <cstdio>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ int main(int argc, char** argv) try {
       dualagent::launch_ranks(std::vector<std::string>(argv + 2, argv + argc), {.ranks = *ranks});
   if (outcome.status() != 0) std::fprintf(stderr, "\n%s", outcome.text().c_str());
   return outcome.status();
-} catch (const dualagent::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

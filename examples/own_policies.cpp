@@ -61,7 +61,7 @@ int main() try {
     std::printf("step %d: reward %.3f, %.1f summaries per rollout\n", step, metrics.reward_mean,
                 metrics.summaries);
   }
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

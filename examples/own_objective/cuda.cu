@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <vector>
 
 #include "dualagent/core/random.hpp"
@@ -72,7 +73,7 @@ int main() try {
   std::printf("%zu tokens, largest difference from the CPU %.1e; mean loss %.6f\n", kTokens, worst,
               sum / kTokens);
   return worst < 1e-4 && std::abs(sum - expected_sum) < 1e-6 * kTokens ? 0 : 1;
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

@@ -22,7 +22,7 @@ int main() try {
                        da::RandomStream::from_seed(7));
   for (int step = 0; step < 20; ++step)
     std::printf("step %d: reward %.3f\n", step, trainer.step(tasks.next(16)).reward_mean);
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <dualagent/dualagent.hpp>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ int main(int argc, char** argv) try {
   const da::LaunchOutcome outcome = da::launch_ranks(command, {.ranks = options.ranks});
   if (outcome.status() != 0) std::fprintf(stderr, "\n%s", outcome.text().c_str());
   return outcome.status();
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;
 }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <stop_token>
@@ -37,7 +38,7 @@ inline constexpr const char* kToken = "TWO_JOBS_TOKEN";  // environment variable
 inline constexpr int kAgain = 75;
 
 /// After an error of a process. A store that is gone is waited for; that does not count as a death.
-inline int status_after(const da::Error& error) {
+inline int status_after(const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   if (da::StopSignals::requested()) return 130;
   return dynamic_cast<const da::StoreFault*>(&error) == nullptr ? 1 : kAgain;
@@ -173,7 +174,7 @@ class Address {
   /// The old one while the server is about to be started again.
   static std::string now_in(const std::filesystem::path& file, const std::string& old) try {
     return std::filesystem::exists(file) ? da::read_file(file) : old;
-  } catch (const da::Error&) {
+  } catch (const std::exception&) {
     return old;
   }
 

@@ -227,7 +227,7 @@ int run_role(const Options& options) {
   const RoleLock lock(options, options.role);
   try {
     return role->second(options);
-  } catch (const da::Error& error) {
+  } catch (const std::exception& error) {
     return status_after(error);
   }
 }

@@ -169,7 +169,7 @@ int train_answerer(const Options& options) {
     if (status != 0) std::_Exit(status);  // the player may wait for a service that has ended
   } catch (const quickstart::Interrupted&) {
     std::_Exit(130);
-  } catch (const da::Error& error) {
+  } catch (const std::exception& error) {
     if (!failed) std::_Exit(status_after(error));
   }
   ended = true;

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <span>
 #include <string>
 #include <vector>
@@ -111,7 +112,7 @@ int run(const std::string& what) {
 
 int main(int argc, char** argv) try {
   return run(argc > 1 ? argv[1] : "");
-} catch (const da::Error& error) {
+} catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 3;
 }
