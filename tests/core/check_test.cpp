@@ -99,6 +99,13 @@ TEST_CASE("a text that JSON cannot hold is refused with its byte", "[core]") {
         "run is not valid UTF-8 at byte 3 (ClaimRequest). It travels as JSON: write it in UTF-8");
 }
 
+TEST_CASE("a path that the system would cut off is refused with its byte", "[core]") {
+  CHECK(error_of([] { require_no_nul("out/a b", "folder", "RunOptions"); }) == "no error");
+  CHECK(error_of([] { require_no_nul(std::string_view("out\0/b", 6), "folder", "RunOptions"); }) ==
+        "folder has a NUL byte at byte 3: out\\x00/b (RunOptions). The system would end the path "
+        "there: take it out");
+}
+
 TEST_CASE("an empty function is refused by its name", "[core]") {
   CHECK(error_of([] { require_function(std::function<int()>(), "now", "SqliteStoreOptions"); }) ==
         "now is empty (SqliteStoreOptions). Give a function");

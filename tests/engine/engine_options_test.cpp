@@ -18,6 +18,9 @@ TEST_CASE("options of an engine that cannot be meant are refused by their names"
   refuses({.vocab_size = 5, .reply_timeout_seconds = nan}, "reply_timeout_seconds");
   refuses({.vocab_size = 5, .restart_timeout_seconds = -1}, "restart_timeout_seconds");
   refuses({.vocab_size = 5, .backoff_seconds = 0}, "backoff_seconds");
+  refuses({.vocab_size = 5, .weights_folder = std::string("a\0b", 3)},
+          "weights_folder has a NUL byte");
+  refuses({.vocab_size = 5, .model_folder = std::string("a\0b", 3)}, "model_folder has a NUL byte");
   // Longer than a clock can be moved by: they would count as over.
   refuses({.vocab_size = 5, .connect_timeout_seconds = 1e10}, "connect_timeout_seconds");
   refuses({.vocab_size = 5, .reply_timeout_seconds = 1e10}, "reply_timeout_seconds");
@@ -25,10 +28,10 @@ TEST_CASE("options of an engine that cannot be meant are refused by their names"
   refuses({.vocab_size = 5, .restart_poll_seconds = 1e10}, "restart_poll_seconds");
   refuses({.vocab_size = 5, .backoff_seconds = 1e10}, "backoff_seconds");
   refuses({.vocab_size = 5, .canary = {.count = 0}}, "canary.count");
-  refuses({.vocab_size = 5, .canary = {.temperature = 0}}, "canary.temperature");
-  refuses({.vocab_size = 5, .canary = {.max_log_ratio = 0}}, "canary.max_log_ratio");
-}
   constexpr std::size_t kAbsurd = std::size_t{1} << 60U;  // of what is made all at once
   refuses({.vocab_size = 5, .canary = {.count = kAbsurd}}, "canary.count");
   refuses({.vocab_size = 5, .canary = {.prompt_tokens = kAbsurd}}, "canary.prompt_tokens");
   refuses({.vocab_size = 5, .canary = {.new_tokens = kAbsurd}}, "canary.new_tokens");
+  refuses({.vocab_size = 5, .canary = {.temperature = 0}}, "canary.temperature");
+  refuses({.vocab_size = 5, .canary = {.max_log_ratio = 0}}, "canary.max_log_ratio");
+}

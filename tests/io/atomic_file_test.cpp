@@ -191,6 +191,25 @@ TEST_CASE("reading says what is wrong with the path", "[io][atomic_file]") {
   CHECK_THROWS_WITH(MappedFile("/dev/null"), ContainsSubstring("not a regular file"));
 }
 
+TEST_CASE("a path that the system would cut off is refused, and the file before the NUL left alone",
+          "[io][atomic_file]") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", "old");
+  const std::filesystem::path cut = (folder / "a").string() + std::string("\0b", 2);
+  const auto refuses = [](const auto& call) {
+    CHECK_THROWS_WITH(call(), ContainsSubstring("a path has a NUL byte") &&
+                                  ContainsSubstring("/a\\x00b") &&
+                                  ContainsSubstring("take it out"));
+  };
+  refuses([&] { read_file(cut); });
+  refuses([&] { MappedFile{cut}; });
+  refuses([&] { write_file_atomically(cut, "new"); });
+  refuses([&] { detail::is_there(cut); });
+  refuses([&] { remove_abandoned_temporaries(cut, ""); });
+  refuses([&] { ensure_directory(folder.path().string() + std::string("\0/a\0b", 5)); });
+  CHECK(read_file(folder / "a") == "old");
+}
+
 TEST_CASE("files whose size is not known in advance are read to their end", "[io][atomic_file]") {
   CHECK(contains(read_file("/proc/self/status"), "Pid:"));
   const TemporaryFolder folder;

@@ -63,6 +63,8 @@ TEST_CASE("what is not committed or cannot be leaves the old version", "[io][ato
              ContainsSubstring("cannot replace by a folder") && ContainsSubstring("/file"));
   CHECK_THAT(error_of([&] { write_folder(here / "file/model", "x"); }), ContainsSubstring("file"));
   CHECK_THAT(error_of([&] { write_folder("/", "x"); }), ContainsSubstring("root"));
+  CHECK_THAT(error_of([&] { write_folder((here / "model").string() + '\0', "x"); }),
+             ContainsSubstring("a path has a NUL byte"));
   const std::string text = without_write_permission(
       here.path(), [&] { return error_of([&] { write_folder(here / "model", "new"); }); });
   if (!text.starts_with(kFaultImpossible))

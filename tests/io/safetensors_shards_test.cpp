@@ -30,9 +30,9 @@ TEST_CASE("an index names a file of the folder for every tensor", "[io][shards]"
       R"({"metadata": {"total_size": 5}, "weight_map": {"a": "x.safetensors", "b": "y.safetensors"}})",
       "index");
   CHECK(index == SafeTensorsIndex{{"a", "x.safetensors"}, {"b", "y.safetensors"}});
-  for (const char* map :
-       {R"("a": "../x.safetensors")", R"("a": "/x.safetensors")", R"("a": ".x.safetensors")",
-        R"("a": "x.bin")", R"("a": 3)", R"("a": "")"}) {
+  for (const char* map : {R"("a": "../x.safetensors")", R"("a": "/x.safetensors")",
+                          R"("a": ".x.safetensors")", R"("a": "x.bin")", R"("a": 3)", R"("a": "")",
+                          R"("a": "x.safetensors\u0000.safetensors")"}) {
     INFO(map);
     CHECK_THAT(error_of([&] { parse_safetensors_index(index_of(map), "the index"); }),
                ContainsSubstring("tensor \"a\" is not in a safetensors file of the folder") &&

@@ -203,6 +203,10 @@ TEST_CASE("what cannot be served is refused with a sentence that names it", "[se
   CHECK(setting.service.post("/abort_request", {{"rid", ""}}).status == 400);
   CHECK(setting.service.post("/pause_generation", {{"mode", "in_place"}}).status == 400);
   CHECK(setting.service.post("/update_weights_from_disk", nlohmann::json::object()).status == 400);
+  const ServedReply cut = setting.service.post("/update_weights_from_disk",
+                                               {{"model_path", std::string("model\0s", 7)}});
+  CHECK(cut.status == 400);
+  CHECK_THAT(cut.body.at("message").get<std::string>(), ContainsSubstring("model\\x00s"));
   CHECK(setting.service.post("/nothing", "{}").status == 404);
 }
 

@@ -49,6 +49,8 @@ TEST_CASE("SQLite's failures name what, where and what to do", "[store]") {
   CHECK(error_of([&] {
           SqliteDatabase(folder / "c.sqlite", "no such vfs");
         }).find("cannot open the file: no such vfs") == 0);
+  CHECK(error_of([&] { SqliteDatabase(path + std::string("\0b", 2)); }).find("has a NUL byte") !=
+        std::string::npos);
   database.execute("CREATE TABLE t(a UNIQUE)");
   SqliteStatement insert(database, "INSERT INTO t VALUES(?)");
   insert.run(1);

@@ -72,6 +72,17 @@ TEST_CASE("a folder without checkpoints, or none at all, is a fresh start", "[tr
   CHECK_THROWS_AS(latest_checkpoint(folder / "file", kOptions), Error);
 }
 
+TEST_CASE("a folder's name is not cut off at a NUL byte", "[train][checkpoint]") {
+  const TemporaryFolder folder;
+  write_checkpoint(folder.path(), Checkpoint{.step = 1});
+  const std::filesystem::path cut = folder.path().string() + std::string("\0b", 2);
+  CHECK_THAT(error_of([&] { detail::list_checkpoints(cut); }),
+             ContainsSubstring("a path has a NUL byte"));
+  CHECK_THAT(error_of([&] { write_checkpoint(cut, Checkpoint{.step = 2}); }),
+             ContainsSubstring("a path has a NUL byte"));
+  CHECK(detail::list_checkpoints(folder.path()).size() == 1);
+}
+
 TEST_CASE("the newest checkpoints are kept, as many as asked for", "[train][checkpoint]") {
   const TemporaryFolder folder;
   for (std::uint64_t step = 1; step <= 5; ++step) {

@@ -34,6 +34,8 @@ TEST_CASE("options that no run can have are refused", "[train]") {
   CHECK(refusal(good) == "no error");
   CHECK_THAT(refusal({.folder = {}, .steps = 1}), ContainsSubstring("has no folder"));
   CHECK_THAT(refusal({.folder = "x"}), ContainsSubstring("steps is 0"));
+  CHECK_THAT(refusal({.folder = std::string("x\0y", 3), .steps = 1}),
+             ContainsSubstring("folder has a NUL byte at byte 1: x\\x00y (RunOptions)"));
   RunOptions bad = good;
   bad.checkpoint_every = 0;
   CHECK_THAT(refusal(bad), ContainsSubstring("checkpoint_every is 0"));

@@ -73,4 +73,6 @@ TEST_CASE("weights that are damaged are an error, not the weights before them", 
 
 TEST_CASE("weights without a folder are refused, not waited for", "[train]") {
   CHECK_THROWS_WITH(WeightFolder(""), ContainsSubstring("a folder of weights has no name"));
+  CHECK_THROWS_WITH(WeightFolder(std::string("a\0b", 3)),
+                    ContainsSubstring("path has a NUL byte at byte 1: a\\x00b (WeightFolder)"));
 }

@@ -69,6 +69,10 @@ void require_option(Number value, const Bounds& allowed, const std::string& name
 /// Refuses a text that JSON cannot hold: throws Error "NAME is not valid UTF-8 (OWNER). ...".
 void require_utf8(std::string_view text, const std::string& name, const std::string& owner);
 
+/// Refuses a path or name that holds a NUL byte, at which the system would end it: throws Error
+/// "NAME has a NUL byte at byte N (OWNER). ...".
+void require_no_nul(std::string_view path, const std::string& name, const std::string& owner);
+
 /// Refuses an empty callback: throws Error "NAME is empty (OWNER). Give a function".
 template <class Signature>
 void require_function(const std::function<Signature>& function, const std::string& name,

@@ -23,6 +23,13 @@ DUALAGENT_INLINE void require_utf8(std::string_view text, const std::string& nam
                 "It travels as JSON: write it in UTF-8");
 }
 
+DUALAGENT_INLINE void require_no_nul(std::string_view path, const std::string& name,
+                                     const std::string& owner) {
+  if (const std::size_t nul = path.find('\0'); nul != std::string_view::npos)
+    throw Error(name + " has a NUL byte at byte " + std::to_string(nul) + ": " + printable(path),
+                owner, "The system would end the path there: take it out");
+}
+
 DUALAGENT_INLINE void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,
                                            const std::string& owner) {
   if (max_tokens > 0 && max_tokens < max_context_tokens) return;

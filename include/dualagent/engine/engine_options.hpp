@@ -56,6 +56,8 @@ struct EngineOptions {
 
   void validate() const {
     require_option(vocab_size, kAtLeastOne, "vocab_size", "EngineOptions");
+    require_no_nul(weights_folder.native(), "weights_folder", "EngineOptions");
+    require_no_nul(model_folder.native(), "model_folder", "EngineOptions");
     require_option(max_in_flight, kAtLeastOne, "max_in_flight", "EngineOptions");
     require_option(connect_timeout_seconds, kPositiveSeconds, "connect_timeout_seconds",
                    "EngineOptions");

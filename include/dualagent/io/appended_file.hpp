@@ -90,7 +90,7 @@ class BasicAppendedFile {
                     std::uint64_t size_bytes)
       : path_(path),
         name_(std::move(name)),
-        file_(detail::open_retrying(path.c_str(), O_WRONLY | O_APPEND | flags, 0666)),
+        file_(detail::open_retrying(path, O_WRONLY | O_APPEND | flags, 0666)),
         size_bytes_(size_bytes) {
     if (file_.get() < 0) detail::throw_file_error("open " + name_, path_, errno);
   }

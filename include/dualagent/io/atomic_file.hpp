@@ -50,7 +50,11 @@ class FileDescriptor {
   int descriptor_ = -1;
 };
 
-int open_retrying(const char* path, int flags, mode_t mode = 0);
+/// Refuses a path of which the system would see the beginning alone: one with a NUL byte.
+void require_whole_path(const std::filesystem::path& path);
+
+/// Errors: as `require_whole_path`; -1 and errno for those of the system.
+int open_retrying(const std::filesystem::path& path, int flags, mode_t mode = 0);
 
 /// Temporaries of "FOLDER/NAME" are called "FOLDER/.NAME.partial-PROCESS-NUMBER".
 inline constexpr std::string_view kTemporaryMark = ".partial-";

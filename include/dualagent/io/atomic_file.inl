@@ -2,6 +2,7 @@
 
 /// Definitions of atomic_file.hpp; see core/compiled.hpp.
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/io/atomic_file.hpp"
 
 namespace dualagent::detail {
@@ -49,14 +50,20 @@ DUALAGENT_INLINE int FileDescriptor::close() {
   return result == 0 || errno == EINTR ? 0 : errno;
 }
 
-DUALAGENT_INLINE int open_retrying(const char* path, int flags, mode_t mode) {
+DUALAGENT_INLINE void require_whole_path(const std::filesystem::path& path) {
+  require_no_nul(path.native(), "a path", "");
+}
+
+DUALAGENT_INLINE int open_retrying(const std::filesystem::path& path, int flags, mode_t mode) {
+  require_whole_path(path);
   int descriptor = -1;
-  do descriptor = ::open(path, flags | O_CLOEXEC, mode);
+  do descriptor = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   while (descriptor < 0 && errno == EINTR);
   return descriptor;
 }
 
 DUALAGENT_INLINE bool is_there(const std::filesystem::path& path) {
+  require_whole_path(path);
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
 }
@@ -70,7 +77,7 @@ DUALAGENT_INLINE std::filesystem::path folder_of(const std::filesystem::path& pa
 namespace dualagent {
 
 DUALAGENT_INLINE void sync_directory(const std::filesystem::path& directory) {
-  detail::FileDescriptor folder(detail::open_retrying(directory.c_str(), O_RDONLY | O_DIRECTORY));
+  detail::FileDescriptor folder(detail::open_retrying(directory, O_RDONLY | O_DIRECTORY));
   if (folder.get() < 0) detail::throw_file_error("open the folder", directory, errno);
   if (::fsync(folder.get()) != 0 && errno != EINVAL)
     detail::throw_file_error("flush the folder to disk (fsync)", directory, errno);
@@ -78,6 +85,7 @@ DUALAGENT_INLINE void sync_directory(const std::filesystem::path& directory) {
 
 DUALAGENT_INLINE void ensure_directory(const std::filesystem::path& directory) {
   if (directory.empty()) throw Error("a folder has no name", "ensure_directory", "Name one");
+  detail::require_whole_path(directory);
   std::error_code error;
   if (std::filesystem::is_directory(directory, error)) return;
   if (!std::filesystem::create_directories(directory, error) && error)
@@ -93,7 +101,7 @@ DUALAGENT_INLINE AtomicFile::AtomicFile(const std::filesystem::path& path) : pat
   do {
     temporary_ = folder / (name + std::to_string(::getpid()) + "-" + std::to_string(next_number++));
     file_ = detail::FileDescriptor(
-        detail::open_retrying(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666));
+        detail::open_retrying(temporary_, O_WRONLY | O_CREAT | O_EXCL, 0666));
   } while (file_.get() < 0 && errno == EEXIST);
   if (file_.get() < 0) {
     const int error_number = errno;
@@ -122,6 +130,7 @@ DUALAGENT_INLINE void AtomicFile::commit() {
 }
 
 DUALAGENT_INLINE std::filesystem::path AtomicFile::resolve(const std::filesystem::path& path) {
+  detail::require_whole_path(path);
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   switch (status.type()) {
@@ -154,6 +163,7 @@ DUALAGENT_INLINE void write_file_atomically(const std::filesystem::path& path,
 
 DUALAGENT_INLINE std::size_t remove_abandoned_temporaries(const std::filesystem::path& folder,
                                                           std::string_view name_prefix) {
+  detail::require_whole_path(folder);
   const std::string prefix = "." + std::string(name_prefix);
   std::error_code error;
   std::vector<std::filesystem::path> abandoned;
@@ -171,7 +181,7 @@ DUALAGENT_INLINE std::size_t remove_abandoned_temporaries(const std::filesystem:
 }
 
 DUALAGENT_INLINE MappedFile::MappedFile(const std::filesystem::path& path) {
-  detail::FileDescriptor file(detail::open_retrying(path.c_str(), O_RDONLY));
+  detail::FileDescriptor file(detail::open_retrying(path, O_RDONLY));
   if (file.get() < 0) detail::throw_file_error("open", path, errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) detail::throw_file_error("look at", path, errno);
@@ -195,7 +205,7 @@ DUALAGENT_INLINE void MappedFile::forget(std::span<const std::byte> part) const 
 }
 
 DUALAGENT_INLINE std::string read_file(const std::filesystem::path& path) {
-  detail::FileDescriptor file(detail::open_retrying(path.c_str(), O_RDONLY));
+  detail::FileDescriptor file(detail::open_retrying(path, O_RDONLY));
   if (file.get() < 0) detail::throw_file_error("open", path, errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) detail::throw_file_error("look at", path, errno);

@@ -35,6 +35,7 @@ DUALAGENT_INLINE void AtomicFolder::commit() {
 }
 
 DUALAGENT_INLINE std::filesystem::path AtomicFolder::resolve(const std::filesystem::path& path) {
+  detail::require_whole_path(path);
   std::error_code error;
   std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
   if (error) detail::throw_file_error("look at", path, error.value());

@@ -17,8 +17,8 @@ DUALAGENT_INLINE SafeTensorsIndex parse_safetensors_index(const std::string& tex
   SafeTensorsIndex index;
   for (const auto& [tensor, value] : map->items()) {
     const std::string file = value.is_string() ? value.get<std::string>() : std::string();
-    if (file.find('/') != std::string::npos || file.starts_with('.') ||
-        !file.ends_with(".safetensors"))
+    if (file.find('/') != std::string::npos || file.find('\0') != std::string::npos ||
+        file.starts_with('.') || !file.ends_with(".safetensors"))
       fail("tensor \"" + printable(tensor) +
            "\" is not in a safetensors file of the folder: " + printable(value.dump()));
     index.emplace(tensor, file);

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/store/trajectory_store.hpp"
 
 namespace dualagent {
@@ -61,6 +62,7 @@ class SqliteDatabase {
       : path_(path.string()) {
     // SQLite would make a database of its own, and remove it at the end.
     if (path_.empty()) throw Error("a database has no file", "SqliteDatabase", "Name one");
+    require_no_nul(path_, "the database's path", "SqliteDatabase");
     sqlite3* connection = nullptr;
     const int code = sqlite3_open_v2(
         path_.c_str(), &connection,

@@ -25,6 +25,7 @@ namespace dualagent::detail {
 
 DUALAGENT_INLINE std::vector<CheckpointFile> list_checkpoints(
     const std::filesystem::path& directory) {
+  require_whole_path(directory);
   std::vector<CheckpointFile> files;
   std::error_code error;
   std::filesystem::directory_iterator entry(directory, error);

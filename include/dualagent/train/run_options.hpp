@@ -98,6 +98,7 @@ struct RunOptions {
   void validate() const {
     if (folder.empty())
       throw Error("the run has no folder", "RunOptions::folder", "Name one; it is made");
+    require_no_nul(folder.native(), "folder", "RunOptions");
     const auto cannot_be = [](char c) { return c == '/' || (c >= 0 && c < ' '); };
     if (name.empty() || name == "." || name == ".." || std::ranges::any_of(name, cannot_be))
       throw Error("the run's name is \"" + printable(name) + "\"", "RunOptions::name",

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/train/checkpoint.hpp"
 
@@ -25,6 +26,7 @@ class WeightFolder {
   explicit WeightFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
     if (folder_.empty())
       throw Error("a folder of weights has no name", "WeightFolder", "Name one; it is made");
+    require_no_nul(folder_.native(), "path", "WeightFolder");
   }
 
   const std::filesystem::path& path() const { return folder_; }
