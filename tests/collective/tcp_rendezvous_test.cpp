@@ -53,6 +53,21 @@ TEST_CASE("ranks get rank 0's bytes over TCP", "[collective]") {
   for (auto& one : asked) CHECK(one.get() == some_id());
 }
 
+TEST_CASE("ranks get all of many bytes, which no socket takes at once", "[collective]") {
+  std::vector<std::byte> many(std::size_t{16} << 20U);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = static_cast<std::byte>(i * 7 >> 8U);
+  RendezvousListener listener(0);
+  std::vector<std::future<bool>> asked;
+  for (std::size_t rank = 1; rank < 3; ++rank)
+    asked.push_back(std::async(std::launch::async, [&many, rank, port = listener.port()] {
+      std::vector<std::byte> bytes(many.size());
+      TcpRendezvous{"127.0.0.1", port, 20}.exchange(rank, 3, bytes);
+      return bytes == many;
+    }));
+  listener.serve(3, many, 20);
+  for (auto& one : asked) CHECK(one.get());
+}
+
 TEST_CASE("a socket waits for as long as is left, and never not at all", "[collective]") {
   CHECK(detail::time_limit(2.5).tv_sec == 2);
   CHECK(detail::time_limit(2.5).tv_usec == 500'000);

@@ -74,10 +74,14 @@ class RendezvousListener {
   struct Peer {
     detail::FileDescriptor socket;
     detail::Hello hello{};
-    std::size_t received = 0;
+    std::size_t received = 0;  // of the hello
+    std::size_t rank = 0;      // that it said; 0 before
+    std::size_t sent = 0;      // of the bytes
     bool done = false;
 
-    void read(std::size_t size, std::span<const std::byte> bytes, std::set<std::size_t>& served);
+    void go_on(std::size_t size, std::span<const std::byte> bytes, std::set<std::size_t>& served);
+    void read(std::size_t size, std::size_t bytes);
+    void write(std::span<const std::byte> bytes);
   };
 
   void bind_to(const sockaddr* address, socklen_t size, const std::string& where) {

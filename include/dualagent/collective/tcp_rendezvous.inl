@@ -80,30 +80,49 @@ DUALAGENT_INLINE void RendezvousListener::serve(std::size_t size, std::span<cons
   while (served.size() + 1 < size) {
     if (deadline.seconds_left() == 0.0) throw_missing(served, size, timeout_seconds);
     std::vector<pollfd> polled{{socket_.get(), POLLIN, 0}};
-    for (const Peer& peer : peers) polled.push_back({peer.socket.get(), POLLIN, 0});
+    for (const Peer& peer : peers)
+      polled.push_back(
+          {peer.socket.get(), static_cast<short>(peer.rank == 0 ? POLLIN : POLLOUT), 0});
     const double ms = std::min(1000.0, std::ceil(deadline.seconds_left() * 1e3));
     if (::poll(polled.data(), polled.size(), static_cast<int>(ms)) <= 0) continue;
     for (std::size_t i = 0; i < peers.size(); ++i)
-      if (polled[i + 1].revents != 0) peers[i].read(size, bytes, served);
+      if (polled[i + 1].revents != 0) peers[i].go_on(size, bytes, served);
     std::erase_if(peers, [](const Peer& peer) { return peer.done; });
     if (polled[0].revents != 0) accept(peers, 16 + 2 * size);
   }
 }
 
-DUALAGENT_INLINE void RendezvousListener::Peer::read(std::size_t size,
-                                                     std::span<const std::byte> bytes,
-                                                     std::set<std::size_t>& served) {
+DUALAGENT_INLINE void RendezvousListener::Peer::go_on(std::size_t size,
+                                                      std::span<const std::byte> bytes,
+                                                      std::set<std::size_t>& served) {
+  if (rank == 0) read(size, bytes.size());
+  if (rank == 0) return;
+  write(bytes);
+  if (sent == bytes.size()) served.insert(rank);
+}
+
+DUALAGENT_INLINE void RendezvousListener::Peer::read(std::size_t size, std::size_t bytes) {
   const ssize_t count = ::recv(socket.get(), hello.data() + received, hello.size() - received, 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   done = count <= 0;
   received += done ? 0 : static_cast<std::size_t>(count);
   if (received < hello.size()) return;
+  for (std::size_t one = 1; one < size; ++one)
+    if (hello == detail::hello_of(one, size, bytes)) rank = one;
+  done = rank == 0;
+}
+
+/// As much as the socket takes now.
+DUALAGENT_INLINE void RendezvousListener::Peer::write(std::span<const std::byte> bytes) {
+  while (sent < bytes.size()) {
+    const ssize_t count =
+        ::send(socket.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return;
+    if (count < 0) break;
+    sent += static_cast<std::size_t>(count);
+  }
   done = true;
-  for (std::size_t rank = 1; rank < size; ++rank)
-    if (hello == detail::hello_of(rank, size, bytes.size()) &&
-        ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(bytes.size()))
-      served.insert(rank);
 }
 
 DUALAGENT_INLINE void RendezvousListener::accept(std::vector<Peer>& peers, std::size_t most) {
