@@ -133,6 +133,13 @@ TEST_CASE("it is seen whether a launcher has started this process", "[collective
     CHECK(is_launched(variables({{name, "0"}})));
 }
 
+TEST_CASE("a lookup that is empty is refused by name", "[collective]") {
+  CHECK(error_of([] { is_launched(EnvironmentLookup()); }) ==
+        "get is empty (is_launched). Give a function");
+  CHECK(error_of([] { rank_from_environment(EnvironmentLookup()); }) ==
+        "get is empty (rank_from_environment). Give a function");
+}
+
 TEST_CASE("a start has a name that can name shared memory", "[collective]") {
   const LaunchedRank me = rank_from_environment(variables({{"RANK", "0"},
                                                            {"WORLD_SIZE", "1"},

@@ -140,3 +140,8 @@ TEST_CASE("reset forgets running scripts", "[model][scripted]") {
   CHECK(finished == 0);
   CHECK(model.vocab_size() == 10);
 }
+
+TEST_CASE("a script that is empty is refused by name", "[model]") {
+  CHECK_THROWS_WITH(ScriptedModel(5, ScriptedModel::Script()),
+                    ContainsSubstring("script is empty (ScriptedModel)"));
+}

@@ -61,7 +61,8 @@ bool is_launched(const EnvironmentLookup& get = variable_of_this_process);
 /// MASTER_ADDR and MASTER_PORT also serve under the others. The port is MASTER_PORT + 1. `run` is
 /// made of DUALAGENT_RUN and of what the launcher tells two starts apart by. Errors: Error that
 /// names the variable which is missing, is not a number or does not fit; for torchrun's and
-/// mpirun's ranks of one number of processes that differ; if no launcher is there.
+/// mpirun's ranks of one number of processes that differ; if no launcher is there, or `get` is
+/// empty.
 LaunchedRank rank_from_environment(const EnvironmentLookup& get = variable_of_this_process);
 
 }  // namespace dualagent

@@ -3,6 +3,7 @@
 /// Definitions of launch_environment.hpp; see core/compiled.hpp.
 
 #include "dualagent/collective/launch_environment.hpp"
+#include "dualagent/core/check.hpp"
 
 namespace dualagent::detail {
 
@@ -127,12 +128,14 @@ namespace dualagent {
 
 DUALAGENT_INLINE bool is_launched(const EnvironmentLookup& get) {
   using namespace detail;
+  require_function(get, "get", "is_launched");
   return speaks(get, kTorchrun) || speaks(get, kOpenMpi) || speaks(get, kHydra) ||
          speaks(get, kSlurm);
 }
 
 DUALAGENT_INLINE LaunchedRank rank_from_environment(const EnvironmentLookup& get) {
   using namespace detail;
+  require_function(get, "get", "rank_from_environment");
   const auto launched = [&](const LauncherWords& words, std::initializer_list<const char*> run) {
     LaunchedRank me = read_words(get, words);
     me.address = text_of_variable(get, "MASTER_ADDR");

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/model/backend.hpp"
 
@@ -27,7 +28,9 @@ class ScriptedModel {
                 std::size_t max_context_tokens = std::numeric_limits<std::size_t>::max())
       : vocab_size_(vocab_size),
         max_context_tokens_(max_context_tokens),
-        script_(std::move(script)) {}
+        script_(std::move(script)) {
+    require_function(script_, "script", "ScriptedModel");
+  }
 
   std::size_t vocab_size() const { return vocab_size_; }
   std::size_t max_context_tokens() const { return max_context_tokens_; }
