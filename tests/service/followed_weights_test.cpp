@@ -1,11 +1,9 @@
 /// A service that follows a learner's folder, and an engine's client that follows both.
 #include "dualagent/service/followed_weights.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dualagent/engine/sglang_engine.hpp"
@@ -13,6 +11,7 @@
 #include "support/engine_setting.hpp"
 #include "support/error_of.hpp"
 #include "support/served_sampler.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using engine_double::Asked;
@@ -109,7 +108,8 @@ TEST_CASE("what is asked for after a publishing waits until the service has it",
   CHECK(engine.weight_version() == 1);
   const Requests asked(3, 6);
   Asked<SglangEngine> running(engine, asked);
-  while (engine.counts().refused == 0) std::this_thread::yield();  // it has version 0
+  // It has version 0.
+  wait_for("a reply that is refused", [&] { return engine.counts().refused > 0; });
   at.newest->advance();
   check_are_of(1, running.all(), asked, at);
   engine.follow(0);  // what is behind changes nothing
@@ -126,7 +126,7 @@ TEST_CASE("a service that died is waited for until it has the weights again", "[
   check_are_of(1, generate(engine, asked), asked, at);
   at.start_again();  // with the weights `default`
   Asked<SglangEngine> running(engine, asked);
-  while (engine.counts().refused == 0) std::this_thread::yield();
+  wait_for("a reply that is refused", [&] { return engine.counts().refused > 0; });
   CHECK(at.newest->advance());
   check_are_of(1, running.all(), asked, at);
 }

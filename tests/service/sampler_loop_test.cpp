@@ -4,7 +4,6 @@
 #include <atomic>
 #include <limits>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
@@ -13,6 +12,7 @@
 #include "support/error_of.hpp"
 #include "support/remote_model.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using engine_double::Served;
@@ -51,7 +51,11 @@ struct Looped {
   }
   ServedGeneration wait(const Live& live) {
     std::unique_lock lock(mutex);
-    while (!live->has_ended()) changed.wait_for(lock, std::chrono::milliseconds(1));
+    const auto end = end_of_patience();
+    while (!live->has_ended()) {
+      if (std::chrono::steady_clock::now() >= end) FAIL("a generation does not end");
+      changed.wait_for(lock, std::chrono::milliseconds(1));
+    }
     return live->look();
   }
   ServiceMetrics metrics;
@@ -127,7 +131,7 @@ TEST_CASE("pausing with abort ends what there is and holds what comes", "[servic
   ScriptedModel model = counting();
   Looped looped(model);
   const Live before = looped.ask(item({7}, kEndless));
-  while (looped.loop.running() == 0) std::this_thread::yield();
+  wait_for("one that runs", [&] { return looped.loop.running() > 0; });
   looped.loop.pause(SamplerLoop<ScriptedModel>::Pause::abort);
   REQUIRE(before->has_ended());  // nothing runs through a pause
   CHECK(looped.loop.running() == 0);
@@ -199,7 +203,7 @@ TEST_CASE("a generation that runs on through an update has the labels of both we
         looped.loop.pause(SamplerLoop<Transformer<float>>::Pause::keep);  // after its first tokens
         stands = true;
       });
-  while (!stands) std::this_thread::yield();
+  wait_for("the pause", [&] { return stands.load(); });
   CHECK(looped.loop.update(learn, "next") == "next");
   CHECK(looped.loop.label() == "next");
   looped.loop.go_on();

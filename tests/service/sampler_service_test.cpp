@@ -4,7 +4,6 @@
 #include <atomic>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dualagent/model/save_model.hpp"
@@ -13,6 +12,7 @@
 #include "support/error_of.hpp"
 #include "support/recorded_engines.hpp"
 #include "support/served_sampler.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using namespace served_sampler;
@@ -216,7 +216,7 @@ TEST_CASE("requests above the queue are told when to come back", "[service]") {
   RawConnection first(setting.service.service.port()), second(setting.service.service.port());
   first.send(Service<>::bytes("/generate", generation({1}, 1)));
   second.send(Service<>::bytes("/generate", generation({2}, 1)));
-  while (setting.service.service.loop().queued() < 2) std::this_thread::yield();
+  wait_for("two in the queue", [&] { return setting.service.service.loop().queued() == 2; });
   const ServedReply full = setting.service.post("/generate", generation({3}, 1));
   CHECK(full.status == 429);
   CHECK(full.retry_after_seconds == 3);
@@ -248,7 +248,7 @@ TEST_CASE("stop answers what runs and refuses what comes", "[service]") {
   setting.service.post("/pause_generation", {{"mode", "retract"}});
   RawConnection waiting(setting.service.service.port());
   waiting.send(Service<>::bytes("/generate", generation({1}, 5)));
-  while (setting.service.service.loop().queued() == 0) std::this_thread::yield();
+  wait_for("one in the queue", [&] { return setting.service.service.loop().queued() > 0; });
   setting.service.service.stop();
   CHECK_THAT(waiting.read_all(), ContainsSubstring("200 OK") && ContainsSubstring("\"end\":5"));
 }
@@ -259,9 +259,10 @@ TEST_CASE("a client that leaves has its generation ended, and nobody waits for i
   {
     RawConnection leaves(setting.service.service.port());
     leaves.send(Service<>::bytes("/generate", generation({1}, 60)));
-    while (setting.service.service.loop().queued() == 0) std::this_thread::yield();
+    wait_for("one in the queue", [&] { return setting.service.service.loop().queued() > 0; });
   }
-  while (setting.service.service.loop().queued() > 0) std::this_thread::yield();  // while paused
+  // While paused.
+  wait_for("an empty queue", [&] { return setting.service.service.loop().queued() == 0; });
   setting.service.post("/continue_generation", "{}");
   CHECK(setting.service.post("/generate", generation({1}, 2)).status == 200);
   CHECK_THAT(setting.service.service.metrics(),
@@ -275,7 +276,7 @@ TEST_CASE("a service that has no place for a request is well", "[service]") {
   Service<ScriptedModel> served(model, {.loop = {.max_running = 1, .max_queued = 0}});
   RawConnection client(served.service.port());
   client.send(Service<>::bytes("/generate", generation({1}, kEndless - 1)));
-  while (served.service.loop().running() == 0) std::this_thread::yield();
+  wait_for("one that runs", [&] { return served.service.loop().running() > 0; });
   CHECK(served.post("/generate", generation({1}, 1)).status == 429);
   CHECK(served.get("/health_generate").status == 200);
   CHECK(served.get("/health").status == 200);
@@ -293,7 +294,7 @@ TEST_CASE("a streamed reply that breaks ends its generation, and the service goe
   RawConnection client(served.service.port());
   client.send(Service<>::bytes("/generate", body));
   client.read_all();  // the connection is closed
-  while (served.service.loop().running() > 0) std::this_thread::yield();
+  wait_for("its end", [&] { return served.service.loop().running() == 0; });
   CHECK_THAT(served.service.metrics(),
              ContainsSubstring("dualagent_generations_total{reason=\"abort\"} 1\n"));
   CHECK(served.get("/health_generate").status == 200);

@@ -1,6 +1,5 @@
 /// SglangEngine before a SamplerService: it must not be able to tell it from SGLang.
 #include <cstdlib>
-#include <thread>
 
 #include "dualagent/engine/sglang_engine.hpp"
 #include "dualagent/service/sampler_service.hpp"
@@ -10,6 +9,7 @@
 #include "support/error_of.hpp"
 #include "support/served_sampler.hpp"
 #include "support/toy_protocol.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using engine_double::Asked;
@@ -103,7 +103,7 @@ TEST_CASE("a request that waits through a refit is not taken for one of the old 
   // Both wait in the service until it has the new weights.
   setting.service.service.loop().pause(SamplerLoop<Transformer<float>>::Pause::keep);
   Asked<SglangEngine> running(engine, asked);
-  while (setting.service.service.loop().queued() < 2) std::this_thread::yield();
+  wait_for("two in the queue", [&] { return setting.service.service.loop().queued() == 2; });
   setting.served.learn();
   engine.publish(setting.served.learner, 7);  // pauses, loads and goes on
   for (const auto& [sequence, generation] : running.all()) {

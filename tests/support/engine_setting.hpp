@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "support/catch.hpp"
 #include "support/engine_double.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait_for.hpp"
 
 /// Engines of both kinds before a double, and what is asked of them.
 namespace engine_double {
@@ -83,6 +85,7 @@ class Asked {
   Generations all() {
     Generations done;
     std::vector<int> none;
+    const auto end = end_of_patience();
     while (left_ > 0) {
       const std::size_t before = left_;
       CHECK(engine_.advance([&](Generation&& one) {
@@ -90,7 +93,9 @@ class Asked {
         const SequenceId sequence = one.sequence;
         CHECK(done.emplace(sequence, std::move(one)).second);
       }) == 0);
-      if (left_ == before) queue_->take(none, CompletionQueue<int>::Wait::for_one);
+      if (left_ < before) continue;
+      if (std::chrono::steady_clock::now() >= end) FAIL(left_ << " generations do not end");
+      queue_->take(none, CompletionQueue<int>::Wait::for_one, end);
     }
     return done;
   }
