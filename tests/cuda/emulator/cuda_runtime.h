@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -122,8 +123,16 @@ class Block {
     return block;
   }
 
+  /// The block for all launches of so many threads: making its stacks takes longer than most
+  /// kernels.
+  static Block& of(unsigned threads) {
+    static std::map<unsigned, Block> blocks;
+    return blocks.try_emplace(threads, threads).first->second;
+  }
+
   explicit Block(unsigned threads) : threads_(threads) {
-    for (Thread& thread : threads_) thread.stack = std::make_unique<char[]>(kStackBytes);
+    for (Thread& thread : threads_)
+      thread.stack = std::make_unique_for_overwrite<char[]>(kStackBytes);
   }
 
   /// Sweeps run forwards and backwards in turn, `first_forwards` the first one.
@@ -222,7 +231,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   gridDim = config->gridDim;
   blockDim = config->blockDim;
   const std::function<void()> body = [&] { kernel(arguments...); };
-  cuda_emulator::Block block(blockDim.x);
+  cuda_emulator::Block& block = cuda_emulator::Block::of(blockDim.x);
   for (unsigned b = 0; b < gridDim.x; ++b) {
     blockIdx.x = b;
     block.run(body, b % 2 == 0);
