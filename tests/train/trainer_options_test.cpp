@@ -68,6 +68,7 @@ TEST_CASE("what cannot be meant is refused when a trainer is made", "[train]") {
   constexpr std::size_t kAbsurd = std::size_t{1} << 60U;
   names(refusal({.group_size = kAbsurd}), "group_size is 1152921504606846976 (TrainerOptions)");
   names(refusal({.minibatches = kAbsurd}), "minibatches is 1152921504606846976");
+  names(refusal({.epochs = kAbsurd}), "epochs is 1152921504606846976");
   names(refusal({.summary_forks = {.continuations = kAbsurd}}), "continuations is 11529215046068");
   names(refusal({.scheduler = {.tool_threads = kAbsurd}}), "tool_threads is 1152921504606846976");
   names(refusal({}, ExactMatch{.success = kNan}), "success is nan");

@@ -81,9 +81,9 @@ class Trainer {
         group_size_(options_.group_size.value_or(group_size_of<Recipe>())),
         scheduler_(pairing, std::move(protocol), options_.scheduler),
         learners_(pairing_, options_.update, collective_),
-        rollouts_(group_size_, options_.summary_forks),
-        members_(options_.minibatches) {
+        rollouts_(group_size_, options_.summary_forks) {
     check_options();
+    members_.resize(options_.minibatches);
     learners_.publish();
   }
   /// The same on one rank.

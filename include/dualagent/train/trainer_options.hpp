@@ -36,7 +36,7 @@ struct TrainerOptionsFor {
   /// where they are used.
   void validate() const {
     require_option(minibatches, kCount, "minibatches", "TrainerOptions");
-    require_option(epochs, kAtLeastOne, "epochs", "TrainerOptions");
+    require_option(epochs, kCount, "epochs", "TrainerOptions");
     summary_forks.validate();
     for (const SamplingOptions& agent : {sampling.answerer, sampling.summarizer}) {
       const std::string owner = "TrainerOptions::sampling";
