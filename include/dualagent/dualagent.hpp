@@ -220,6 +220,8 @@
 #include "dualagent/text/known_templates.hpp"
 #include "dualagent/text/llama3_calls.hpp"
 #include "dualagent/text/llama3_template.hpp"
+#include "dualagent/text/mistral_calls.hpp"
+#include "dualagent/text/mistral_templates.hpp"
 #include "dualagent/text/nfc.hpp"
 #include "dualagent/text/openai_calls.hpp"
 #include "dualagent/text/phi_template.hpp"

@@ -22,6 +22,7 @@ struct FormatReach {
   std::size_t max_calls = 3;            ///< in one turn
   std::vector<std::string> tools = {};  ///< names to draw; empty: any text is a name
   bool any_arguments = true;            ///< else only {"code": TEXT}
+  std::vector<std::string> ids = {};    ///< of calls, to draw; empty: any text is an id
 };
 
 namespace detail {
@@ -50,6 +51,9 @@ inline const std::vector<std::string>& hostile_words() {
                                               "<arg_key>x</arg_key>",
                                               "<arg_value>",
                                               "</arg_value>",
+                                              "[TOOL_CALLS]",
+                                              "[CALL_ID]",
+                                              "[ARGS]",
                                               "```",
                                               "```python\n",
                                               "<code>",
@@ -123,7 +127,8 @@ class Draws {
         arguments[below(2) == 0 ? text() : "key_" + std::to_string(i)] = value();
     std::string name = reach.tools.empty() ? "tool_" + std::to_string(below(9)) + text()
                                            : reach.tools[below(reach.tools.size())];
-    return {std::move(name), arguments.dump(below(4) == 0 ? 2 : -1), "call_" + text()};
+    std::string id = reach.ids.empty() ? "call_" + text() : reach.ids[below(reach.ids.size())];
+    return {std::move(name), arguments.dump(below(4) == 0 ? 2 : -1), std::move(id)};
   }
 
  private:
@@ -135,7 +140,8 @@ inline bool same_calls(std::span<const dualagent::ToolCall> wrote,
                        const std::vector<dualagent::ToolCall>& read) {
   if (wrote.size() != read.size()) return false;
   for (std::size_t i = 0; i < read.size(); ++i)
-    if (wrote[i].tool != read[i].tool || (!read[i].id.empty() && wrote[i].id != read[i].id) ||
+    if (wrote[i].tool != read[i].tool ||
+        (!wrote[i].id.empty() && !read[i].id.empty() && wrote[i].id != read[i].id) ||
         nlohmann::json::parse(wrote[i].arguments) != nlohmann::json::parse(read[i].arguments))
       return false;
   return true;

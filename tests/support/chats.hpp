@@ -41,7 +41,8 @@ inline std::vector<dualagent::ToolCall> calls_of(const Json& calls) {
   std::vector<dualagent::ToolCall> read;
   for (const Json& call : calls) {
     const Json& function = call.contains("function") ? call.at("function") : call;
-    read.push_back({function.at("name"), python_json(function.at("arguments"))});
+    read.push_back({function.at("name"), python_json(function.at("arguments")),
+                    call.value("id", std::string())});
   }
   return read;
 }
@@ -67,21 +68,28 @@ dualagent::Pieces rendered(const Template& chat, const Format& format, const Jso
   const std::string system_text = system ? messages[0].at("content") : Json("");
   const std::string user = messages[system ? 1 : 0].at("content");
   chat.open(pieces, {system_text, described, user});
+  std::vector<dualagent::ToolCall> calls;
   for (std::size_t i = system ? 2 : 1; i < messages.size(); ++i) {
     const std::string role = messages[i].at("role"), content = messages[i].at("content");
     if (role == "user") chat.user(pieces, content);
     if (role == "assistant") {
       chat.assistant(pieces);
       pieces.text(said(messages[i]));
+      calls = calls_of(messages[i].value("tool_calls", Json::array()));
       // Without an end of its own, the next message ends the turn.
       if (!std::string_view(chat.end_of_turn).empty()) pieces.special(chat.end_of_turn);
       chat.after_turn(pieces);
     }
     if (role != "tool") continue;
-    std::vector<std::string> bodies{format.render_result({}, content)};
+    std::vector<std::string> bodies;
+    const auto add = [&](const Json& result) {
+      const bool called = bodies.size() < calls.size();  // GLM-4's results follow no calls
+      bodies.push_back(format.render_result(called ? calls[bodies.size()] : dualagent::ToolCall{},
+                                            result.at("content").template get<std::string>()));
+    };
+    add(messages[i]);
     for (; i + 1 < messages.size() && messages[i + 1].at("role") == "tool"; ++i)
-      bodies.push_back(
-          format.render_result({}, messages[i + 1].at("content").template get<std::string>()));
+      add(messages[i + 1]);
     chat.results(pieces, bodies);
   }
   if (conversation.at("prompt")) chat.assistant(pieces);

@@ -5,6 +5,7 @@
 
 #include "dualagent/text/glm_calls.hpp"
 #include "dualagent/text/hermes_calls.hpp"
+#include "dualagent/text/mistral_calls.hpp"
 #include "dualagent/text/qwen_coder_calls.hpp"
 #include "dualagent/text/retool_calls.hpp"
 #include "laws/call_format_laws.hpp"
@@ -36,6 +37,8 @@ TEST_CASE("AnyCallFormat does what the format that it holds does", "[text]") {
   CHECK(AnyCallFormat(HermesCalls{}).before_calls == "\n");
   CHECK(AnyCallFormat(Glm47Calls{}).before_calls.empty());
   CHECK(AnyCallFormat(RetoolCalls{}).result_place == ResultPlace::same_message);
+  const AnyCallFormat ids = MistralSmall32Calls{};
+  CHECK(ids.render_result({"f", "{}", "abcdefgh1"}, "7") == "abcdefgh1[TOOL_CONTENT]7");
 }
 
 TEST_CASE("a copy of AnyCallFormat holds what its source held", "[text]") {

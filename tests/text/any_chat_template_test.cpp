@@ -6,6 +6,7 @@
 #include "dualagent/text/chatml_templates.hpp"
 #include "dualagent/text/glm_templates.hpp"
 #include "dualagent/text/llama3_template.hpp"
+#include "dualagent/text/mistral_templates.hpp"
 #include "dualagent/text/plain_chat.hpp"
 #include "support/catch.hpp"
 
@@ -49,6 +50,7 @@ TEST_CASE("AnyChatTemplate writes what the template that it holds writes", "[tex
   CHECK(written(AnyChatTemplate(Llama3{})) == written(Llama3{}));
   CHECK(written(AnyChatTemplate(Glm45{Thinking::off})) == written(Glm45{Thinking::off}));
   CHECK(written(AnyChatTemplate(Glm47{})) == written(Glm47{}));
+  CHECK(written(AnyChatTemplate(Ministral3{"S"})) == written(Ministral3{"S"}));
 }
 
 TEST_CASE("a copy of AnyChatTemplate keeps the texts of the template alive", "[text]") {

@@ -117,8 +117,22 @@ TEST_CASE("a dialect can be named", "[text]") {
              ContainsSubstring("Today Date: 5 May 2025\n"));
   CHECK_THROWS_WITH(dialect_named("qwen9", kBytes),
                     ContainsSubstring("'qwen9'") && ContainsSubstring("qwen2.5-math, qwen3, "));
-  CHECK_THROWS_WITH(dialect_named("deepseek-r1", kBytes, {.thinking = Thinking::off}),
-                    ContainsSubstring("always think"));
+  CHECK_THAT(prompt_of(dialect_named("llama3.2", kBytes)),
+             ContainsSubstring("Today Date: 26 Jul 2024\n"));
+  for (const char* name : {"deepseek-r1", "ministral-3-reasoning"})
+    CHECK_THROWS_WITH(dialect_named(name, kBytes, {.thinking = Thinking::off}),
+                      ContainsSubstring("always think"));
+}
+
+TEST_CASE("Mistral Small is told the day in its own form", "[text]") {
+  const ByteTokenizer bytes({"<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]",
+                             "[/SYSTEM_PROMPT]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"});
+  const auto told = [&](const std::string& today) {
+    const auto small = dialect_named("mistral-small-3.2", bytes, {.today = today});
+    return decode(bytes, small.prompt({.prompt = "Hi"}));
+  };
+  CHECK_THAT(told(""), ContainsSubstring("The current date is 2025-06-01.\n"));
+  CHECK_THAT(told("2025-12-31"), ContainsSubstring("The current date is 2025-12-31.\n"));
 }
 
 TEST_CASE("what opens messages must be a token, tags in turns may be text", "[text]") {

@@ -25,6 +25,18 @@ TEST_CASE("a JSON call has a name and an object of arguments, in any order", "[t
   CHECK(read(R"(say {"arguments":{},"name":"l\u006fok"} more)", 4) == "look {}, 39");
 }
 
+TEST_CASE("a JSON call has an id where the format has one", "[text]") {
+  const std::string said = R"({"name": "look", "id": "a\u0062", "arguments": {}})";
+  CHECK(read_json_call(said, 0, "arguments", "id").call.id == "ab");
+  CHECK_THAT(read(said), ContainsSubstring("unknown key \"id\""));
+  CHECK(read_json_call(R"({"name": "look", "arguments": {}})", 0, "arguments", "id").call.id == "");
+  const auto fault = [](std::string_view text) {
+    return read_json_call(text, 0, "arguments", "id").fault;
+  };
+  CHECK_THAT(fault(R"({"id": "a", "id": "a"})"), ContainsSubstring("\"id\" is given twice"));
+  CHECK_THAT(fault(R"({"id": 7})"), ContainsSubstring("\"id\" must be a text"));
+}
+
 TEST_CASE("what a JSON call lacks or has too much is named", "[text]") {
   CHECK_THAT(read(R"({"name": "look"})"), ContainsSubstring("key \"arguments\" is missing"));
   CHECK_THAT(read(R"({"arguments": {}})"), ContainsSubstring("key \"name\" is missing"));

@@ -37,6 +37,9 @@ TEST_CASE("markers are found in text of the protocol only where it asks for them
   CHECK(shown(Pieces{}.marked_text("a < b <cal <<call>", kMarkers)) == "t(a < b <cal <)m(<call>)");
   CHECK(shown(Pieces{}.marked_text("", kMarkers)) == "");
   CHECK(shown(Pieces{}.marked_text("<call>", {})) == "t(<call>)");
+  constexpr std::array<std::string_view, 2> kOthers{"[ARGS]", "/end"};
+  CHECK(shown(Pieces{}.marked_text("f[ARGS][1]<call>//end", kOthers)) ==
+        "t(f)m([ARGS])t([1]<call>/)m(/end)");
   CHECK(shown(Pieces{}.text("<call>")) == "t(<call>)");
 }
 

@@ -22,8 +22,10 @@ struct JsonCall {
   std::string fault = {};  ///< empty if the call is whole
 };
 
-/// Reads `{"name": NAME, ARGUMENTS_KEY: {...}}` at `at`: both members, once each, nothing else.
-JsonCall read_json_call(std::string_view said, std::size_t at, std::string_view arguments_key);
+/// Reads `{"name": NAME, ARGUMENTS_KEY: {...}}` at `at`: both members, once each, nothing else but,
+/// where an `id_key` is given, that one, a text, which becomes the call's id.
+JsonCall read_json_call(std::string_view said, std::size_t at, std::string_view arguments_key,
+                        std::string_view id_key = {});
 
 /// Where an object that looks like a call begins in a text that should hold none, or npos: its
 /// first key is "name", "arguments" or "parameters", and the rest of a call's keys follow

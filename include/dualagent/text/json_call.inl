@@ -7,9 +7,9 @@
 namespace dualagent {
 
 DUALAGENT_INLINE JsonCall read_json_call(std::string_view said, std::size_t at,
-                                         std::string_view arguments_key) {
+                                         std::string_view arguments_key, std::string_view id_key) {
   JsonCall read;
-  bool named = false;
+  bool named = false, has_id = false;
   std::string_view arguments;
   std::string own_fault;  // of a member whose JSON is fine
   const auto visit = [&](std::string_view key, std::string_view value, std::size_t) {
@@ -19,6 +19,13 @@ DUALAGENT_INLINE JsonCall read_json_call(std::string_view said, std::size_t at,
       read.call.tool = json_string_text(value);
     } else if (bare == arguments_key && arguments.empty() && value.front() == '{') {
       arguments = value;
+    } else if (!id_key.empty() && bare == id_key) {
+      if (std::exchange(has_id, true))
+        own_fault = "\"" + std::string(bare) + "\" is given twice";
+      else if (value.front() != '"')
+        own_fault = "\"" + std::string(bare) + "\" must be a text";
+      else
+        read.call.id = json_string_text(value);
     } else if (bare == "name") {
       own_fault = named ? "\"name\" is given twice" : "\"name\" must be the name of a tool";
     } else if (bare == arguments_key) {

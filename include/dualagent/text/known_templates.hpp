@@ -20,6 +20,8 @@
 #include "dualagent/text/hermes_calls.hpp"
 #include "dualagent/text/llama3_calls.hpp"
 #include "dualagent/text/llama3_template.hpp"
+#include "dualagent/text/mistral_calls.hpp"
+#include "dualagent/text/mistral_templates.hpp"
 #include "dualagent/text/phi_template.hpp"
 #include "dualagent/text/qwen3_coder_calls.hpp"
 #include "dualagent/text/qwen_coder_calls.hpp"
@@ -31,8 +33,9 @@ namespace dualagent {
 struct DialectOptions {
   ChatOptions chat = {};
   Thinking thinking = Thinking::on;  ///< of models that have the choice
-  std::string today =
-      "26 Jul 2024";  ///< where a template writes a date; the templates' own default
+  /// What stands where a template writes a date, in its own form: 26 Jul 2024 in Llama's,
+  /// 2025-06-01 in Mistral's. Empty: these two, so that runs are alike whatever the day.
+  std::string today = {};
 };
 
 /// A chat template that is implemented here, and the calls that go with it.
@@ -54,10 +57,14 @@ inline constexpr std::string_view kChatMlMark = "<|im_start|>", kLlamaMark = "<|
                                   kLlamaBos = "<|begin_of_text|>", kDeepSeekMark = "<｜User｜>",
                                   kDeepSeekBos = "<｜begin▁of▁sentence｜>",
                                   kGlmMark = "[gMASK]<sop>", kGemmaMark = "<start_of_turn>",
-                                  kPhiMark = "<|end|>";
+                                  kPhiMark = "<|end|>", kMistralMark = "[INST]",
+                                  kMistralBos = "<s>";
 
 inline AnyCallFormat hermes_calls(const DialectOptions&) { return HermesCalls{}; }
 inline AnyCallFormat llama3_calls(const DialectOptions&) { return Llama3Calls{}; }
+inline AnyCallFormat mistral_nemo_calls(const DialectOptions&) { return MistralNemoCalls{}; }
+inline AnyCallFormat mistral_small32_calls(const DialectOptions&) { return MistralSmall32Calls{}; }
+inline AnyCallFormat ministral3_calls(const DialectOptions&) { return Ministral3Calls{}; }
 AnyCallFormat qwen_coder_calls(const DialectOptions& options);
 AnyCallFormat qwen3_coder_calls(const DialectOptions& options);
 AnyCallFormat glm45_calls(const DialectOptions& options);
@@ -74,6 +81,7 @@ AnyChatTemplate thinking_template(const DialectOptions& options) {
   return chat;
 }
 AnyChatTemplate dated_llama(const DialectOptions& options);
+AnyChatTemplate dated_mistral(const DialectOptions& options);
 
 using TemplateThoughts = KnownTemplate::Thoughts;
 
@@ -140,6 +148,12 @@ inline constexpr std::array kKnownTemplates{
                   &plain_template<Gemma>, &hermes_calls},
     KnownTemplate{"phi3", "Phi-3 and Phi-3.5", kPhiMark, "", TemplateThoughts::none,
                   &plain_template<Phi3>, &hermes_calls},
+    KnownTemplate{"mistral-nemo", "Mistral Nemo Instruct", kMistralMark, kMistralBos,
+                  TemplateThoughts::none, &plain_template<MistralNemo>, &mistral_nemo_calls},
+    KnownTemplate{"mistral-small-3.2", "Mistral Small 3.2 Instruct", kMistralMark, kMistralBos,
+                  TemplateThoughts::none, &dated_mistral, &mistral_small32_calls},
+    KnownTemplate{"ministral-3-reasoning", "Ministral 3 Reasoning", kMistralMark, kMistralBos,
+                  TemplateThoughts::always, &plain_template<Ministral3>, &ministral3_calls},
 };
 
 struct KnownDigest {

@@ -24,8 +24,12 @@ DUALAGENT_INLINE AnyCallFormat glm47_calls(const DialectOptions& options) {
 
 DUALAGENT_INLINE AnyChatTemplate dated_llama(const DialectOptions& options) {
   Llama3 chat;
-  chat.today = options.today;
+  if (!options.today.empty()) chat.today = options.today;
   return chat;
+}
+
+DUALAGENT_INLINE AnyChatTemplate dated_mistral(const DialectOptions& options) {
+  return options.today.empty() ? MistralSmall32{} : MistralSmall32{options.today};
 }
 
 inline constexpr std::array kKnownDigests{
@@ -68,6 +72,11 @@ inline constexpr std::array kKnownDigests{
     KnownDigest{"8d9e3a3c114fb2053ec500184677af4f7e5f8ec2582443cd535834e68b3ade29", "gemma3"},
     KnownDigest{"dcaee66df77bfbb789ec541fe713218da30225a526f1db97138fc39ee6dc56aa", "phi3"},
     KnownDigest{"78d976a442bcde2f0be15aafbb8e3050e1104f86732266f68403251b89982a90", "phi3"},
+    KnownDigest{"e7deee034838db2bfc7487788a3013d8a307ab69f72f3c54a85f06fd76007d4e", "mistral-nemo"},
+    KnownDigest{"d990bccdaaa20611e261434bf60bce767b03d8ee1f1d9b5cd0742b1cc96066b9",
+                "mistral-small-3.2"},
+    KnownDigest{"31b50c917746ef1c2611c2fef122d3ebee690aca5748ab37832734f9ad375da1",
+                "ministral-3-reasoning"},
 };
 
 DUALAGENT_INLINE std::span<const KnownDigest> known_digests() { return kKnownDigests; }

@@ -8,8 +8,10 @@ namespace dualagent {
 
 DUALAGENT_INLINE Pieces& Pieces::marked_text(std::string_view bytes,
                                              std::span<const std::string_view> markers) {
+  std::string first_bytes;
+  for (const std::string_view name : markers) first_bytes += name.substr(0, 1);
   std::size_t begin = 0;
-  for (std::size_t at = bytes.find('<'); at != std::string_view::npos;) {
+  for (std::size_t at = bytes.find_first_of(first_bytes); at != std::string_view::npos;) {
     std::string_view found;
     for (const std::string_view name : markers)
       if (bytes.substr(at, name.size()) == name) found = name;
@@ -17,7 +19,7 @@ DUALAGENT_INLINE Pieces& Pieces::marked_text(std::string_view bytes,
       text(bytes.substr(begin, at - begin)).marker(found);
       begin = at + found.size();
     }
-    at = bytes.find('<', found.empty() ? at + 1 : begin);
+    at = bytes.find_first_of(first_bytes, found.empty() ? at + 1 : begin);
   }
   return text(bytes.substr(begin));
 }

@@ -53,10 +53,10 @@ def gguf_template(data):
     return data[at + 12:at + 12 + size].decode()
 
 
-def renderer(template, bos="<|begin_of_text|>"):
+def renderer(template, bos="<|begin_of_text|>", eos=None):
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(WordLevel({"<unk>": 0}, unk_token="<unk>")),
-        bos_token=bos)
+        bos_token=bos, eos_token=eos)
     tokenizer.chat_template = template
     return lambda messages, tools=None, **options: tokenizer.apply_chat_template(
         messages, tools=tools or None, tokenize=False, **options)

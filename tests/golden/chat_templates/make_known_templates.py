@@ -15,6 +15,7 @@ import glob
 import hashlib
 import json
 import random
+import string
 import sys
 import tarfile
 
@@ -92,20 +93,47 @@ def as_glm_has_it(messages):
             if m["role"] == "tool" else m for m in messages]
 
 
+def with_ids(draw, messages):
+    """Mistral's calls have ids of 9 letters and digits, and so have their results."""
+    ids = []
+    for message in messages:
+        for call in message.get("tool_calls", []):
+            call["id"] = "".join(draw.choices(string.ascii_letters + string.digits, k=9))
+            ids.append(call["id"])
+        if message["role"] == "tool":
+            message["tool_call_id"] = ids.pop(0)
+
+
+def as_mistral_has_it(messages):
+    """Thoughts as Ministral 3 knows them, a part of a message's content."""
+    asked = []
+    for message in messages:
+        thoughts = message.get("reasoning_content")
+        parts = [{"type": "thinking", "thinking": thoughts}, {"type": "text", "text": message["content"]}]
+        asked.append(message | {"content": parts} if thoughts else message)
+    return asked
+
+
 def cases_of(jinjas, how, seed, bos=None, **options):
     """Conversations, and what all texts make of them."""
     draw, cases = random.Random(seed), []
-    applies = [renderer(jinja, bos) for jinja in jinjas]
+    applies = [renderer(jinja, bos, "</s>" if how.get("mistral") else None) for jinja in jinjas]
     while len(cases) < COUNT:
         messages, tools = conversation(draw, how)
         without_ambiguity(messages, how.get("json_values"))
         if how.get("glm"):
             without_calls(messages)
             tools = []
-        if how.get("no_system") and messages[0]["role"] == "system":
-            messages.pop(0)
+        if how.get("mistral"):
+            with_ids(draw, messages)
+        system = messages[0]["role"] == "system"
+        if how.get("no_later_system") and system and draw.random() < 0.5:
+            messages = messages[:2]
+        if how.get("no_system") or how.get("no_later_system") and len(messages) > 2:
+            messages = messages[1:] if system else messages
         prompt = messages[-1]["role"] != "assistant"
         asked = as_glm_has_it(messages) if how.get("glm") else messages
+        asked = as_mistral_has_it(asked) if how.get("mistral") else asked
         texts = {apply(asked, [TOOLS[i] for i in tools], add_generation_prompt=prompt, **options)
                  for apply in applies}
         assert len(texts) == 1, texts
@@ -144,6 +172,15 @@ def rows():
     yield "glm-4.5", [trl("glm4moe"), llama_cpp()["GLM-4.6.jinja"]], True, one | {"json_values": True}, {}
     yield ("glm-4.7", [llama_cpp()["GLM-4.7-Flash.jinja"], jinja_file("glm-5")], True,
            style(thoughts=True) | {"json_values": True}, {"clear_thinking": False})
+    # Nemo's and Small 3.2's templates drop the text beside calls; Nemo's drops the system's text as soon
+    # as the user's message is answered.
+    mistral = style(content=False, one_query=True) | {"json_values": True, "mistral": True}
+    yield ("mistral-nemo", [llama_cpp()["mistralai-Mistral-Nemo-Instruct-2407.jinja"]], True,
+           mistral | {"no_later_system": True}, {})
+    yield ("mistral-small-3.2", [llama_cpp()["Mistral-Small-3.2-24B-Instruct-2506.jinja"]], True, mistral,
+           {"strftime_now": lambda form: {"%Y-%m-%d": "5 May 2025"}[form]})
+    yield ("ministral-3-reasoning", [llama_cpp()["mistralai-Ministral-3-14B-Reasoning-2512.jinja"]], True,
+           style(thoughts=True) | {"json_values": True, "mistral": True}, {})
 
 
 def main():
@@ -151,6 +188,7 @@ def main():
     for seed, (name, jinjas, free, how, options) in enumerate(rows(), 101):
         bos = DEEPSEEK_BOS if name.startswith("deepseek") else "<|begin_of_text|>"
         bos = "<bos>" if name.startswith("gemma") else bos
+        bos = "<s>" if how.get("mistral") else bos
         entry = {"name": name,
                  "sha256": [hashlib.sha256(as_jinja_reads(j).encode()).hexdigest() for j in jinjas]}
         entry["sha256"] = list(dict.fromkeys(entry["sha256"]))
@@ -171,6 +209,9 @@ def main():
         bos = DEEPSEEK_BOS if name.startswith("deepseek") else None
         cases = [c for c in cases_of(jinjas, how, seed, bos, **options) if c["prompt"]]
         silent.append({"name": name, "cases": cases})
+    # Composed by hand in docs/dialects.md.
+    granite = cases_of([llama_cpp()["ibm-granite-granite-4.0.jinja"]], style() | {"json_values": True}, 315)
+    composed = [{"name": "granite-4.0", "cases": granite}]
     dump = lambda value: json.dumps(value, ensure_ascii=False)
     lines = lambda cases: "[\n" + ",\n".join(dump(case) for case in cases) + "]"
     entry_text = lambda entry: "{" + ",\n".join(
@@ -178,7 +219,8 @@ def main():
     print(f'{{"transformers": "{transformers.__version__}",')
     print(f'"tools": {lines([tool["function"] for tool in TOOLS])},')
     print('"templates": [' + ",\n".join(map(entry_text, templates)) + "],")
-    print('"silent": [' + ",\n".join(map(entry_text, silent)) + "]}")
+    print('"silent": [' + ",\n".join(map(entry_text, silent)) + "],")
+    print('"composed": [' + ",\n".join(map(entry_text, composed)) + "]}")
 
 
 if __name__ == "__main__":
