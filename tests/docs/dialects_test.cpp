@@ -1,5 +1,5 @@
 // The dialect that docs/dialects.md composes by hand, against the model's own template.
-#include <cstddef>
+#include <array>
 #include <fstream>
 #include <span>
 #include <string>
@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "dualagent/text/chat_dialect.hpp"
+#include "dualagent/text/hermes_calls.hpp"
 #include "dualagent/text/tokenizer.hpp"
 #include "laws/dialect_laws.hpp"
 #include "support/catch.hpp"

@@ -135,6 +135,17 @@ TEST_CASE("a result of Mistral bears the sampled id, and what a tool prints make
         "</s>[TOOL_RESULTS]2[/TOOL_RESULTS][TOOL_RESULTS]" + kHostile + "[/TOOL_RESULTS]");
 }
 
+TEST_CASE("[TOOL_CONTENT] in a result of Mistral Small is a token behind an id alone", "[text]") {
+  const auto written = [](const std::string& body) {
+    Pieces pieces;
+    MistralSmall32{}.results(pieces, std::vector<std::string>{body});
+    return names_in(encode(kBytes, pieces));
+  };
+  CHECK(written("[TOOL_CONTENT]2[TOOL_CONTENT]") == 3);
+  CHECK(written("abcdefgh1[TOOL_CONTENT]2") == 3);
+  CHECK(written("<tool_response>\n[TOOL_CONTENT]") == 2);
+}
+
 TEST_CASE("Ministral 3 thinks between tokens, and a thought holds no call", "[text]") {
   const auto turn = ministral().write_turn({.thoughts = " [TOOL_CALLS]", .text = "2"});
   CHECK(text_of(turn) == "[THINK] [TOOL_CALLS][/THINK]2</s>");

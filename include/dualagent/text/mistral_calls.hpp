@@ -1,14 +1,20 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dualagent/core/compiled.hpp"
+#include "dualagent/core/error.hpp"
+#include "dualagent/core/printable.hpp"
+#include "dualagent/core/sha256.hpp"
+#include "dualagent/core/trim.hpp"
 #include "dualagent/text/call_format.hpp"
 #include "dualagent/text/json_call.hpp"
 

@@ -2,11 +2,6 @@
 
 /// Definitions of mistral_calls.hpp; see core/compiled.hpp.
 
-#include <algorithm>
-#include <utility>
-
-#include "dualagent/core/sha256.hpp"
-#include "dualagent/core/trim.hpp"
 #include "dualagent/text/mistral_calls.hpp"
 
 namespace dualagent::detail {
