@@ -126,7 +126,7 @@ TEST_CASE("a marked process that has just begun is killed, too", "[tools]") {
   ChildPlan plan = plan_of({sleep, seconds});
   plan.environment = {mark, nullptr};
   int missed = 0;
-  for (int round = 0; round < 200 && missed == 0; ++round) {
+  for (int round = 0; round < 40 && missed == 0; ++round) {
     const pid_t child = clone_child(run_child, &plan).pid;  // returns in the middle of its exec
     kill_marked(mark);
     const std::optional<int> status = reap(child);  // of one that is missed after 20 seconds
