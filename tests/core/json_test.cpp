@@ -90,7 +90,7 @@ TEST_CASE("string literals escape what JSON requires and keep the rest", "[core]
   CHECK_THROWS_AS(to_json_string("\xC0\x80", "t"), Error);
 }
 
-TEST_CASE("what no token holds is no token's id, and is not cut down to one", "[core][json]") {
+TEST_CASE("a number that no token can hold is not cut down to a token's id", "[core][json]") {
   CHECK(token_id(nlohmann::json::parse("0")) == 0);
   CHECK(token_id(nlohmann::json::parse("2147483647")) == 2147483647);
   CHECK(token_id(nlohmann::json(7)) == 7);  // with a sign, as nlohmann_json holds an int

@@ -29,8 +29,8 @@ struct JsonLimits {
 /// Example: the text a"b gives "a\"b".
 std::string to_json_string(std::string_view text, const std::string& where);
 
-/// The token's id that a JSON number is; nothing for what is none: nlohmann_json would cut 2^32 + 7
-/// down to 7.
+/// A token's id in JSON; nullopt for anything else, a negative number or one of 2^31 and above
+/// included: nlohmann_json would cut 2^32 + 7 down to 7.
 std::optional<Token> token_id(const nlohmann::json& value);
 
 /// The keys of an object, in their order; none of anything else.

@@ -93,7 +93,7 @@ auto read_reply(const nlohmann::json& reply, const std::string& what, const std:
   }
 }
 
-/// A token's id. Errors: Error for what is none.
+/// A token's id. Errors: Error for anything else.
 inline Token read_token(const nlohmann::json& id) {
   if (const std::optional<Token> token = token_id(id)) return *token;
   throw Error("a reply has " + printable(id.dump().substr(0, 40)) + " where a token's id is due",
@@ -108,7 +108,7 @@ inline std::vector<Token> read_tokens(const nlohmann::json& ids) {
   return tokens;
 }
 
-/// A number of tokens. Errors: Error for what is none: nlohmann_json would make 2^64 - 1 of -1.
+/// A number of tokens. Errors: Error for anything else: nlohmann_json would make 2^64 - 1 of -1.
 inline std::size_t read_count(const nlohmann::json& count) {
   if (count.is_number_unsigned() || (count.is_number_integer() && count >= 0))
     return count.get<std::size_t>();

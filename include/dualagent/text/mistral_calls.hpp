@@ -22,6 +22,8 @@ namespace dualagent {
 
 namespace detail {
 
+inline constexpr std::size_t kMistralIdSize = 9;
+
 /// Whether Mistral's templates take it for the id of a call: 9 letters and digits of ASCII.
 bool is_mistral_id(std::string_view id);
 

@@ -6,8 +6,6 @@
 
 namespace dualagent::detail {
 
-inline constexpr std::size_t kMistralIdSize = 9;
-
 DUALAGENT_INLINE bool is_mistral_id(std::string_view id) {
   return id.size() == kMistralIdSize && std::all_of(id.begin(), id.end(), [](char c) {
            return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -130,25 +128,22 @@ DUALAGENT_INLINE std::optional<std::size_t> MistralNemoCalls::call_end(
 
 DUALAGENT_INLINE auto MistralNemoCalls::read_list(std::string_view said, std::size_t at) -> List {
   List list;
-  const auto fail = [&](const std::string& what, std::size_t where) {
-    list.fault =
-        "call " + std::to_string(list.calls.size() + 1) + ": " + what + place_in(said, where);
+  const auto fail = [&](const std::string& what) {
+    list.fault = "call " + std::to_string(list.calls.size() + 1) + ": " + what;
     return list;
   };
   at = skip_json_space(said, at);
-  if (at >= said.size() || said[at] != '[') return fail("a list of calls is expected", at);
+  if (at >= said.size() || said[at] != '[')
+    return fail("a list of calls is expected" + place_in(said, at));
   do {
     const std::size_t begin = skip_json_space(said, at + 1);
     JsonCall read = read_json_call(said, begin, "arguments", "id");
-    if (!read.fault.empty()) {
-      list.fault = "call " + std::to_string(list.calls.size() + 1) + ": " + read.fault;
-      return list;
-    }
+    if (!read.fault.empty()) return fail(read.fault);
     if (!detail::is_mistral_id(read.call.id))
-      return fail("\"id\" must be a text of 9 letters and digits", begin);
+      return fail("\"id\" must be a text of 9 letters and digits" + place_in(said, begin));
     at = skip_json_space(said, read.end);
     if (at >= said.size() || (said[at] != ',' && said[at] != ']'))
-      return fail("a ',' or ']' is expected in the list of calls", at);
+      return fail("a ',' or ']' is expected in the list of calls" + place_in(said, at));
     list.calls.push_back(std::move(read.call));
   } while (said[at] == ',');
   list.end = at + 1;

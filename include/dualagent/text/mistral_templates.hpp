@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dualagent/text/chat_template.hpp"
+#include "dualagent/text/mistral_calls.hpp"
 
 namespace dualagent {
 
@@ -98,12 +99,12 @@ struct MistralMessages {
 /// Mistral Nemo Instruct: `<s>[AVAILABLE_TOOLS]TOOLS[/AVAILABLE_TOOLS][INST]TEXT[/INST]TEXT</s>`.
 /// Pair it with MistralNemoCalls.
 ///
-/// There is no system message: its text opens the first message of the user. The model's own
-/// template writes it only while that message is the last one and drops it afterwards, and writes
-/// the tools before the last message of the user; ours leaves both where they were read first. It
-/// has no text beside calls, and refuses a message of the user after a result or after another one
-/// (a request for a summary, a summary): ours writes them one behind the other.
-/// Source: the chat template of Mistral-Nemo-Instruct-2407.
+/// It has no system message: the system's text opens the first message of the user. The model's own
+/// template writes that text only while that message is the last one and drops it afterwards, and
+/// writes the tools before the last message of the user; ours leaves both where they were read
+/// first. It has no text beside calls, and refuses a message of the user after a result or after
+/// another one (a request for a summary, a summary): ours writes them one behind the other. Source:
+/// the chat template of Mistral-Nemo-Instruct-2407.
 struct MistralNemo : detail::MistralMessages {
   static constexpr std::string_view thinking_open = {}, thinking_close = {};
   static constexpr std::string_view append_only =
@@ -156,7 +157,7 @@ struct MistralSmall32 : detail::MistralMessages {
       const std::string_view text = body;
       pieces.special("[TOOL_RESULTS]");
       const std::size_t id = text.find(kContent);
-      if (id == 0 || id == kIdSize)
+      if (id == 0 || id == detail::kMistralIdSize)
         pieces.text(text.substr(0, id)).special(kContent).text(text.substr(id + kContent.size()));
       else
         pieces.text(text);
@@ -166,7 +167,6 @@ struct MistralSmall32 : detail::MistralMessages {
 
  private:
   static constexpr std::string_view kContent = "[TOOL_CONTENT]";
-  static constexpr std::size_t kIdSize = 9;
 };
 static_assert(ChatTemplate<MistralSmall32>);
 

@@ -27,8 +27,7 @@ nlohmann::json to_json(const StopRule& rule);
 /// The rule that `to_json` wrote, without its check. Whoever obeys it hands a generation back as
 /// soon as `stop_early` ends it, and after every token from the first of `strings()` on.
 ///
-/// Errors: Error for JSON that is not a stop rule, ids that are none (negative, 2^31 and above)
-/// among it.
+/// Errors: Error for JSON that is not a stop rule, or whose ids are negative or 2^31 and above.
 StopRule stop_rule_from_json(const nlohmann::json& json);
 
 }  // namespace dualagent

@@ -123,8 +123,8 @@ class Block {
     return block;
   }
 
-  /// The block for all launches of so many threads: making its stacks takes longer than most
-  /// kernels.
+  /// One block serves every launch with that number of threads: making its stacks takes longer than
+  /// most kernels.
   static Block& of(unsigned threads) {
     static std::map<unsigned, Block> blocks;
     return blocks.try_emplace(threads, threads).first->second;
