@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 #include "support/ragged_rows.hpp"
 #include "support/reference_transformer.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace dualagent;
 
@@ -49,10 +50,11 @@ double relative_error(const A& got, const B& expected) {
 
 /// Up to 64 elements of a tensor, drawn at random: all of them would take minutes under sanitizers.
 std::vector<std::size_t> some_elements(const TensorInfo& tensor) {
-  std::vector<std::size_t> elements(std::min<std::size_t>(tensor.size, 64));
+  std::vector<std::size_t> elements(std::min(tensor.size, random_cases(64)));
   const RandomStream stream = RandomStream::from_seed(tensor.offset);
   for (std::size_t i = 0; i < elements.size(); ++i)
-    elements[i] = tensor.offset + (tensor.size <= 64 ? i : stream.below(i, tensor.size));
+    elements[i] =
+        tensor.offset + (tensor.size == elements.size() ? i : stream.below(i, tensor.size));
   return elements;
 }
 

@@ -314,13 +314,13 @@ TEST_CASE("the kernel forgets the keys of a sandbox's user", "[tools][redteam]")
 }
 
 TEMPLATE_TEST_CASE("10,000 calls on 32 threads leave no process, file or descriptor",
-                   "[tools][redteam]", Rlimits, Bubblewrap) {
+                   "[tools][redteam][many_calls]", Rlimits, Bubblewrap) {
   if (!runs_here<TestType>()) return;
   if (std::is_same_v<TestType, Rlimits> && !has_own_user()) {
     std::cout << "skipped: without a user id of its own each call starts an interpreter\n";
     return;
   }
-  constexpr std::size_t kThreads = 32, kCalls = 10'000;
+  constexpr std::size_t kThreads = 32, kCalls = random_cases(10'000);
   const std::size_t descriptors = entries("/proc/self/fd", "");
   const std::size_t files = entries("/tmp", "dualagent-");
   [[maybe_unused]] const std::string before = detail::read_proc_file("/proc/self/status");

@@ -62,9 +62,9 @@ std::vector<double> train(std::size_t ranks, const R& recipe, const TrainerOptio
                     recipe,
                     collective,
                     options};
-    const std::vector<Task> tasks = five_tasks(60);
+    const std::vector<Task> tasks = five_tasks(24);
     for (int step = 0; step < 3; ++step)
-      trainer.step(std::span(tasks).first(50), 1.0, std::span(tasks).subspan(50));
+      trainer.step(std::span(tasks).first(20), 1.0, std::span(tasks).subspan(20));
   });
   for (BigramModel& model : models) CHECK(guessing::weights(model) == guessing::weights(models[0]));
   return guessing::weights(models[0]);
@@ -90,7 +90,7 @@ StepMetrics one_step(const R& recipe, BigramModel& model) {
   Trainer trainer{SharedWeights{model}, protocol(),
                   ExactMatch{},         recipe,
                   LocalCollective{},    {.group_size = 8, .minibatches = 1, .seed = 2}};
-  const StepMetrics metrics = trainer.step(five_tasks(2000));
+  const StepMetrics metrics = trainer.step(five_tasks(250));
   REQUIRE(metrics.trained_tokens > 0);
   return metrics;
 }

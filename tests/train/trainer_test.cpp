@@ -160,7 +160,7 @@ TEST_CASE("a frozen role stays as it is while the other one learns", "[train][on
     Trainer trainer{pairing,           protocol(),
                     ExactMatch{},      Recipe{Dapo{}, view},
                     LocalCollective{}, {.group_size = 8, .seed = 5}};
-    return trainer.step(five_tasks(2000));
+    return trainer.step(five_tasks(250));
   };
   const auto equal = [](BigramModel& model, const std::vector<double>& weights) {
     return std::equal(weights.begin(), weights.end(), model.parameters().begin());
