@@ -12,6 +12,7 @@
 #include "support/answering.hpp"
 #include "support/catch.hpp"
 #include "support/math_pairs.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace dualagent;
 
@@ -172,7 +173,7 @@ TEST_CASE("the strict reward wants a box, at the end where it is told so", "[rew
 }
 
 TEST_CASE("hostile answers are read in linear time and never crash", "[reward]") {
-  const std::size_t million = 1 << 20;
+  const std::size_t bytes = random_cases(1 << 20);
   for (const std::string_view piece : {"{",
                                        "(",
                                        "[",
@@ -254,7 +255,7 @@ TEST_CASE("hostile answers are read in linear time and never crash", "[reward]")
                                        "_{",
                                        "'"}) {
     INFO("repeated " << piece);
-    const std::string hostile = repeated(piece, million / piece.size() / 4);
+    const std::string hostile = repeated(piece, bytes / piece.size() / 4);
     CHECK_FALSE(equal_math(hostile, "1234567"));
     CHECK_FALSE(equal_math("(1,2)", hostile));
     last_boxed(hostile);

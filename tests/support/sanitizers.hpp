@@ -21,8 +21,9 @@
 #define DUALAGENT_UNDER_THREAD_SANITIZER 0
 #endif
 
-/// How many cases a test draws at random: a tenth under these sanitizers, where each takes ten
-/// times as long. The same cases come first, and without a sanitizer all are run.
+/// How many cases a test draws at random, or how long a hostile text is: a tenth under these
+/// sanitizers, where each takes ten times as long. The same cases come first, and without a
+/// sanitizer all are run.
 inline constexpr std::size_t random_cases(std::size_t count) {
   return DUALAGENT_UNDER_ADDRESS_SANITIZER || DUALAGENT_UNDER_THREAD_SANITIZER ? (count + 9) / 10
                                                                                : count;
