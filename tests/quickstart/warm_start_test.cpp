@@ -31,7 +31,7 @@ class CopiesLate : public Transformer<float> {
   }
 };
 
-constexpr std::size_t kSteps = 100;
+constexpr std::size_t kSteps = 100, kSegments = 4;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ TEST_CASE("a warm start writes every 50 steps what share of each kind the model 
   const std::vector<quickstart::Episode> measured{
       demonstrate_ledger(Memory::summaries, Difficulty{}, Sloppiness{}, random.child(9))};
   const RunOutcome outcome =
-      warm_start(model, {Memory::summaries, kSteps, kWarmStartSegments, random}, measured,
+      warm_start(model, {Memory::summaries, kSteps, kSegments, random}, measured,
                  {.folder = folder.path(), .name = "warm", .steps = kSteps}, SlowStart::goes_on);
   REQUIRE(outcome.steps_done == kSteps);
   const RunFiles files{folder.path(), "warm"};
@@ -67,7 +67,7 @@ TEST_CASE("a warm start that has not begun to copy by its middle ends there, if 
   const auto steps_done = [&](SlowStart slow, std::size_t steps) {
     TemporaryFolder folder;
     CopiesLate model;  // from step 51 on
-    return warm_start(model, {Memory::summaries, steps, kWarmStartSegments, random}, measured,
+    return warm_start(model, {Memory::summaries, steps, kSegments, random}, measured,
                       {.folder = folder.path(), .name = "warm", .steps = steps}, slow)
         .steps_done;
   };
