@@ -14,6 +14,10 @@ else()
     pkg_check_modules(cpp_httplib QUIET IMPORTED_TARGET GLOBAL cpp-httplib)
     if(TARGET PkgConfig::cpp_httplib)
       set(httplib PkgConfig::cpp_httplib)
+      # Functions in its header call OpenSSL (0.18 of Debian 13: each thread as it ends), which pkg-config names for
+      # static libraries only.
+      pkg_check_modules(cpp_httplib_openssl QUIET IMPORTED_TARGET GLOBAL openssl)
+      list(APPEND httplib $<TARGET_NAME_IF_EXISTS:PkgConfig::cpp_httplib_openssl>)
     endif()
   endif()
 endif()
