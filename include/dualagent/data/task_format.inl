@@ -71,11 +71,9 @@ DUALAGENT_INLINE Task TaskRows::read(std::string_view row, std::size_t,
             .prompt = detail::text_of(object, "prompt", where, remedy),
             .answer = detail::text_of(object, "answer", where, remedy)};
   for (const auto& [key, value] : object.items()) {
-    const bool number = key == "seed" || key == "max_calls";
-    if (number && !value.is_number_unsigned())
-      throw Error("the task's \"" + key + "\" is not a whole number", where, remedy);
-    if (key == "seed") task.seed = value.get<std::uint64_t>();
-    if (key == "max_calls") task.max_calls = value.get<std::size_t>();
+    const std::string name = "the task's \"" + key + "\"";
+    if (key == "seed") task.seed = require_count(value, name, where, remedy);
+    if (key == "max_calls") task.max_calls = require_count(value, name, where, remedy);
     if (key == "system") task.system = detail::text_of(object, key, where, remedy);
   }
   if (task.id.empty() || task.prompt.empty())
