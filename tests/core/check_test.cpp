@@ -106,6 +106,19 @@ TEST_CASE("a path that the system would cut off is refused with its byte", "[cor
         "there: take it out");
 }
 
+TEST_CASE("a word of a command that the system would cut off is refused, and not shown", "[core]") {
+  const std::string key("sk-1\0x", 6);
+  CHECK(error_of([] {
+          require_no_nul(std::vector<std::string>{"a", "", "b"}, "word", "w");
+        }) == "no error");
+  CHECK(error_of([&] {
+          require_no_nul(std::vector<std::string>{"program", "--key", key}, "the command's word",
+                         "launch_ranks");
+        }) ==
+        "the command's word 2 has a NUL byte at byte 4 (launch_ranks). The system would end it "
+        "there: take it out");
+}
+
 TEST_CASE("an empty function is refused by its name", "[core]") {
   CHECK(error_of([] { require_function(std::function<int()>(), "now", "SqliteStoreOptions"); }) ==
         "now is empty (SqliteStoreOptions). Give a function");
