@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "dualagent/service/openai_client.hpp"
+#include "support/wait_for.hpp"
 
 /// A chat-completions server of this process, and how tests ask it.
 namespace http_server {
@@ -41,7 +42,7 @@ class Server {
     if (port != 0 && !server_.bind_to_port("127.0.0.1", port))
       throw std::runtime_error("the port is taken");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();
+    wait_for("the server's start", [&] { return server_.is_running(); });
   }
   ~Server() {
     server_.stop();
