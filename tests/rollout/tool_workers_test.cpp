@@ -1,5 +1,6 @@
 #include "dualagent/rollout/tool_workers.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -39,8 +40,10 @@ struct Team {
 
   std::vector<ToolWorkers::Finished> take(std::size_t count) {
     std::vector<ToolWorkers::Finished> all, some;
+    const auto end = end_of_patience();
     while (all.size() < count) {
-      queue->take(some, Queue::Wait::for_one, workers.expire_late());
+      if (Queue::Clock::now() >= end) FAIL("two minutes have passed without a job's end");
+      queue->take(some, Queue::Wait::for_one, std::min(workers.expire_late().value_or(end), end));
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;
