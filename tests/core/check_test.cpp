@@ -102,8 +102,8 @@ TEST_CASE("a text that JSON cannot hold is refused with its byte", "[core]") {
 TEST_CASE("a path that the system would cut off is refused with its byte", "[core]") {
   CHECK(error_of([] { require_no_nul("out/a b", "folder", "RunOptions"); }) == "no error");
   CHECK(error_of([] { require_no_nul(std::string_view("out\0/b", 6), "folder", "RunOptions"); }) ==
-        "folder has a NUL byte at byte 3: out\\x00/b (RunOptions). The system would end the path "
-        "there: take it out");
+        "folder has a NUL byte at byte 3: out\\x00/b (RunOptions). The system would end it there: "
+        "take it out");
 }
 
 TEST_CASE("a word of a command that the system would cut off is refused, and not shown", "[core]") {

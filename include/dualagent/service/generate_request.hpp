@@ -30,6 +30,7 @@ struct GenerateLimits {
   bool has_text = false;               ///< whether the tokens' text is known: stop strings work
   bool has_scores = false;             ///< whether prompts can be scored
 
+  /// Errors: Error for what leaves nothing to serve.
   void validate() const {
     const std::string owner = "GenerateLimits";
     require_option(vocab_size, kAtLeastOne, "vocab_size", owner);
