@@ -153,15 +153,19 @@ bool two_books_table(Paths paths) {
 bool objective_sweep_table(Paths paths) {
   Table table;
   for (const char* const path : paths) {
-    const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path,
-                                                      "Name a result.json of the objective sweep");
+    const std::string remedy = "Name a result.json of the objective sweep";
+    const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path, remedy);
+    const auto count = [&](const nlohmann::json& row, const char* key,
+                           dualagent::CountLimits limits = {}) {
+      return dualagent::require_count(row.at(key), key, path, remedy, limits);
+    };
     for (const nlohmann::json& problem : json.at("problems"))
       for (const nlohmann::json& row : problem.at("rows")) {
         const std::string name =
             problem.at("name").get<std::string>() + ": " + row.at("label").get<std::string>();
-        const auto tasks = row.at("tasks").get<std::size_t>();
-        table.add(name, "sampled", {row.at("solved_sampled").get<std::size_t>(), tasks});
-        table.add(name, "greedy", {row.at("solved_greedy").get<std::size_t>(), tasks});
+        const std::size_t tasks = count(row, "tasks");
+        table.add(name, "sampled", {count(row, "solved_sampled", {.most = tasks}), tasks});
+        table.add(name, "greedy", {count(row, "solved_greedy", {.most = tasks}), tasks});
         if (row.contains("right_book_sampled"))
           table.add(name, "right book",
                     {static_cast<std::size_t>(std::lround(

@@ -79,15 +79,21 @@ inline void write_result(const std::filesystem::path& path, const Result& result
 
 /// Errors: Error with the path for a file that `write_result` did not write.
 inline Result read_result(const std::filesystem::path& path) {
-  const nlohmann::json json = dualagent::parse_json(dualagent::read_file(path), path.string(),
-                                                    "Name a result.json of the two books");
-  const auto score = [](const nlohmann::json& object) {
-    return Score{object.at("tasks").get<std::size_t>(), object.at("solved").get<std::size_t>(),
-                 object.at("right_book").get<std::size_t>(),
-                 object.at("own_total").get<std::size_t>()};
+  const std::string remedy = "Name a result.json of the two books";
+  const nlohmann::json json =
+      dualagent::parse_json(dualagent::read_file(path), path.string(), remedy);
+  const auto count = [&](const nlohmann::json& object, const char* key,
+                         dualagent::CountLimits limits = {}) {
+    return dualagent::require_count(object.at(key), key, path.string(), remedy, limits);
+  };
+  const auto score = [&](const nlohmann::json& object) {
+    const std::size_t tasks = count(object, "tasks");
+    return Score{tasks, count(object, "solved", {.most = tasks}),
+                 count(object, "right_book", {.most = tasks}),
+                 count(object, "own_total", {.most = tasks})};
   };
   try {
-    Result result{.seed = json.at("seed").get<std::uint64_t>(),
+    Result result{.seed = count(json, "seed"),
                   .seconds = json.at("seconds").get<double>(),
                   .max_abs_log_ratio = json.at("max_abs_log_ratio").get<double>()};
     for (const nlohmann::json& row : json.at("rows"))
@@ -95,8 +101,7 @@ inline Result read_result(const std::filesystem::path& path) {
           {row.at("name").get<std::string>(), score(row.at("sampled")), score(row.at("greedy"))});
     return result;
   } catch (const nlohmann::json::exception& error) {
-    throw dualagent::Error(std::string("not a result: ") + error.what(), path.string(),
-                           "Name a result.json of the two books");
+    throw dualagent::Error(std::string("not a result: ") + error.what(), path.string(), remedy);
   }
 }
 

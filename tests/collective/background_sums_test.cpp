@@ -1,12 +1,13 @@
 #include "dualagent/collective/background_sums.hpp"
 
-#include <atomic>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/wait_for.hpp"
 
 using dualagent::BackgroundSums;
 
@@ -32,19 +33,13 @@ TEST_CASE("what is started is done in its order on one other thread", "[collecti
 }
 
 TEST_CASE("what is started goes on while the caller does, until it has finished", "[collective]") {
-  std::atomic<int> begun = 0;
-  std::atomic<bool> caller_went_on = false;
+  Together in_progress(2);
   int sum = 0;
   BackgroundSums sums([] {});
   auto one = sums.start([&] {
-    begun = 1;
-    begun.notify_all();
-    caller_went_on.wait(false);
-    sum = 3;
+    if (in_progress.arrive_and_wait()) sum = 3;
   });
-  begun.wait(0);  // it is in progress, and this line is reached
-  caller_went_on = true;
-  caller_went_on.notify_all();
+  CHECK(in_progress.arrive_and_wait());  // it is in progress, and this line is reached
   sums.finish();
   CHECK(sum == 3);
   one.wait();
@@ -59,17 +54,13 @@ TEST_CASE("what the work throws comes out of its own wait", "[collective]") {
 }
 
 TEST_CASE("work that is not waited for is interrupted before its handle is gone", "[collective]") {
-  std::atomic<bool> interrupted = false;
-  bool ended = false;
-  BackgroundSums sums([&] {
-    interrupted = true;
-    interrupted.notify_all();
-  });
+  std::promise<void> interrupted;
+  bool was_interrupted = false;
+  BackgroundSums sums([&] { interrupted.set_value(); });
   {
-    auto dropped = sums.start([&] {
-      interrupted.wait(false);
-      ended = true;
+    auto dropped = sums.start([&, interrupt = interrupted.get_future().share()] {
+      was_interrupted = interrupt.wait_until(end_of_patience()) == std::future_status::ready;
     });
   }
-  CHECK(ended);
+  CHECK(was_interrupted);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 using detail::LaunchedProcess;
@@ -78,4 +79,19 @@ TEST_CASE("what cannot be run is a process that ends with status 127", "[collect
   CHECK(process.end().status == 127);
   REQUIRE(process.end().last_words.size() == 1);
   CHECK_THAT(process.end().last_words[0], ContainsSubstring("cannot run /no/such/program"));
+}
+
+TEST_CASE("a word or variable that exec would cut off is refused before anything is started",
+          "[collective]") {
+  const std::string cut("a\0b", 3);
+  CHECK(error_of([&] {
+          LaunchedProcess({"/bin/echo", cut}, {});
+        }) ==
+        "the command's word 1 has a NUL byte at byte 1 (a process to start). The system would end "
+        "it there: take it out");
+  CHECK_THAT(error_of([&] {
+               LaunchedProcess({"/bin/true"}, {"A=1", "TOKEN=" + cut});
+             }),
+             ContainsSubstring("the environment's entry 1 has a NUL byte at byte 7") &&
+                 !ContainsSubstring("TOKEN"));
 }

@@ -88,6 +88,14 @@ TEST_CASE("a rank that the group does not have is refused at once", "[collective
              ContainsSubstring("rank 2 is not in a group of 2"));
 }
 
+TEST_CASE("an address that the system would cut off is refused at once", "[collective]") {
+  std::vector<std::byte> id(128);
+  CHECK_THAT(error_of([&] {
+               TcpRendezvous{std::string("127.0.0.1\0.7", 12), 9, 0.05}.exchange(1, 2, id);
+             }),
+             ContainsSubstring("address has a NUL byte at byte 9"));
+}
+
 TEST_CASE("silent and talkative strangers keep nobody waiting", "[collective]") {
   RendezvousListener listener(0);
   std::vector<detail::FileDescriptor> strangers;

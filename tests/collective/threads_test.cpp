@@ -7,6 +7,7 @@
 
 #include "laws/collective_laws.hpp"
 #include "support/catch.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 
@@ -138,13 +139,11 @@ TEST_CASE("sums that are started are those of all ranks, in the order of the ran
 }
 
 TEST_CASE("a sum that was started is there before its ranks wait", "[collective]") {
-  std::atomic<int> started = 0;
+  Together started(2);
   run_ranks(2, [&](ThreadCollective collective) {
     std::vector<double> values{1.0};
     auto sum = collective.start_all_reduce_sum(std::span<double>(values));
-    ++started;
-    started.notify_all();
-    while (started < 2) started.wait(1);
+    if (!started.arrive_and_wait()) throw std::runtime_error("a start has not returned");
     if (values[0] != 2.0) throw std::runtime_error("nothing was added up yet");
     sum.wait();
   });

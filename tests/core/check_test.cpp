@@ -102,7 +102,20 @@ TEST_CASE("a text that JSON cannot hold is refused with its byte", "[core]") {
 TEST_CASE("a path that the system would cut off is refused with its byte", "[core]") {
   CHECK(error_of([] { require_no_nul("out/a b", "folder", "RunOptions"); }) == "no error");
   CHECK(error_of([] { require_no_nul(std::string_view("out\0/b", 6), "folder", "RunOptions"); }) ==
-        "folder has a NUL byte at byte 3: out\\x00/b (RunOptions). The system would end the path "
+        "folder has a NUL byte at byte 3: out\\x00/b (RunOptions). The system would end it there: "
+        "take it out");
+}
+
+TEST_CASE("a word of a command that the system would cut off is refused, and not shown", "[core]") {
+  const std::string key("sk-1\0x", 6);
+  CHECK(error_of([] {
+          require_no_nul(std::vector<std::string>{"a", "", "b"}, "word", "w");
+        }) == "no error");
+  CHECK(error_of([&] {
+          require_no_nul(std::vector<std::string>{"program", "--key", key}, "the command's word",
+                         "launch_ranks");
+        }) ==
+        "the command's word 2 has a NUL byte at byte 4 (launch_ranks). The system would end it "
         "there: take it out");
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 
 using namespace dualagent;
 
@@ -97,6 +98,43 @@ TEST_CASE("a number that no token can hold is not cut down to a token's id", "[c
   for (const char* id : {"4294967296", "4294967303", "2147483648", "18446744073709551615", "-1",
                          "-4294967289", "7.0", "\"7\"", "null", "true", "[7]"})
     CHECK(!token_id(nlohmann::json::parse(id)));
+}
+
+TEST_CASE("a count is a whole number from 0 on, within its limits", "[core][json]") {
+  const auto count = [](const char* text, CountLimits limits = {}) {
+    return count_of(nlohmann::json::parse(text), limits);
+  };
+  CHECK(count("0") == 0);
+  CHECK(count("18446744073709551615") == 18446744073709551615U);
+  CHECK(count_of(nlohmann::json(7)) == 7);  // with a sign, as nlohmann_json holds an int
+  CHECK(!count_of(nlohmann::json(-7)));
+  for (const char* text : {"-1", "-9223372036854775808", "5.0", "1e3", "1e30",
+                           "18446744073709551616", "\"7\"", "null", "true", "[7]", "{}"}) {
+    INFO(text);
+    CHECK(!count(text));
+  }
+  CHECK(!count("0", {.least = 1}));
+  CHECK(count("1", {.least = 1}) == 1);
+  CHECK(count("9", {.most = 9}) == 9);
+  CHECK(!count("10", {.most = 9}));
+}
+
+TEST_CASE("what is no count is refused with key, value and place", "[core][json]") {
+  const auto refusal = [](const char* text, CountLimits limits = {}) {
+    const auto object = nlohmann::json::parse(text);
+    return error_of([&] { require_count_at(object, "tasks", "r.json", kRemedy, limits); });
+  };
+  CHECK(refusal(R"({"tasks": 3})") == "no error");
+  CHECK(refusal(R"({"tasks": -3})") ==
+        "tasks is -3, not a whole number of at least 0 (r.json). Write it again");
+  CHECK(refusal(R"({"tasks": 8})", {.least = 1, .most = 7}) ==
+        "tasks is 8, not a whole number from 1 to 7 (r.json). Write it again");
+  CHECK(refusal(R"({"task": 3})") == "tasks is missing; it has \"task\" (r.json). Write it again");
+  CHECK(refusal("[3]") == "tasks is missing (r.json). Write it again");
+  CHECK(error_of([&] {
+          require_count(nlohmann::json::array({std::string(100, 'x')}), "n", "p", kRemedy);
+        }) == "n is [\"" + std::string(38, 'x') +
+                  "..., not a whole number of at least 0 (p). Write it again");
 }
 
 TEST_CASE("every character survives a round trip", "[core][json]") {

@@ -51,7 +51,8 @@ TEST_CASE("a bad task is refused with file and line", "[data]") {
   refused("[1]", "not a JSON object");
   refused(R"({"id":"b","prompt":"p"})", "no \"answer\"");
   refused(R"({"id":"b","prompt":"p","answer":3})", "\"answer\" is not a text");
-  refused(R"({"id":"b","prompt":"p","answer":"x","seed":-1})", "\"seed\" is not a whole number");
+  refused(R"({"id":"b","prompt":"p","answer":"x","seed":-1})",
+          "\"seed\" is -1, not a whole number");
   refused(R"({"id":"b","prompt":"p","answer":"x","sed":1})", "unknown key \"sed\"");
   refused(R"({"id":"","prompt":"p","answer":"x"})", "empty");
   refused(R"({"id":"b","prompt":"p","answer":"x",)", "not valid JSON");

@@ -32,6 +32,9 @@ TEST_CASE("options of an engine that cannot be meant are refused by their names"
   refuses({.vocab_size = 5, .canary = {.count = kAbsurd}}, "canary.count");
   refuses({.vocab_size = 5, .canary = {.prompt_tokens = kAbsurd}}, "canary.prompt_tokens");
   refuses({.vocab_size = 5, .canary = {.new_tokens = kAbsurd}}, "canary.new_tokens");
+  refuses({.vocab_size = 5, .max_in_flight = kAbsurd}, "max_in_flight");
+  refuses({.vocab_size = 5, .canary = {.count = 1U << 15U, .prompt_tokens = 1U << 15U}},
+          "canary.count * (prompt_tokens + new_tokens)");
   refuses({.vocab_size = 5, .canary = {.temperature = 0}}, "canary.temperature");
   refuses({.vocab_size = 5, .canary = {.max_log_ratio = 0}}, "canary.max_log_ratio");
 }

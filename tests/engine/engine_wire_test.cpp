@@ -42,9 +42,13 @@ TEST_CASE("a token's id is a whole number that a token holds, never cut down to 
 }
 
 TEST_CASE("a number of tokens is a whole number from 0 on, never a wrapped one", "[engine]") {
-  CHECK(detail::read_count(nlohmann::json::parse("0")) == 0);
-  CHECK(detail::read_count(nlohmann::json(40960)) == 40960);
+  const auto read = [](const std::string& count) {
+    return detail::read_count(nlohmann::json::parse("{\"start\": " + count + "}"), "start");
+  };
+  CHECK(read("0") == 0);
+  CHECK(read("40960") == 40960);
   for (const char* count : {"-1", "4096.5", "1e30", "\"4096\"", "null"})
-    CHECK_THAT(error_of([&] { detail::read_count(nlohmann::json::parse(count)); }),
-               ContainsSubstring("where a number of tokens is due"));
+    CHECK(error_of([&] { read(count); }) ==
+          std::string("start is ") + nlohmann::json::parse(count).dump() +
+              ", not a whole number of at least 0 (engine's reply). Look into the engine's log");
 }

@@ -16,6 +16,7 @@
 #include "support/engine_setting.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using engine_double::Asked;
@@ -120,7 +121,7 @@ TEMPLATE_TEST_CASE("a generation that runs on through an update has both version
   setting.server.wait_until_stopped(2);
   setting.served.learn();
   std::thread update([&] { engine.publish(setting.served.learner, 7); });
-  while (setting.server.loads == 0) std::this_thread::yield();
+  wait_for("the new weights", [&] { return setting.server.loads > 0; });
   setting.server.open();
   const Generations done = running.all();
   update.join();
@@ -140,7 +141,7 @@ TEMPLATE_TEST_CASE("a version that is stamped when the reply is written is refus
   setting.server.wait_until_stopped(2);
   setting.served.learn();
   std::thread update([&] { engine.publish(setting.served.learner, 7); });
-  while (setting.server.loads == 0) std::this_thread::yield();
+  wait_for("the new weights", [&] { return setting.server.loads > 0; });
   setting.server.open();
   for (const auto& [sequence, generation] : running.all())  // asked again, under the new weights
     CHECK(version_runs(generation.sampled.weight_versions()) == std::vector<VersionRun>{{7, 5}});
@@ -166,7 +167,7 @@ TEMPLATE_TEST_CASE("what a running generation sampled from weights that fail the
                ContainsSubstring("does not sample from the weights"));
     setting.server.fault = Fault::none;
   });
-  while (setting.server.loads == 1) std::this_thread::yield();
+  wait_for("the new weights", [&] { return setting.server.loads > 1; });
   setting.server.open();
   update.join();
   CHECK(engine.weight_version() == 1);

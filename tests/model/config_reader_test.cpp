@@ -25,8 +25,9 @@ TEST_CASE("entries are read by their types, and null is as good as missing",
   CHECK(reader.find("nothing") == nullptr);
   CHECK(reader.find_even_null("nothing")->is_null());
   CHECK(reader.find_even_null("absent") == nullptr);
-  CHECK_THAT(error_of([&] { reader.size("name"); }),
-             ContainsSubstring("name must be a whole number") && ContainsSubstring("here"));
+  CHECK_THAT(
+      error_of([&] { reader.size("name"); }),
+      ContainsSubstring("not a whole number from 1 to 2147483647") && ContainsSubstring("here"));
   CHECK_THAT(error_of([&] { reader.size("layer"); }),
              ContainsSubstring("layer is missing; it has \"layers\""));
   CHECK_THAT(error_of([&] { reader.size("name"); }),

@@ -39,7 +39,7 @@ TEST_CASE("entries of a wrong type are refused by name", "[model][generation]") 
   };
   CHECK_THAT(
       problem(R"({"eos_token_id": "2"})"),
-      ContainsSubstring("eos_token_id must be a whole number") && ContainsSubstring("g.json"));
+      ContainsSubstring("not a whole number from 0 to 2147483647") && ContainsSubstring("g.json"));
   CHECK_THAT(problem("[]"), ContainsSubstring("generation configuration is not a JSON object") &&
                                 ContainsSubstring("Fetch the model's file again"));
   CHECK_THAT(problem(R"({"eos_token_id": [1, -2]})"), ContainsSubstring("eos_token_id"));

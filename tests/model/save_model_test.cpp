@@ -171,3 +171,12 @@ TEST_CASE("a save that fails keeps the model that was there", "[model][save_mode
   CHECK(loaded.values == before);
   CHECK(folder.entries() == 1);
 }
+
+TEST_CASE("shards that no tensor fits into are refused before anything is written",
+          "[model][save_model]") {
+  const TemporaryFolder folder;
+  TinyModel<float> model = filled_model();
+  CHECK_THAT(error_of([&] { save_model(folder / "m", model, {.max_shard_bytes = 0}); }),
+             ContainsSubstring("max_shard_bytes is 0 (SaveOptions)"));
+  CHECK(folder.entries() == 0);
+}

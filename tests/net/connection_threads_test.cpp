@@ -1,24 +1,23 @@
 #include "dualagent/net/connection_threads.hpp"
 
 #include <atomic>
-#include <latch>
 #include <stdexcept>
 #include <system_error>
 
 #include "support/catch.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 
 TEST_CASE("each connection has a thread of its own, and what is above the most is refused",
           "[net]") {
   ConnectionThreads threads(3);
-  std::latch together(4);
+  Together together(4);
   std::atomic<int> served = 0;
   for (int i = 0; i < 3; ++i)
     threads.enqueue([&] {
       CHECK(!ConnectionThreads::refused());
-      together.arrive_and_wait();  // nobody passes before all are here
-      ++served;
+      if (together.arrive_and_wait()) ++served;
     });
   bool refused = false;
   threads.enqueue([&] { refused = ConnectionThreads::refused(); });
@@ -58,12 +57,12 @@ TEST_CASE("a connection for which no thread can be started is refused, and later
 
 TEST_CASE("what a connection throws ends neither the process nor its thread", "[net]") {
   ConnectionThreads threads(1);
-  std::latch thrown(1);
+  std::atomic<bool> thrown = false;
   threads.enqueue([&]() -> void {
-    thrown.count_down();
+    thrown = true;
     throw std::runtime_error("of one connection");
   });
-  thrown.wait();
+  wait_for("the connection", [&] { return thrown.load(); });
   threads.enqueue([] { throw std::runtime_error("served or refused"); });
   CHECK(!ConnectionThreads::refused());
   threads.shutdown();

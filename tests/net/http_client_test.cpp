@@ -1,7 +1,6 @@
 #include "dualagent/net/http_client.hpp"
 
 #include <atomic>
-#include <barrier>
 #include <limits>
 #include <map>
 #include <set>
@@ -10,7 +9,9 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/http_server.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using http_server::ClosedPort;
@@ -46,15 +47,43 @@ TEST_CASE("addresses are cut into server and path, and what cannot be one is ref
   for (const char* url : {"", "host", "ftp://host", "http://", "http:///v1", "http://u:p@host/",
                           "http://:8000", "https://:8000/v1"})
     CHECK_THROWS_AS(BaseUrl(url), Error);
+  CHECK_THROWS_WITH(BaseUrl(std::string("http://host\0.else", 16)),
+                    ContainsSubstring("a NUL byte"));
+}
+
+TEST_CASE("a URL or header that would be cut off, or make another header, is refused unshown",
+          "[net]") {
+  HttpClient client;
+  const auto refusal = [&](const HttpRequest& request) {
+    const std::string said = error_of([&] { client.start(request); });
+    CHECK_THAT(said, !ContainsSubstring("sk-"));
+    return said;
+  };
+  CHECK(refusal({.url = std::string("http://127.0.0.1:1/a\0b", 22)}) ==
+        "url has a NUL byte or a line break at byte 20 (HttpRequest). It would end there: take it "
+        "out");
+  for (const std::string& end : {std::string(1, '\0'), std::string("\n"), std::string("\r\n")})
+    CHECK_THAT(
+        refusal({.url = "http://127.0.0.1:1/",
+                 .headers = {"X-Good: 1", "Authorization: Bearer sk-1" + end + "X-More: 2"}}),
+        ContainsSubstring("header Authorization has a NUL byte or a line break at byte 26"));
+  CHECK(client.running() == 0);
+}
+
+TEST_CASE("a client that would keep no connection, or more than there can be, is refused",
+          "[net]") {
+  for (const std::size_t kept : {std::size_t{0}, std::size_t{1} << 63U})
+    CHECK_THAT(error_of([&] { HttpClient({.max_kept_connections = kept}); }),
+               ContainsSubstring("max_kept_connections is " + std::to_string(kept)));
 }
 
 TEST_CASE("many exchanges are under way at once from one thread, over kept connections", "[net]") {
-  std::barrier together(kMany);
+  Together together(kMany);
   std::mutex mutex;
   std::set<int> ports;
   Server server(
       [&](const httplib::Request& request, httplib::Response& response) {
-        together.arrive_and_wait();  // nobody passes before all are here
+        if (!together.arrive_and_wait()) response.status = 500;
         response.set_content(request.body, "text/plain");
         const std::lock_guard lock(mutex);
         ports.insert(request.remote_port);
@@ -81,7 +110,7 @@ TEST_CASE("many exchanges are under way at once from one thread, over kept conne
 
 TEST_CASE("an exchange that is aborted has no reply, and its server sees the connection close",
           "[net]") {
-  std::barrier reached(2);
+  Together reached(2);
   std::atomic<bool> served = false, seen_closed = false;
   Server server(
       [&](const httplib::Request&, httplib::Response& response) {
@@ -103,13 +132,16 @@ TEST_CASE("an exchange that is aborted has no reply, and its server sees the con
       served = true;
       client.wake();
     });
-    while (!served) client.poll(60.0, [](auto, HttpReply&&) { CHECK(false); });
+    wait_for("the wake", [&] {
+      client.poll(60.0, [](auto, HttpReply&&) { CHECK(false); });
+      return served.load();
+    });
     wait.join();
     client.abort(ticket);
     CHECK(client.running() == 0);
     client.abort(ticket);  // ignored
   }
-  while (!seen_closed) std::this_thread::yield();
+  wait_for("the news that the connection is closed", [&] { return seen_closed.load(); });
 }
 
 TEST_CASE("what keeps a reply from coming is told apart", "[net]") {

@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/raw_connection.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using raw_connection::RawConnection;
@@ -194,9 +195,9 @@ TEST_CASE("a handler that waits learns that its client has gone", "[net]") {
   {
     RawConnection client(server.port());
     client.send("GET /wait HTTP/1.1\r\n\r\n");
-    while (!reached) std::this_thread::yield();
+    wait_for("the request", [&] { return reached.load(); });
   }
-  while (!gone) std::this_thread::yield();
+  wait_for("the news that the client has gone", [&] { return gone.load(); });
 }
 
 TEST_CASE("a streamed reply comes piece by piece, until its client has gone", "[net]") {
@@ -217,7 +218,7 @@ TEST_CASE("a streamed reply comes piece by piece, until its client has gone", "[
     CHECK_THAT(client.read_until("data: 2"),
                ContainsSubstring("text/event-stream") && ContainsSubstring("data: 1\n\n"));
   }
-  while (!gone) std::this_thread::yield();
+  wait_for("the news that the client has gone", [&] { return gone.load(); });
 }
 
 TEST_CASE("stop finishes what is answered and takes no more", "[net]") {
@@ -232,7 +233,7 @@ TEST_CASE("stop finishes what is answered and takes no more", "[net]") {
   server.start();
   RawConnection idle(server.port()), busy(server.port());
   busy.send("GET /wait HTTP/1.1\r\n\r\n");
-  while (!reached) std::this_thread::yield();
+  wait_for("the request", [&] { return reached.load(); });
   std::thread stop([&] { server.stop(); });
   CHECK(idle.read_all().empty());  // closed at once
   go.raise();
@@ -256,9 +257,9 @@ TEST_CASE("stop does not take requests that have come already", "[net]") {
   RawConnection busy(server.port());
   const std::string request = "GET /wait HTTP/1.1\r\n\r\n";
   busy.send(request + request + request);
-  while (reached == 0) std::this_thread::yield();
+  wait_for("the request", [&] { return reached > 0; });
   std::thread stop([&] { server.stop(); });
-  while (RawConnection::takes(server.port())) std::this_thread::yield();
+  wait_for("the end of listening", [&] { return !RawConnection::takes(server.port()); });
   go.raise();
   CHECK_THAT(busy.read_all(), ContainsSubstring("done"));
   stop.join();
@@ -308,6 +309,10 @@ TEST_CASE("options that cannot be meant, and a port that is taken, are refused",
   CHECK_THAT(refused({.token = "a%41b"}), ContainsSubstring("a %"));
   CHECK_THAT(refused({.port = 65536}), ContainsSubstring("port is 65536"));
   CHECK_THAT(refused({.max_connections = 0}), ContainsSubstring("max_connections is 0"));
+  CHECK_THAT(refused({.max_connections = 65537}), ContainsSubstring("max_connections is 65537"));
+  CHECK_THAT(refused({.host = std::string("127.0.0.1\0.7", 12), .token = kToken}),
+             ContainsSubstring("host has a NUL byte at byte 9"));
+  CHECK_THAT(refused({.token = std::string("abc\0def", 7)}), ContainsSubstring("the token has"));
   CHECK_THAT(refused({.patience = {.read_seconds = 0}}), ContainsSubstring("read_seconds is 0"));
   CHECK_THAT(refused({.patience = {.idle_seconds = 1e10}}), ContainsSubstring("idle_seconds is"));
   CHECK_THAT(refused({.patience = {.read_seconds = 1e10}}), ContainsSubstring("read_seconds is"));

@@ -1,5 +1,6 @@
 #include "dualagent/report/progress.hpp"
 
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -185,6 +186,15 @@ TEST_CASE("a run without steps does not divide by zero", "[report][progress]") {
 TEST_CASE("a screen without its functions is refused, not called", "[report][progress]") {
   CHECK_THAT(error_of([] { Progress progress({.total = 1}, ProgressScreen{}); }),
              ContainsSubstring("write is empty (ProgressScreen)"));
+}
+
+TEST_CASE("a time between redraws that no clock has is refused", "[report][progress]") {
+  for (const double seconds : {-1.0, std::numeric_limits<double>::quiet_NaN(), 1e10})
+    CHECK_THAT(error_of([&] {
+                 Progress progress({.total = 1, .redraw_seconds = seconds},
+                                   ProgressScreen::silent());
+               }),
+               ContainsSubstring("redraw_seconds is ") && ContainsSubstring("(ProgressOptions)"));
 }
 
 TEST_CASE("a screen that fails at the end ends nothing else", "[report][progress]") {

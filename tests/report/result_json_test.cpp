@@ -163,6 +163,7 @@ TEST_CASE("counts that are not whole numbers are refused, not cast", "[report][r
     }
   };
   CHECK(reason("1", "2") == "2");
+  CHECK_THAT(reason("1", "1"), ContainsSubstring("solved_greedy is 2, not a whole number from 0"));
   for (const char* bad : {"-1", "1.5", "184467440737095516150", "1e30", "true", "\"1\""}) {
     CHECK_THAT(reason(bad, "2"), ContainsSubstring("not a whole number"));
     CHECK_THAT(reason("1", bad), ContainsSubstring("not a whole number"));

@@ -1,7 +1,6 @@
 #include "dualagent/reward/judge.hpp"
 
 #include <atomic>
-#include <barrier>
 #include <functional>
 #include <limits>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 #include "dualagent/reward/reward_sum.hpp"
 #include "support/catch.hpp"
 #include "support/summarized_rollouts.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 
@@ -189,14 +189,14 @@ TEST_CASE("a judge gives a batch up after failures in a row, and tries again wit
 }
 
 TEST_CASE("a judge asks about as many rollouts at once as it may", "[reward]") {
-  std::barrier together(4);  // no request returns before four are there
+  Together together(4);  // no request returns before four are there
   std::atomic<int> now{0}, most{0};
   const Client client{[&](const ChatRequest&) {
     const int running = ++now;
     for (int seen = most; running > seen && !most.compare_exchange_weak(seen, running);) continue;
-    together.arrive_and_wait();
+    const bool all = together.arrive_and_wait();
     --now;
-    return std::string(R"({"truth": 10})");
+    return std::string(all ? R"({"truth": 10})" : "too few at once");
   }};
   const Judge judge{client, JudgedAnswer{}, {.rubric = kTruth, .max_concurrent = 4}};
   const RewardSum sum{Weighted{1.0, ExactMatch{}}, Weighted{0.5, judge}};
@@ -248,8 +248,9 @@ TEST_CASE("impossible options of a judge are refused", "[reward]") {
   const auto make = [&](JudgeOptions options) { Judge{client, JudgedAnswer{}, options}; };
   make({});
   CHECK_THROWS_AS(make({.rubric = {}}), Error);
-  CHECK_THROWS_WITH(make({.max_concurrent = 0}), ContainsSubstring("JudgeOptions"));
-  CHECK_THROWS_WITH(make({.attempts = 0}), ContainsSubstring("JudgeOptions"));
+  CHECK_THROWS_WITH(make({.max_concurrent = 0}), ContainsSubstring("max_concurrent is 0"));
+  CHECK_THROWS_WITH(make({.max_concurrent = 1U << 20U}), ContainsSubstring("max_concurrent is"));
+  CHECK_THROWS_WITH(make({.attempts = 0}), ContainsSubstring("attempts is 0 (JudgeOptions)"));
   CHECK_THROWS_WITH(make({.temperature = -0.1}), ContainsSubstring("temperature is -0.1"));
   CHECK_THROWS_WITH(make({.max_tokens = 0}), ContainsSubstring("max_tokens is 0"));
   CHECK_THROWS_WITH(make({.without_work = std::numeric_limits<double>::quiet_NaN()}),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 
@@ -17,7 +18,7 @@ TEST_CASE("completions come once, in the order in which they were posted", "[rol
   Queue queue;
   for (const int completion : {3, 1, 2}) queue.post(completion);
   std::vector<int> taken{9};
-  queue.take(taken, Queue::Wait::for_one);
+  queue.take(taken, Queue::Wait::for_one, end_of_patience());
   CHECK(taken == std::vector<int>{3, 1, 2});
   queue.take(taken, Queue::Wait::no);
   CHECK(taken.empty());
@@ -27,7 +28,7 @@ TEST_CASE("a take that waits goes on with what another thread posts", "[rollout]
   Queue queue;
   std::thread poster([&] { queue.post(7); });
   std::vector<int> taken;
-  queue.take(taken, Queue::Wait::for_one);
+  queue.take(taken, Queue::Wait::for_one, end_of_patience());
   poster.join();
   CHECK(taken == std::vector<int>{7});
 }
@@ -36,11 +37,11 @@ TEST_CASE("a wake ends one take that waits, be it before or during it", "[rollou
   Queue queue;
   std::vector<int> taken{9};
   queue.wake();
-  queue.take(taken, Queue::Wait::for_one);  // would wait for ever
+  queue.take(taken, Queue::Wait::for_one, end_of_patience());  // would wait for ever
   CHECK(taken.empty());
 
   std::thread waker([&] { queue.wake(); });
-  queue.take(taken, Queue::Wait::for_one);
+  queue.take(taken, Queue::Wait::for_one, end_of_patience());
   waker.join();
   CHECK(taken.empty());
 
@@ -50,7 +51,7 @@ TEST_CASE("a wake ends one take that waits, be it before or during it", "[rollou
     queue.post(4);
   });
   gate.set_value();
-  queue.take(taken, Queue::Wait::for_one);
+  queue.take(taken, Queue::Wait::for_one, end_of_patience());
   poster.join();
   CHECK(taken == std::vector<int>{4});
 }

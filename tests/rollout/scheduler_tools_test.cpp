@@ -15,6 +15,7 @@
 #include "support/catch.hpp"
 #include "support/error_of.hpp"
 #include "support/toy_protocol.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 
@@ -129,7 +130,7 @@ TEST_CASE("a tool without an answer at its deadline is told to the model and lef
   }
   CHECK(state->hanging == 2);
   state->open.set_value();
-  state->all_ended.get_future().wait();
+  wait_for("the end of the late calls", state->all_ended.get_future());
 }
 
 TEST_CASE("a tool set of one's own that throws ends the run with an Error", "[rollout][threads]") {

@@ -1,5 +1,6 @@
 #include "dualagent/rollout/tool_workers.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/wait_for.hpp"
 #include "support/warnings.hpp"
 
 using namespace dualagent;
@@ -38,8 +40,10 @@ struct Team {
 
   std::vector<ToolWorkers::Finished> take(std::size_t count) {
     std::vector<ToolWorkers::Finished> all, some;
+    const auto end = end_of_patience();
     while (all.size() < count) {
-      queue->take(some, Queue::Wait::for_one, workers.expire_late());
+      if (Queue::Clock::now() >= end) FAIL("two minutes have passed without a job's end");
+      queue->take(some, Queue::Wait::for_one, std::min(workers.expire_late().value_or(end), end));
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;
@@ -141,7 +145,7 @@ TEST_CASE("at the end running jobs are waited for and waiting ones dropped", "[r
       opened.wait();
       ++ran;
     });
-    started.get_future().wait();
+    wait_for("the job", started.get_future());
     // Job 0 can end only when job 1 is dropped, which opens the gate.
     const auto open_gate = [&gate](int* value) {
       delete value;
@@ -173,14 +177,16 @@ TEST_CASE("a job that misses its deadline is handed back, and holds up no other"
     const ToolWorkers::Finished late = workers.take(1)[0];
     CHECK(late.id == 5);
     CHECK(late.outcome == ToolWorkers::Outcome::expired);
-    CHECK(gate->token.get_future().get().stop_requested());
+    std::future<std::stop_token> token = gate->token.get_future();
+    wait_for("the job", token);
+    CHECK(token.get().stop_requested());
     workers.submit(6, [](const std::stop_token&) {});  // in another thread
     const ToolWorkers::Finished next = workers.take(1)[0];
     CHECK(next.id == 6);
     CHECK(next.outcome == ToolWorkers::Outcome::done);
   }
   gate->open.set_value();
-  gate->ended.get_future().wait();  // what it needs is still there
+  wait_for("the end of the job", gate->ended.get_future());  // what it needs is still there
 }
 
 TEST_CASE("a late job that stops when asked is not handed back twice", "[rollout][threads]") {
@@ -188,7 +194,7 @@ TEST_CASE("a late job that stops when asked is not handed back twice", "[rollout
   Team workers(1, 0.02);
   workers.submit(1, until_asked(stopped));
   CHECK(workers.take(1)[0].outcome == ToolWorkers::Outcome::expired);
-  stopped->get_future().wait();
+  wait_for("the end of the job", stopped->get_future());
   workers.submit(2, [](const std::stop_token&) {});
   const auto next = workers.take(1);
   REQUIRE(next.size() == 1);
@@ -203,7 +209,7 @@ TEST_CASE("a late job is asked to stop although no other thread can be started",
   workers.submit(1, until_asked(stopped));
   CHECK_THROWS_WITH(workers.take(2), ContainsSubstring("no thread could be started") &&
                                          ContainsSubstring("no more threads"));
-  stopped->get_future().wait();
+  wait_for("the end of the job", stopped->get_future());
   std::vector<ToolWorkers::Finished> posted;
   workers.queue->take(posted, Team::Queue::Wait::no);
   REQUIRE(posted.size() == 1);
@@ -221,7 +227,7 @@ TEST_CASE("jobs share the threads that are left until others can be started",
   Team workers(2, 1.0, supply.start());
   workers.submit(1, until_asked(stopped));
   CHECK(workers.take(1)[0].outcome == ToolWorkers::Outcome::expired);
-  stopped->get_future().wait();
+  wait_for("the end of the job", stopped->get_future());
   for (const std::size_t id : {2U, 3U}) {
     workers.submit(id, [](const std::stop_token&) {});
     CHECK(workers.take(1)[0].id == id);
@@ -251,8 +257,8 @@ TEST_CASE("workers end although a running job does not stop", "[rollout][threads
                      opened.wait();
                      ended->set_value();
                    });
-    started->get_future().wait();
+    wait_for("the job", started->get_future());
   }
   gate->set_value();
-  ended->get_future().wait();
+  wait_for("the end of the job", ended->get_future());
 }

@@ -154,9 +154,10 @@ TEST_CASE("wrong sampling parameters are named with what they may be", "[service
       {R"({"min_p": 2})", "sampling_params.min_p must be"},
       {R"({"top_k": 0})", "sampling_params.top_k must be -1"},
       {R"({"top_k": 2.5})", "sampling_params.top_k must be -1"},
-      {R"({"max_new_tokens": 0})", "sampling_params.max_new_tokens must be a whole number"},
+      {R"({"max_new_tokens": 0})",
+       "sampling_params.max_new_tokens is 0, not a whole number of at least 1"},
       {R"({"max_new_tokens": 9})", "sampling_params.max_new_tokens is 9, but after a prompt of 2"},
-      {R"({"sampling_seed": -1})", "sampling_params.sampling_seed must be"},
+      {R"({"sampling_seed": -1})", "sampling_params.sampling_seed is -1, not a whole number"},
       {R"({"stop": [""]})", "sampling_params.stop must be a text"},
       {R"({"stop": 5})", "sampling_params.stop must be a text"},
       {R"({"stop_token_ids": 5})", "sampling_params.stop_token_ids must be a list"},
@@ -186,4 +187,21 @@ TEST_CASE("limits of the model and of the server are kept", "[service]") {
   CHECK_THAT(
       refusal(R"({"input_ids": [1], "return_logprob": true, "logprob_start_len": 0})", narrow),
       ContainsSubstring("cannot score prompts"));
+}
+
+TEST_CASE("limits with which nothing could be served are refused", "[service]") {
+  const auto refusal = [](void (*change)(GenerateLimits&)) {
+    GenerateLimits limits = kLimits;
+    change(limits);
+    return error_of([&] { parse(R"({"input_ids": [1]})", limits); });
+  };
+  CHECK(refusal([](GenerateLimits&) {}) == "no error");
+  CHECK_THAT(refusal([](GenerateLimits& l) { l.vocab_size = 0; }),
+             ContainsSubstring("vocab_size is 0 (GenerateLimits)"));
+  for (const auto change : {+[](GenerateLimits& l) { l.max_context_tokens = 0; },
+                            +[](GenerateLimits& l) { l.max_context_tokens = 1; }})
+    CHECK_THAT(refusal(change), ContainsSubstring("max_context_tokens is ") &&
+                                    ContainsSubstring("a prompt of one token and one more"));
+  CHECK_THAT(refusal([](GenerateLimits& l) { l.max_batch = 0; }),
+             ContainsSubstring("max_batch is 0 (GenerateLimits)"));
 }

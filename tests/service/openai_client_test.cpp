@@ -5,7 +5,6 @@
 
 #include <array>
 #include <atomic>
-#include <barrier>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -15,6 +14,7 @@
 #include "dualagent/reward/judge.hpp"
 #include "support/catch.hpp"
 #include "support/http_server.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using namespace http_server;
@@ -230,10 +230,10 @@ TEST_CASE("addresses and options that cannot be are refused before any request",
 }
 
 TEST_CASE("requests of several threads are under way at once", "[service]") {
-  std::barrier together(4);
+  Together together(4);
   Server server([&](const httplib::Request& request, httplib::Response& response) {
     const std::string work = work_of(request);
-    together.arrive_and_wait();
+    if (!together.arrive_and_wait()) response.status = 500;
     response.set_content(completion("{\"truth\": " + work + "}"), "application/json");
   });
   const OpenAiClient client{options(server.url())};

@@ -6,6 +6,7 @@
 #include "support/engine_double.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 
@@ -24,7 +25,10 @@ TEST_CASE("a prompt's scores are what the sampler would draw its tokens with", "
   std::optional<Generation> next;
   served.learner.submit(
       {.context = prompt, .sampling = {.temperature = 0}, .stop = &stop, .random = {}});
-  while (!next) served.learner.advance([&](Generation&& one) { next = std::move(one); });
+  wait_for("a generation", [&] {
+    served.learner.advance([&](Generation&& one) { next = std::move(one); });
+    return next.has_value();
+  });
   std::vector<Token> longer = prompt;
   longer.push_back(next->sampled.tokens()[0]);
   CHECK(static_cast<float>(prompt_scores(served.learner, longer)[2]) ==

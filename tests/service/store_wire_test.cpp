@@ -62,8 +62,8 @@ TEST_CASE("what a store's wire cannot have carried is named", "[service]") {
         "\"gone\" is not known (the answer to a commit). Use the same version of dualagent on both "
         "sides");
   CHECK(error_of([] { store_wire::read_commit_reply(R"({"status":"full","stored":-1})"); }) ==
-        "\"stored\" is not a number from 0 on (the answer to a commit). Use the same version of "
-        "dualagent on both sides");
+        "stored is -1, not a whole number of at least 0 (the answer to a commit). Use the same "
+        "version of dualagent on both sides");
   const std::string body = store_wire::commit_body(training::group({}));
   for (const std::size_t size : {std::size_t{0}, std::size_t{7}, body.size() - 1})
     CHECK(error_of([&] { store_wire::read_commit(body.substr(0, size)); }) != "no error");

@@ -49,6 +49,9 @@ TEST_CASE("SQLite's failures name what, where and what to do", "[store]") {
   CHECK(error_of([&] {
           SqliteDatabase(folder / "c.sqlite", "no such vfs");
         }).find("cannot open the file: no such vfs") == 0);
+  CHECK(error_of([&] {
+          SqliteDatabase(path, std::string("unix\0b", 6));
+        }).find("vfs has a NUL byte at byte 4") == 0);
   CHECK(error_of([&] { SqliteDatabase(path + std::string("\0b", 2)); }).find("has a NUL byte") !=
         std::string::npos);
   database.execute("CREATE TABLE t(a UNIQUE)");

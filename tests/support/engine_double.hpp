@@ -19,6 +19,7 @@
 #include "dualagent/model/transformer.hpp"
 #include "support/http_server.hpp"
 #include "support/recorded_engines.hpp"
+#include "support/wait_for.hpp"
 
 /// A server of this process that replies as SGLang or vLLM did when tests/golden/engines was
 /// recorded, with a small Transformer for its model, and with a fault if the test wants one.
@@ -78,7 +79,8 @@ class Engine {
   }
   void wait_until_stopped(std::size_t generations) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ >= generations; });
+    if (!changed_.wait_until(lock, end_of_patience(), [&] { return stopped_ >= generations; }))
+      FAIL("two minutes have passed without " << generations << " stopped generations");
   }
 
   /// As if it were killed: connections break.
@@ -207,10 +209,10 @@ class Engine {
       if (closed_) {
         ++stopped_;
         changed_.notify_all();
-        changed_.wait(lock, [&] { return !closed_ || crashed_; });
+        changed_.wait_until(lock, end_of_patience(), [&] { return !closed_ || crashed_; });
         --stopped_;
       }
-      changed_.wait(lock, [&] { return !paused_ || crashed_; });
+      changed_.wait_until(lock, end_of_patience(), [&] { return !paused_ || crashed_; });
       if (crashed_) break;
     }
     if (fault == Fault::stamped_late)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dualagent/model/scripted.hpp"
+#include "support/wait_for.hpp"
 
 /// A test double of a model that computes elsewhere: `advance` hands over what a server has
 /// answered, and never waits. The server is the test: `answer` and `fail`, on a thread of its own
@@ -86,7 +87,8 @@ class RemoteModel {
   template <class Make>
   void reply(Next next, std::size_t count, const Make& make) {
     std::unique_lock lock(mutex_);
-    arrived_.wait(lock, [&] { return waiting_.size() >= count; });
+    if (!arrived_.wait_until(lock, end_of_patience(), [&] { return waiting_.size() >= count; }))
+      throw std::runtime_error("two minutes have passed without a request");
     const Waiting chosen = next == Next::oldest ? waiting_.front() : waiting_.back();
     next == Next::oldest ? waiting_.pop_front() : waiting_.pop_back();
     answered_.push_back(make(chosen));

@@ -10,6 +10,7 @@
 #include "support/engine_double.hpp"
 #include "support/raw_connection.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait_for.hpp"
 
 /// A small transformer behind HTTP on the loopback interface, and how tests ask it.
 namespace served_sampler {
@@ -78,7 +79,10 @@ inline Generation in_process(Transformer<float>& model, const std::vector<Token>
                 .sampling = {.temperature = 0.8F},
                 .stop = &stop,
                 .random = RandomStream::from_seed(seed)});
-  while (!done) model.advance([&](Generation&& one) { done = std::move(one); });
+  wait_for("a generation", [&] {
+    model.advance([&](Generation&& one) { done = std::move(one); });
+    return done.has_value();
+  });
   model.release(0);
   return std::move(*done);
 }

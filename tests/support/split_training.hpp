@@ -4,8 +4,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
+#include "dualagent/collective/threads.hpp"
+#include "dualagent/train/checkpoint.hpp"
 #include "dualagent/train/trainer.hpp"
 #include "support/ragged_rows.hpp"
 #include "support/two_token_turns.hpp"
@@ -37,6 +40,29 @@ std::vector<double> five_updates(Model& model, WeightUpdater<Model>& updater, C&
   model.score(last, outputs);
   told.insert(told.end(), outputs.log_prob.begin(), outputs.log_prob.end());
   return told;
+}
+
+/// What two data ranks are told by five updates of a copy each.
+template <class Model>
+std::vector<std::vector<double>> told_to_two_copies(const Model& start) {
+  std::vector<std::vector<double>> told(2);
+  run_ranks(2, [&](ThreadCollective data) {
+    auto one = start.copy();
+    WeightUpdater updater(one, kUpdate, data);
+    told[data.rank()] = five_updates(one, updater, data);
+  });
+  return told;
+}
+
+/// A checkpoint of one updater, in a folder of its own.
+template <class Updater, class C>
+void write_updater(const std::filesystem::path& folder, const Updater& updater, C& collective) {
+  Checkpoint checkpoint{.step = 5};
+  updater.save(checkpoint, "model0", collective);
+  if (is_first_rank(collective)) write_checkpoint(folder, checkpoint);
+}
+inline StoredCheckpoint read_newest(const std::filesystem::path& folder) {
+  return *latest_checkpoint(folder, {}).checkpoint;
 }
 
 template <class Model>

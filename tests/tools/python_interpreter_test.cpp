@@ -129,6 +129,19 @@ TEST_CASE("an interpreter that cannot be started aborts the rollout and says why
   CHECK_THROWS_WITH(python.run("print(1)"), ContainsSubstring("/no/such/python"));
 }
 
+TEST_CASE("an interpreter or argument that exec would cut off is refused when it is given",
+          "[tools]") {
+  const std::string cut("a\0b", 3);
+  PythonOptions<Rlimits> program = small<Rlimits>();
+  program.python += cut;
+  CHECK_THROWS_WITH(PythonInterpreter<Rlimits>(program),
+                    ContainsSubstring("python has a NUL byte"));
+  PythonOptions<Rlimits> arguments = small<Rlimits>();
+  arguments.python_arguments = {"-s", cut};
+  CHECK_THROWS_WITH(PythonInterpreter<Rlimits>(arguments),
+                    ContainsSubstring("python_arguments 1 has a NUL byte"));
+}
+
 TEST_CASE("a stop request ends a program", "[tools]") {
   const PythonInterpreter<Rlimits> python(small<Rlimits>());
   std::stop_source source;

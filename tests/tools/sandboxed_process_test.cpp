@@ -195,3 +195,15 @@ TEST_CASE("limits under which no command can do anything are refused", "[tools]"
   CHECK_THAT(refusal({.output_bytes = 0}), ContainsSubstring("output_bytes is 0"));
   CHECK(refusal({}) == "no error");
 }
+
+TEST_CASE("what exec would cut off is refused before a sandboxed process is started", "[tools]") {
+  const std::string cut("a\0b", 3);
+  CHECK_THAT(error_of([&] {
+               SandboxedCommand<Rlimits>(small<Rlimits>())({"echo", cut});
+             }),
+             ContainsSubstring("the command's word 1 has a NUL byte at byte 1"));
+  Rlimits elsewhere = small<Rlimits>();
+  elsewhere.folder += std::string("\0x", 2);
+  CHECK_THAT(error_of([&] { SandboxedCommand<Rlimits>{elsewhere}({"echo"}); }),
+             ContainsSubstring("folder has a NUL byte"));
+}

@@ -83,7 +83,7 @@ TEST_CASE("in float updates from divided rows agree to 1e-5 of the largest weigh
 TEST_CASE("two data ranks by two context ranks have the bits of replicated and sharded updates",
           "[train][collective]") {
   const auto start = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
-  std::vector<std::vector<double>> replicated(4), sharded(4), alone(2);
+  std::vector<std::vector<double>> replicated(4), sharded(4);
   const auto run = [&](auto mesh) {
     ParallelTransformer model(start.config(), mesh.model_axis());
     take_weights<std::remove_cvref_t<decltype(mesh.model_axis())>, float>(model,
@@ -96,11 +96,7 @@ TEST_CASE("two data ranks by two context ranks have the bits of replicated and s
     replicated[place] = run(Mesh{data, ContextParallel{context}});
     sharded[place] = run(Mesh{Sharded{data}, ContextParallel{context}});
   });
-  run_ranks(2, [&](ThreadCollective data) {
-    auto one = start.copy();
-    WeightUpdater updater(one, kUpdate, data);
-    alone[data.rank()] = five_updates(one, updater, data);
-  });
+  const std::vector<std::vector<double>> alone = told_to_two_copies(start);
   for (std::size_t place = 0; place < 4; ++place) {
     CHECK(sharded[place] == replicated[0]);
     CHECK(replicated[place] == replicated[0]);
@@ -112,19 +108,11 @@ TEST_CASE("a checkpoint and a directory of ranks that divide rows are those of o
           "[train][collective]") {
   TemporaryFolder folder;
   const auto start = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
-  const auto read = [&](const std::string& name) {
-    return *latest_checkpoint(folder / name, {}).checkpoint;
-  };
-  const auto write = [&](const std::string& name, const auto& updater, auto& collective) {
-    Checkpoint checkpoint{.step = 5};
-    updater.save(checkpoint, "model0", collective);
-    if (is_first_rank(collective)) write_checkpoint(folder / name, checkpoint);
-  };
   LocalCollective alone;
   auto one = start.copy();
   WeightUpdater one_updater(one, kUpdate);
   five_updates(one, one_updater, alone);
-  write("one", one_updater, alone);
+  write_updater(folder / "one", one_updater, alone);
   save_model(folder / "model", one);
   for (const MeshShape& shape : {MeshShape{2, 1}, MeshShape{2, 2}}) {
     const std::string name = "again" + std::to_string(shape.model);
@@ -132,14 +120,15 @@ TEST_CASE("a checkpoint and a directory of ranks that divide rows are those of o
       Mesh mesh{LocalCollective{}, axis};
       ParallelTransformer model(start.config(), mesh.model_axis());
       WeightUpdater updater(model, kUpdate, mesh);
-      updater.load(read("one"), "model0");
-      write(name, updater, mesh);
+      updater.load(read_newest(folder / "one"), "model0");
+      write_updater(folder / name, updater, mesh);
       auto loaded = load_parallel_model(folder / "model", axis);
       save_model(folder / (name + " model"), loaded);
     });
     for (const char* const array :
          {"model0.weights", "model0.first_moment", "model0.second_moment"})
-      CHECK(read(name).values<float>(array) == read("one").values<float>(array));
+      CHECK(read_newest(folder / name).values<float>(array) ==
+            read_newest(folder / "one").values<float>(array));
     auto again = load_model(folder / (name + " model"));
     CHECK(std::ranges::equal(again.parameters(), one.parameters()));
   }
@@ -149,7 +138,7 @@ TEST_CASE("a checkpoint and a directory of ranks that divide rows are those of o
     Mesh mesh{LocalCollective{}, ContextParallel{context}};
     ParallelTransformer model(start.config(), mesh.model_axis());
     WeightUpdater updater(model, kUpdate, mesh);
-    updater.load(read("again2"), "model0");
+    updater.load(read_newest(folder / "again2"), "model0");
     resumed[context.rank()] = five_updates(model, updater, mesh);
   });
   for (const auto& told : resumed) CHECK(difference(told, expected) <= 1e-5);

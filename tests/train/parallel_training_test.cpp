@@ -73,7 +73,7 @@ TEST_CASE("in float they agree to 1e-5 of the largest weight", "[train][collecti
 TEST_CASE("two data ranks by two model ranks have the bits of replicated and sharded updates",
           "[train][collective]") {
   auto start = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
-  std::vector<std::vector<double>> replicated(4), sharded(4), alone(2);
+  std::vector<std::vector<double>> replicated(4), sharded(4);
   std::vector<std::size_t> counts(4), parts(4);
   const auto run = [&](auto mesh) {
     ParallelTransformer model(start.config(), mesh.model_axis());
@@ -89,11 +89,7 @@ TEST_CASE("two data ranks by two model ranks have the bits of replicated and sha
     replicated[place] = run(Mesh{data, model});
     sharded[place] = run(Mesh{Sharded{data}, model});
   });
-  run_ranks(2, [&](ThreadCollective data) {
-    auto one = start.copy();
-    WeightUpdater updater(one, kUpdate, data);
-    alone[data.rank()] = five_updates(one, updater, data);
-  });
+  const std::vector<std::vector<double>> alone = told_to_two_copies(start);
   for (std::size_t place = 0; place < 4; ++place) {
     CHECK(sharded[place] == replicated[0]);
     CHECK(replicated[place] == replicated[0]);
@@ -106,38 +102,32 @@ TEST_CASE("a checkpoint of a model on several ranks is that of one, and is loade
           "[train][collective]") {
   TemporaryFolder folder;
   auto start = odd_model<float>(descriptions()[3].config, with_threads(1, 2));
-  const auto write = [&](const std::string& name, const auto& updater, auto& collective) {
-    Checkpoint checkpoint{.step = 5};
-    updater.save(checkpoint, "model0", collective);
-    if (is_first_rank(collective)) write_checkpoint(folder / name, checkpoint);
-  };
-  const auto read = [&](const std::string& name) {
-    return *latest_checkpoint(folder / name, {}).checkpoint;
-  };
   LocalCollective alone;
   {
     auto one = start.copy();
     WeightUpdater updater(one, kUpdate);
     five_updates(one, updater, alone);
-    write("one", updater, alone);
+    write_updater(folder / "one", updater, alone);
   }
   std::vector<WeightVersion> versions(4);
   run_ranks(MeshShape{.data = 2, .model = 2}, [&](ThreadCollective data, ThreadCollective axis) {
     Mesh mesh{Sharded{data}, axis};
     ParallelTransformer model(start.config(), mesh.model_axis());
     WeightUpdater updater(model, kUpdate, mesh);
-    updater.load(read("one"), "model0");
+    updater.load(read_newest(folder / "one"), "model0");
     versions[2 * data.rank() + axis.rank()] = model.weight_version();
-    write("again", updater, mesh);
+    write_updater(folder / "again", updater, mesh);
   });
-  CHECK(versions == std::vector<WeightVersion>(4, read("one").number("model0.weight_version")));
+  CHECK(versions ==
+        std::vector<WeightVersion>(4, read_newest(folder / "one").number("model0.weight_version")));
   for (const char* const array : {"model0.weights", "model0.first_moment", "model0.second_moment"})
-    CHECK(read("again").values<float>(array) == read("one").values<float>(array));
+    CHECK(read_newest(folder / "again").values<float>(array) ==
+          read_newest(folder / "one").values<float>(array));
   std::vector<double> expected;
   {
     auto one = start.copy();
     WeightUpdater updater(one, kUpdate);
-    updater.load(read("again"), "model0");
+    updater.load(read_newest(folder / "again"), "model0");
     expected = five_updates(one, updater, alone);
   }
   std::vector<std::vector<double>> resumed(3);
@@ -145,7 +135,7 @@ TEST_CASE("a checkpoint of a model on several ranks is that of one, and is loade
     Mesh mesh{LocalCollective{}, axis};
     ParallelTransformer model(start.config(), mesh.model_axis());
     WeightUpdater updater(model, kUpdate, mesh);
-    updater.load(read("again"), "model0");
+    updater.load(read_newest(folder / "again"), "model0");
     resumed[axis.rank()] = five_updates(model, updater, mesh);
   });
   for (const auto& told : resumed) CHECK(difference(told, expected) <= 1e-5);

@@ -55,26 +55,27 @@ struct TwoJobs {
                  pair,
                  store,
                  answerer_weights,
-                 {.run = "answerer",
-                  .tasks = kTasks,
-                  .steps = steps,
-                  .max_staleness = max_staleness,
-                  .pause = [this] { return pause(); }}},
+                 async("answerer", kTasks, steps, max_staleness)},
         summarizer{{Frozen{elsewhere}, pair.summarizer},
                    pair,
                    store,
                    summarizer_weights,
-                   {.run = "summarizer",
-                    .tasks = summarizer_tasks,
-                    .steps = steps,
-                    .max_staleness = max_staleness,
-                    .pause = [this] { return pause(); }}},
+                   async("summarizer", summarizer_tasks, steps, max_staleness)},
         worker{SeparateWeights{sampler.answerer, Frozen{engine}},
                sampler.protocol(),
                two_tokens::LastToken{},
                tasks,
                SharedExchange{store, {answerer_weights, summarizer_weights}},
                {.trainer = options()}} {}
+
+  AsyncOptions async(const std::string& run, std::size_t step_tasks, std::size_t steps,
+                     WeightVersion max_staleness) {
+    return {.run = run,
+            .tasks = step_tasks,
+            .steps = steps,
+            .max_staleness = max_staleness,
+            .pause = [this] { return pause(); }};
+  }
 
   /// A learner that waits for groups gives up once nothing more can be played.
   bool pause() { return worker.advance(); }

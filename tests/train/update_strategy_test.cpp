@@ -1,11 +1,11 @@
 #include "dualagent/train/update_strategy.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <limits>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,6 +17,7 @@
 #include "support/guessing_pair.hpp"
 #include "support/odd_shape.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait_for.hpp"
 
 using namespace dualagent;
 using guessing::five_tasks;
@@ -242,7 +243,7 @@ TEST_CASE("buckets start while backward runs, from the end, each for its owner",
 }
 
 TEST_CASE("a sum is there before backward ends", "[train][collective]") {
-  std::atomic<std::size_t> reported = 0;
+  Together reported(2);
   std::vector<double> before(2), during(2);
   std::vector<ReportingModel> models(2, ReportingModel{BigramModel(3), {}});
   run_ranks(2, [&](ThreadCollective threads) {
@@ -251,9 +252,7 @@ TEST_CASE("a sum is there before backward ends", "[train][collective]") {
     model.report = [&](ReportingModel& self, const ReportingModel::Ready& ready) {
       before[threads.rank()] = self.gradients()[4];
       ready(4, 9);
-      ++reported;
-      reported.notify_all();
-      for (std::size_t seen = reported; seen < 2; seen = reported) reported.wait(seen);
+      if (!reported.arrive_and_wait()) throw std::runtime_error("a rank has reported nothing");
       during[threads.rank()] = self.gradients()[4];
       ready(0, 4);
     };

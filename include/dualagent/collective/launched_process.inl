@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "dualagent/collective/launched_process.hpp"
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 
 namespace dualagent {
@@ -28,6 +29,8 @@ namespace dualagent::detail {
 
 DUALAGENT_INLINE LaunchedProcess::LaunchedProcess(const std::vector<std::string>& command,
                                                   std::vector<std::string> environment) {
+  require_no_nul(command, "the command's word", "a process to start");
+  require_no_nul(environment, "the environment's entry", "a process to start");
   std::vector<char*> arguments, variables;
   for (const std::string& one : command) arguments.push_back(const_cast<char*>(one.c_str()));
   for (const std::string& one : environment) variables.push_back(const_cast<char*>(one.c_str()));

@@ -150,6 +150,7 @@ DUALAGENT_INLINE void TcpRendezvous::exchange(std::size_t rank, std::size_t size
                                               std::span<std::byte> bytes) const {
   if (size <= 1) return;
   detail::require_rank(rank, size, "TcpRendezvous::exchange");
+  require_no_nul(address, "address", "TcpRendezvous");
   if (port == 0 || (rank > 0 && address.empty()))
     throw Error("the address of rank 0 is not known", "TcpRendezvous",
                 "Set MASTER_ADDR and MASTER_PORT, or give address and port");

@@ -27,7 +27,15 @@ DUALAGENT_INLINE void require_no_nul(std::string_view path, const std::string& n
                                      const std::string& owner) {
   if (const std::size_t nul = path.find('\0'); nul != std::string_view::npos)
     throw Error(name + " has a NUL byte at byte " + std::to_string(nul) + ": " + printable(path),
-                owner, "The system would end the path there: take it out");
+                owner, "The system would end it there: take it out");
+}
+
+DUALAGENT_INLINE void require_no_nul(std::span<const std::string> texts, const std::string& name,
+                                     const std::string& owner) {
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (const std::size_t nul = texts[i].find('\0'); nul != std::string::npos)
+      throw Error(name + " " + std::to_string(i) + " has a NUL byte at byte " + std::to_string(nul),
+                  owner, "The system would end it there: take it out");
 }
 
 DUALAGENT_INLINE void require_below_window(std::size_t max_tokens, std::size_t max_context_tokens,

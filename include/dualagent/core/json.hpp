@@ -29,6 +29,38 @@ struct JsonLimits {
 /// Example: the text a"b gives "a\"b".
 std::string to_json_string(std::string_view text, const std::string& where);
 
+/// A value as errors show it: its JSON on one line, at most 40 bytes of it.
+std::string shown_json(const nlohmann::json& value);
+
+/// The counts that a place takes. Example: CountLimits{.least = 1}.text() == "a whole number of at
+/// least 1".
+struct CountLimits {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();  ///< may itself be had
+
+  /// What an error asks for.
+  std::string text() const;
+};
+
+/// A count in JSON: a whole number within `limits`; nullopt for anything else, -1, 5.0 and 1e3
+/// included. get() alone would make 2^64 - 1 of -1.
+std::optional<std::uint64_t> count_of(const nlohmann::json& value, CountLimits limits = {});
+
+/// The same where nothing else will do.
+///
+/// Errors: Error "KEY is VALUE, not a whole number of at least 0 (WHERE). REMEDY".
+/// Example: require_count(json.at("tasks"), "tasks", path, "Name a result.json").
+std::uint64_t require_count(const nlohmann::json& value, const std::string& key,
+                            const std::string& where, const std::string& remedy,
+                            CountLimits limits = {});
+
+/// The same for the entry `key` of an object.
+///
+/// Errors: the same; Error "KEY is missing" where there is none.
+std::uint64_t require_count_at(const nlohmann::json& object, const std::string& key,
+                               const std::string& where, const std::string& remedy,
+                               CountLimits limits = {});
+
 /// A token's id in JSON; nullopt for anything else, a negative number or one of 2^31 and above
 /// included: nlohmann_json would cut 2^32 + 7 down to 7.
 std::optional<Token> token_id(const nlohmann::json& value);

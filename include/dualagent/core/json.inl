@@ -25,11 +25,47 @@ DUALAGENT_INLINE std::string to_json_string(std::string_view text, const std::st
   return literal += '"';
 }
 
+DUALAGENT_INLINE std::string shown_json(const nlohmann::json& value) {
+  constexpr std::size_t kMostShown = 40;  // bytes
+  const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() <= kMostShown) return printable(text);
+  return printable(text.substr(0, kMostShown)) + "...";
+}
+
+DUALAGENT_INLINE std::string CountLimits::text() const {
+  if (most == std::numeric_limits<std::uint64_t>::max())
+    return "a whole number of at least " + std::to_string(least);
+  return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+}
+
+DUALAGENT_INLINE std::optional<std::uint64_t> count_of(const nlohmann::json& value,
+                                                       CountLimits limits) {
+  // What is built in C++ may be a signed number of at least 0.
+  const bool whole =
+      value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+  if (!whole) return std::nullopt;
+  const auto count = value.get<std::uint64_t>();
+  return count >= limits.least && count <= limits.most ? std::optional(count) : std::nullopt;
+}
+
+DUALAGENT_INLINE std::uint64_t require_count(const nlohmann::json& value, const std::string& key,
+                                             const std::string& where, const std::string& remedy,
+                                             CountLimits limits) {
+  if (const std::optional<std::uint64_t> count = count_of(value, limits)) return *count;
+  throw Error(key + " is " + shown_json(value) + ", not " + limits.text(), where, remedy);
+}
+
+DUALAGENT_INLINE std::uint64_t require_count_at(const nlohmann::json& object,
+                                                const std::string& key, const std::string& where,
+                                                const std::string& remedy, CountLimits limits) {
+  if (!object.is_object() || !object.contains(key))
+    throw Error(key + " is missing" + misspelt_key(object, key), where, remedy);
+  return require_count(object.at(key), key, where, remedy, limits);
+}
+
 DUALAGENT_INLINE std::optional<Token> token_id(const nlohmann::json& value) {
-  constexpr std::uint64_t kMost = std::numeric_limits<Token>::max();
-  // A negative number is larger as one without sign.
-  if (!value.is_number_integer() || value.get<std::uint64_t>() > kMost) return std::nullopt;
-  return value.get<Token>();
+  const auto id = count_of(value, {.most = std::numeric_limits<Token>::max()});
+  return id ? std::optional(static_cast<Token>(*id)) : std::nullopt;
 }
 
 DUALAGENT_INLINE std::vector<std::string> keys_of(const nlohmann::json& object) {

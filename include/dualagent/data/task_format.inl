@@ -71,11 +71,13 @@ DUALAGENT_INLINE Task TaskRows::read(std::string_view row, std::size_t,
             .prompt = detail::text_of(object, "prompt", where, remedy),
             .answer = detail::text_of(object, "answer", where, remedy)};
   for (const auto& [key, value] : object.items()) {
-    const bool number = key == "seed" || key == "max_calls";
-    if (number && !value.is_number_unsigned())
-      throw Error("the task's \"" + key + "\" is not a whole number", where, remedy);
-    if (key == "seed") task.seed = value.get<std::uint64_t>();
-    if (key == "max_calls") task.max_calls = value.get<std::size_t>();
+    if (key == "seed" || key == "max_calls") {
+      const std::uint64_t count = require_count(value, "the task's \"" + key + "\"", where, remedy);
+      if (key == "seed")
+        task.seed = count;
+      else
+        task.max_calls = count;
+    }
     if (key == "system") task.system = detail::text_of(object, key, where, remedy);
   }
   if (task.id.empty() || task.prompt.empty())

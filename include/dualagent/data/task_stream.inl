@@ -34,19 +34,20 @@ DUALAGENT_INLINE std::string TaskStream::save() const {
 }
 
 DUALAGENT_INLINE void TaskStream::restore(const std::string& saved) {
-  const nlohmann::json state =
-      parse_json(saved, "saved position of the tasks", "Use the text that TaskStream::save gave");
-  for (const char* key : {"position", "tasks", "crc64", "random"})
-    if (!state.is_object() || !state.contains(key) || !state[key].is_number_unsigned())
-      throw Error("the saved position of the tasks is damaged: " + saved, place_,
-                  "Use the text that TaskStream::save gave");
-  if (state["tasks"] != size_ || state["crc64"] != crc_)
+  const std::string where = "saved position of the tasks";
+  const std::string remedy = "Use the text that TaskStream::save gave";
+  const nlohmann::json state = parse_json(saved, where, remedy);
+  const auto saved_count = [&](const char* key) {
+    return require_count_at(state, key, where, remedy);
+  };
+  const std::uint64_t position = saved_count("position");
+  if (saved_count("tasks") != size_ || saved_count("crc64") != crc_)
     throw Error("the tasks are not those of the saved run", place_,
                 "Resume with the same file of tasks, or start a new run");
-  if (state["random"] != random_.bits(0))
+  if (saved_count("random") != random_.bits(0))
     throw Error("the saved run took its tasks in another order", place_,
                 "Make the stream with the random numbers of the saved run: the same seed");
-  position_ = state["position"].get<std::uint64_t>();
+  position_ = position;
 }
 
 DUALAGENT_INLINE void TaskStream::add_to(Crc64& crc, const Task& task) {

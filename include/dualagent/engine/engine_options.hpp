@@ -58,7 +58,7 @@ struct EngineOptions {
     require_option(vocab_size, kAtLeastOne, "vocab_size", "EngineOptions");
     require_no_nul(weights_folder.native(), "weights_folder", "EngineOptions");
     require_no_nul(model_folder.native(), "model_folder", "EngineOptions");
-    require_option(max_in_flight, kAtLeastOne, "max_in_flight", "EngineOptions");
+    require_option(max_in_flight, kCount, "max_in_flight", "EngineOptions");
     require_option(connect_timeout_seconds, kPositiveSeconds, "connect_timeout_seconds",
                    "EngineOptions");
     require_option(reply_timeout_seconds, kPositiveSeconds, "reply_timeout_seconds",
@@ -69,6 +69,8 @@ struct EngineOptions {
     require_option(canary.count, kCount, "canary.count", "EngineOptions");
     require_option(canary.prompt_tokens, kCount, "canary.prompt_tokens", "EngineOptions");
     require_option(canary.new_tokens, kCount, "canary.new_tokens", "EngineOptions");
+    require_option(canary.count * (canary.prompt_tokens + canary.new_tokens), kCount,
+                   "canary.count * (prompt_tokens + new_tokens)", "EngineOptions");
     require_option(canary.temperature, kPositive, "canary.temperature", "EngineOptions");
     require_option(canary.max_log_ratio, kPositive, "canary.max_log_ratio", "EngineOptions");
   }

@@ -96,8 +96,8 @@ auto read_reply(const nlohmann::json& reply, const std::string& what, const std:
 /// A token's id. Errors: Error for anything else.
 inline Token read_token(const nlohmann::json& id) {
   if (const std::optional<Token> token = token_id(id)) return *token;
-  throw Error("a reply has " + printable(id.dump().substr(0, 40)) + " where a token's id is due",
-              "engine's reply", "Look into the engine's log");
+  throw Error("a reply has " + shown_json(id) + " where a token's id is due", "engine's reply",
+              "Look into the engine's log");
 }
 
 /// A list of them. Errors: the same; what nlohmann_json throws.
@@ -108,13 +108,9 @@ inline std::vector<Token> read_tokens(const nlohmann::json& ids) {
   return tokens;
 }
 
-/// A number of tokens. Errors: Error for anything else: nlohmann_json would make 2^64 - 1 of -1.
-inline std::size_t read_count(const nlohmann::json& count) {
-  if (count.is_number_unsigned() || (count.is_number_integer() && count >= 0))
-    return count.get<std::size_t>();
-  throw Error(
-      "a reply has " + printable(count.dump().substr(0, 40)) + " where a number of tokens is due",
-      "engine's reply", "Look into the engine's log");
+/// The number of tokens under `key`. Errors: Error for anything else; what nlohmann_json throws.
+inline std::size_t read_count(const nlohmann::json& object, const char* key) {
+  return require_count(object.at(key), key, "engine's reply", "Look into the engine's log");
 }
 
 /// The spans of a list of {version, start, end}. They cover `tokens` tokens, in order and without a
@@ -123,7 +119,7 @@ inline std::vector<LabelSpan> read_labels(const nlohmann::json& spans, std::size
   std::vector<LabelSpan> labels;
   std::size_t at = 0;
   for (const nlohmann::json& span : spans) {
-    const std::size_t begin = read_count(span.at("start")), end = read_count(span.at("end"));
+    const std::size_t begin = read_count(span, "start"), end = read_count(span, "end");
     if (begin != at || end < begin) break;
     if (end > begin) labels.push_back({span.at("version").get<std::string>(), begin, end});
     at = end;

@@ -87,7 +87,7 @@ struct SglangWire {
                          .label = reply.at("weight_version").get<std::string>()};
     });
     facts.max_context_tokens = info("/server_info", [](const nlohmann::json& reply) {
-      return detail::read_count(reply.at("max_req_input_len"));
+      return detail::read_count(reply, "max_req_input_len");
     });
     return facts;
   }

@@ -94,7 +94,7 @@ struct VllmWire {
             throw Error("vLLM serves no model '" + options.model + "'", control.place("/v1/models"),
                         "Give the name of --served-model-name");
           return EngineFacts{.model = found->at("id").get<std::string>(),
-                             .max_context_tokens = detail::read_count(found->at("max_model_len"))};
+                             .max_context_tokens = detail::read_count(*found, "max_model_len")};
         });
     facts.label = detail::read_reply(
         control.get("/weight_info"), "vLLM's /weight_info", kRemedy,

@@ -85,8 +85,9 @@ class SafeTensorsHeader {
     std::vector<std::size_t> sizes;
     sizes.reserve(value.size());
     for (const nlohmann::json& entry : value) {
-      if (!entry.is_number_unsigned()) fail(field + " holds something else than sizes", tensor);
-      sizes.push_back(entry.get<std::size_t>());
+      const std::optional<std::uint64_t> size = count_of(entry);
+      if (!size) fail(field + " holds something else than sizes: " + shown_json(entry), tensor);
+      sizes.push_back(*size);
     }
     return sizes;
   }

@@ -50,6 +50,12 @@ class ConfigReader {
   /// A whole number from 1 to 2^31 - 1.
   std::size_t size(const std::string& key, std::optional<std::size_t> fallback = {}) const;
 
+  /// The count that a value is, an entry of this object or a part of one, which `key` names.
+  std::uint64_t count(const std::string& key, const nlohmann::json& value,
+                      CountLimits limits = {}) const {
+    return require_count(value, key, where_, remedy_, limits);
+  }
+
   /// A finite number above 0.
   double positive(const std::string& key, std::optional<double> fallback = {}) const;
 

@@ -20,9 +20,7 @@ DUALAGENT_INLINE std::size_t ConfigReader::size(const std::string& key,
                                                 std::optional<std::size_t> fallback) const {
   const nlohmann::json* value = find_or_fail(key, fallback.has_value());
   if (value == nullptr) return *fallback;
-  const std::uint64_t number = value->is_number_unsigned() ? value->get<std::uint64_t>() : 0;
-  if (number < 1 || number > 0x7FFFFFFF) fail(key, "must be a whole number from 1 to 2^31 - 1");
-  return static_cast<std::size_t>(number);
+  return count(key, *value, {.least = 1, .most = 0x7FFFFFFF});
 }
 
 DUALAGENT_INLINE double ConfigReader::positive(const std::string& key,

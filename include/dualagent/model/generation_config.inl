@@ -43,9 +43,7 @@ class GenerationConfigReader : public ConfigReader {
 
  private:
   std::size_t whole(const std::string& key, const nlohmann::json& value) const {
-    const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= 0x7FFFFFFF;
-    if (!fits) fail(key, "must be a whole number from 0 to 2^31 - 1");
-    return value.get<std::size_t>();
+    return ConfigReader::count(key, value, {.most = 0x7FFFFFFF});
   }
 };
 

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/compiled.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
@@ -62,6 +63,7 @@ void carry_over(const std::filesystem::path& from, const std::filesystem::path& 
 template <HasTensors Model>
 void save_model(const std::filesystem::path& directory, Model& model,
                 const SaveOptions& options = {}) {
+  require_option(options.max_shard_bytes, kAtLeastOne, "max_shard_bytes", "SaveOptions");
   AtomicFolder folder(directory);
   detail::require_replaceable(folder.target(), detail::is_model_file, "a saved model");
   const std::string_view type = detail::torch_dtype_name(options.stored_as);

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,14 +30,16 @@ namespace dualagent {
 /// A server's address in two parts: "http://host:8000/v1/" is "http://host:8000" and "/v1".
 ///
 /// Errors: Error where it begins with neither http:// nor https://, names no host, or holds a user
-/// name, a query or white space; such an address is not shown, since it may hold a secret.
+/// name, a query, white space or a NUL byte; such an address is not shown, since it may hold a
+/// secret.
 struct BaseUrl {
   std::string server;
   std::string path;
 
   explicit BaseUrl(const std::string& url) {
-    if (url.find_first_of("@?# \t\r\n") != std::string::npos)
-      throw Error("the server's address holds a user name, a query or white space", "base_url",
+    if (url.find_first_of(std::string_view("@?# \t\r\n\0", 8)) != std::string::npos)
+      throw Error("the server's address holds a user name, a query, white space or a NUL byte",
+                  "base_url",
                   "Write e.g. http://127.0.0.1:8000/v1; a key goes into an environment variable");
     const bool secure = url.starts_with("https://");
     if (!secure && !url.starts_with("http://"))
@@ -91,6 +94,22 @@ struct HttpOptions {
 };
 
 namespace detail {
+
+/// For texts that libcurl ends at a NUL byte, and a header at a line break, behind which another
+/// header would stand. Not shown: a secret may stand in it.
+/// Errors: Error with the byte.
+inline void require_line(std::string_view text, const std::string& name) {
+  const std::size_t end = text.find_first_of(std::string_view("\0\r\n", 3));
+  if (end != std::string_view::npos)
+    throw Error(name + " has a NUL byte or a line break at byte " + std::to_string(end),
+                "HttpRequest", "It would end there: take it out");
+}
+
+/// A header in an error, without its value.
+inline std::string header_name(const std::string& header) {
+  const std::size_t colon = header.find(':');
+  return colon == std::string::npos ? "a header" : "header " + printable(header.substr(0, colon));
+}
 
 /// A curl option that cannot fail unless the library is built without it.
 template <class Value>
@@ -209,6 +228,7 @@ class HttpClient {
     require_option(options_.connect_timeout_seconds, kPositiveSeconds, "connect_timeout_seconds",
                    "HttpOptions");
     require_option(options_.max_reply_bytes, kAtLeastOne, "max_reply_bytes", "HttpOptions");
+    require_option(options_.max_kept_connections, kCount, "max_kept_connections", "HttpOptions");
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     multi_.reset(ready == CURLE_OK ? curl_multi_init() : nullptr);
     if (!multi_) throw Error("libcurl cannot be used", "HttpClient", "Check its installation");
@@ -226,8 +246,11 @@ class HttpClient {
   }
 
   /// Begins an exchange; its number comes back with its reply.
-  /// Errors: Error for a time-out that cannot be meant.
+  /// Errors: Error for a time-out that cannot be meant, and for a URL or header that would be cut.
   Ticket start(const HttpRequest& request) {
+    detail::require_line(request.url, "url");
+    for (const std::string& header : request.headers)
+      detail::require_line(header, detail::header_name(header));
     require_option(request.timeout_seconds, kPositiveSeconds, "timeout_seconds", "HttpRequest");
     const NoPipeSignal quiet;
     auto exchange = std::make_unique<detail::Exchange>(request, options_);

@@ -40,12 +40,13 @@ struct HttpServerOptions {
   void validate() const {
     const std::string owner = "HttpServerOptions";
     require_option(port, {0, 65535}, "port", owner);
-    require_option(max_connections, kAtLeastOne, "max_connections", owner);
+    require_option(max_connections, kThreads, "max_connections", owner);
     require_option(max_body_bytes, kAtLeastOne, "max_body_bytes", owner);
     require_option(patience.idle_seconds, kPositiveSeconds, "patience.idle_seconds", owner);
     require_option(patience.read_seconds, kPositiveSeconds, "patience.read_seconds", owner);
     require_option(patience.write_seconds, kPositiveSeconds, "patience.write_seconds", owner);
     require_option(patience.max_header_bytes, {256, 1 << 20}, "patience.max_header_bytes", owner);
+    require_no_nul(host, "host", owner);
     if (host.empty())
       throw Error("host is empty", owner, "Give an interface's IPv4 address, or 0.0.0.0 for all");
     if (token.empty() && host != "127.0.0.1")

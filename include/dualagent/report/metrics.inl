@@ -12,9 +12,7 @@ DUALAGENT_INLINE MetricsRecord parse_metrics_line(std::string_view line, const s
   const nlohmann::json object = parse_json(line, where, remedy);
   if (!object.is_object()) refuse("a line of metrics is not a JSON object");
   MetricsRecord record;
-  if (!object.contains("step") || !object["step"].is_number_unsigned())
-    refuse("a line of metrics has no \"step\" that counts from 0");
-  record.step = object["step"].get<std::uint64_t>();
+  record.step = require_count_at(object, "step", where, remedy);
   for (const auto& [key, value] : object.items()) {
     if (key == "step") continue;
     if (value.is_number())

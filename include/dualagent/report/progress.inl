@@ -117,6 +117,7 @@ DUALAGENT_INLINE Progress::Progress(ProgressOptions options, ProgressScreen scre
       screen_((screen.validate(), std::move(screen))),
       start_seconds_(screen_.seconds()),
       done_(options_.first) {
+  require_option(options_.redraw_seconds, kSeconds, "redraw_seconds", "ProgressOptions");
   if (screen_.in_place) draw();
 }
 

@@ -82,10 +82,12 @@ DUALAGENT_INLINE void write_result(const std::filesystem::path& path, const RunR
 
 namespace dualagent::detail {
 
-/// Errors: Error for what is not a count; get() of 1e30 would be undefined.
-inline std::size_t read_count(const nlohmann::json& value, const std::string& where) {
-  if (!value.is_number_unsigned()) refuse_result("not a whole number", where);
-  return value.get<std::size_t>();
+inline constexpr const char* kResultRemedy = "Name a result.json that write_result wrote";
+
+/// A count under `key`. Errors: Error for anything else; what nlohmann_json throws.
+inline std::size_t read_count(const nlohmann::json& object, const std::string& key,
+                              const std::string& where, CountLimits limits = {}) {
+  return require_count(object.at(key), key, where, kResultRemedy, limits);
 }
 
 inline std::vector<FailureCount> read_failures(const nlohmann::json& row, const char* key,
@@ -94,7 +96,8 @@ inline std::vector<FailureCount> read_failures(const nlohmann::json& row, const 
   if (!row.contains(key)) return failures;
   if (!row.at(key).is_object()) refuse_result("failures are not counts by kind", where);
   for (const auto& [kind, count] : row.at(key).items())
-    failures.push_back({kind, read_count(count, where)});
+    failures.push_back({kind, require_count(count, std::string(key) + "." + printable(kind), where,
+                                            kResultRemedy)});
   return failures;
 }
 
@@ -102,11 +105,11 @@ DUALAGENT_INLINE ResultRow read_row(const nlohmann::json& row, const std::string
   const auto number = [&](const char* key) {
     return row.contains(key) ? std::optional(row.at(key).get<double>()) : std::nullopt;
   };
-  const std::size_t tasks = read_count(row.at("tasks"), where);
+  const std::size_t tasks = read_count(row, "tasks", where);
   return {.name = row.at("name").get<std::string>(),
           .note = row.value("note", ""),
-          .sampled = {read_count(row.at("solved_sampled"), where), tasks},
-          .greedy = {read_count(row.at("solved_greedy"), where), tasks},
+          .sampled = {read_count(row, "solved_sampled", where, {.most = tasks}), tasks},
+          .greedy = {read_count(row, "solved_greedy", where, {.most = tasks}), tasks},
           .failures_sampled = read_failures(row, "failures_sampled", where),
           .failures_greedy = read_failures(row, "failures_greedy", where),
           .tokens_per_task = number("tokens_per_task"),
@@ -118,10 +121,9 @@ DUALAGENT_INLINE ResultRow read_row(const nlohmann::json& row, const std::string
 namespace dualagent {
 
 DUALAGENT_INLINE RunResult read_result(const std::filesystem::path& path) {
-  const nlohmann::json object =
-      parse_json(read_file(path), path.string(), "Name a result.json that write_result wrote");
+  const nlohmann::json object = parse_json(read_file(path), path.string(), detail::kResultRemedy);
   try {
-    RunResult result{.seed = detail::read_count(object.at("seed"), path.string()),
+    RunResult result{.seed = detail::read_count(object, "seed", path.string()),
                      .seconds = object.at("seconds").get<double>(),
                      .rows = {},
                      .max_abs_log_ratio = object.at("max_abs_log_ratio").get<double>()};
@@ -129,8 +131,7 @@ DUALAGENT_INLINE RunResult read_result(const std::filesystem::path& path) {
       result.rows.push_back(detail::read_row(row, path.string()));
     return result;
   } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("not a result: ") + error.what(), path.string(),
-                "Name a result.json that write_result wrote");
+    throw Error(std::string("not a result: ") + error.what(), path.string(), detail::kResultRemedy);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/printable.hpp"
 #include "dualagent/core/warning.hpp"
@@ -95,10 +96,10 @@ class Judge {
         options_(std::move(options)),
         record_(std::make_shared<Record>()) {
     check_rubric(options_.rubric);
-    if (options_.max_concurrent == 0 || options_.attempts == 0 ||
-        options_.max_failures_in_a_row == 0)
-      throw Error("a judge may ask nothing", "JudgeOptions",
-                  "Set max_concurrent, attempts and max_failures_in_a_row to 1 or more");
+    require_option(options_.max_concurrent, kThreads, "max_concurrent", "JudgeOptions");
+    require_option(options_.attempts, kAtLeastOne, "attempts", "JudgeOptions");
+    require_option(options_.max_failures_in_a_row, kAtLeastOne, "max_failures_in_a_row",
+                   "JudgeOptions");
     if (options_.temperature)
       require_option(*options_.temperature, kNotNegative, "temperature", "JudgeOptions");
     require_option(options_.max_tokens, kAtLeastOne, "max_tokens", "JudgeOptions");

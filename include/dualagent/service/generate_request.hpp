@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dualagent/core/check.hpp"
 #include "dualagent/core/error.hpp"
 #include "dualagent/core/json.hpp"
 #include "dualagent/core/types.hpp"
@@ -29,6 +30,14 @@ struct GenerateLimits {
   bool has_text = false;               ///< whether the tokens' text is known: stop strings work
   bool has_scores = false;             ///< whether prompts can be scored
 
+  /// Errors: Error for what leaves nothing to serve.
+  void validate() const {
+    const std::string owner = "GenerateLimits";
+    require_option(vocab_size, kAtLeastOne, "vocab_size", owner);
+    require_option(max_context_tokens, {2.0, kAtLeastOne.high, true, false}, "max_context_tokens",
+                   owner, "a prompt of one token and one more have to fit");
+    require_option(max_batch, kAtLeastOne, "max_batch", owner);
+  }
   std::size_t longest_prompt() const {
     const std::size_t room = max_context_tokens - 1;
     return max_prompt_tokens == 0 ? room : std::min(max_prompt_tokens, room);
@@ -65,7 +74,9 @@ namespace detail {
 class GenerateReader {
  public:
   GenerateReader(const nlohmann::json& body, const GenerateLimits& limits)
-      : limits_(limits), body_(body), fields_(body, kPlace, "the body", kRemedy, kInstead) {}
+      : limits_((limits.validate(), limits)),
+        body_(body),
+        fields_(body, kPlace, "the body", kRemedy, kInstead) {}
 
   GenerateRequest read() {
     if (fields_.find("text") != nullptr)
@@ -152,11 +163,12 @@ class GenerateReader {
     std::vector<Token> list;
     list.reserve(ids.size());
     for (const nlohmann::json& id : ids) {
-      if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= below)
-        fields_.fail(key + "[" + std::to_string(list.size()) + "]",
-                     "is " + printable(id.dump().substr(0, 40)) + ", not a token id from 0 to " +
-                         std::to_string(below - 1));
-      list.push_back(static_cast<Token>(id.get<std::uint64_t>()));
+      const std::optional<std::uint64_t> token = count_of(id, {.most = below - 1});
+      if (!token)
+        fields_.fail(
+            key + "[" + std::to_string(list.size()) + "]",
+            "is " + shown_json(id) + ", not a token id from 0 to " + std::to_string(below - 1));
+      list.push_back(static_cast<Token>(*token));
     }
     return list;
   }
@@ -213,17 +225,11 @@ class GenerateReader {
     }
     if (const auto* stop = from.find("stop"))
       item.stop_strings = strings(from, *stop, dotted("stop"));
-    if (const auto* seed = from.find("sampling_seed")) {
-      if (!seed->is_number_unsigned())
-        from.fail(dotted("sampling_seed"), "must be a whole number of at least 0");
-      item.seed = seed->get<std::uint64_t>();
-    }
+    if (const auto* seed = from.find("sampling_seed"))
+      item.seed = from.count(dotted("sampling_seed"), *seed);
     const nlohmann::json* most = from.find("max_new_tokens");
-    if (most != nullptr) {
-      if (!most->is_number_unsigned() || *most < 1)
-        from.fail(dotted("max_new_tokens"), "must be a whole number of at least 1");
-      item.max_new_tokens = most->get<std::size_t>();
-    }
+    if (most != nullptr)
+      item.max_new_tokens = from.count(dotted("max_new_tokens"), *most, {.least = 1});
     check_room(item, most != nullptr, dotted("max_new_tokens"));
     for (const auto& [key, neutral] : neutral_parameters())
       if (const auto* value = from.find(key); value != nullptr && *value != neutral)
@@ -255,9 +261,9 @@ class GenerateReader {
   static std::size_t top_k(const ConfigReader& from, const std::string& key) {
     const nlohmann::json* value = from.find("top_k");
     if (value == nullptr || *value == -1) return 0;
-    if (!value->is_number_unsigned() || *value < 1)
-      from.fail(key, "must be -1 (all tokens) or a whole number of at least 1");
-    return value->get<std::size_t>();
+    const std::optional<std::uint64_t> count = count_of(*value, {.least = 1});
+    if (!count) from.fail(key, "must be -1 (all tokens) or a whole number of at least 1");
+    return *count;
   }
 
   std::vector<std::string> strings(const ConfigReader& from, const nlohmann::json& stop,
@@ -295,7 +301,8 @@ class GenerateReader {
 /// refused by name, so that nothing is ignored silently. Defaults are SGLang's: 128 new tokens (or
 /// what fits), temperature 1, everything may be drawn. What is asked for and does not fit is
 /// refused.
-/// Errors: Error that names the field and what it may be; for what is not JSON as `parse_json`.
+/// Errors: Error that names the field and what it may be; limits that cannot be meant; as
+/// `parse_json`.
 /// Example: parse_generate_request(R"({"input_ids": [1, 2]})", limits).items[0].prompt.size() == 2
 inline GenerateRequest parse_generate_request(std::string_view body, const GenerateLimits& limits) {
   const nlohmann::json json = parse_json(body, "POST /generate", "Send one JSON object");

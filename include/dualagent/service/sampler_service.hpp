@@ -71,6 +71,7 @@ class SamplerService {
         path_(options_.model_path),
         loop_(model, options_.loop, options_.text, metrics_),
         server_(options_.http) {
+    limits_.validate();
     const char* const owner = "SamplerServiceOptions";
     require_option(options_.retry_after_seconds, kSeconds, "retry_after_seconds", owner);
     require_option(options_.drain_seconds, kSeconds, "drain_seconds", owner);
@@ -344,7 +345,6 @@ class SamplerService {
                        : "The cache is not flushed: requests are running or waiting.\n",
                "text/plain");
   }
-
   void health(HttpCall& call) { call.reply(loop_.takes() ? 200 : 503, "", "text/plain"); }
   void health_generate(HttpCall& call) {
     if (loop_.paused()) throw HttpRefusal(503, "generation is paused");

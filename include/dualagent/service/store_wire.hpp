@@ -101,8 +101,7 @@ class Fields {
     return get(name, "a text", [](const auto& j) { return j.is_string(); }).get<std::string>();
   }
   std::uint64_t number(const char* name) const {
-    return get(name, "a number from 0 on", [](const auto& j) { return j.is_number_unsigned(); })
-        .get<std::uint64_t>();
+    return require_count_at(json_, name, where_, remedy_);
   }
   std::size_t count(const char* name) const { return static_cast<std::size_t>(number(name)); }
   double real(const char* name) const {
@@ -186,11 +185,8 @@ inline nlohmann::json leases_body(std::span<const Lease> leases, double seconds 
 }
 inline std::vector<Lease> read_leases(const Fields& fields) {
   std::vector<Lease> leases;
-  for (const nlohmann::json& number : fields.array("leases")) {
-    if (!number.is_number_unsigned())
-      throw Error("a lease is not a number from 0 on", fields.where(), std::string(kRemedy));
-    leases.push_back({number.get<std::uint64_t>()});
-  }
+  for (const nlohmann::json& number : fields.array("leases"))
+    leases.push_back({require_count(number, "a lease", fields.where(), std::string(kRemedy))});
   return leases;
 }
 inline nlohmann::json statuses_reply(std::span<const LeaseStatus> statuses) {

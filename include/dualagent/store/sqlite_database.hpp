@@ -63,6 +63,7 @@ class SqliteDatabase {
     // SQLite would make a database of its own, and remove it at the end.
     if (path_.empty()) throw Error("a database has no file", "SqliteDatabase", "Name one");
     require_no_nul(path_, "the database's path", "SqliteDatabase");
+    require_no_nul(vfs, "vfs", "SqliteDatabase");
     sqlite3* connection = nullptr;
     const int code = sqlite3_open_v2(
         path_.c_str(), &connection,

@@ -19,17 +19,10 @@ inline std::vector<Token> tokens_of(const nlohmann::json& ids) {
   std::vector<Token> tokens;
   for (const nlohmann::json& id : list_of(ids)) {
     const std::optional<Token> token = token_id(id);
-    if (!token) refuse_stop_rule(printable(id.dump().substr(0, 40)) + " is no token's id");
+    if (!token) refuse_stop_rule(shown_json(id) + " is no token's id");
     tokens.push_back(*token);
   }
   return tokens;
-}
-
-inline std::size_t count_of(const nlohmann::json& json) {
-  if (!json.is_number_integer() || json < 1)
-    refuse_stop_rule("max_new_tokens is " + printable(json.dump().substr(0, 40)) +
-                     ", not a whole number of at least 1");
-  return json.get<std::size_t>();
 }
 
 }  // namespace dualagent::detail
@@ -60,7 +53,9 @@ DUALAGENT_INLINE StopRule stop_rule_from_json(const nlohmann::json& json) {
         positions.push_back(detail::tokens_of(position));
       patterns.push_back({std::move(positions), pattern.at("open_ended").get<bool>()});
     }
-    return {detail::tokens_of(json.at("stop_tokens")), detail::count_of(json.at("max_new_tokens")),
+    return {detail::tokens_of(json.at("stop_tokens")),
+            require_count(json.at("max_new_tokens"), "this is not a stop rule: max_new_tokens",
+                          "stop_rule_from_json", "Write it with to_json", {.least = 1}),
             EarlyStop(std::move(patterns), json.at("strings").get<std::vector<std::string>>())};
   } catch (const nlohmann::json::exception& error) {
     detail::refuse_stop_rule(error.what());

@@ -69,10 +69,11 @@ class TokenizerJsonReader {
     return need(object, place, key, Json::value_t::boolean).get<bool>();
   }
   Token token_id(const Json& value, const std::string& place) const {
-    if (!value.is_number_unsigned() ||
-        value.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostTokens))
-      fail(place, "is not a token's id, a whole number below 2^24", kFetch);
-    return static_cast<Token>(value.get<std::uint64_t>());
+    const auto id = count_of(value, {.most = std::uint64_t{kMostTokens} - 1});
+    if (!id)
+      fail(place, "is " + shown_json(value) + ", not a token's id, a whole number below 2^24",
+           kFetch);
+    return static_cast<Token>(*id);
   }
   void only_keys(const Json& object, const std::string& place,
                  std::initializer_list<std::string_view> known) const {

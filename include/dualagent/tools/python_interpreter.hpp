@@ -139,6 +139,8 @@ class PythonInterpreter {
     require_option(options.interpreters, kThreads, "interpreters", "PythonOptions");
     if (options.python.empty())
       throw Error("python is empty", "PythonOptions", "Give the interpreter's absolute path");
+    require_no_nul(options.python, "python", "PythonOptions");
+    require_no_nul(options.python_arguments, "python_arguments", "PythonOptions");
     return options;
   }
 

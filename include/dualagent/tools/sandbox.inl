@@ -138,6 +138,7 @@ DUALAGENT_INLINE SandboxLaunch Bubblewrap::launch(const std::vector<std::string>
 DUALAGENT_INLINE SandboxLaunch Rlimits::launch(const std::vector<std::string>& command,
                                                SandboxRole role) const {
   say_once();
+  require_no_nul(folder, "folder", "Rlimits");
   SandboxLaunch launch{.argv = command, .marker = detail::next_sandbox_marker()};
   launch.argv.at(0) = detail::find_program(command.at(0));
   std::string path = folder + "/dualagent-XXXXXX";

@@ -51,6 +51,9 @@ DUALAGENT_INLINE std::optional<int> SandboxedProcess::stop() {
 }
 
 DUALAGENT_INLINE void SandboxedProcess::start(StandardInput input) {
+  require_no_nul(launch_.argv, "the command's word", "a process in a sandbox");
+  require_no_nul(launch_.environment, "the environment's entry", "a process in a sandbox");
+  require_no_nul(launch_.directory, "directory", "a process in a sandbox");
   detail::Pipe in, out, info;
   detail::SocketPair messages;
   if (input == StandardInput::socket) {
