@@ -149,8 +149,7 @@ class Reinforcement {
 ///
 /// `demonstrations(step)` gives a step's segments (a span or a vector), the same ones whenever it
 /// is asked; on several ranks, this rank's share of them. Where there is one rank, `load` asks for
-/// those of all steps of the saved run again, which costs their making and a checksum, and refuses
-/// other ones. Those that no step was shown yet count for nothing: put the digest of a whole file
+/// those of the saved run's last step again and refuses other ones; put the digest of a whole file
 /// into RunOptions::fingerprint (`Demonstrations::digest`). Holds a reference to the trainer.
 /// Example: run.train(Imitation{trainer, [&](std::size_t step) { return make_batch(step); }});
 template <class Trainer, class Demonstrations>
@@ -163,8 +162,7 @@ class Imitation {
   RunRecord step(RunStep step) {
     const auto& segments = demonstrations_(step.number);
     const auto metrics = trainer_->step(segments, step.learning_rate_scale);
-    if (step.number == 0) shown_ = 0;
-    if (shown_) shown_ = segment_digest(segments, *shown_);
+    shown_ = segment_digest(segments);
     RunRecord record{.note = "loss " + fixed_text(metrics.loss, 3)};
     record.add(metrics);
     return record;
@@ -177,11 +175,10 @@ class Imitation {
   }
   /// Errors: Error for other demonstrations; as `load` of the trainer.
   void load(const StoredCheckpoint& checkpoint) {
-    shown_.reset();  // where there is none: several ranks or a loop of the user's own wrote it
-    if (is_alone() && checkpoint.texts().contains(kShown)) {
-      shown_ = 0;
-      for (std::uint64_t step = 0; step < checkpoint.step(); ++step)
-        shown_ = segment_digest(demonstrations_(step), *shown_);
+    shown_.reset();
+    // One without was written by several ranks, or by a loop of the user's own.
+    if (is_alone() && checkpoint.step() > 0 && checkpoint.texts().contains(kShown)) {
+      shown_ = segment_digest(demonstrations_(checkpoint.step() - 1));
       if (checkpoint.number(kShown) != *shown_)
         throw Error("the demonstrations are not those of the saved run", checkpoint.where(),
                     "Resume with the same file of demonstrations, options and order");
@@ -190,7 +187,7 @@ class Imitation {
   }
 
  private:
-  static constexpr const char* kShown = "demonstrations of all steps";
+  static constexpr const char* kShown = "demonstrations";
   bool is_alone() const {
     if constexpr (requires { trainer_->collective(); }) return trainer_->collective().size() == 1;
     return true;
@@ -198,7 +195,7 @@ class Imitation {
 
   Trainer* trainer_;
   Demonstrations demonstrations_;
-  std::optional<std::uint64_t> shown_;  // digest of what all steps were shown, from the first on
+  std::optional<std::uint64_t> shown_;  // digest of what the last step was shown
 };
 
 }  // namespace dualagent
