@@ -119,7 +119,7 @@ TEST_CASE("a count is a whole number from 0 on, within its limits", "[core][json
   CHECK(!count("10", {.most = 9}));
 }
 
-TEST_CASE("what is no count is refused with key, value and place", "[core][json]") {
+TEST_CASE("a value that is not a count is refused with key, value and place", "[core][json]") {
   const auto refusal = [](const char* text, CountLimits limits = {}) {
     const auto object = nlohmann::json::parse(text);
     return error_of([&] { require_count_at(object, "tasks", "r.json", kRemedy, limits); });

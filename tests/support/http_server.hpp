@@ -43,7 +43,7 @@ class Server {
       throw std::runtime_error("the port is taken");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(2);
-    while (!server_.is_running()) {  // without Catch2: programs that are no tests use this, too
+    while (!server_.is_running()) {  // without Catch2, which a crash campaign does not link
       if (std::chrono::steady_clock::now() >= end)
         throw std::runtime_error("two minutes have passed without the server's start");
       std::this_thread::yield();

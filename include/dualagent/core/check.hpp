@@ -72,7 +72,7 @@ void require_utf8(std::string_view text, const std::string& name, const std::str
 
 /// Refuses a path or name that holds a NUL byte, at which the system would end it: throws Error
 /// "NAME has a NUL byte at byte N (OWNER). ...".
-void require_no_nul(std::string_view path, const std::string& name, const std::string& owner);
+void require_no_nul(std::string_view text, const std::string& name, const std::string& owner);
 
 /// The same for the words of a command or the entries of an environment: "NAME 2 has a NUL byte at
 /// byte N (OWNER). ...", counted from 0. They are not shown, since they may hold a secret.

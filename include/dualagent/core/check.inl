@@ -23,10 +23,10 @@ DUALAGENT_INLINE void require_utf8(std::string_view text, const std::string& nam
                 "It travels as JSON: write it in UTF-8");
 }
 
-DUALAGENT_INLINE void require_no_nul(std::string_view path, const std::string& name,
+DUALAGENT_INLINE void require_no_nul(std::string_view text, const std::string& name,
                                      const std::string& owner) {
-  if (const std::size_t nul = path.find('\0'); nul != std::string_view::npos)
-    throw Error(name + " has a NUL byte at byte " + std::to_string(nul) + ": " + printable(path),
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    throw Error(name + " has a NUL byte at byte " + std::to_string(nul) + ": " + printable(text),
                 owner, "The system would end it there: take it out");
 }
 
